@@ -1,0 +1,268 @@
+"""The event contract: every arrow between two parts of the loop is one of these models.
+
+Each model knows the pattern that selects it and the entry that publishes it, so rules in `infra` and publishers in
+`aws` are made from the same definition and cannot drift apart. Fields are the event's `detail`; times are UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+BUS_NAME = "noriba"
+
+
+def _utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""A moment, with a zone on the way in and in UTC from then on."""
+
+
+class Event(BaseModel):
+    """Base of the events on the `noriba` bus.
+
+    `source` names the part that speaks, `noriba.<part>`; the detail type is the class name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: ClassVar[str] = "noriba"
+
+    use_case: str
+
+    @classmethod
+    def detail_type(cls) -> str:
+        """The event's `detail-type`."""
+        return cls.__name__
+
+    @classmethod
+    def pattern(cls, **equals: str | bool | list[str]) -> dict[str, Any]:
+        """An EventBridge pattern for this event, narrowed to fields that equal the given values.
+
+        Raises:
+            ValueError: a name that is not a field of the event; a rule on it would never fire.
+        """
+        return {"source": [cls.source], "detail-type": [cls.detail_type()], **_detail_pattern(cls, equals)}
+
+    @classmethod
+    def parse(cls, envelope: dict[str, Any]) -> Self:
+        """The event inside the envelope that EventBridge delivers."""
+        return cls.model_validate(envelope["detail"])
+
+    def entry(self, *, bus: str = BUS_NAME) -> dict[str, str]:
+        """The event as one entry of `PutEvents`."""
+        return {
+            "EventBusName": bus,
+            "Source": self.source,
+            "DetailType": self.detail_type(),
+            "Detail": self.model_dump_json(),
+        }
+
+
+def _detail_pattern(model: type[BaseModel], equals: dict[str, Any]) -> dict[str, Any]:
+    by_alias = {name: field.alias or name for name, field in model.model_fields.items()}
+    if unknown := equals.keys() - by_alias.keys():
+        raise ValueError(f"{model.__name__} has no field {', '.join(sorted(unknown))}; it has {', '.join(by_alias)}")
+    detail = {by_alias[name]: value if isinstance(value, list) else [value] for name, value in equals.items()}
+    return {"detail": detail} if detail else {}
+
+
+# --- data ------------------------------------------------------------------------------------------------------------
+
+
+class ObjectRefused(Event):
+    """A landed object could not be read; nothing of it entered a snapshot."""
+
+    source: ClassVar[str] = "noriba.data"
+
+    bucket: str
+    key: str
+    version_id: str
+    error: str
+    reason: str
+
+
+class DatasetSnapshotCreated(Event):
+    """A new immutable dataset version exists."""
+
+    source: ClassVar[str] = "noriba.data"
+
+    snapshot_id: str
+    manifest_uri: str
+    rows_read: int
+    rows_kept: int
+    rows_quarantined: int
+
+
+# --- training and registry -------------------------------------------------------------------------------------------
+
+
+class RetrainingDecided(Event):
+    """Somebody or something asked for training, and this was the answer. Both answers are recorded."""
+
+    source: ClassVar[str] = "noriba.monitoring"
+
+    decision_id: str
+    train: bool
+    cause: str
+    reason: str
+    snapshot_id: str
+    manifest_uri: str
+    training_job_name: str
+    champion_package_arn: str | None = None
+    champion_model_uri: str | None = None
+
+
+class TrainingFailed(Event):
+    """A training run ended without a candidate; the cause is the container's own words where it left any."""
+
+    source: ClassVar[str] = "noriba.training"
+
+    decision_id: str
+    training_job_name: str
+    error: str
+    cause: str
+
+
+class CandidateRegistered(Event):
+    """A model package waits in the registry for an approver, or was refused by the gates and says why."""
+
+    source: ClassVar[str] = "noriba.registry"
+
+    model_package_arn: str
+    version: int
+    approval_status: Literal["PendingManualApproval", "Rejected"]
+    snapshot_id: str
+    training_job_name: str
+    summary: str
+
+
+# --- rollout ---------------------------------------------------------------------------------------------------------
+
+
+class RolloutAdvanced(Event):
+    """A rollout entered its next stage."""
+
+    source: ClassVar[str] = "noriba.rollout"
+
+    model_package_arn: str
+    stage: Literal["staging", "production"]
+
+
+class RolloutCompleted(Event):
+    """The approved model answers in production."""
+
+    source: ClassVar[str] = "noriba.rollout"
+
+    model_package_arn: str
+    endpoint_name: str
+
+
+class RolledBack(Event):
+    """A rollout stopped; production answers as it did before."""
+
+    source: ClassVar[str] = "noriba.rollout"
+
+    model_package_arn: str
+    error: str
+    reason: str
+
+
+# --- serving ---------------------------------------------------------------------------------------------------------
+
+
+class OutcomeObserved(Event):
+    """What really happened to a prediction."""
+
+    source: ClassVar[str] = "noriba.serving"
+
+    prediction_id: str
+    candidate_id: str | None = None
+    value: float
+    observed_at: Instant
+
+
+NORIBA_EVENTS: tuple[type[Event], ...] = (
+    ObjectRefused,
+    DatasetSnapshotCreated,
+    RetrainingDecided,
+    TrainingFailed,
+    CandidateRegistered,
+    RolloutAdvanced,
+    RolloutCompleted,
+    RolledBack,
+    OutcomeObserved,
+)
+"""Every event that may stand on the bus."""
+
+
+# --- what AWS tells us -----------------------------------------------------------------------------------------------
+
+
+class AwsEvent(BaseModel):
+    """Base of the events that AWS services put on the default bus; only the fields that Noriba reads are declared."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    source: ClassVar[str]
+    aws_detail_type: ClassVar[str]
+
+    @classmethod
+    def pattern(cls, **equals: str | list[str]) -> dict[str, Any]:
+        """An EventBridge pattern for this event; see `Event.pattern`."""
+        return {"source": [cls.source], "detail-type": [cls.aws_detail_type], **_detail_pattern(cls, equals)}
+
+    @classmethod
+    def parse(cls, envelope: dict[str, Any]) -> Self:
+        """The event inside the envelope that EventBridge delivers."""
+        return cls.model_validate(envelope["detail"])
+
+
+class _S3Bucket(BaseModel):
+    name: str
+
+
+class _S3Object(BaseModel):
+    key: str
+    size: int
+    etag: str
+    version_id: str = Field(alias="version-id")
+    # Grows with each event of one key, so it orders the versions of an object.
+    sequencer: str
+
+
+class S3ObjectCreated(AwsEvent):
+    """An object version landed in S3.
+
+    Shape: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+    """
+
+    source: ClassVar[str] = "aws.s3"
+    aws_detail_type: ClassVar[str] = "Object Created"
+
+    bucket: _S3Bucket
+    object: _S3Object
+
+    @classmethod
+    def in_bucket(cls, bucket_name: str) -> dict[str, Any]:
+        """The pattern for objects created in one bucket."""
+        return {**cls.pattern(), "detail": {"bucket": {"name": [bucket_name]}}}
+
+
+class ModelPackageStateChanged(AwsEvent):
+    """A model package was registered, approved or rejected.
+
+    Shape: https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
+    """
+
+    source: ClassVar[str] = "aws.sagemaker"
+    aws_detail_type: ClassVar[str] = "SageMaker Model Package State Change"
+
+    model_package_arn: str = Field(alias="ModelPackageArn")
+    model_package_group_name: str = Field(alias="ModelPackageGroupName")
+    model_package_version: int = Field(alias="ModelPackageVersion")
+    model_approval_status: str = Field(alias="ModelApprovalStatus")
