@@ -1,7 +1,7 @@
 """The project's own exceptions: raised where the fact is known, mapped to HTTP or to a failed state at the edge.
 
-The class name is part of a contract: Step Functions reports a failed Lambda function by it, and state machines catch it.
-Messages say what was wrong, which field or row, and what to do; they never hold a rider's data.
+The class name is part of a contract: Step Functions reports a failed Lambda function by it, and state machines
+catch it. Messages say what was wrong, which field or row, and what to do; they never hold a rider's data.
 """
 
 

@@ -1,0 +1,82 @@
+"""A snapshot: the manifest of an immutable dataset version.
+
+Its id is made from content alone (which parts, computed by which features), so the same data give the same id in
+whatever order and under whatever names they arrived.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from noriba.errors import NotEnoughDataError
+from noriba.records.snapshot import IngestedObject, Part, SnapshotManifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from noriba.usecase import UseCase
+
+
+def build_manifest(use_case: UseCase, objects: Iterable[IngestedObject], *, bucket: str) -> SnapshotManifest:
+    """The snapshot of everything ingested so far: of each key the latest version, of each content one part.
+
+    Raises:
+        NotEnoughDataError: no row was kept.
+    """
+    latest = keep_latest(objects)
+    parts = sorted({part.sha256: part for item in latest for part in item.parts}.values(), key=lambda part: part.sha256)
+    if not parts:
+        raise NotEnoughDataError(f"no row of {use_case.name} was kept; see the quarantine for the reasons")
+    return SnapshotManifest(
+        use_case=use_case.name,
+        snapshot_id=name_snapshot(use_case, parts),
+        bucket=bucket,
+        feature_fingerprint=use_case.features.fingerprint,
+        feature_identities=use_case.features.identities,
+        label=use_case.label,
+        event_time=use_case.event_time,
+        rows_read=sum(item.rows_read for item in latest),
+        # One object landed under two names is read twice and kept once; what was kept is what the parts hold.
+        rows_kept=sum(item.rows_kept for item in latest),
+        rows_quarantined=sum(item.rows_quarantined for item in latest),
+        first_s=min(part.first_s for part in parts),
+        last_s=max(part.last_s for part in parts),
+        parts=tuple(parts),
+        objects=tuple(latest),
+    )
+
+
+def keep_latest(objects: Iterable[IngestedObject]) -> list[IngestedObject]:
+    """Of each key the latest version, ordered by key.
+
+    Sequencers are compared as strings, the shorter padded with zeros on the right:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+    """
+    found = list(objects)
+    width = max((len(item.sequencer) for item in found), default=0)
+    by_time = sorted(found, key=lambda item: item.sequencer.ljust(width, "0"))
+    latest = {item.key: item for item in by_time}
+    return [latest[key] for key in sorted(latest)]
+
+
+def name_snapshot(use_case: UseCase, parts: Sequence[Part]) -> str:
+    """`snap-` and 16 hex digits over the use case, the feature identities and the parts' contents."""
+    content = {
+        "use_case": use_case.name,
+        "features": use_case.features.identities,
+        "label": use_case.label,
+        "parts": sorted(part.sha256 for part in parts),
+    }
+    return f"snap-{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]}"
+
+
+def write_channel_manifest(manifest: SnapshotManifest) -> str:
+    """The parts as SageMaker's manifest: a prefix, then keys relative to it.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html
+    """
+    prefix = f"{manifest.use_case}/parts/"
+    names = [part.key.removeprefix(prefix) for part in manifest.parts]
+    return json.dumps([{"prefix": f"s3://{manifest.bucket}/{prefix}"}, *names])

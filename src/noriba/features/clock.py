@@ -1,0 +1,97 @@
+"""Wall-clock time, column by column: a zone's offsets as a table, so that a million rows cost one search.
+
+Instants are seconds since 1970-01-01T00:00:00Z. A *wall time* is what a clock on the wall shows, counted in seconds as
+if it were UTC; calendar features read wall time, because traffic does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from noriba.features.columns import Column
+
+DAY_S = 86_400.0
+WEEK_S = 7.0 * DAY_S
+_FIRST_YEAR, _LAST_YEAR = 1970, 2100
+
+
+@dataclass(frozen=True)
+class ZoneClock:
+    """A time zone's offsets: `offsets_s[i]` holds from instant `starts_s[i]` on."""
+
+    starts_s: Column
+    offsets_s: Column
+
+    def to_wall_s(self, instant_s: Column) -> Column:
+        """The wall times of instants; NaN stays NaN."""
+        return instant_s + self._offset_at(instant_s)
+
+    def _offset_at(self, instant_s: Column) -> Column:
+        index = np.searchsorted(self.starts_s, instant_s, side="right") - 1
+        return self.offsets_s[np.maximum(index, 0)]
+
+
+@lru_cache(maxsize=32)
+def read_zone_clock(zone: str) -> ZoneClock:
+    """The offsets of an IANA time zone, such as `America/New_York`, from 1970 to 2100.
+
+    Raises:
+        zoneinfo.ZoneInfoNotFoundError: no such zone.
+    """
+    info = ZoneInfo(zone)
+    day = datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC)
+    end = datetime(_LAST_YEAR, 1, 1, tzinfo=UTC)
+    starts, offsets = [day.timestamp()], [_offset(info, day)]
+    while day < end:
+        following = day + timedelta(days=28)
+        if _offset(info, following) != offsets[-1]:
+            change = _find_change(info, day, following)
+            starts.append(change.timestamp())
+            offsets.append(_offset(info, change))
+            following = change
+        day = following
+    return ZoneClock(np.array(starts), np.array(offsets))
+
+
+def _find_change(info: ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """The first second after `before` at which the offset is no longer what it was."""
+    old = _offset(info, before)
+    low, high = int(before.timestamp()), int(after.timestamp())
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _offset(info, datetime.fromtimestamp(middle, UTC)) == old:
+            low = middle
+        else:
+            high = middle
+    return datetime.fromtimestamp(high, UTC)
+
+
+def _offset(info: ZoneInfo, instant: datetime) -> float:
+    offset = instant.astimezone(info).utcoffset()
+    assert offset is not None  # noqa: S101  # a ZoneInfo always knows its offset
+    return offset.total_seconds()
+
+
+def read_hour_of_day(wall_s: Column) -> Column:
+    """Hours since midnight, 0 ≤ h < 24, with fractions."""
+    return (wall_s % DAY_S) / 3600.0
+
+
+def read_day_of_week(wall_s: Column) -> Column:
+    """Monday 0 to Sunday 6. The first of January 1970 was a Thursday."""
+    return (np.floor(wall_s / DAY_S) + 3.0) % 7.0
+
+
+def read_day_of_year(wall_s: Column) -> Column:
+    """The first of January is 1."""
+    known = np.isfinite(wall_s)
+    day = np.floor(np.where(known, wall_s, 0.0) / DAY_S).astype("datetime64[D]")
+    of_year = (day - day.astype("datetime64[Y]")).astype(np.float64) + 1.0
+    return np.where(known, of_year, np.nan)

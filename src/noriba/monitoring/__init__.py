@@ -1,0 +1,1 @@
+"""Watching what is in production, and deciding when to train again."""

@@ -1,0 +1,69 @@
+"""What the predict function and the model container say to each other.
+
+Columns travel under their identity, `name@hash`, so that a model can pick its own and refuse when one is missing; JSON
+writes floats so that they read back bit for bit, and has null for an unknown value.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from noriba.features import Column, as_column
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONTENT_TYPE = "application/json"
+
+
+@dataclass(frozen=True)
+class ModelAnswer:
+    """A model's answer: calibrated quantiles in the label's unit, one per row; low ≤ value ≤ high."""
+
+    low: tuple[float, ...]
+    value: tuple[float, ...]
+    high: tuple[float, ...]
+    claimed_coverage: float
+    bundle_digest: str
+
+
+def encode_columns(columns: Mapping[str, Column]) -> bytes:
+    """The body of an invocation."""
+    return json.dumps({"columns": {name: _to_json(values) for name, values in columns.items()}}).encode()
+
+
+def decode_columns(body: bytes) -> dict[str, Column]:
+    """The columns of an invocation.
+
+    Raises:
+        ValueError: not JSON, no `columns`, not numbers, or of different lengths.
+    """
+    document = json.loads(body)
+    if not isinstance(document, dict) or not isinstance(document.get("columns"), dict) or not document["columns"]:
+        raise ValueError('the body must be {"columns": {"name@hash": [numbers], …}}')
+    try:
+        return {name: as_column(values) for name, values in document["columns"].items()}
+    except TypeError as error:
+        raise ValueError(f"columns must be lists of numbers or null: {error}") from error
+
+
+def encode_answer(answer: ModelAnswer) -> bytes:
+    """The body of an answer."""
+    return json.dumps(vars(answer)).encode()
+
+
+def decode_answer(body: bytes) -> ModelAnswer:
+    """The answer in a body that a model container wrote."""
+    document = json.loads(body)
+    for name in ("low", "value", "high"):
+        document[name] = tuple(document[name])
+    return ModelAnswer(**document)
+
+
+def _to_json(values: Column) -> list[float | None]:
+    unknown = np.isnan(values)
+    return [None if nan else value for value, nan in zip(values.tolist(), unknown.tolist(), strict=True)]

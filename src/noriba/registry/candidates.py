@@ -1,0 +1,75 @@
+"""A candidate: a trained model with its evidence, its gates and the keys that lead back to where it came from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from noriba.records.evidence import Evidence  # pydantic reads it at run time
+from noriba.registry.gates import GateResult  # pydantic reads it at run time
+
+if TYPE_CHECKING:
+    from noriba.usecase import UseCase
+
+
+class Lineage(BaseModel):
+    """From a model back to rows, code and job."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decision_id: str
+    snapshot_id: str
+    manifest_uri: str
+    training_job_arn: str
+    image_uri: str
+    model_data_uri: str
+    evaluation_uri: str
+    bundle_digest: str
+    code_digest: str
+    feature_fingerprint: str
+
+
+class Candidate(BaseModel):
+    """A model that asks to be approved."""
+
+    model_config = ConfigDict(frozen=True)
+
+    use_case: str
+    lineage: Lineage
+    evidence: Evidence
+    gates: tuple[GateResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate is open; otherwise the candidate is registered as rejected, with the reasons."""
+        return all(gate.passed for gate in self.gates)
+
+    @property
+    def summary(self) -> str:
+        """One line for the approver."""
+        found, base = self.evidence.candidate, self.evidence.baseline
+        closed = [f"{gate.name} ({gate.finding})" for gate in self.gates if not gate.passed]
+        verdict = f"gates closed: {'; '.join(closed)}" if closed else "all gates open"
+        coverage = "no interval" if found.coverage is None else f"coverage {found.coverage:.3f}"
+        return f"MAE {found.mae:.1f} (baseline {base.mae:.1f}), {coverage}, {found.rows} hold-out rows; {verdict}"
+
+    def metadata(self) -> dict[str, str]:
+        """Lineage and headline metrics as the registry's searchable properties (strings of at most 256 characters)."""
+        found, base, champion = self.evidence.candidate, self.evidence.baseline, self.evidence.champion
+        numbers = {
+            "mae": found.mae,
+            "rmse": found.rmse,
+            "rmsle": found.rmsle,
+            "coverage": found.coverage,
+            "claimed_coverage": self.evidence.claimed_coverage,
+            "baseline_mae": base.mae,
+            "champion_mae": champion.mae if champion else None,
+        }
+        lineage = {name: str(value)[:256] for name, value in self.lineage.model_dump().items()}
+        return {**lineage, **{name: repr(value) for name, value in numbers.items() if value is not None}}
+
+
+def name_package_group(use_case: UseCase, *, prefix: str) -> str:
+    """The model package group of a use case."""
+    return f"{prefix}-{use_case.resource_name}"

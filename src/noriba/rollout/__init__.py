@@ -1,0 +1,1 @@
+"""The staged replacement of a champion: names, stages, golden requests."""

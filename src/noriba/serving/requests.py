@@ -1,0 +1,74 @@
+"""From a request's body to the columns that the endpoint reads."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from noriba.serving.problems import Problem, ProblemError, list_faults
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from noriba.features import Column
+    from noriba.usecase import PredictionRequest, UseCase
+
+CLOCK_SKEW = timedelta(minutes=5)
+
+
+class OutcomeRequest(BaseModel):
+    """What really happened to a prediction."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prediction_id: str = Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description="from the answer")
+    candidate_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        default=None, description="which of several candidates it was"
+    )
+    value: float = Field(gt=0, allow_inf_nan=False, description="in the unit of the prediction; seconds for a ride")
+    observed_at: AwareDatetime = Field(description="when the truth became known, with zone or offset")
+
+
+def parse_body(model: type[BaseModel], body: str | None) -> BaseModel:
+    """A body as the model it must be.
+
+    Raises:
+        ProblemError: 400 when it is not a JSON object, 422 when a field is missing, extra, wrong or impossible; every
+            field at fault is named.
+    """
+    try:
+        document = json.loads(body or "")
+    except ValueError as error:
+        raise ProblemError(Problem.of(400, f"the body is not JSON: {error}")) from error
+    if not isinstance(document, dict):
+        raise ProblemError(Problem.of(400, "the body must be a JSON object"))
+    try:
+        return model.model_validate_json(body or "")
+    except ValidationError as error:
+        faults = list_faults(error)
+        detail = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+        raise ProblemError(Problem.of(422, detail, errors=faults)) from error
+
+
+def check_observed(outcome: OutcomeRequest, *, now: datetime) -> None:
+    """Refuse an outcome from the future.
+
+    Raises:
+        ProblemError: 422 naming the field.
+    """
+    if outcome.observed_at > now + CLOCK_SKEW:
+        message = f"lies in the future; it is {now.isoformat(timespec='seconds')} here"
+        raise ProblemError(Problem.of_field("observed_at", message))
+
+
+def convert_request(use_case: UseCase, request: PredictionRequest) -> dict[str, Column]:
+    """The feature columns of a request, each under its identity."""
+    return name_by_identity(use_case, use_case.features.compute(request.to_columns()))
+
+
+def name_by_identity(use_case: UseCase, columns: Mapping[str, Column]) -> dict[str, Column]:
+    """Feature columns under `name@hash`."""
+    return {feature.identity: columns[feature.name] for feature in use_case.features.features}

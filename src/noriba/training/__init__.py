@@ -1,0 +1,5 @@
+"""From a snapshot to a sealed model: fit, calibrate, judge, bundle.
+
+In the order of use: `tables` → `splits` → `encoders`, `baselines`, `quantiles`, `calibration` → `models` →
+`evaluation` → `bundles`. Rows are always ordered by time. LightGBM is imported in `quantiles` alone.
+"""

@@ -1,0 +1,151 @@
+"""A trained model, whole: encoders, trees and interval, from columns to calibrated quantiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from noriba.errors import FeatureMismatchError
+from noriba.features import as_column
+from noriba.features.columns import row_count, stack_columns, take_rows
+from noriba.training.calibration import IntervalShift, calibrate_interval
+from noriba.training.encoders import FittedEncoders, fit_encoders
+from noriba.training.quantiles import LoadedBoosters, QuantileBoosters, fit_quantiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from noriba.features import Column, Columns
+    from noriba.training.hyperparameters import Hyperparameters
+    from noriba.usecase import UseCase
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Calibrated predictions in the label's unit, each of shape (n,); low ≤ value ≤ high."""
+
+    low: Column
+    value: Column
+    high: Column
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a bundle holds.
+
+    Attributes:
+        use_case: its name.
+        feature_identities: `name@hash` of the columns it was trained on, in order.
+        quantiles: low, middle, high.
+        encoders: fitted on the fit rows.
+        boosters: the trees.
+        shift: the interval's calibration, in log(label).
+    """
+
+    use_case: str
+    feature_identities: tuple[str, ...]
+    quantiles: tuple[float, float, float]
+    encoders: FittedEncoders
+    boosters: QuantileBoosters
+    shift: IntervalShift
+
+    @property
+    def claimed_coverage(self) -> float:
+        """The share of outcomes that the interval promises to hold."""
+        return self.quantiles[2] - self.quantiles[0]
+
+    def load(self) -> Predictor:
+        """The model in memory, ready to answer."""
+        return Predictor(self, self.boosters.load())
+
+
+class Predictor:
+    """A model in memory."""
+
+    def __init__(self, model: Model, boosters: LoadedBoosters) -> None:
+        self.model = model
+        self._boosters = boosters
+        self._names = tuple(identity.partition("@")[0] for identity in model.feature_identities)
+
+    def predict(self, columns: Mapping[str, Column]) -> Answers:
+        """Answers for feature columns named by identity (`name@hash`); others are ignored.
+
+        Raises:
+            FeatureMismatchError: a column that the model was trained on is missing or defined otherwise.
+        """
+        if missing := [identity for identity in self.model.feature_identities if identity not in columns]:
+            raise FeatureMismatchError(
+                f"the model needs {', '.join(missing)}; it was given {', '.join(sorted(columns)) or 'nothing'}"
+            )
+        given = zip(self._names, self.model.feature_identities, strict=True)
+        return self.predict_features({name: as_column(columns[identity]) for name, identity in given})
+
+    def predict_features(self, columns: Columns) -> Answers:
+        """Answers for feature columns under their plain names, known to be of the model's own definitions."""
+        low, middle, high = self.predict_log_quantiles(columns).T
+        low, high = self.model.shift.apply(low, high)
+        return Answers(np.exp(np.minimum(low, middle)), np.exp(middle), np.exp(np.maximum(high, middle)))
+
+    def predict_log_quantiles(self, columns: Columns) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+        """Raw quantiles of log(label), shape (n, 3), sorted within each row."""
+        row_count({name: columns[name] for name in self._names})
+        encoded = self.model.encoders.encode(columns)
+        matrix = stack_columns({**columns, **encoded}, [*self._names, *encoded])
+        return np.sort(self._boosters.predict(matrix), axis=1)
+
+
+def fit_model(
+    use_case: UseCase,
+    settings: Hyperparameters,
+    columns: Columns,
+    *,
+    fit: slice,
+    calibration: slice,
+    report: Callable[[str], None] = lambda _line: None,
+) -> Model:
+    """Train on `fit`, calibrate on `calibration`; rows are ordered by time.
+
+    Args:
+        use_case: what to learn.
+        settings: how.
+        columns: feature columns and label of a snapshot.
+        fit: rows to learn from.
+        calibration: later rows, to set the interval on.
+        report: told of progress, a line at a time.
+    """
+    label = columns[use_case.label]
+    names = use_case.features.names
+    learned = take_rows({name: columns[name] for name in names}, np.arange(fit.start, fit.stop))
+    encoders, encoded = fit_encoders(use_case.encoders, use_case.pace, learned, label[fit])
+    report(
+        f"encoders: {', '.join(f'{n} {len(v)} groups' for n, v in zip(encoders.names, encoders.values, strict=True))}"
+    )
+    boosters = fit_quantiles(
+        stack_columns({**learned, **encoded}, [*names, *encoded]),
+        np.log(label[fit]),
+        names=[*names, *encoded],
+        settings=settings,
+        report=report,
+    )
+    uncalibrated = Model(
+        use_case=use_case.name,
+        feature_identities=use_case.features.identities,
+        quantiles=settings.quantiles,
+        encoders=encoders,
+        boosters=boosters,
+        shift=IntervalShift(0.0, 0.0),
+    )
+    shift = _calibrate(
+        uncalibrated, take_rows(columns, np.arange(calibration.start, calibration.stop)), label[calibration]
+    )
+    report(f"interval: ends move outwards by factors {np.exp(shift.low):.4f} and {np.exp(shift.high):.4f}")
+    return Model(**{**vars(uncalibrated), "shift": shift})
+
+
+def _calibrate(model: Model, columns: Columns, label: Column) -> IntervalShift:
+    low, _middle, high = model.load().predict_log_quantiles(columns).T
+    return calibrate_interval(
+        low, high, np.log(label), low_share=model.quantiles[0], high_share=1.0 - model.quantiles[2]
+    )

@@ -1,0 +1,80 @@
+"""Quantile regression by LightGBM: one booster a quantile, on the logarithm of the label.
+
+A quantile keeps its meaning under any growing transformation, so the exponential of the predicted log-quantile is the
+quantile of the label; the logarithm makes a minute's error weigh alike on short and long rides when trees are grown.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import lightgbm
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from noriba.features import Column
+    from noriba.training.hyperparameters import Hyperparameters
+
+    Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+
+# The saved text ends with the training parameters, the number of threads among them; the model is the trees above.
+_PARAMETERS = re.compile(r"\nparameters:.*?end of parameters\n", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class QuantileBoosters:
+    """Trees for each quantile, in the quantiles' order, as LightGBM's own text."""
+
+    quantiles: tuple[float, ...]
+    texts: tuple[str, ...]
+
+    def load(self) -> LoadedBoosters:
+        """The boosters, ready to predict."""
+        return LoadedBoosters(tuple(lightgbm.Booster(model_str=text) for text in self.texts))
+
+
+@dataclass(frozen=True)
+class LoadedBoosters:
+    """Boosters in memory."""
+
+    boosters: tuple[Any, ...]
+
+    def predict(self, matrix: Matrix) -> Matrix:
+        """Predicted quantiles of log(label), shape (n, quantiles), not yet sorted nor calibrated."""
+        # One thread: a request is small, and the server answers several at a time.
+        threads = 1 if len(matrix) <= 1_000 else 0  # noqa: PLR2004  # measured: below it, waking threads costs more
+        return np.column_stack([booster.predict(matrix, num_threads=threads) for booster in self.boosters])
+
+
+def fit_quantiles(
+    matrix: Matrix,
+    log_label: Column,
+    *,
+    names: Sequence[str],
+    settings: Hyperparameters,
+    report: Callable[[str], None] = lambda _line: None,
+) -> QuantileBoosters:
+    """Grow the trees; the same rows and settings give the same bytes, whatever the number of threads."""
+    parameters = {
+        "objective": "quantile",
+        "learning_rate": settings.learning_rate,
+        "num_leaves": settings.leaves,
+        "min_data_in_leaf": settings.min_leaf_rows,
+        "seed": settings.seed,
+        "num_threads": settings.threads,
+        # https://lightgbm.readthedocs.io/en/stable/Parameters.html#deterministic
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbose": -1,
+    }
+    texts = []
+    for quantile in settings.quantiles:
+        dataset = lightgbm.Dataset(matrix, log_label, feature_name=list(names))
+        booster = lightgbm.train({**parameters, "alpha": quantile}, dataset, num_boost_round=settings.trees)
+        texts.append(_PARAMETERS.sub("\n", booster.model_to_string()))
+        report(f"quantile {quantile:g}: {settings.trees} trees on {len(matrix)} rows")
+    return QuantileBoosters(settings.quantiles, tuple(texts))

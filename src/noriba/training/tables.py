@@ -1,0 +1,44 @@
+"""A snapshot's parts as one table, checked against the manifest and ordered by time."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.parquet
+
+from noriba.errors import CorruptBundleError
+from noriba.features import as_column
+from noriba.features.columns import take_rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from noriba.features import Column
+    from noriba.records.snapshot import SnapshotManifest
+
+
+def read_snapshot(manifest: SnapshotManifest, folder: Path) -> dict[str, Column]:
+    """All columns of a snapshot, ordered by event time; rows of one instant keep the order of their part's name.
+
+    Args:
+        manifest: which parts belong.
+        folder: where the parts lie, under `<first two digits>/<sha256>.parquet`.
+
+    Raises:
+        CorruptBundleError: a part is missing or is not what the manifest pinned.
+    """
+    tables = [_read_part(folder / part.sha256[:2] / f"{part.sha256}.parquet", part.sha256) for part in manifest.parts]
+    columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    return take_rows(columns, np.argsort(columns[manifest.event_time], kind="stable"))
+
+
+def _read_part(path: Path, sha256: str) -> dict[str, Column]:
+    if not path.is_file():
+        raise CorruptBundleError(f"part {sha256} of the snapshot is not in the channel; was its object deleted?")
+    content = path.read_bytes()
+    if (found := hashlib.sha256(content).hexdigest()) != sha256:
+        raise CorruptBundleError(f"part {sha256} has the content of {found}; the object was overwritten")
+    table = pyarrow.parquet.read_table(pyarrow.BufferReader(content))
+    return {name: as_column(table[name].to_numpy()) for name in table.column_names}

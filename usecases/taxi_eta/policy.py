@@ -1,0 +1,29 @@
+"""Numbers that people argue about, in one place."""
+
+from noriba.usecase import GatePolicy, RetrainingPolicy, TrainingPolicy
+
+TRAINING = TrainingPolicy(
+    calibration_share=0.15,
+    holdout_share=0.15,
+    quantiles=(0.1, 0.5, 0.9),
+    trees=350,
+    leaves=127,
+    min_leaf_rows=50,
+    learning_rate=0.05,
+)
+
+GATES = GatePolicy(
+    max_mae_to_baseline=0.95,
+    max_mae_to_champion=1.02,
+    max_coverage_error=0.05,
+    max_slice_mae_to_champion=1.10,
+    min_slice_rows=500,
+    max_latency_ms=50.0,
+)
+
+RETRAINING = RetrainingPolicy(
+    min_rows=5_000,
+    min_new_rows_share=0.02,
+    cooldown_s=0.0,
+    lock_s=6 * 3600.0,
+)

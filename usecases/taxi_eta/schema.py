@@ -1,0 +1,150 @@
+"""What an app sends, and what a recorded trip is: the use case's two contracts.
+
+A place is a pair of coordinates, or the number of a New York taxi zone. A time carries its zone or offset.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from noriba.features import Column, as_column
+from noriba.features.clock import read_zone_clock
+from noriba.usecase import PredictionRequest
+from usecases.taxi_eta.zones import read_zone_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DEFAULT_TIME_ZONE = "America/New_York"
+MAX_CANDIDATES = 500
+
+
+def _check_time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"no time zone {name!r}; send an IANA name such as {DEFAULT_TIME_ZONE}") from None
+    return name
+
+
+def _check_instant(instant: AwareDatetime) -> AwareDatetime:
+    if not 2000 <= instant.year < 2100:  # noqa: PLR2004  # outside it, a clock is broken
+        raise ValueError("the year must be from 2000 to 2099")
+    return instant
+
+
+def _check_zone(zone: int | None) -> int | None:
+    if zone is not None and np.isnan(read_zone_table().locate(as_column([zone]))[0][0]):
+        raise ValueError(f"taxi zone {zone} has no place; send a zone from 1 to 263, or latitude and longitude")
+    return zone
+
+
+TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
+PickupTime = Annotated[AwareDatetime, AfterValidator(_check_instant)]
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Place(_Strict):
+    """Coordinates in degrees (WGS 84), or a taxi zone's number."""
+
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+    zone_id: Annotated[int | None, AfterValidator(_check_zone)] = Field(default=None, description="NYC taxi zone")
+
+    @model_validator(mode="after")
+    def _name_one_place(self) -> Self:
+        coordinates = (self.latitude is not None, self.longitude is not None)
+        if self.zone_id is not None and any(coordinates):
+            raise ValueError("give either zone_id or latitude and longitude, not both")
+        if self.zone_id is None and not all(coordinates):
+            raise ValueError("give latitude and longitude, or zone_id")
+        return self
+
+    @cached_property
+    def position(self) -> tuple[float, float, float]:
+        """Latitude and longitude in degrees, and the zone's number or NaN."""
+        if self.zone_id is None:
+            assert self.latitude is not None and self.longitude is not None  # noqa: S101, PT018  # validated above
+            return self.latitude, self.longitude, float("nan")
+        latitude, longitude = read_zone_table().locate(as_column([self.zone_id]))
+        return float(latitude[0]), float(longitude[0]), float(self.zone_id)
+
+
+class Candidate(_Strict):
+    """One car that could be sent."""
+
+    candidate_id: str = Field(min_length=1, max_length=64, description="the app's own name of the car")
+    origin: Place
+
+
+class TaxiEtaRequest(PredictionRequest):
+    """From one origin, or from many candidate cars, to one place at a time: how long?"""
+
+    destination: Place
+    pickup_at: PickupTime = Field(
+        description="when the ride begins, with zone or offset", examples=["2026-07-01T08:30:00-04:00"]
+    )
+    origin: Place | None = Field(default=None, description="one origin; or send candidates")
+    candidates: list[Candidate] | None = Field(default=None, min_length=1, max_length=MAX_CANDIDATES)
+    time_zone: TimeZone = Field(default=DEFAULT_TIME_ZONE, description="the city's clock")
+    rain_mm_per_h: Annotated[float, Field(ge=0, le=300, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _ask_one_question(self) -> Self:
+        if (self.origin is None) == (self.candidates is None):
+            raise ValueError("send either origin or candidates")
+        names = self.candidate_ids()
+        if len(set(names)) != len(names):
+            raise ValueError("two candidates have the same candidate_id")
+        return self
+
+    def candidate_ids(self) -> Sequence[str | None]:
+        """The cars' names, or a single None."""
+        return [candidate.candidate_id for candidate in self.candidates] if self.candidates else [None]
+
+    def to_columns(self) -> dict[str, Column]:
+        """The input columns that features read; one row a candidate."""
+        origins = [candidate.origin for candidate in self.candidates] if self.candidates else [self.origin]
+        latitude, longitude, zone = np.array([origin.position for origin in origins if origin is not None]).T
+        rows = len(latitude)
+        to_latitude, to_longitude, to_zone = self.destination.position
+        pickup_at_s = np.full(rows, self.pickup_at.timestamp())
+        return {
+            "pickup_at_s": pickup_at_s,
+            "pickup_wall_s": read_zone_clock(self.time_zone).to_wall_s(pickup_at_s),
+            "origin_latitude": as_column(latitude),
+            "origin_longitude": as_column(longitude),
+            "destination_latitude": np.full(rows, to_latitude),
+            "destination_longitude": np.full(rows, to_longitude),
+            "origin_zone": as_column(zone),
+            "destination_zone": np.full(rows, to_zone),
+            "rain_mm_per_h": np.full(rows, np.nan if self.rain_mm_per_h is None else self.rain_mm_per_h),
+        }
+
+
+class Trip(_Strict):
+    """A recorded trip: one row of the canonical CSV or Parquet file.
+
+    Columns may stand in any order; optional ones may be absent; further ones are ignored.
+    """
+
+    pickup_at: AwareDatetime = Field(description="ISO 8601 with zone or offset")
+    dropoff_at: AwareDatetime = Field(description="ISO 8601 with zone or offset")
+    origin_latitude: float | None = None
+    origin_longitude: float | None = None
+    destination_latitude: float | None = None
+    destination_longitude: float | None = None
+    origin_zone: int | None = Field(default=None, description="NYC taxi zone, where there are no coordinates")
+    destination_zone: int | None = Field(default=None, description="NYC taxi zone, where there are no coordinates")
+    time_zone: str | None = Field(default=None, description=f"the city's clock; {DEFAULT_TIME_ZONE} when absent")
+    rain_mm_per_h: float | None = None
