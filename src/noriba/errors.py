@@ -29,5 +29,9 @@ class NotEnoughDataError(NoribaError):
     """Too few rows to train, calibrate and judge a model."""
 
 
+class CorruptSnapshotError(NoribaError):
+    """A snapshot whose parts are missing or are not those its manifest pinned."""
+
+
 class CorruptBundleError(NoribaError):
     """A model bundle whose files are missing or are not those it was sealed with."""

@@ -101,6 +101,14 @@ class DatasetSnapshotCreated(Event):
 # --- training and registry -------------------------------------------------------------------------------------------
 
 
+class RetrainingRequested(Event):
+    """A person, a schedule or an alarm asks for training."""
+
+    source: ClassVar[str] = "noriba.monitoring"
+
+    cause: str
+
+
 class RetrainingDecided(Event):
     """Somebody or something asked for training, and this was the answer. Both answers are recorded."""
 
@@ -189,6 +197,7 @@ class OutcomeObserved(Event):
 NORIBA_EVENTS: tuple[type[Event], ...] = (
     ObjectRefused,
     DatasetSnapshotCreated,
+    RetrainingRequested,
     RetrainingDecided,
     TrainingFailed,
     CandidateRegistered,

@@ -9,14 +9,14 @@ import io
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import IO, TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
-from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.errors import RefusedObjectError
+from noriba.records.ingest import Chunk, FilePlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,28 +26,15 @@ CSV_BYTES_PER_CHUNK = 48 * 2**20
 _CSV_HEADER_LIMIT = 2**16
 _LINE_STEP = 2**16
 
-FileFormat: TypeAlias = Literal["parquet", "csv"]
-BinaryFile: TypeAlias = IO[bytes]
 
+class BinaryFile(Protocol):
+    """What is read: an open file, or an object that fetches only what is asked for."""
 
-class Chunk(BaseModel):
-    """A piece of a file: row groups `first` to `last` of Parquet, or the CSV lines that begin in those bytes."""
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to so many bytes from here; all that follow when negative."""
 
-    model_config = ConfigDict(frozen=True)
-
-    index: int = Field(ge=0)
-    first: int = Field(ge=0)
-    last: int = Field(ge=0, description="exclusive")
-
-
-class FilePlan(BaseModel):
-    """How a file will be read."""
-
-    model_config = ConfigDict(frozen=True)
-
-    format: FileFormat
-    header: tuple[str, ...]
-    chunks: tuple[Chunk, ...]
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Move to a position."""
 
 
 @dataclass(frozen=True)

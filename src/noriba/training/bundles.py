@@ -4,6 +4,7 @@
     encoders.npz        groups and values of the fitted encoders
     quantile_<i>.txt    LightGBM's own text for each quantile
     golden.json         rows of the hold-out with the answers that this model gave in training
+    code.zip            the code that trained it
     seal.json           SHA-256 of each file above; its own digest names the bundle
 
 Nothing here knows a clock, a job or a machine: what varies between two trainings of the same snapshot stands in the
@@ -28,6 +29,7 @@ from noriba.training.quantiles import QuantileBoosters
 from noriba.usecase import EncoderSpec, PaceSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from noriba.features import Columns
@@ -54,13 +56,13 @@ class _Description(BaseModel):
     overall: float
 
 
-def save_bundle(model: Model, folder: Path, *, golden: str) -> str:
+def save_bundle(model: Model, folder: Path, *, extras: Mapping[str, bytes]) -> str:
     """Write the bundle and return its digest.
 
     Args:
         model: what to save.
         folder: an existing, empty folder.
-        golden: golden.json's text; see `write_golden`.
+        extras: further files to seal, by name; see `write_golden`.
     """
     description = _Description(
         format=FORMAT,
@@ -77,7 +79,8 @@ def save_bundle(model: Model, folder: Path, *, golden: str) -> str:
     np.savez(folder / "encoders.npz", **_pack_encoders(model.encoders))
     for index, text in enumerate(model.boosters.texts):
         (folder / f"quantile_{index}.txt").write_text(text, encoding="utf-8")
-    (folder / "golden.json").write_text(golden, encoding="utf-8")
+    for name, content in extras.items():
+        (folder / name).write_bytes(content)
     seal = json.dumps(_hash_files(folder), indent=1, sort_keys=True) + "\n"
     (folder / _SEAL).write_text(seal, encoding="utf-8")
     return hashlib.sha256(seal.encode()).hexdigest()

@@ -1,0 +1,78 @@
+"""A SageMaker processing job: candidate, champion and baseline on the same hold-out; the evidence out.
+
+Inputs: `snapshot` and `parts` as in training, `candidate` and, where there is one, `champion`, each a model.tar.gz.
+Output: `evaluation/evaluation.json`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from job_tree import JobTree, report_metrics, say
+
+from noriba.errors import CorruptBundleError
+from noriba.records.snapshot import SnapshotManifest
+from noriba.training.bundles import load_bundle
+from noriba.training.evaluation import Provenance, judge
+from noriba.training.splits import split_by_time
+from noriba.training.tables import read_snapshot
+from noriba.usecase import load_use_case
+
+if TYPE_CHECKING:
+    from noriba.training.models import Model
+
+_ARTIFACT = "model.tar.gz"
+
+
+def main() -> None:
+    """Run the job that the tree describes."""
+    tree = JobTree.from_environment()
+    with tree.reporting_failure("message"):
+        evaluate(tree)
+
+
+def evaluate(tree: JobTree) -> None:
+    """Judge and write the evidence."""
+    manifest_file = tree.processing_input("snapshot") / "manifest.json"
+    manifest = SnapshotManifest.model_validate_json(manifest_file.read_bytes())
+    use_case = load_use_case(manifest.use_case)
+    columns = read_snapshot(manifest, tree.processing_input("parts"), use_case)
+    with tempfile.TemporaryDirectory() as folder:
+        candidate, digest, code = _open_bundle(tree.processing_input("candidate"), Path(folder) / "candidate")
+        champion_input = tree.processing_input("champion")
+        champion = None
+        if champion_input.is_dir():
+            champion, _digest, _code = _open_bundle(champion_input, Path(folder) / "champion")
+    # The split is the policy's, not the job's: candidate and champion are judged on the rows that policy holds out.
+    split = split_by_time(
+        columns[use_case.event_time],
+        calibration_share=use_case.training.calibration_share,
+        holdout_share=use_case.training.holdout_share,
+    )
+    evidence = judge(
+        use_case,
+        candidate.load(),
+        None if champion is None else champion.load(),
+        columns,
+        split,
+        provenance=Provenance(manifest.snapshot_id, digest, code),
+    )
+    report_metrics(evidence.candidate.model_dump(), say)
+    output = tree.processing_output("evaluation")
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "evaluation.json").write_text(evidence.model_dump_json(indent=1), encoding="utf-8")
+
+
+def _open_bundle(folder: Path, target: Path) -> tuple[Model, str, str]:
+    """The model in a model.tar.gz, its bundle's digest and its code's."""
+    artifact = folder / _ARTIFACT
+    if not artifact.is_file():
+        raise CorruptBundleError(f"input {folder.name} holds no {_ARTIFACT}")
+    with tarfile.open(artifact) as archive:
+        archive.extractall(target, filter="data")
+    model, digest = load_bundle(target)
+    return model, digest, hashlib.sha256((target / "code.zip").read_bytes()).hexdigest()

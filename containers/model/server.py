@@ -1,0 +1,106 @@
+"""A model's server: SageMaker's two routes over ASGI, `GET /ping` and `POST /invocations`.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import uvicorn
+from job_tree import JobTree, say
+
+from noriba.errors import FeatureMismatchError, NoribaError
+from noriba.records.inference import CONTENT_TYPE, ModelAnswer, decode_columns, encode_answer
+from noriba.training.bundles import load_bundle
+
+if TYPE_CHECKING:
+    from noriba.training.models import Predictor
+
+Scope: TypeAlias = dict[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
+Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class ModelServer:
+    """The ASGI application of one model."""
+
+    def __init__(self, predictor: Predictor, bundle_digest: str) -> None:
+        self._predictor = predictor
+        self._digest = bundle_digest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        route = (scope["method"], scope["path"])
+        if route == ("GET", "/ping"):
+            await _send(send, 200, b"")
+        elif route == ("POST", "/invocations"):
+            await _send(send, *self.answer(await _read_body(receive)))
+        else:
+            await _send(send, 404, _explain(f"no route {route[0]} {route[1]}; there are GET /ping, POST /invocations"))
+
+    def answer(self, body: bytes) -> tuple[int, bytes]:
+        """Status and body of an invocation: 400 for a body that is no table, 424 for columns of other features."""
+        try:
+            answers = self._predictor.predict(decode_columns(body))
+        except FeatureMismatchError as error:
+            return 424, _explain(str(error))
+        except ValueError as error:
+            return 400, _explain(str(error))
+        columns = (answers.low, answers.value, answers.high)
+        low, value, high = (tuple(column.tolist()) for column in columns)
+        return 200, encode_answer(ModelAnswer(low, value, high, self._predictor.model.claimed_coverage, self._digest))
+
+
+def build_server() -> ModelServer:
+    """The application, its model loaded; uvicorn calls it once in each worker."""
+    model, digest = load_bundle(JobTree.from_environment().model)
+    say(f"serving {model.use_case}, bundle {digest}")
+    return ModelServer(model.load(), digest)
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    try:
+        load_bundle(JobTree.from_environment().model)
+    except NoribaError as error:
+        # Before any worker starts, so that the log ends with the reason and not with a worker's traceback.
+        sys.exit(f"{type(error).__name__}: {error}")
+    uvicorn.run(
+        "server:build_server",
+        factory=True,
+        # SageMaker reaches a container from outside it.
+        host=os.environ.get("SERVE_HOST", "0.0.0.0"),  # noqa: S104
+        port=int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080")),
+        workers=int(os.environ.get("SAGEMAKER_MODEL_SERVER_WORKERS", "1")),
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=30,
+        # The endpoint keeps connections open between requests.
+        timeout_keep_alive=120,
+    )
+
+
+async def _read_body(receive: Receive) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+async def _send(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _explain(message: str) -> bytes:
+    return json.dumps({"error": message}).encode()

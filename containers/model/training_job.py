@@ -1,0 +1,52 @@
+"""A SageMaker training job: a snapshot in, a sealed bundle out.
+
+Channels: `snapshot` holds manifest.json, `parts` the parts that it names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from code_snapshot import archive_code
+from job_tree import JobTree, report_metrics, say
+
+from noriba.records.snapshot import SnapshotManifest
+from noriba.training.bundles import save_bundle, write_golden
+from noriba.training.evaluation import Provenance, judge
+from noriba.training.hyperparameters import Hyperparameters
+from noriba.training.models import fit_model
+from noriba.training.splits import split_by_time
+from noriba.training.tables import read_snapshot
+
+
+def main() -> None:
+    """Run the job that the tree describes."""
+    tree = JobTree.from_environment()
+    with tree.reporting_failure("failure"):
+        train(tree)
+
+
+def train(tree: JobTree) -> None:
+    """Fit, calibrate, seal, and report the hold-out's metrics."""
+    use_case, settings = Hyperparameters.parse(tree.hyperparameters())
+    manifest = SnapshotManifest.model_validate_json((tree.channel("snapshot") / "manifest.json").read_bytes())
+    started = time.monotonic()
+    columns = read_snapshot(manifest, tree.channel("parts"), use_case)
+    split = split_by_time(
+        columns[use_case.event_time],
+        calibration_share=settings.calibration_share,
+        holdout_share=settings.holdout_share,
+    )
+    say(f"{manifest.snapshot_id}: {len(columns[use_case.label])} rows read in {time.monotonic() - started:.1f} s")
+    model = fit_model(use_case, settings, columns, fit=split.fit, calibration=split.calibration, report=say)
+    held_out = {name: column[split.holdout] for name, column in columns.items()}
+    code = archive_code()
+    tree.model.mkdir(parents=True, exist_ok=True)
+    extras = {"code.zip": code, "golden.json": write_golden(use_case, model, held_out).encode()}
+    digest = save_bundle(model, tree.model, extras=extras)
+    provenance = Provenance(manifest.snapshot_id, digest, hashlib.sha256(code).hexdigest())
+    evidence = judge(use_case, model.load(), None, columns, split, provenance=provenance)
+    report_metrics(evidence.candidate.model_dump(), say)
+    report_metrics({"baseline_mae": evidence.baseline.mae}, say)
+    say(f"bundle {digest} after {time.monotonic() - started:.1f} s")

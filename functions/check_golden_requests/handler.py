@@ -1,0 +1,91 @@
+"""Ask a staging endpoint what any model must answer, and what this one answered in training."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import uuid
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+from pydantic import BaseModel
+
+from noriba.aws.clients import Clients
+from noriba.aws.endpoints import Endpoint
+from noriba.aws.objects import ObjectStore, split_uri
+from noriba.errors import NoribaError
+from noriba.rollout.golden import GoldenRecord, find_differences, find_nonsense
+from noriba.serving.requests import convert_request, name_by_identity
+from noriba.usecase import load_use_case
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from noriba.usecase import UseCase
+
+logger = Logger()
+
+
+class GoldenRequestsFailedError(NoribaError):
+    """A model answered a golden request wrongly; it must not reach production."""
+
+
+class Task(BaseModel):
+    """Which model to ask, and where."""
+
+    use_case: str
+    endpoint_name: str
+    model_data_uri: str
+
+
+@lru_cache
+def connect() -> Clients:
+    """Clients, once for the life of the function."""
+    return Clients()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
+    """Ask everything, then fail with every fault or say how many requests were answered well."""
+    clients = connect()
+    task = Task.model_validate(event)
+    use_case = load_use_case(task.use_case)
+    endpoint = Endpoint(clients.sagemaker_runtime, task.endpoint_name)
+    record = read_golden_record(clients, task.model_data_uri)
+    faults = [*check_requests(endpoint, use_case), *check_record(endpoint, use_case, record)]
+    if faults:
+        logger.error("golden requests failed", extra={"faults": faults})
+        raise GoldenRequestsFailedError("; ".join(faults))
+    rows = len(next(iter(record.inputs.values())))
+    return {"requests": len(use_case.golden_requests), "recorded_rows": rows}
+
+
+def check_requests(endpoint: Endpoint, use_case: UseCase) -> Iterator[str]:
+    """The use case's own requests, through the whole conversion: answers must make sense."""
+    for number, body in enumerate(use_case.golden_requests):
+        request = use_case.request.model_validate(body)
+        reply = endpoint.ask(convert_request(use_case, request), inference_id=str(uuid.uuid4()))
+        for fault in find_nonsense(reply.answer, rows=len(request.candidate_ids())):
+            yield f"golden request {number}: {fault}"
+
+
+def check_record(endpoint: Endpoint, use_case: UseCase, record: GoldenRecord) -> Iterator[str]:
+    """Rows recorded in training: answers must be those of training."""
+    columns = name_by_identity(use_case, use_case.features.compute(record.columns()))
+    reply = endpoint.ask(columns, inference_id=str(uuid.uuid4()))
+    yield from find_differences(reply.answer, record)
+
+
+def read_golden_record(clients: Clients, model_data_uri: str) -> GoldenRecord:
+    """golden.json out of a model.tar.gz."""
+    bucket, key = split_uri(model_data_uri)
+    content = ObjectStore(clients.s3, bucket).read(key)
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        names = [name for name in archive.getnames() if name.removeprefix("./") == "golden.json"]
+        file = archive.extractfile(names[0]) if names else None
+        if file is None:
+            raise GoldenRequestsFailedError(f"{model_data_uri} holds no golden.json")
+        return GoldenRecord.model_validate_json(file.read())

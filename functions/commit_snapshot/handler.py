@@ -1,0 +1,129 @@
+"""Settle an ingested object; the last one of a burst commits the snapshot of everything ingested so far."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+from pydantic import BaseModel
+
+from noriba.aws.clients import Clients
+from noriba.aws.environment import Environment
+from noriba.aws.ledger import Ledger
+from noriba.aws.objects import ObjectStore
+from noriba.datasets.snapshots import build_manifest, write_channel_manifest
+from noriba.errors import NotEnoughDataError, UnknownUseCaseError
+from noriba.events import DatasetSnapshotCreated
+from noriba.records.ingest import ChunkResult, FilePlan, LandedObject, name_chunk_results
+from noriba.records.snapshot import IngestedObject, name_channel_manifest, name_manifest
+from noriba.usecase import load_use_case
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from noriba.records.snapshot import SnapshotManifest
+
+logger = Logger()
+
+
+class Settings(Environment):
+    """Environment of this function."""
+
+    ledger_table: str
+    datasets_bucket: str
+
+
+class Task(BaseModel):
+    """An object whose chunks have all reported, or, without a plan, one that was refused."""
+
+    execution: str
+    landed: LandedObject
+    plan: FilePlan | None = None
+    source: str = ""
+
+
+@lru_cache
+def connect() -> tuple[Settings, Clients]:
+    """Settings and clients, once for the life of the function."""
+    return Settings.read(), Clients()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Settle, then commit unless others are still at work.
+
+    Returns:
+        `outcome`: `created` with the event's detail under `snapshot`; `unchanged`, `waiting` or `nothing_kept`.
+    """
+    settings, clients = connect()
+    task = Task.model_validate(event)
+    logger.append_keys(use_case=task.landed.use_case, key=task.landed.key)
+    try:
+        use_case = load_use_case(task.landed.use_case)
+    except UnknownUseCaseError as error:
+        return {"outcome": "nothing_kept", "reason": str(error)}
+    ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case.name)
+    datasets = ObjectStore(clients.s3, settings.datasets_bucket)
+    if task.plan is not None:
+        ledger.keep_object(gather(task.landed, task.plan, task.source, datasets))
+    now = datetime.now(UTC)
+    if pending := ledger.count_pending(now=now):
+        logger.info("waiting", extra={"pending": pending})
+        return {"outcome": "waiting", "pending": pending}
+    try:
+        manifest = build_manifest(use_case, ledger.list_kept(), bucket=settings.datasets_bucket)
+    except NotEnoughDataError as error:
+        logger.warning("nothing kept", extra={"reason": str(error)})
+        return {"outcome": "nothing_kept", "reason": str(error)}
+    manifest_uri = store(manifest, datasets)
+    if not ledger.claim_snapshot(manifest.snapshot_id, execution=task.execution, now=now):
+        return {"outcome": "unchanged", "snapshot_id": manifest.snapshot_id}
+    created = DatasetSnapshotCreated(
+        use_case=use_case.name,
+        snapshot_id=manifest.snapshot_id,
+        manifest_uri=manifest_uri,
+        rows_read=manifest.rows_read,
+        rows_kept=manifest.rows_kept,
+        rows_quarantined=manifest.rows_quarantined,
+    )
+    logger.info("created", extra={"snapshot_id": manifest.snapshot_id, "rows_kept": manifest.rows_kept})
+    return {"outcome": "created", "snapshot": created.model_dump(mode="json")}
+
+
+def gather(landed: LandedObject, plan: FilePlan, source: str, datasets: ObjectStore) -> IngestedObject:
+    """One record of all chunks of an object.
+
+    Raises:
+        RuntimeError: a chunk has not reported; the map that ran them said it had.
+    """
+    reports = datasets.list_keys(name_chunk_results(landed))
+    results = [ChunkResult.model_validate_json(datasets.read(key)) for key in reports]
+    if len(results) != len(plan.chunks):
+        raise RuntimeError(f"{len(plan.chunks)} chunks were planned, {len(results)} reported")
+    reasons: Counter[str] = Counter()
+    for result in results:
+        reasons.update(result.reasons)
+    return IngestedObject(
+        key=landed.key,
+        version_id=landed.version_id,
+        sequencer=landed.sequencer,
+        source=source,
+        rows_read=sum(result.rows_read for result in results),
+        rows_kept=sum(result.rows_kept for result in results),
+        rows_quarantined=sum(result.rows_quarantined for result in results),
+        reasons=dict(reasons),
+        quarantine_keys=tuple(result.quarantine_key for result in results if result.quarantine_key),
+        parts=tuple(result.part for result in results if result.part),
+    )
+
+
+def store(manifest: SnapshotManifest, datasets: ObjectStore) -> str:
+    """Write the manifest and the channel's list; once, for a snapshot never changes."""
+    channel = write_channel_manifest(manifest).encode()
+    datasets.write_once(name_channel_manifest(manifest.use_case, manifest.snapshot_id), channel)
+    key = name_manifest(manifest.use_case, manifest.snapshot_id)
+    datasets.write_once(key, manifest.model_dump_json(indent=1).encode())
+    return datasets.uri(key)

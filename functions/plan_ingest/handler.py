@@ -1,0 +1,64 @@
+"""Take a landed object, once, and say in which pieces it will be read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+from pydantic import BaseModel
+
+from noriba.aws.clients import Clients
+from noriba.aws.environment import Environment
+from noriba.aws.ledger import Ledger
+from noriba.aws.objects import ObjectStore
+from noriba.datasets.chunks import plan_file
+from noriba.datasets.sources import choose_source, load_sources
+from noriba.records.ingest import LandedObject
+from noriba.usecase import load_use_case
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+
+
+class Settings(Environment):
+    """Environment of this function."""
+
+    ledger_table: str
+
+
+class Task(BaseModel):
+    """An event, and the execution that deals with it."""
+
+    execution: str
+    event: dict[str, Any]
+
+
+@lru_cache
+def connect() -> tuple[Settings, Clients]:
+    """Settings and clients, once for the life of the function."""
+    return Settings.read(), Clients()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Claim and plan; an object that somebody else deals with, or dealt with, is skipped."""
+    settings, clients = connect()
+    task = Task.model_validate(event)
+    landed = LandedObject.from_event(task.event)
+    logger.append_keys(use_case=landed.use_case, key=landed.key, version_id=landed.version_id)
+    ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), landed.use_case)
+    now = datetime.now(UTC)
+    claim = ledger.claim_object(landed.key, landed.version_id, execution=task.execution, now=now)
+    answer: dict[str, Any] = {"claim": claim, "landed": landed.model_dump()}
+    if claim == "claimed":
+        use_case = load_use_case(landed.use_case)
+        store = ObjectStore(clients.s3, landed.bucket)
+        plan = plan_file(store.open(landed.key, version_id=landed.version_id, size=landed.size), size=landed.size)
+        source = choose_source(load_sources(use_case), plan.header)
+        logger.info("planned", extra={"source": source.name, "chunks": len(plan.chunks)})
+        answer |= {"plan": plan.model_dump(mode="json"), "source": source.name}
+    return answer

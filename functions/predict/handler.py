@@ -1,0 +1,83 @@
+"""From an app's request to an answer: check, convert into features, ask the endpoint."""
+
+from __future__ import annotations
+
+import uuid
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+from aws_lambda_powertools import Logger
+
+from noriba.aws.clients import Clients
+from noriba.aws.endpoints import Endpoint, ModelRefusedError, ModelUnavailableError, NoModelError
+from noriba.aws.environment import Environment
+from noriba.aws.gateway import answer, answering_problems, read_body, read_path
+from noriba.rollout.names import name_endpoint
+from noriba.serving.answers import write_answer
+from noriba.serving.problems import Problem, ProblemError
+from noriba.serving.requests import convert_request, parse_body
+from noriba.usecase import PredictionRequest, load_use_case
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from noriba.aws.endpoints import EndpointReply
+    from noriba.features import Column
+
+logger = Logger()
+
+
+class Settings(Environment):
+    """Environment of this function."""
+
+    resource_prefix: str
+
+
+@lru_cache
+def connect() -> tuple[Settings, Clients]:
+    """Settings and clients, once for the life of the function."""
+    return Settings.read(), Clients()
+
+
+@logger.inject_lambda_context
+@answering_problems
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """`POST /v1/{use_case}/predictions`."""
+    settings, clients = connect()
+    use_case = load_use_case(read_path(event, "use_case"))
+    request = cast("PredictionRequest", parse_body(use_case.request, read_body(event)))
+    columns = convert_request(use_case, request)
+    prediction_id = str(uuid.uuid4())
+    endpoint = Endpoint(clients.sagemaker_runtime, name_endpoint(use_case.name, prefix=settings.resource_prefix))
+    reply = ask(endpoint, columns, prediction_id)
+    candidates = request.candidate_ids()
+    logger.info(
+        "predicted",
+        extra={"prediction_id": prediction_id, "candidates": len(candidates), "model_version": reply.model_version},
+    )
+    document = write_answer(
+        use_case,
+        reply.answer,
+        prediction_id=prediction_id,
+        model_version=reply.model_version,
+        candidate_ids=candidates,
+    )
+    return answer(200, document)
+
+
+def ask(endpoint: Endpoint, columns: Mapping[str, Column], prediction_id: str) -> EndpointReply:
+    """Ask the endpoint; an app is told what it can do, the log what went wrong."""
+    try:
+        return endpoint.ask(columns, inference_id=prediction_id)
+    except NoModelError as error:
+        detail = "no model is in production yet: land data, then approve the candidate in the model registry"
+        raise ProblemError(Problem.of(503, detail)) from error
+    except ModelUnavailableError as error:
+        logger.exception("model unavailable", extra={"prediction_id": prediction_id})
+        raise ProblemError(Problem.of(503, "the model did not answer; try again in a moment")) from error
+    except ModelRefusedError as error:
+        logger.exception("model refused", extra={"prediction_id": prediction_id})
+        detail = "the model in production was trained on other features than this API computes; tell the operator"
+        raise ProblemError(Problem.of(502, detail)) from error

@@ -1,0 +1,52 @@
+"""What really happened: onto the bus, from where it is kept beside the predictions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+from aws_lambda_powertools import Logger
+
+from noriba.aws.bus import EventBus, PublishError
+from noriba.aws.clients import Clients
+from noriba.aws.environment import Environment
+from noriba.aws.gateway import answer, answering_problems, read_body, read_path
+from noriba.events import OutcomeObserved
+from noriba.serving.problems import Problem, ProblemError
+from noriba.serving.requests import OutcomeRequest, check_observed, parse_body
+from noriba.usecase import load_use_case
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+
+
+class Settings(Environment):
+    """Environment of this function."""
+
+    bus_name: str
+
+
+@lru_cache
+def connect() -> tuple[Settings, Clients]:
+    """Settings and clients, once for the life of the function."""
+    return Settings.read(), Clients()
+
+
+@logger.inject_lambda_context
+@answering_problems
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """`POST /v1/{use_case}/outcomes`. An outcome sent twice is joined once, by its prediction."""
+    settings, clients = connect()
+    use_case = load_use_case(read_path(event, "use_case"))
+    outcome = cast("OutcomeRequest", parse_body(OutcomeRequest, read_body(event)))
+    check_observed(outcome, now=datetime.now(UTC))
+    observed = OutcomeObserved(use_case=use_case.name, **outcome.model_dump())
+    try:
+        EventBus(clients.events, settings.bus_name).publish(observed)
+    except PublishError as error:
+        logger.exception("outcome not taken", extra={"prediction_id": outcome.prediction_id})
+        raise ProblemError(Problem.of(503, "the outcome was not taken; send it again")) from error
+    return answer(202, {"prediction_id": outcome.prediction_id})

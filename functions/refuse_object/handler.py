@@ -1,0 +1,84 @@
+"""Record why a landed object was refused as a whole, where the data engineer looks."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+from pydantic import BaseModel
+
+from noriba.aws.clients import Clients
+from noriba.aws.environment import Environment
+from noriba.aws.ledger import Ledger
+from noriba.aws.objects import ObjectStore
+from noriba.events import ObjectRefused
+from noriba.records.ingest import LandedObject, name_refusal
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+
+
+class Settings(Environment):
+    """Environment of this function."""
+
+    ledger_table: str
+    quarantine_bucket: str
+
+
+class Failure(BaseModel):
+    """What Step Functions knows of a failed task."""
+
+    Error: str
+    Cause: str
+
+
+class Task(BaseModel):
+    """The event that announced the object, and what went wrong with it."""
+
+    event: dict[str, Any]
+    failure: Failure
+
+
+@lru_cache
+def connect() -> tuple[Settings, Clients]:
+    """Settings and clients, once for the life of the function."""
+    return Settings.read(), Clients()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Settle the object as refused.
+
+    Returns:
+        `landed`, and under `refused` the detail of the event to publish.
+    """
+    settings, clients = connect()
+    task = Task.model_validate(event)
+    landed = LandedObject.from_event(task.event)
+    refused = ObjectRefused(
+        use_case=landed.use_case,
+        bucket=landed.bucket,
+        key=landed.key,
+        version_id=landed.version_id,
+        error=task.failure.Error,
+        reason=read_reason(task.failure),
+    )
+    logger.warning("refused", extra={"key": landed.key, "error": refused.error, "reason": refused.reason})
+    quarantine = ObjectStore(clients.s3, settings.quarantine_bucket)
+    quarantine.write(name_refusal(landed), refused.model_dump_json(indent=1).encode())
+    ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), landed.use_case)
+    ledger.refuse_object(landed.key, landed.version_id, reason=refused.reason)
+    return {"landed": landed.model_dump(), "refused": refused.model_dump(mode="json")}
+
+
+def read_reason(failure: Failure) -> str:
+    """A function's own message where the cause is its error document, else the cause as it is."""
+    try:
+        document = json.loads(failure.Cause)
+        return str(document["errorMessage"])[:1000]
+    except (ValueError, KeyError, TypeError):
+        return failure.Cause[:1000]

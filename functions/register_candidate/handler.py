@@ -1,0 +1,97 @@
+"""A trained and judged model becomes a candidate in the registry, with its gates, its card and its lineage."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+from pydantic import BaseModel
+
+from noriba.aws.clients import Clients
+from noriba.aws.environment import Environment
+from noriba.aws.objects import ObjectStore, split_uri
+from noriba.aws.registry import ModelRegistry
+from noriba.events import CandidateRegistered, RetrainingDecided
+from noriba.records.evidence import Evidence
+from noriba.records.snapshot import SnapshotManifest
+from noriba.registry.candidates import Candidate, Lineage, name_package_group
+from noriba.registry.gates import apply_gates
+from noriba.registry.model_cards import write_model_card
+from noriba.usecase import load_use_case
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+
+
+class Settings(Environment):
+    """Environment of this function."""
+
+    resource_prefix: str
+
+
+class Task(BaseModel):
+    """What was decided, and what training and evaluation left."""
+
+    decision: RetrainingDecided
+    training_job_arn: str
+    image_uri: str
+    model_data_uri: str
+    evaluation_uri: str
+
+
+@lru_cache
+def connect() -> tuple[Settings, Clients]:
+    """Settings and clients, once for the life of the function."""
+    return Settings.read(), Clients()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Register; the answer is the detail of the event to publish."""
+    settings, clients = connect()
+    task = Task.model_validate(event)
+    decision, use_case = task.decision, load_use_case(task.decision.use_case)
+    evidence = Evidence.model_validate_json(read_object(clients, task.evaluation_uri))
+    manifest = SnapshotManifest.model_validate_json(read_object(clients, decision.manifest_uri))
+    candidate = Candidate(
+        use_case=use_case.name,
+        lineage=Lineage(
+            decision_id=decision.decision_id,
+            snapshot_id=decision.snapshot_id,
+            manifest_uri=decision.manifest_uri,
+            training_job_arn=task.training_job_arn,
+            image_uri=task.image_uri,
+            model_data_uri=task.model_data_uri,
+            evaluation_uri=task.evaluation_uri,
+            bundle_digest=evidence.bundle_digest,
+            code_digest=evidence.code_digest,
+            feature_fingerprint=manifest.feature_fingerprint,
+        ),
+        evidence=evidence,
+        gates=apply_gates(evidence, use_case.gates),
+    )
+    registry = ModelRegistry(clients.sagemaker, name_package_group(use_case, prefix=settings.resource_prefix))
+    card = write_model_card(candidate, use_case)
+    package = registry.register(candidate, card=card, client_token=decision.training_job_name)
+    logger.info("registered", extra={"model_package_arn": package.arn, "status": package.status})
+    registered = CandidateRegistered(
+        use_case=use_case.name,
+        model_package_arn=package.arn,
+        version=package.version,
+        approval_status="PendingManualApproval" if candidate.passed else "Rejected",
+        snapshot_id=decision.snapshot_id,
+        training_job_name=decision.training_job_name,
+        summary=candidate.summary,
+    )
+    document: dict[str, Any] = json.loads(registered.model_dump_json())
+    return document
+
+
+def read_object(clients: Clients, uri: str) -> bytes:
+    """An object named by its URI."""
+    bucket, key = split_uri(uri)
+    return ObjectStore(clients.s3, bucket).read(key)

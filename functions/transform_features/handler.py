@@ -1,0 +1,91 @@
+"""Read one chunk, judge its rows, compute their features; write the kept rows and the quarantined ones."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+from pydantic import BaseModel
+
+from noriba.aws.clients import Clients
+from noriba.aws.environment import Environment
+from noriba.aws.objects import ObjectStore
+from noriba.datasets.chunks import read_chunk
+from noriba.datasets.parts import describe_part, encode_parquet, name_part
+from noriba.datasets.sources import choose_source, load_sources
+from noriba.datasets.transformation import transform_chunk
+from noriba.records.ingest import Chunk, ChunkResult, FilePlan, LandedObject, name_chunk_results, name_quarantine
+from noriba.usecase import load_use_case
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from noriba.records.snapshot import Part
+    from noriba.usecase import UseCase
+
+logger = Logger()
+
+
+class Settings(Environment):
+    """Environment of this function."""
+
+    datasets_bucket: str
+    quarantine_bucket: str
+
+
+class Task(BaseModel):
+    """One chunk of a planned object."""
+
+    landed: LandedObject
+    plan: FilePlan
+    chunk: Chunk
+
+
+@lru_cache
+def connect() -> tuple[Settings, Clients]:
+    """Settings and clients, once for the life of the function."""
+    return Settings.read(), Clients()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
+    """Transform a chunk; every object written is named by content or by the chunk, so a retry changes nothing."""
+    settings, clients = connect()
+    task = Task.model_validate(event)
+    landed, chunk, use_case = task.landed, task.chunk, load_use_case(task.landed.use_case)
+    logger.append_keys(use_case=landed.use_case, key=landed.key, chunk=chunk.index)
+    file = ObjectStore(clients.s3, landed.bucket).open(landed.key, version_id=landed.version_id, size=landed.size)
+    source = choose_source(load_sources(use_case), task.plan.header)
+    transformed = transform_chunk(read_chunk(file, task.plan, chunk), source, use_case, object_key=landed.key)
+    datasets = ObjectStore(clients.s3, settings.datasets_bucket)
+    quarantine_key = None
+    if transformed.quarantine is not None:
+        quarantine_key = name_quarantine(landed, chunk.index)
+        content = encode_parquet(transformed.quarantine)
+        ObjectStore(clients.s3, settings.quarantine_bucket).write(quarantine_key, content)
+    result = ChunkResult(
+        index=chunk.index,
+        part=store_part(datasets, use_case, transformed.kept),
+        rows_read=transformed.rows_read,
+        rows_kept=transformed.rows_kept,
+        rows_quarantined=transformed.rows_quarantined,
+        reasons=dict(transformed.reasons),
+        quarantine_key=quarantine_key,
+    )
+    report = f"{name_chunk_results(landed)}chunk-{chunk.index:05d}.json"
+    datasets.write(report, result.model_dump_json().encode())
+    counts = {"read": result.rows_read, "kept": result.rows_kept, "quarantined": result.rows_quarantined}
+    logger.info("transformed", extra=counts)
+    return counts
+
+
+def store_part(datasets: ObjectStore, use_case: UseCase, table: pa.Table | None) -> Part | None:
+    """Write the kept rows under their content's name."""
+    if table is None:
+        return None
+    content = encode_parquet(table)
+    part = describe_part(table, content, use_case, version_id="")
+    version_id = datasets.write_once(name_part(use_case, part.sha256), content)
+    return part.model_copy(update={"version_id": version_id})

@@ -1,0 +1,107 @@
+"""SageMaker endpoints: asking a model, and how it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from noriba.errors import NoribaError
+from noriba.records.inference import CONTENT_TYPE, ModelAnswer, decode_answer, encode_columns
+from noriba.rollout.names import read_version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+    from noriba.features import Column
+
+
+class NoModelError(NoribaError):
+    """No endpoint stands there: nothing has been rolled out yet."""
+
+
+class ModelUnavailableError(NoribaError):
+    """The endpoint did not answer in time, or the model failed."""
+
+
+class ModelRefusedError(NoribaError):
+    """The model refused the columns: serving and model were made from different features."""
+
+
+@dataclass(frozen=True)
+class EndpointReply:
+    """A model's answer, and which model gave it."""
+
+    answer: ModelAnswer
+    model_version: int
+
+
+class Endpoint:
+    """One endpoint."""
+
+    def __init__(self, runtime: SageMakerRuntimeClient, name: str) -> None:
+        self._runtime = runtime
+        self.name = name
+
+    def ask(self, columns: Mapping[str, Column], *, inference_id: str) -> EndpointReply:
+        """Send feature columns, named by identity.
+
+        Args:
+            columns: `name@hash` → values, one row a candidate.
+            inference_id: the prediction's id; capture, outcome and answer share it.
+
+        Raises:
+            NoModelError: there is no such endpoint.
+            ModelRefusedError: the model was trained on other features.
+            ModelUnavailableError: it did not answer.
+        """
+        try:
+            reply = self._runtime.invoke_endpoint(
+                EndpointName=self.name,
+                ContentType=CONTENT_TYPE,
+                Accept=CONTENT_TYPE,
+                InferenceId=inference_id,
+                Body=encode_columns(columns),
+            )
+        except ClientError as error:
+            raise _translate(error) from error
+        except BotoCoreError as error:
+            raise ModelUnavailableError(f"endpoint {self.name} did not answer: {error}") from error
+        answer = decode_answer(reply["Body"].read())
+        return EndpointReply(answer, read_version(reply["InvokedProductionVariant"]))
+
+
+@dataclass(frozen=True)
+class EndpointState:
+    """How an endpoint is."""
+
+    status: str
+    model_version: int | None
+
+
+def describe_endpoint(sagemaker: SageMakerClient, name: str) -> EndpointState | None:
+    """The endpoint's state; None when there is none."""
+    try:
+        found = sagemaker.describe_endpoint(EndpointName=name)
+    except ClientError as error:
+        # DescribeEndpoint has no error of its own for this: it is a ValidationException, "Could not find endpoint".
+        if error.response["Error"]["Code"] == "ValidationException":
+            return None
+        raise
+    variants = found.get("ProductionVariants", [])
+    return EndpointState(found["EndpointStatus"], read_version(variants[0]["VariantName"]) if variants else None)
+
+
+def _translate(error: ClientError) -> NoribaError:
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html#API_runtime_InvokeEndpoint_Errors
+    if code == "ValidationError" and "not found" in message:
+        return NoModelError(message)
+    original = error.response.get("OriginalStatusCode")
+    if code == "ModelError" and original is not None and original < 500:  # type: ignore[operator]  # noqa: PLR2004  # the container's own status
+        return ModelRefusedError(str(error.response.get("OriginalMessage", message)))
+    return ModelUnavailableError(f"{code}: {message}")

@@ -1,0 +1,193 @@
+"""The ledger: what must be known exactly once, in one DynamoDB table.
+
+Partition key `use_case`; sort key `entry`, one of
+
+    object#<key>#<version>   a landed object version: received, kept or refused
+    snapshot#<id>            who committed a snapshot
+    training                 the latest training run, which is also the lock
+    decision#<id>            a retraining decision
+    champion                 the model in production
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from boto3.dynamodb.conditions import Attr, ConditionBase, Key
+from botocore.exceptions import ClientError
+from pydantic import BaseModel, ConfigDict
+
+from noriba.events import RetrainingDecided
+from noriba.monitoring.retraining import TrainingRecord
+from noriba.records.snapshot import IngestedObject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb.service_resource import Table
+
+
+ABANDONED_AFTER = timedelta(hours=1)
+"""An object received so long ago and not settled is taken for dead, so that it cannot hold up snapshots for ever."""
+
+Claim: TypeAlias = Literal["claimed", "settled", "taken"]
+
+
+class Champion(BaseModel):
+    """The model in production."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model_package_arn: str
+    model_data_uri: str
+
+
+class Ledger:
+    """The entries of one use case."""
+
+    def __init__(self, table: Table, use_case: str) -> None:
+        self._table = table
+        self._use_case = use_case
+
+    # --- landed objects -----------------------------------------------------------------------------------------------
+
+    def claim_object(self, key: str, version_id: str, *, execution: str, now: datetime) -> Claim:
+        """Take an object version for one execution, however often its event is delivered.
+
+        Returns:
+            `claimed` for the first execution and for its own retries, `settled` when the object was dealt with,
+            `taken` when another execution is at it.
+        """
+        entry = _name_object(key, version_id)
+        item = {"status": "received", "execution": execution, "received_at": now.isoformat()}
+        abandoned = Attr("status").eq("received") & Attr("received_at").lt((now - ABANDONED_AFTER).isoformat())
+        if self._put(
+            entry, item, unless_exists_but=abandoned | Attr("execution").eq(execution) & Attr("status").eq("received")
+        ):
+            return "claimed"
+        found = self._get(entry)
+        return "taken" if found["status"] == "received" else "settled"
+
+    def keep_object(self, record: IngestedObject) -> None:
+        """Settle an object whose rows were looked at."""
+        self._update(_name_object(record.key, record.version_id), status="kept", record=record.model_dump_json())
+
+    def refuse_object(self, key: str, version_id: str, *, reason: str) -> None:
+        """Settle an object that could not be read."""
+        self._update(_name_object(key, version_id), status="refused", reason=reason)
+
+    def list_kept(self) -> list[IngestedObject]:
+        """Everything ingested so far."""
+        items = self._query("object#")
+        return [IngestedObject.model_validate_json(i["record"]) for i in items if i["status"] == "kept"]
+
+    def list_refused(self) -> dict[str, str]:
+        """Keys of refused objects and the reasons."""
+        return {i["entry"].split("#")[1]: i["reason"] for i in self._query("object#") if i["status"] == "refused"}
+
+    def count_pending(self, *, now: datetime) -> int:
+        """Objects received and not yet settled, abandoned ones left out."""
+        alive = (now - ABANDONED_AFTER).isoformat()
+        return sum(i["status"] == "received" and i["received_at"] >= alive for i in self._query("object#"))
+
+    # --- snapshots ----------------------------------------------------------------------------------------------------
+
+    def claim_snapshot(self, snapshot_id: str, *, execution: str, now: datetime) -> bool:
+        """Whether this execution is the one that announces the snapshot: the first, and its own retries."""
+        item = {"execution": execution, "created_at": now.isoformat()}
+        return self._put(f"snapshot#{snapshot_id}", item, unless_exists_but=Attr("execution").eq(execution))
+
+    def latest_snapshot(self) -> str | None:
+        """The id of the snapshot committed last."""
+        found = sorted(self._query("snapshot#"), key=lambda item: item["created_at"])
+        return found[-1]["entry"].removeprefix("snapshot#") if found else None
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    def read_training(self) -> TrainingRecord | None:
+        """The latest training run."""
+        found = self._get("training")
+        if not found:
+            return None
+        return TrainingRecord(
+            decision_id=found["decision_id"],
+            snapshot_id=found["snapshot_id"],
+            rows=int(found["rows"]),
+            started_at=datetime.fromisoformat(found["started_at"]),
+            running=found["running"],
+        )
+
+    def begin_training(self, record: TrainingRecord, *, replacing: TrainingRecord | None) -> bool:
+        """Take the lock; False when another decision took it since `replacing` was read."""
+        item = {
+            "snapshot_id": record.snapshot_id,
+            "rows": record.rows,
+            "started_at": record.started_at.isoformat(),
+            "running": record.running,
+            "decision_id": record.decision_id,
+        }
+        unchanged = Attr("decision_id").is_in([record.decision_id, *([replacing.decision_id] if replacing else [])])
+        return self._put("training", item, unless_exists_but=unchanged)
+
+    def read_decision(self, decision_id: str) -> RetrainingDecided | None:
+        """A decision taken before."""
+        found = self._get(f"decision#{decision_id}")
+        return RetrainingDecided.model_validate_json(found["record"]) if found else None
+
+    def record_decision(self, decision: RetrainingDecided, *, now: datetime) -> None:
+        """Keep a decision, whichever way it went."""
+        item = {"decided_at": now.isoformat(), "record": decision.model_dump_json()}
+        self._put(f"decision#{decision.decision_id}", item, unless_exists_but=None)
+
+    # --- champion -----------------------------------------------------------------------------------------------------
+
+    def read_champion(self) -> Champion | None:
+        """The model in production; None before the first rollout."""
+        found = self._get("champion")
+        return Champion.model_validate(found) if found else None
+
+    # --- table --------------------------------------------------------------------------------------------------------
+
+    def _get(self, entry: str) -> dict[str, Any]:
+        answer = self._table.get_item(Key=self._key(entry), ConsistentRead=True)
+        return answer.get("Item", {})
+
+    def _put(self, entry: str, item: dict[str, Any], *, unless_exists_but: ConditionBase | None) -> bool:
+        """Write an entry if there is none, or if the one there is meets the condition; whether it was written."""
+        condition: ConditionBase = Attr("entry").not_exists()
+        if unless_exists_but is not None:
+            condition |= unless_exists_but
+        try:
+            self._table.put_item(Item={**self._key(entry), **item}, ConditionExpression=condition)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def _update(self, entry: str, **values: str) -> None:
+        names = {f"#{name}": name for name in values}
+        self._table.update_item(
+            Key=self._key(entry),
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
+        )
+
+    def _query(self, prefix: str) -> Iterator[dict[str, Any]]:
+        condition = Key("use_case").eq(self._use_case) & Key("entry").begins_with(prefix)
+        start: dict[str, Any] = {}
+        while True:
+            page = self._table.query(KeyConditionExpression=condition, ConsistentRead=True, **start)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _key(self, entry: str) -> dict[str, str]:
+        return {"use_case": self._use_case, "entry": entry}
+
+
+def _name_object(key: str, version_id: str) -> str:
+    return f"object#{key}#{version_id}"

@@ -1,0 +1,124 @@
+"""Objects in S3: whole ones, and large ones read piece by piece."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_s3 import S3Client
+
+READ_AHEAD = 8 * 2**20
+"""Bytes fetched at once when reading on: fewer round trips than Parquet's many small reads would make."""
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of `s3://bucket/key`."""
+    parts = urlsplit(uri)
+    return parts.netloc, parts.path.lstrip("/")
+
+
+class ObjectStore:
+    """One bucket."""
+
+    def __init__(self, s3: S3Client, bucket: str) -> None:
+        self._s3 = s3
+        self.bucket = bucket
+
+    def uri(self, key: str) -> str:
+        """`s3://bucket/key`."""
+        return f"s3://{self.bucket}/{key}"
+
+    def read(self, key: str) -> bytes:
+        """The latest version's content."""
+        return self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def open(self, key: str, *, version_id: str, size: int) -> ObjectFile:
+        """One version as a file that fetches only what is read."""
+        return ObjectFile(self._s3, self.bucket, key, version_id, size)
+
+    def write(self, key: str, content: bytes) -> str:
+        """Write a version and return its id."""
+        return self._s3.put_object(Bucket=self.bucket, Key=key, Body=content)["VersionId"]
+
+    def write_once(self, key: str, content: bytes) -> str:
+        """Write an object named by its content, unless it is there; the version id that holds it either way.
+
+        A retry, or the same rows landed again, thus leaves one version.
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+        """
+        try:
+            return self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*")["VersionId"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in {"PreconditionFailed", "ConditionalRequestConflict"}:
+                raise
+            return self._s3.head_object(Bucket=self.bucket, Key=key)["VersionId"]
+
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        """Keys under a prefix, in order."""
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+            for found in page.get("Contents", []):
+                yield found["Key"]
+
+
+class ObjectFile(io.RawIOBase):
+    """A version of an object as a seekable file; reads ahead, and keeps the last stretch."""
+
+    def __init__(self, s3: S3Client, bucket: str, key: str, version_id: str, size: int) -> None:
+        super().__init__()
+        self._s3 = s3
+        self._bucket, self._key, self._version_id = bucket, key, version_id
+        self._size = size
+        self._position = 0
+        self._stretch_start, self._stretch = 0, b""
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def tell(self) -> int:
+        """The position in bytes."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to a position."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Up to `size` bytes from here; all that follows when negative or None."""
+        rest = self._size - self._position
+        wanted = rest if size is None or size < 0 else min(size, rest)
+        if wanted <= 0:
+            return b""
+        start = self._position - self._stretch_start
+        if start < 0 or start + wanted > len(self._stretch):
+            self._fetch(self._position, max(wanted, min(READ_AHEAD, rest)))
+            start = 0
+        self._position += wanted
+        return self._stretch[start : start + wanted]
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # any writable buffer
+        """Fill a buffer; the number of bytes read."""
+        content = self.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def _fetch(self, start: int, length: int) -> None:
+        answer = self._s3.get_object(
+            Bucket=self._bucket,
+            Key=self._key,
+            VersionId=self._version_id,
+            Range=f"bytes={start}-{start + length - 1}",
+        )
+        self._stretch_start, self._stretch = start, answer["Body"].read()

@@ -1,0 +1,116 @@
+"""SageMaker's model registry: packages in groups, and their approval."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker.type_defs import CreateModelPackageInputTypeDef
+
+    from noriba.registry.candidates import Candidate
+
+CONTENT_TYPE = "application/json"
+
+
+class ModelPackage(BaseModel):
+    """A registered model, as the registry tells it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    arn: str
+    group: str
+    version: int
+    status: str
+    note: str | None = None
+    created_at: datetime
+    image_uri: str
+    model_data_uri: str
+    metadata: dict[str, str]
+
+
+class ModelRegistry:
+    """The packages of one group."""
+
+    def __init__(self, sagemaker: SageMakerClient, group: str) -> None:
+        self._sagemaker = sagemaker
+        self._group = group
+
+    def register(self, candidate: Candidate, *, card: str, client_token: str) -> ModelPackage:
+        """Register a candidate: waiting for approval when its gates are open, rejected with the reasons when not.
+
+        The client token makes a retry find the package that the first call made.
+        """
+        lineage = candidate.lineage
+        status: Literal["PendingManualApproval", "Rejected"] = (
+            "PendingManualApproval" if candidate.passed else "Rejected"
+        )
+        request: dict[str, Any] = {
+            "ModelPackageGroupName": self._group,
+            "ModelPackageDescription": candidate.summary[:1024],
+            "ModelApprovalStatus": status,
+            "ClientToken": client_token,
+            "InferenceSpecification": {
+                "Containers": [{"Image": lineage.image_uri, "ModelDataUrl": lineage.model_data_uri}],
+                "SupportedContentTypes": [CONTENT_TYPE],
+                "SupportedResponseMIMETypes": [CONTENT_TYPE],
+            },
+            "ModelMetrics": {
+                "ModelQuality": {"Statistics": {"ContentType": CONTENT_TYPE, "S3Uri": lineage.evaluation_uri}}
+            },
+            "ModelCard": {"ModelCardContent": card, "ModelCardStatus": "PendingReview"},
+            "CustomerMetadataProperties": candidate.metadata(),
+        }
+        answer = self._sagemaker.create_model_package(**cast("CreateModelPackageInputTypeDef", request))
+        arn = answer["ModelPackageArn"]
+        if status == "Rejected":
+            # CreateModelPackage takes no note; the reasons belong where the approver looks.
+            self._decide(arn, "Rejected", candidate.summary)
+        return self.describe(arn)
+
+    def approve(self, arn: str, *, note: str) -> None:
+        """Approve a package, which starts its rollout."""
+        self._decide(arn, "Approved", note)
+
+    def reject(self, arn: str, *, note: str) -> None:
+        """Reject a package."""
+        self._decide(arn, "Rejected", note)
+
+    def describe(self, arn: str) -> ModelPackage:
+        """One package."""
+        found = self._sagemaker.describe_model_package(ModelPackageName=arn)
+        container = found["InferenceSpecification"]["Containers"][0]
+        return ModelPackage(
+            arn=found["ModelPackageArn"],
+            group=found["ModelPackageGroupName"],
+            version=found["ModelPackageVersion"],
+            status=found["ModelApprovalStatus"],
+            note=found.get("ApprovalDescription"),
+            created_at=found["CreationTime"],
+            image_uri=container["Image"],
+            model_data_uri=container["ModelDataUrl"],
+            metadata=found.get("CustomerMetadataProperties", {}),
+        )
+
+    def list_packages(self) -> Iterator[ModelPackage]:
+        """All packages, newest first."""
+        pages = self._sagemaker.get_paginator("list_model_packages").paginate(
+            ModelPackageGroupName=self._group, SortBy="CreationTime", SortOrder="Descending"
+        )
+        for page in pages:
+            for summary in page["ModelPackageSummaryList"]:
+                yield self.describe(summary["ModelPackageArn"])
+
+    def read_card(self, arn: str) -> str:
+        """The model card's JSON text."""
+        return self._sagemaker.describe_model_package(ModelPackageName=arn)["ModelCard"]["ModelCardContent"]
+
+    def _decide(self, arn: str, status: Literal["Approved", "Rejected"], note: str) -> None:
+        self._sagemaker.update_model_package(
+            ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=note[:1024]
+        )
