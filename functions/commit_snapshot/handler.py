@@ -15,7 +15,7 @@ from noriba.aws.environment import Environment
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
 from noriba.datasets.snapshots import build_manifest, write_channel_manifest
-from noriba.errors import NotEnoughDataError, UnknownUseCaseError
+from noriba.errors import NotEnoughDataError, RefusedObjectError, UnknownUseCaseError
 from noriba.events import DatasetSnapshotCreated
 from noriba.records.ingest import ChunkResult, FilePlan, LandedObject, name_chunk_results
 from noriba.records.snapshot import IngestedObject, name_channel_manifest, name_manifest
@@ -97,12 +97,15 @@ def gather(landed: LandedObject, plan: FilePlan, source: str, datasets: ObjectSt
     """One record of all chunks of an object.
 
     Raises:
+        RefusedObjectError: a chunk could not be read.
         RuntimeError: a chunk has not reported; the map that ran them said it had.
     """
     reports = datasets.list_keys(name_chunk_results(landed))
     results = [ChunkResult.model_validate_json(datasets.read(key)) for key in reports]
     if len(results) != len(plan.chunks):
         raise RuntimeError(f"{len(plan.chunks)} chunks were planned, {len(results)} reported")
+    if refused := [f"chunk {result.index}: {result.refused}" for result in results if result.refused]:
+        raise RefusedObjectError("; ".join(refused))
     reasons: Counter[str] = Counter()
     for result in results:
         reasons.update(result.reasons)

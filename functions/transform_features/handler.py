@@ -15,6 +15,7 @@ from noriba.datasets.chunks import read_chunk
 from noriba.datasets.parts import describe_part, encode_parquet, name_part
 from noriba.datasets.sources import choose_source, load_sources
 from noriba.datasets.transformation import transform_chunk
+from noriba.errors import RefusedObjectError
 from noriba.records.ingest import Chunk, ChunkResult, FilePlan, LandedObject, name_chunk_results, name_quarantine
 from noriba.usecase import load_use_case
 
@@ -54,31 +55,40 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     """Transform a chunk; every object written is named by content or by the chunk, so a retry changes nothing."""
     settings, clients = connect()
     task = Task.model_validate(event)
+    logger.append_keys(use_case=task.landed.use_case, key=task.landed.key, chunk=task.chunk.index)
+    datasets = ObjectStore(clients.s3, settings.datasets_bucket)
+    try:
+        result = transform(task, settings, clients)
+    except RefusedObjectError as error:
+        # Not raised: a map would report that some item failed, and lose the reason.
+        result = ChunkResult(index=task.chunk.index, refused=str(error))
+    report = f"{name_chunk_results(task.landed)}chunk-{task.chunk.index:05d}.json"
+    datasets.write(report, result.model_dump_json().encode())
+    counts = {"read": result.rows_read, "kept": result.rows_kept, "quarantined": result.rows_quarantined}
+    logger.info("transformed", extra={**counts, "refused": result.refused})
+    return counts
+
+
+def transform(task: Task, settings: Settings, clients: Clients) -> ChunkResult:
+    """Read, judge, compute, write."""
     landed, chunk, use_case = task.landed, task.chunk, load_use_case(task.landed.use_case)
-    logger.append_keys(use_case=landed.use_case, key=landed.key, chunk=chunk.index)
     file = ObjectStore(clients.s3, landed.bucket).open(landed.key, version_id=landed.version_id, size=landed.size)
     source = choose_source(load_sources(use_case), task.plan.header)
     transformed = transform_chunk(read_chunk(file, task.plan, chunk), source, use_case, object_key=landed.key)
-    datasets = ObjectStore(clients.s3, settings.datasets_bucket)
     quarantine_key = None
     if transformed.quarantine is not None:
         quarantine_key = name_quarantine(landed, chunk.index)
         content = encode_parquet(transformed.quarantine)
         ObjectStore(clients.s3, settings.quarantine_bucket).write(quarantine_key, content)
-    result = ChunkResult(
+    return ChunkResult(
         index=chunk.index,
-        part=store_part(datasets, use_case, transformed.kept),
+        part=store_part(ObjectStore(clients.s3, settings.datasets_bucket), use_case, transformed.kept),
         rows_read=transformed.rows_read,
         rows_kept=transformed.rows_kept,
         rows_quarantined=transformed.rows_quarantined,
         reasons=dict(transformed.reasons),
         quarantine_key=quarantine_key,
     )
-    report = f"{name_chunk_results(landed)}chunk-{chunk.index:05d}.json"
-    datasets.write(report, result.model_dump_json().encode())
-    counts = {"read": result.rows_read, "kept": result.rows_kept, "quarantined": result.rows_quarantined}
-    logger.info("transformed", extra=counts)
-    return counts
 
 
 def store_part(datasets: ObjectStore, use_case: UseCase, table: pa.Table | None) -> Part | None:

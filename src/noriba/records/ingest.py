@@ -59,17 +59,21 @@ class FilePlan(BaseModel):
 
 
 class ChunkResult(BaseModel):
-    """What became of one chunk; rows_read = rows_kept + rows_quarantined."""
+    """What became of one chunk; rows_read = rows_kept + rows_quarantined.
+
+    `refused` says why the chunk, and with it the object, could not be read at all.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     index: int
-    part: Part | None
-    rows_read: int
-    rows_kept: int
-    rows_quarantined: int
-    reasons: dict[str, int]
-    quarantine_key: str | None
+    part: Part | None = None
+    rows_read: int = 0
+    rows_kept: int = 0
+    rows_quarantined: int = 0
+    reasons: dict[str, int] = Field(default_factory=dict)
+    quarantine_key: str | None = None
+    refused: str | None = None
 
 
 def name_chunk_results(landed: LandedObject) -> str:

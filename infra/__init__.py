@@ -1,0 +1,1 @@
+"""The CDK application: stacks by capability, made of constructs that each know one thing."""

@@ -1,0 +1,61 @@
+"""The sandbox topology: every stack in one account, put together in the order of the loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aws_cdk import App, Tags, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from infra.packages import Packages
+from infra.settings import Settings
+from infra.stacks.data import DataStack
+from infra.stacks.events import EventsStack
+from infra.stacks.registry import RegistryStack
+from infra.stacks.rollout import RolloutStack
+from infra.stacks.serving import ServingStack
+from infra.stacks.training import TrainingStack
+from noriba.usecase import list_use_cases, load_use_case
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).parent.parent
+
+# https://docs.aws.amazon.com/cdk/v2/guide/featureflags.html; here rather than in cdk.json, so that tests have them too.
+FEATURE_FLAGS = {
+    "@aws-cdk/aws-iam:minimizePolicies": True,
+    "@aws-cdk/aws-lambda:recognizeLayerVersion": True,
+    "@aws-cdk/aws-lambda:recognizeVersionProps": True,
+    "@aws-cdk/aws-apigateway:usagePlanKeyOrderInsensitiveId": True,
+    "@aws-cdk/aws-s3:createDefaultLoggingPolicy": True,
+    "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
+    "@aws-cdk/core:checkSecretUsage": True,
+    "@aws-cdk/core:defaultCrossStackReferences": "strong",
+    "@aws-cdk/core:target-partitions": ["aws", "aws-cn", "aws-us-gov"],
+}
+
+
+def build_app(*, context: Mapping[str, object] | None = None, outdir: str | None = None) -> App:
+    """The application, ready to be synthesised.
+
+    Args:
+        context: settings that stand over cdk.json's and the command line's; for tests.
+        outdir: where the assembly goes; CDK's own choice when None.
+    """
+    app = App(context={**FEATURE_FLAGS, **(context or {})}, outdir=outdir, analytics_reporting=False)
+    settings = Settings.from_context(app.node)
+    packages = Packages(ROOT, ROOT / ".build")
+    use_cases = [load_use_case(name) for name in list_use_cases()]
+    prefix = settings.prefix
+    events = EventsStack(app, f"{prefix}-events", settings=settings, packages=packages)
+    shared = events.shared
+    data = DataStack(app, f"{prefix}-data", shared=shared)
+    registry = RegistryStack(app, f"{prefix}-registry", shared=shared, use_cases=use_cases)
+    training = TrainingStack(app, f"{prefix}-training", shared=shared, data=data, groups=registry.groups)
+    RolloutStack(app, f"{prefix}-rollout", shared=shared, data=data, training=training, use_cases=use_cases)
+    ServingStack(app, f"{prefix}-serving", shared=shared, use_cases=use_cases)
+    Tags.of(app).add("application", prefix)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return app

@@ -1,0 +1,104 @@
+"""Events kept in S3 for good: a line each, in a folder for each day, written by Firehose as they come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesisfirehose as firehose
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.constructs.acknowledgements import acknowledge
+from infra.constructs.grants import allow, allow_listing, allow_reading, allow_using_key, allow_writing
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_s3 as s3
+
+    from infra.constructs.shared import Shared
+
+BUFFER_S = 60
+BUFFER_MB = 5
+_ERRORS = "errors"
+
+
+class EventArchive(Construct):
+    """A delivery stream as a rule's target; `target` is what the rule is given.
+
+    By hand and not by CDK's L2, whose grants carry wildcards in their actions.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, bucket: s3.IBucket, prefix: str, shared: Shared) -> None:
+        super().__init__(scope, construct_id)
+        log_group = logs.LogGroup(self, "Logs", retention=shared.log_retention, removal_policy=RemovalPolicy.DESTROY)
+        log_stream = log_group.add_stream("Stream", log_stream_name=_ERRORS)
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("firehose.amazonaws.com"))
+        # https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
+        allow(
+            role,
+            ["s3:AbortMultipartUpload", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"],
+            [bucket.bucket_arn],
+        )
+        allow_listing(role, bucket)
+        allow_reading(role, bucket)
+        allow_writing(role, bucket)
+        allow(
+            role,
+            ["logs:PutLogEvents"],
+            [f"{log_group.log_group_arn}:log-stream:{log_stream.log_stream_name}"],
+        )
+        allow_using_key(role, shared.key, writing=True)
+        stream = firehose.CfnDeliveryStream(
+            self,
+            "Stream",
+            delivery_stream_type="DirectPut",
+            delivery_stream_encryption_configuration_input=_encrypt_with(shared.key.key_arn),
+            extended_s3_destination_configuration=firehose.CfnDeliveryStream.ExtendedS3DestinationConfigurationProperty(
+                bucket_arn=bucket.bucket_arn,
+                role_arn=role.role_arn,
+                prefix=f"{prefix}/date=!{{timestamp:yyyy-MM-dd}}/",
+                error_output_prefix="failed/!{firehose:error-output-type}/date=!{timestamp:yyyy-MM-dd}/",
+                buffering_hints=firehose.CfnDeliveryStream.BufferingHintsProperty(
+                    interval_in_seconds=BUFFER_S, size_in_m_bs=BUFFER_MB
+                ),
+                cloud_watch_logging_options=firehose.CfnDeliveryStream.CloudWatchLoggingOptionsProperty(
+                    enabled=True, log_group_name=log_group.log_group_name, log_stream_name=_ERRORS
+                ),
+                processing_configuration=_end_lines(),
+            ),
+        )
+        stream.node.add_dependency(role)
+        acknowledge(
+            Stack.of(self),
+            "W7001",
+            pack="CloudFormation-Validate",
+            reason="CDK puts Firehose's address ranges beside every delivery stream, used or not",
+        )
+        self.target = targets.FirehoseDeliveryStream(
+            firehose.DeliveryStream.from_delivery_stream_arn(self, "Target", stream.attr_arn)
+        )
+
+
+def _encrypt_with(key_arn: str) -> firehose.CfnDeliveryStream.DeliveryStreamEncryptionConfigurationInputProperty:
+    return firehose.CfnDeliveryStream.DeliveryStreamEncryptionConfigurationInputProperty(
+        key_type="CUSTOMER_MANAGED_CMK", key_arn=key_arn
+    )
+
+
+def _end_lines() -> firehose.CfnDeliveryStream.ProcessingConfigurationProperty:
+    """EventBridge sends events without an end of line; without one, a file of them is no table."""
+    return firehose.CfnDeliveryStream.ProcessingConfigurationProperty(
+        enabled=True,
+        processors=[
+            firehose.CfnDeliveryStream.ProcessorProperty(
+                type="AppendDelimiterToRecord",
+                parameters=[
+                    firehose.CfnDeliveryStream.ProcessorParameterProperty(
+                        parameter_name="Delimiter", parameter_value="\\n"
+                    )
+                ],
+            )
+        ],
+    )

@@ -1,0 +1,77 @@
+"""A rule whose pattern is made from an event model; what it cannot deliver goes to the dead letters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from constructs import Construct
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_cdk import aws_lambda as lambda_
+    from aws_cdk import aws_sns as sns
+    from aws_cdk import aws_stepfunctions as sfn
+
+    from infra.constructs.shared import Shared
+
+_OLDEST = Duration.hours(6)
+_ATTEMPTS = 20
+
+
+class EventRule(Construct):
+    """From an event to one or more targets.
+
+    Args:
+        scope: the stack.
+        construct_id: its name in the stack.
+        shared: what all stacks share.
+        pattern: made by an event model's `pattern`.
+        from_aws: whether the event stands on the default bus, where AWS services put theirs.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        shared: Shared,
+        pattern: Mapping[str, Any],
+        from_aws: bool = False,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._dead_letters = shared.dead_letters
+        self._rule = events.Rule(
+            self,
+            "Rule",
+            event_bus=None if from_aws else shared.bus,
+            event_pattern=events.EventPattern(
+                source=pattern["source"], detail_type=pattern["detail-type"], detail=pattern.get("detail")
+            ),
+        )
+
+    def start(self, machine: sfn.IStateMachine, *, given: events.RuleTargetInput | None = None) -> None:
+        """Start an execution, with the whole event or with what is given."""
+        self._rule.add_target(targets.SfnStateMachine(machine, input=given, **self._delivery()))
+
+    def invoke(self, function: lambda_.IFunction) -> None:
+        """Invoke a function with the whole event."""
+        self._rule.add_target(targets.LambdaFunction(function, **self._delivery()))
+
+    def tell(self, topic: sns.ITopic, *, message: events.RuleTargetInput) -> None:
+        """Send a message."""
+        self._rule.add_target(targets.SnsTopic(topic, message=message, **self._delivery()))
+
+    def deliver(self, target: events.IRuleTarget) -> None:
+        """Any other target."""
+        self._rule.add_target(target)
+
+    def _delivery(self) -> dict[str, Any]:
+        return {
+            "dead_letter_queue": self._dead_letters,
+            "max_event_age": _OLDEST,
+            "retry_attempts": _ATTEMPTS,
+        }

@@ -1,0 +1,81 @@
+"""Permissions by action and by resource, spelt out: CDK's own grants carry wildcards such as `s3:GetObject*`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+
+from infra.constructs.acknowledgements import acknowledge_wildcard
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_cdk import aws_dynamodb as dynamodb
+    from aws_cdk import aws_kms as kms
+    from aws_cdk import aws_s3 as s3
+
+_OBJECTS = "objects get their names at run time (keys of landed files, hashes of content); one bucket, one prefix"
+
+
+def allow(role: iam.IRole, actions: Sequence[str], resources: Sequence[str], **conditions: dict[str, object]) -> None:
+    """Allow actions on resources."""
+    role.add_to_principal_policy(
+        iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions or None)
+    )
+
+
+def allow_reading(role: iam.IRole, bucket: s3.IBucket, *, prefix: str = "", versions: bool = False) -> None:
+    """Read objects under a prefix, in their latest or in any version."""
+    actions = ["s3:GetObject", *(["s3:GetObjectVersion"] if versions else [])]
+    _allow_objects(role, bucket, prefix, actions)
+    allow_using_key(role, bucket.encryption_key, writing=False)
+
+
+def allow_writing(role: iam.IRole, bucket: s3.IBucket, *, prefix: str = "") -> None:
+    """Write objects under a prefix."""
+    _allow_objects(role, bucket, prefix, ["s3:PutObject"])
+    allow_using_key(role, bucket.encryption_key, writing=True)
+
+
+def allow_listing(role: iam.IRole, bucket: s3.IBucket) -> None:
+    """List keys; a reader without it is told 403 for an object that is not there."""
+    allow(role, ["s3:ListBucket"], [bucket.bucket_arn])
+
+
+def allow_using_key(role: iam.IRole, key: kms.IKey | None, *, writing: bool) -> None:
+    """Decrypt with a key, and make data keys where something is written."""
+    if key is not None:
+        allow(role, ["kms:Decrypt", *(["kms:GenerateDataKey"] if writing else [])], [key.key_arn])
+
+
+def allow_table(role: iam.IRole, table: dynamodb.ITable, *actions: str) -> None:
+    """Named actions on a table's items."""
+    allow(role, [f"dynamodb:{action}" for action in actions], [table.table_arn])
+    allow_using_key(role, table.encryption_key, writing=True)
+
+
+def allow_publishing(role: iam.IRole, bus_arn: str) -> None:
+    """Put events on a bus."""
+    allow(role, ["events:PutEvents"], [bus_arn])
+
+
+def format_arn(stack: Stack, service: str, resource: str) -> str:
+    """The ARN of a resource of this account and region, given as `type/name`."""
+    return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"
+
+
+def _allow_objects(role: iam.IRole, bucket: s3.IBucket, prefix: str, actions: Sequence[str]) -> None:
+    pattern = f"{prefix}*"
+    allow(role, actions, [bucket.arn_for_objects(pattern)])
+    acknowledge_wildcard(role, f"{_write_arn(bucket, Stack.of(role))}/{pattern}", reason=_OBJECTS)
+
+
+def _write_arn(bucket: s3.IBucket, where: Stack) -> str:
+    """A bucket's ARN as cdk-nag writes it: by logical id in its own stack, by the export's name in another."""
+    home = Stack.of(bucket)
+    if home is where:
+        return f"<{home.get_logical_id(bucket.node.default_child)}.Arn>"  # type: ignore[arg-type]  # an L2's CfnBucket
+    exported: dict[str, str] = where.resolve(home.export_value(bucket.bucket_arn))
+    return exported["Fn::ImportValue"]

@@ -1,0 +1,121 @@
+"""A state machine from Amazon States Language: logged, traced, and an alarm when an execution fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra.constructs.acknowledgements import acknowledge, acknowledge_wildcard
+from infra.constructs.alarm import OperatorAlarm
+from infra.constructs.grants import allow, allow_publishing, format_arn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_cdk import aws_lambda as lambda_
+
+    from infra.constructs.shared import Shared
+    from infra.constructs.states import State
+
+
+class Machine(Construct):
+    """A state machine.
+
+    Args:
+        scope: the stack.
+        construct_id: its name in the stack.
+        shared: what all stacks share.
+        start: the first state.
+        states: all states, by name.
+        timeout: an execution that takes longer has failed.
+        meaning: what a failed execution means, for the operators.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        shared: Shared,
+        start: str,
+        states: Mapping[str, State],
+        timeout: Duration,
+        meaning: str,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        definition = {"StartAt": start, "TimeoutSeconds": timeout.to_seconds(), "States": dict(states)}
+        # /aws/vendedlogs/ keeps the log group's resource policy from growing with every machine.
+        # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/vendedlogs/states/{Stack.of(self).stack_name}-{construct_id}",
+            retention=shared.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+        self.machine = sfn.StateMachine(
+            self,
+            "Machine",
+            definition_body=sfn.DefinitionBody.from_string(Stack.of(self).to_json_string(definition)),
+            role=self.role,
+            # The input and output of states hold keys of files and ids, never a rider's data.
+            logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True),
+            tracing_enabled=True,
+        )
+        allow_publishing(self.role, shared.bus.event_bus_arn)
+        acknowledge(
+            self.role,
+            "AwsSolutions-IAM5[Resource::*]",
+            reason="X-Ray and the delivery of vended logs know no resources",
+        )
+        OperatorAlarm(
+            self,
+            "Failed",
+            metric=self.machine.metric_failed(period=Duration.minutes(1), statistic=cloudwatch.Stats.SUM),
+            meaning=meaning,
+            operators=shared.operators,
+        )
+        OperatorAlarm(
+            self,
+            "TimedOut",
+            metric=self.machine.metric_timed_out(period=Duration.minutes(1), statistic=cloudwatch.Stats.SUM),
+            meaning=f"{meaning} (it took longer than {timeout.to_minutes()} minutes)",
+            operators=shared.operators,
+        )
+
+    def allow_invoking(self, *functions: lambda_.IFunction) -> None:
+        """Let the machine call functions."""
+        allow(self.role, ["lambda:InvokeFunction"], [function.function_arn for function in functions])
+
+    def allow_children(self) -> None:
+        """Let a distributed map start executions of this machine.
+
+        In a policy of its own: the machine waits for its role's own policy, which therefore cannot name the machine.
+        """
+        stack = Stack.of(self)
+        name = self.machine.state_machine_name
+        policy = iam.Policy(
+            self,
+            "Children",
+            roles=[self.role],
+            statements=[
+                iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.machine.state_machine_arn]),
+                iam.PolicyStatement(
+                    actions=["states:DescribeExecution", "states:StopExecution"],
+                    resources=[format_arn(stack, "states", f"execution:{name}/*")],
+                ),
+            ],
+        )
+        logical = stack.get_logical_id(self.machine.node.default_child)  # type: ignore[arg-type]  # an L2's child
+        acknowledge_wildcard(
+            policy,
+            f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{logical}.Name>/*",
+            reason="child executions of this machine's maps get their names at run time",
+        )

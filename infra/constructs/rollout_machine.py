@@ -1,0 +1,344 @@
+"""ROLLOUT: an approved model into staging ▸ golden requests ▸ production, without a gap; or production stays as is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from infra.constructs.states import (
+    State,
+    call,
+    catch_all,
+    choose,
+    equals,
+    fail_as_caught,
+    invoke_function,
+    publish,
+    succeed,
+    wait,
+)
+from noriba.events import RolledBack, RolloutAdvanced, RolloutCompleted
+
+POLL_S = 15
+LOCK_RETRY_S = 30
+LOCK_ATTEMPTS = 120
+_SDK = "arn:aws:states:::aws-sdk:sagemaker:"
+_FAIL = "Delete staging endpoint after failure"
+
+
+@dataclass(frozen=True)
+class RolloutPlaces:
+    """Names and ARNs."""
+
+    bus_name: str
+    ledger_table: str
+    golden_arn: str
+    model_role_arn: str
+    key_arn: str
+    staging_instance: str
+    production_instance: str
+    production_instances: int
+
+
+def describe_rollout(places: RolloutPlaces) -> dict[str, State]:
+    """The states; the input names the use case, its endpoint, and the package that was approved.
+
+    `{use_case, endpoint_name, model_package_arn, version}`
+    """
+    return {
+        **_prepare(places),
+        **_stage(places),
+        **_promote(places),
+        **_finish(places),
+        **_roll_back(places),
+    }
+
+
+def _prepare(places: RolloutPlaces) -> dict[str, State]:
+    return {
+        # Names of this attempt: a model approved twice must not meet what the first rollout left.
+        "Name": {
+            "Type": "Pass",
+            "Parameters": {
+                "use_case.$": "$.use_case",
+                "endpoint_name.$": "$.endpoint_name",
+                "model_package_arn.$": "$.model_package_arn",
+                "variant.$": "States.Format('v{}', $.version)",
+                "attempt.$": "States.ArrayGetItem(States.StringSplit(States.UUID(), '-'), 0)",
+            },
+            "Next": "Name resources",
+        },
+        "Name resources": {
+            "Type": "Pass",
+            "Parameters": {
+                "model.$": "States.Format('{}-{}-{}', $.endpoint_name, $.variant, $.attempt)",
+                "staging.$": "States.Format('{}-staging-{}', $.endpoint_name, $.attempt)",
+            },
+            "ResultPath": "$.names",
+            "Next": "Read package",
+        },
+        "Read package": call(
+            f"{_SDK}describeModelPackage",
+            {"ModelPackageName.$": "$.model_package_arn"},
+            follow="Is it still approved?",
+            ResultSelector={
+                "status.$": "$.ModelApprovalStatus",
+                "model_data_uri.$": "$.InferenceSpecification.Containers[0].ModelDataUrl",
+            },
+            ResultPath="$.package",
+        ),
+        "Is it still approved?": choose(
+            (equals("$.package.status", "Approved"), "Take the lock"), otherwise="Approval was withdrawn"
+        ),
+        "Approval was withdrawn": succeed(),
+        # Two rollouts of one use case would undo each other; the second waits for the first.
+        "Take the lock": call(
+            "arn:aws:states:::dynamodb:putItem",
+            {
+                "TableName": places.ledger_table,
+                "Item": {
+                    "use_case": {"S.$": "$.use_case"},
+                    "entry": {"S": "rollout"},
+                    "execution": {"S.$": "$$.Execution.Id"},
+                },
+                "ConditionExpression": "attribute_not_exists(entry) OR execution = :mine",
+                "ExpressionAttributeValues": {":mine": {"S.$": "$$.Execution.Id"}},
+            },
+            follow="Announce staging",
+            Retry=[
+                {
+                    "ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"],
+                    "IntervalSeconds": LOCK_RETRY_S,
+                    "MaxAttempts": LOCK_ATTEMPTS,
+                    "BackoffRate": 1,
+                }
+            ],
+        ),
+    }
+
+
+def _stage(places: RolloutPlaces) -> dict[str, State]:
+    staging = "$.names.staging"
+    return {
+        "Announce staging": _announce(places, "staging", follow="Create model"),
+        "Create model": call(
+            "arn:aws:states:::sagemaker:createModel",
+            {
+                "ModelName.$": "$.names.model",
+                "PrimaryContainer": {"ModelPackageName.$": "$.model_package_arn"},
+                "ExecutionRoleArn": places.model_role_arn,
+                "EnableNetworkIsolation": True,
+            },
+            follow="Configure staging",
+            **catch_all(_FAIL),
+        ),
+        "Configure staging": _configure(places, staging, places.staging_instance, 1, follow="Create staging endpoint"),
+        "Create staging endpoint": call(
+            "arn:aws:states:::sagemaker:createEndpoint",
+            {"EndpointName.$": staging, "EndpointConfigName.$": staging},
+            follow="Wait for staging",
+            **catch_all(_FAIL),
+        ),
+        **_await_endpoint("staging", staging, ready="Check golden requests"),
+        "Check golden requests": invoke_function(
+            places.golden_arn,
+            {
+                "use_case.$": "$.use_case",
+                "endpoint_name.$": staging,
+                "model_data_uri.$": "$.package.model_data_uri",
+            },
+            result="$.golden",
+            follow="Delete staging endpoint",
+            catch=_FAIL,
+        ),
+        "Delete staging endpoint": call(
+            f"{_SDK}deleteEndpoint", {"EndpointName.$": staging}, follow="Delete staging configuration"
+        ),
+        "Delete staging configuration": call(
+            f"{_SDK}deleteEndpointConfig", {"EndpointConfigName.$": staging}, follow="Announce production"
+        ),
+    }
+
+
+def _promote(places: RolloutPlaces) -> dict[str, State]:
+    name = {"EndpointName.$": "$.endpoint_name"}
+    config = {**name, "EndpointConfigName.$": "$.names.model"}
+    missing = {
+        "ErrorEquals": ["SageMaker.SageMakerException"],
+        "ResultPath": None,
+        "Next": "Create production endpoint",
+    }
+    return {
+        "Announce production": _announce(places, "production", follow="Configure production"),
+        "Configure production": _configure(
+            places,
+            "$.names.model",
+            places.production_instance,
+            places.production_instances,
+            follow="Is there an endpoint?",
+        ),
+        # DescribeEndpoint answers a missing endpoint with a ValidationException, which the SDK does not model, so that
+        # Step Functions gives it the service's general name.
+        "Is there an endpoint?": call(
+            f"{_SDK}describeEndpoint",
+            name,
+            follow="Update production endpoint",
+            Catch=[missing, *catch_all("Announce rollback")["Catch"]],
+        ),
+        # SageMaker brings up the new fleet, moves the traffic, then ends the old one.
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green.html
+        "Update production endpoint": call(
+            "arn:aws:states:::sagemaker:updateEndpoint",
+            config,
+            follow="Wait for production",
+            **catch_all("Announce rollback"),
+        ),
+        "Create production endpoint": call(
+            "arn:aws:states:::sagemaker:createEndpoint",
+            config,
+            follow="Wait for production",
+            **catch_all("Announce rollback"),
+        ),
+        **_await_endpoint("production", "$.endpoint_name", ready="Does it serve the new model?"),
+        # An update that fails leaves the endpoint in service with what it served before.
+        "Does it serve the new model?": choose(
+            (
+                {"Variable": "$.endpoint.config", "StringEqualsPath": "$.names.model"},
+                "Record champion",
+            ),
+            otherwise="production did not come up",
+        ),
+    }
+
+
+def _finish(places: RolloutPlaces) -> dict[str, State]:
+    return {
+        "Record champion": call(
+            "arn:aws:states:::dynamodb:putItem",
+            {
+                "TableName": places.ledger_table,
+                "Item": {
+                    "use_case": {"S.$": "$.use_case"},
+                    "entry": {"S": "champion"},
+                    "model_package_arn": {"S.$": "$.model_package_arn"},
+                    "model_data_uri": {"S.$": "$.package.model_data_uri"},
+                    "since": {"S.$": "$$.State.EnteredTime"},
+                },
+            },
+            follow="Announce completion",
+        ),
+        "Announce completion": publish(
+            places.bus_name,
+            RolloutCompleted,
+            {
+                "use_case.$": "$.use_case",
+                "model_package_arn.$": "$.model_package_arn",
+                "endpoint_name.$": "$.endpoint_name",
+            },
+            follow="Release the lock",
+        ),
+        "Release the lock": _release(places, follow="Completed"),
+        "Completed": succeed(),
+    }
+
+
+def _roll_back(places: RolloutPlaces) -> dict[str, State]:
+    """Clean up, say why, and fail; whether staging stands or not, production was not touched or stands as it did."""
+    gone = "Announce rollback"
+    return {
+        _FAIL: call(
+            f"{_SDK}deleteEndpoint",
+            {"EndpointName.$": "$.names.staging"},
+            follow="Delete staging configuration after failure",
+            Catch=[
+                {
+                    "ErrorEquals": ["States.ALL"],
+                    "ResultPath": None,
+                    "Next": "Delete staging configuration after failure",
+                }
+            ],
+        ),
+        "Delete staging configuration after failure": call(
+            f"{_SDK}deleteEndpointConfig",
+            {"EndpointConfigName.$": "$.names.staging"},
+            follow=gone,
+            Catch=[{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": gone}],
+        ),
+        gone: publish(
+            places.bus_name,
+            RolledBack,
+            {
+                "use_case.$": "$.use_case",
+                "model_package_arn.$": "$.model_package_arn",
+                "error.$": "$.failure.Error",
+                "reason.$": "$.failure.Cause",
+            },
+            follow="Release the lock after failure",
+        ),
+        "Release the lock after failure": _release(places, follow="Failed"),
+        "Failed": fail_as_caught(),
+    }
+
+
+def _await_endpoint(stage: str, name: str, *, ready: str) -> dict[str, State]:
+    """Wait until an endpoint is in service; `$.endpoint` then holds its configuration's name."""
+    failed = f"{stage} did not come up"
+    return {
+        f"Wait for {stage}": wait(POLL_S, follow=f"Look at {stage}"),
+        f"Look at {stage}": call(
+            f"{_SDK}describeEndpoint",
+            {"EndpointName.$": name},
+            follow=f"Is {stage} in service?",
+            ResultSelector={"status.$": "$.EndpointStatus", "config.$": "$.EndpointConfigName", "whole.$": "$"},
+            ResultPath="$.endpoint",
+            **catch_all(_FAIL if stage == "staging" else "Announce rollback"),
+        ),
+        f"Is {stage} in service?": choose(
+            (equals("$.endpoint.status", "InService"), ready),
+            (equals("$.endpoint.status", "Failed"), failed),
+            (equals("$.endpoint.status", "OutOfService"), failed),
+            (equals("$.endpoint.status", "UpdateRollbackFailed"), failed),
+            otherwise=f"Wait for {stage}",
+        ),
+        failed: {
+            "Type": "Pass",
+            "Parameters": {"Error": "EndpointFailed", "Cause.$": "States.JsonToString($.endpoint.whole)"},
+            "ResultPath": "$.failure",
+            "Next": _FAIL if stage == "staging" else "Announce rollback",
+        },
+    }
+
+
+def _configure(places: RolloutPlaces, name: str, instance: str, instances: int, *, follow: str) -> State:
+    variant: dict[str, Any] = {
+        "VariantName.$": "$.variant",
+        "ModelName.$": "$.names.model",
+        "InstanceType": instance,
+        "InitialInstanceCount": instances,
+        "InitialVariantWeight": 1,
+    }
+    return call(
+        "arn:aws:states:::sagemaker:createEndpointConfig",
+        {"EndpointConfigName.$": name, "ProductionVariants": [variant], "KmsKeyId": places.key_arn},
+        follow=follow,
+        **catch_all(_FAIL),
+    )
+
+
+def _announce(places: RolloutPlaces, stage: str, *, follow: str) -> State:
+    detail = {"use_case.$": "$.use_case", "model_package_arn.$": "$.model_package_arn", "stage": stage}
+    return publish(places.bus_name, RolloutAdvanced, detail, follow=follow)
+
+
+def _release(places: RolloutPlaces, *, follow: str) -> State:
+    return call(
+        "arn:aws:states:::dynamodb:deleteItem",
+        {
+            "TableName": places.ledger_table,
+            "Key": {"use_case": {"S.$": "$.use_case"}, "entry": {"S": "rollout"}},
+            "ConditionExpression": "execution = :mine",
+            "ExpressionAttributeValues": {":mine": {"S.$": "$$.Execution.Id"}},
+        },
+        follow=follow,
+        Catch=[{"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "ResultPath": None, "Next": follow}],
+    )

@@ -1,0 +1,125 @@
+"""States of a state machine, as Amazon States Language, with the habits that all machines here share.
+
+https://states-language.net/spec.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from noriba.events import Event
+
+State: TypeAlias = dict[str, Any]
+
+TRANSIENT = {
+    "ErrorEquals": [
+        "Lambda.ServiceException",
+        "Lambda.AWSLambdaException",
+        "Lambda.SdkClientException",
+        "Lambda.TooManyRequestsException",
+        "SageMaker.ThrottlingException",
+        "EndpointConnectionError",
+    ],
+    "IntervalSeconds": 2,
+    "MaxAttempts": 5,
+    "BackoffRate": 2,
+    "JitterStrategy": "FULL",
+}
+"""Retries for faults that pass by themselves; errors of our own are never retried, they would only happen again."""
+
+
+def invoke_function(function_arn: str, payload: State, *, result: str, follow: str, catch: str | None = None) -> State:
+    """Call a function; its answer stands under `<result>.answer`.
+
+    Args:
+        function_arn: the function.
+        payload: its event, as Parameters.
+        result: a path such as `$.planned`.
+        follow: the next state.
+        catch: the state that deals with failure; the error stands under `$.failure` there.
+    """
+    return call(
+        "arn:aws:states:::lambda:invoke",
+        {"FunctionName": function_arn, "Payload": payload},
+        follow=follow,
+        ResultSelector={"answer.$": "$.Payload"},
+        ResultPath=result,
+        **catch_all(catch),
+    )
+
+
+def call(resource: str, parameters: State, *, follow: str, **fields: Any) -> State:
+    """A task on a service; the input goes on unless `ResultPath` says otherwise."""
+    return {
+        "Type": "Task",
+        "Resource": resource,
+        "Parameters": parameters,
+        "Retry": [TRANSIENT],
+        "ResultPath": None,
+        **fields,
+        "Next": follow,
+    }
+
+
+def catch_all(state: str | None) -> State:
+    """Send every failure to a state, with `$.failure.Error` and `$.failure.Cause`."""
+    if state is None:
+        return {}
+    return {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": state}]}
+
+
+def publish(bus_name: str, event: type[Event], detail: Mapping[str, Any] | str, *, follow: str) -> State:
+    """Put an event on the bus.
+
+    Args:
+        bus_name: the bus.
+        event: its model; the detail must have the model's fields, no more and no less of the required ones.
+        detail: a path to a whole detail, or its fields (`name.$` for a path).
+        follow: the next state.
+
+    Raises:
+        ValueError: the fields are not the event's.
+    """
+    if isinstance(detail, str):
+        content: State = {"Detail.$": detail}
+    else:
+        named = {name.removesuffix(".$") for name in detail}
+        required = {name for name, field in event.model_fields.items() if field.is_required()}
+        if named - event.model_fields.keys() or required - named:
+            raise ValueError(f"{event.__name__} has the fields {sorted(event.model_fields)}, not {sorted(named)}")
+        content = {"Detail": dict(detail)}
+    entry = {"EventBusName": bus_name, "Source": event.source, "DetailType": event.detail_type(), **content}
+    return call("arn:aws:states:::events:putEvents", {"Entries": [entry]}, follow=follow)
+
+
+def choose(*choices: tuple[State, str], otherwise: str) -> State:
+    """Go on with the first choice whose condition holds."""
+    return {"Type": "Choice", "Choices": [{**rule, "Next": state} for rule, state in choices], "Default": otherwise}
+
+
+def equals(path: str, value: str) -> State:
+    """A condition: the text at the path is this."""
+    return {"And": [{"Variable": path, "IsPresent": True}, {"Variable": path, "StringEquals": value}]}
+
+
+def present(path: str) -> State:
+    """A condition: something other than null stands at the path."""
+    return {"And": [{"Variable": path, "IsPresent": True}, {"Variable": path, "IsNull": False}]}
+
+
+def wait(seconds: int, *, follow: str) -> State:
+    """Wait."""
+    return {"Type": "Wait", "Seconds": seconds, "Next": follow}
+
+
+def succeed() -> State:
+    """The end, as it should be."""
+    return {"Type": "Succeed"}
+
+
+def fail_as_caught() -> State:
+    """The end of a failure: the execution fails with what was caught."""
+    return {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"}

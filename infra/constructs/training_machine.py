@@ -1,0 +1,218 @@
+"""TRAIN: train ▸ evaluate beside the champion on the same hold-out ▸ register the candidate with its gates and card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from infra.constructs.states import (
+    State,
+    call,
+    catch_all,
+    choose,
+    fail_as_caught,
+    invoke_function,
+    present,
+    publish,
+    succeed,
+)
+from noriba.events import CandidateRegistered, RetrainingDecided, TrainingFailed
+
+METRICS = ("mae", "rmse", "rmsle", "coverage", "baseline_mae")
+_LOCAL = "/opt/ml/processing"
+
+
+@dataclass(frozen=True)
+class TrainingPlaces:
+    """Where training happens and where things lie; ARNs and names."""
+
+    bus_name: str
+    ledger_table: str
+    datasets_bucket: str
+    models_bucket: str
+    image_uri: str
+    role_arn: str
+    key_arn: str
+    register_arn: str
+    instance: str
+    max_runtime_s: int
+
+
+def describe_training(places: TrainingPlaces) -> dict[str, State]:
+    """The states; the input is the detail of a `RetrainingDecided`."""
+    return {
+        "Train": _train(places),
+        "Is there a champion?": choose(
+            (present("$.champion_model_uri"), "Evaluate beside the champion"), otherwise="Evaluate"
+        ),
+        "Evaluate": _evaluate(places, _inputs(places)),
+        "Evaluate beside the champion": _evaluate(
+            places, [*_inputs(places), _input("champion", {"S3Uri.$": "$.champion_model_uri"})]
+        ),
+        "Register": invoke_function(
+            places.register_arn,
+            {
+                "decision": {f"{name}.$": f"$.{name}" for name in RetrainingDecided.model_fields},
+                "training_job_arn.$": "$.training.arn",
+                "image_uri.$": "$.training.image_uri",
+                "model_data_uri.$": "$.training.model_data_uri",
+                "evaluation_uri.$": "$.evaluation.uri",
+            },
+            result="$.registered",
+            follow="Release the lock",
+            catch="Release the lock after failure",
+        ),
+        # Before the news: whoever hears it may want to train again at once.
+        "Release the lock": _release(places, follow="Announce candidate"),
+        "Announce candidate": publish(
+            places.bus_name, CandidateRegistered, "$.registered.answer", follow="Candidate registered"
+        ),
+        "Candidate registered": succeed(),
+        "Release the lock after failure": _release(places, follow="Announce failure"),
+        "Announce failure": publish(
+            places.bus_name,
+            TrainingFailed,
+            {
+                "use_case.$": "$.use_case",
+                "decision_id.$": "$.decision_id",
+                "training_job_name.$": "$.training_job_name",
+                "error.$": "$.failure.Error",
+                "cause.$": "$.failure.Cause",
+            },
+            follow="Failed",
+        ),
+        "Failed": fail_as_caught(),
+        "Delivered before": succeed(),
+    }
+
+
+def _train(places: TrainingPlaces) -> State:
+    failure = catch_all("Release the lock after failure")["Catch"]
+    return call(
+        "arn:aws:states:::sagemaker:createTrainingJob.sync",
+        {
+            "TrainingJobName.$": "$.training_job_name",
+            "AlgorithmSpecification": {
+                "TrainingImage": places.image_uri,
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": name, "Regex": f"metric {name}=([0-9.e+-]+);"} for name in METRICS],
+            },
+            "HyperParameters": {"use_case.$": "$.use_case"},
+            "InputDataConfig": [
+                _channel("snapshot", "S3Prefix", {"S3Uri.$": "$.manifest_uri"}),
+                _channel("parts", "ManifestFile", {"S3Uri.$": _channel_manifest(places)}),
+            ],
+            "OutputDataConfig": {
+                "S3OutputPath.$": f"States.Format('s3://{places.models_bucket}/{{}}/training', $.use_case)",
+                "KmsKeyId": places.key_arn,
+            },
+            "ResourceConfig": {
+                "InstanceType": places.instance,
+                "InstanceCount": 1,
+                "VolumeSizeInGB": 50,
+                "VolumeKmsKeyId": places.key_arn,
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": places.max_runtime_s},
+            "RoleArn": places.role_arn,
+            # Everything comes through channels: the container needs no network, and gets none.
+            "EnableNetworkIsolation": True,
+        },
+        follow="Is there a champion?",
+        ResultSelector={
+            "arn.$": "$.TrainingJobArn",
+            "image_uri.$": "$.AlgorithmSpecification.TrainingImage",
+            "model_data_uri.$": "$.ModelArtifacts.S3ModelArtifacts",
+        },
+        ResultPath="$.training",
+        Catch=[
+            # EventBridge delivers at least once; the job's name is the decision's, so the second delivery ends here.
+            {"ErrorEquals": ["SageMaker.ResourceInUseException"], "ResultPath": None, "Next": "Delivered before"},
+            *failure,
+        ],
+    )
+
+
+def _evaluate(places: TrainingPlaces, inputs: list[State]) -> State:
+    output = f"States.Format('s3://{places.models_bucket}/{{}}/evaluation/{{}}', $.use_case, $.training_job_name)"
+    return call(
+        "arn:aws:states:::sagemaker:createProcessingJob.sync",
+        {
+            "ProcessingJobName.$": "States.Format('{}-evaluation', $.training_job_name)",
+            "AppSpecification": {"ImageUri": places.image_uri, "ContainerEntrypoint": ["evaluate"]},
+            "ProcessingInputs": inputs,
+            "ProcessingOutputConfig": {
+                "Outputs": [
+                    {
+                        "OutputName": "evaluation",
+                        "S3Output": {
+                            "S3Uri.$": output,
+                            "LocalPath": f"{_LOCAL}/output/evaluation",
+                            "S3UploadMode": "EndOfJob",
+                        },
+                    }
+                ],
+                "KmsKeyId": places.key_arn,
+            },
+            "ProcessingResources": {
+                "ClusterConfig": {
+                    "InstanceType": places.instance,
+                    "InstanceCount": 1,
+                    "VolumeSizeInGB": 50,
+                    "VolumeKmsKeyId": places.key_arn,
+                }
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": places.max_runtime_s},
+            "RoleArn": places.role_arn,
+            "NetworkConfig": {"EnableNetworkIsolation": True},
+        },
+        follow="Register",
+        ResultSelector={
+            "uri.$": "States.Format('{}/evaluation.json', $.ProcessingOutputConfig.Outputs[0].S3Output.S3Uri)"
+        },
+        ResultPath="$.evaluation",
+        **catch_all("Release the lock after failure"),
+    )
+
+
+def _inputs(places: TrainingPlaces) -> list[State]:
+    return [
+        _input("snapshot", {"S3Uri.$": "$.manifest_uri"}),
+        _input("parts", {"S3Uri.$": _channel_manifest(places)}, kind="ManifestFile"),
+        _input("candidate", {"S3Uri.$": "$.training.model_data_uri"}),
+    ]
+
+
+def _input(name: str, where: State, *, kind: str = "S3Prefix") -> State:
+    return {
+        "InputName": name,
+        "S3Input": {
+            **where,
+            "LocalPath": f"{_LOCAL}/input/{name}",
+            "S3DataType": kind,
+            "S3InputMode": "File",
+            "S3DataDistributionType": "FullyReplicated",
+        },
+    }
+
+
+def _channel(name: str, kind: str, where: State) -> State:
+    source = {"S3DataType": kind, **where, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
+
+
+def _channel_manifest(places: TrainingPlaces) -> str:
+    template = f"s3://{places.datasets_bucket}/{{}}/snapshots/{{}}/channel.manifest"
+    return f"States.Format('{template}', $.use_case, $.snapshot_id)"
+
+
+def _release(places: TrainingPlaces, *, follow: str) -> State:
+    """The training is over, whichever way; the lock is only ours while the entry holds our decision."""
+    parameters: dict[str, Any] = {
+        "TableName": places.ledger_table,
+        "Key": {"use_case": {"S.$": "$.use_case"}, "entry": {"S": "training"}},
+        "UpdateExpression": "SET running = :no",
+        "ConditionExpression": "decision_id = :mine",
+        "ExpressionAttributeValues": {":no": {"BOOL": False}, ":mine": {"S.$": "$.decision_id"}},
+    }
+    lost = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "ResultPath": None, "Next": follow}
+    return call("arn:aws:states:::dynamodb:updateItem", parameters, follow=follow, Catch=[lost])

@@ -1,0 +1,1 @@
+"""One stack a module; stacks only put constructs together and grant where two parts meet."""

@@ -1,0 +1,159 @@
+"""Landing, ingest, snapshots: raw bucket → INGEST → datasets and quarantine; and the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+
+from infra.constructs.bucket import SecureBucket
+from infra.constructs.event_rule import EventRule
+from infra.constructs.function import PythonFunction
+from infra.constructs.grants import allow_listing, allow_reading, allow_table, allow_writing
+from infra.constructs.ingest_machine import describe_ingest
+from infra.constructs.machine import Machine
+from noriba.events import S3ObjectCreated
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_s3 as s3
+    from constructs import Construct
+
+    from infra.constructs.shared import Shared
+
+
+class DataStack(Stack):
+    """Attributes: `raw`, `datasets`, `quarantine` (buckets) and `ledger` (table)."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, shared: Shared) -> None:
+        super().__init__(scope, construct_id, description="Noriba: landing, ingest and snapshots")
+        self._shared = shared
+        self.raw = self._bucket("Raw", announce=True)
+        self.datasets = self._bucket("Datasets")
+        self.quarantine = self._bucket("Quarantine")
+        self.ledger = dynamodb.Table(
+            self,
+            "Ledger",
+            partition_key=dynamodb.Attribute(name="use_case", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="entry", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=shared.key,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            removal_policy=RemovalPolicy.RETAIN if shared.settings.keep_data else RemovalPolicy.DESTROY,
+        )
+        machine = self._make_ingest()
+        landed = EventRule(
+            self,
+            "Landed",
+            shared=shared,
+            pattern=S3ObjectCreated.in_bucket(self.raw.bucket_name),
+            from_aws=True,
+        )
+        landed.start(machine.machine)
+        CfnOutput(self, "RawBucket", value=self.raw.bucket_name)
+        CfnOutput(self, "DatasetsBucket", value=self.datasets.bucket_name)
+        CfnOutput(self, "QuarantineBucket", value=self.quarantine.bucket_name)
+        CfnOutput(self, "LedgerTable", value=self.ledger.table_name)
+        CfnOutput(self, "IngestMachineArn", value=machine.machine.state_machine_arn)
+
+    def _bucket(self, construct_id: str, *, announce: bool = False) -> s3.Bucket:
+        shared = self._shared
+        return SecureBucket(
+            self,
+            construct_id,
+            key=shared.key,
+            access_logs=shared.access_logs,
+            keep=shared.settings.keep_data,
+            announce=announce,
+        ).bucket
+
+    def _make_ingest(self) -> Machine:
+        plan, transform = self._make_planner(), self._make_transformer()
+        commit, refuse = self._make_committer(), self._make_refuser()
+        machine = Machine(
+            self,
+            "Ingest",
+            shared=self._shared,
+            start="Plan",
+            states=describe_ingest(
+                bus_name=self._shared.bus.event_bus_name,
+                plan_arn=plan.function.function_arn,
+                transform_arn=transform.function.function_arn,
+                commit_arn=commit.function.function_arn,
+                refuse_arn=refuse.function.function_arn,
+            ),
+            timeout=Duration.hours(2),
+            meaning="a landed object could not be dealt with, through no fault of its own",
+        )
+        machine.allow_invoking(plan.function, transform.function, commit.function, refuse.function)
+        machine.allow_children()
+        return machine
+
+    def _make_planner(self) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            "plan_ingest",
+            shared=self._shared,
+            environment={"LEDGER_TABLE": self.ledger.table_name},
+            timeout=Duration.minutes(2),
+            memory_mb=1024,
+        )
+        allow_reading(function.role, self.raw, versions=True)
+        allow_table(function.role, self.ledger, "GetItem", "PutItem")
+        return function
+
+    def _make_transformer(self) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            "transform_features",
+            shared=self._shared,
+            environment={
+                "DATASETS_BUCKET": self.datasets.bucket_name,
+                "QUARANTINE_BUCKET": self.quarantine.bucket_name,
+            },
+            timeout=Duration.minutes(10),
+            memory_mb=3538,  # two cores
+        )
+        allow_reading(function.role, self.raw, versions=True)
+        # Reading finds the version of a part that is already there.
+        allow_reading(function.role, self.datasets)
+        allow_writing(function.role, self.datasets)
+        allow_writing(function.role, self.quarantine)
+        return function
+
+    def _make_committer(self) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            "commit_snapshot",
+            shared=self._shared,
+            environment={
+                "LEDGER_TABLE": self.ledger.table_name,
+                "DATASETS_BUCKET": self.datasets.bucket_name,
+            },
+            timeout=Duration.minutes(5),
+            memory_mb=1024,
+        )
+        allow_listing(function.role, self.datasets)
+        allow_reading(function.role, self.datasets)
+        allow_writing(function.role, self.datasets)
+        allow_table(function.role, self.ledger, "GetItem", "PutItem", "Query", "UpdateItem")
+        return function
+
+    def _make_refuser(self) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            "refuse_object",
+            shared=self._shared,
+            environment={
+                "LEDGER_TABLE": self.ledger.table_name,
+                "QUARANTINE_BUCKET": self.quarantine.bucket_name,
+            },
+            timeout=Duration.minutes(1),
+            memory_mb=512,
+        )
+        allow_writing(function.role, self.quarantine)
+        allow_table(function.role, self.ledger, "UpdateItem")
+        return function

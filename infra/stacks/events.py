@@ -1,0 +1,93 @@
+"""The bus, its archive, its dead letters; and what all stacks share: the key, the operators' topic, the access logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+
+from infra.constructs.bucket import AccessLogs
+from infra.constructs.dead_letters import DeadLetters
+from infra.constructs.shared import Shared
+from noriba.events import NORIBA_EVENTS
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+    from infra.packages import Packages
+    from infra.settings import Settings
+
+
+class EventsStack(Stack):
+    """Made first; every other stack is handed `shared`."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, packages: Packages) -> None:
+        super().__init__(scope, construct_id, description="Noriba: the event bus and what all stacks share")
+        key = self._make_key(settings)
+        operators = self._make_operators(key, settings)
+        dead_letters = DeadLetters(self, "DeadLetters", key=key, operators=operators)
+        bus = events.EventBus(self, "Bus", event_bus_name=settings.prefix)
+        self._archive(bus, settings)
+        self.shared = Shared(
+            settings=settings,
+            packages=packages,
+            key=key,
+            bus=bus,
+            dead_letters=dead_letters.for_rules,
+            operators=operators,
+            access_logs=AccessLogs(self, "AccessLogs", days=settings.access_log_days, keep=settings.keep_data).bucket,
+        )
+        CfnOutput(self, "BusName", value=bus.event_bus_name)
+        CfnOutput(self, "DeadLetterQueueUrl", value=dead_letters.queue.queue_url)
+        CfnOutput(self, "OperatorsTopicArn", value=operators.topic_arn)
+
+    def _make_operators(self, key: kms.IKey, settings: Settings) -> sns.Topic:
+        operators = sns.Topic(self, "Operators", master_key=key, enforce_ssl=True)
+        # The policy that enforces TLS takes the place of the default one, under which alarms might publish.
+        operators.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[operators.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+        if settings.operator_email:
+            operators.add_subscription(subscriptions.EmailSubscription(settings.operator_email))
+        return operators
+
+    def _make_key(self, settings: Settings) -> kms.Key:
+        key = kms.Key(
+            self,
+            "Key",
+            description="Noriba: data, queues and topics",
+            enable_key_rotation=True,
+            removal_policy=RemovalPolicy.RETAIN if settings.keep_data else RemovalPolicy.DESTROY,
+            pending_window=Duration.days(7),
+        )
+        # Alarms and rules send to encrypted topics and queues in this account.
+        # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+        for service in ("cloudwatch", "events"):
+            key.add_to_resource_policy(
+                iam.PolicyStatement(
+                    principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
+                    actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                    resources=["*"],  # in a key's own policy: this key
+                    conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+                )
+            )
+        return key
+
+    def _archive(self, bus: events.EventBus, settings: Settings) -> None:
+        """Everything that Noriba says, so that it can be replayed and audited."""
+        bus.archive(
+            "Archive",
+            description="All events of Noriba",
+            event_pattern=events.EventPattern(source=sorted({event.source for event in NORIBA_EVENTS})),
+            retention=Duration.days(settings.archive_days),
+        )

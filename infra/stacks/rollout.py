@@ -1,0 +1,166 @@
+"""From approval to production: the registry's event → ROLLOUT."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+
+from infra.constructs.acknowledgements import acknowledge_wildcard
+from infra.constructs.event_rule import EventRule
+from infra.constructs.function import PythonFunction
+from infra.constructs.grants import allow, allow_reading, allow_table, allow_using_key, format_arn
+from infra.constructs.machine import Machine
+from infra.constructs.rollout_machine import RolloutPlaces, describe_rollout
+from infra.constructs.sagemaker_role import SageMakerRole, allow_passing
+from noriba.events import ModelPackageStateChanged
+from noriba.registry.candidates import name_package_group
+from noriba.rollout.names import name_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from constructs import Construct
+
+    from infra.constructs.shared import Shared
+    from infra.stacks.data import DataStack
+    from infra.stacks.training import TrainingStack
+    from noriba.usecase import UseCase
+
+_HERE = "arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:"
+
+
+class RolloutStack(Stack):
+    """The rollout of every use case."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        shared: Shared,
+        data: DataStack,
+        training: TrainingStack,
+        use_cases: Sequence[UseCase],
+    ) -> None:
+        super().__init__(scope, construct_id, description="Noriba: from approval to production")
+        self._shared, self._data, self._training = shared, data, training
+        self._endpoints = [name_endpoint(use_case.name, prefix=shared.settings.prefix) for use_case in use_cases]
+        machine = self._make_machine(self._make_model_role(), self._make_golden_checker())
+        for use_case in use_cases:
+            self._start_on_approval(use_case, machine)
+        CfnOutput(self, "RolloutMachineArn", value=machine.machine.state_machine_arn)
+
+    def _start_on_approval(self, use_case: UseCase, machine: Machine) -> None:
+        """Nothing but `Approved`, and only of this use case's group."""
+        prefix = self._shared.settings.prefix
+        approved = EventRule(
+            self,
+            f"Approved{use_case.name.title().replace('_', '')}",
+            shared=self._shared,
+            pattern=ModelPackageStateChanged.pattern(
+                model_package_group_name=name_package_group(use_case, prefix=prefix), model_approval_status="Approved"
+            ),
+            from_aws=True,
+        )
+        approved.start(
+            machine.machine,
+            given=events.RuleTargetInput.from_object(
+                {
+                    "use_case": use_case.name,
+                    "endpoint_name": name_endpoint(use_case.name, prefix=prefix),
+                    "model_package_arn": events.EventField.from_path("$.detail.ModelPackageArn"),
+                    "version": events.EventField.from_path("$.detail.ModelPackageVersion"),
+                }
+            ),
+        )
+
+    def _make_golden_checker(self) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            "check_golden_requests",
+            shared=self._shared,
+            environment={},
+            timeout=Duration.minutes(2),
+            memory_mb=512,
+        )
+        allow_reading(function.role, self._training.models)
+        staging = [f"endpoint/{name}-staging-*" for name in self._endpoints]
+        allow(function.role, ["sagemaker:InvokeEndpoint"], [format_arn(self, "sagemaker", name) for name in staging])
+        acknowledge_wildcard(
+            function.role,
+            *(f"{_HERE}{name}" for name in staging),
+            reason="a staging endpoint is named after its attempt",
+        )
+        return function
+
+    def _make_model_role(self) -> iam.Role:
+        """What a model container in service may do: read its own artifact."""
+        role = SageMakerRole(self, "Models", image=self._training.image).role
+        allow_reading(role, self._training.models)
+        return role
+
+    def _make_machine(self, model_role: iam.Role, checker: PythonFunction) -> Machine:
+        shared, settings = self._shared, self._shared.settings
+        places = RolloutPlaces(
+            bus_name=shared.bus.event_bus_name,
+            ledger_table=self._data.ledger.table_name,
+            golden_arn=checker.function.function_arn,
+            model_role_arn=model_role.role_arn,
+            key_arn=shared.key.key_arn,
+            staging_instance=settings.staging_instance,
+            production_instance=settings.production_instance,
+            production_instances=settings.production_instances,
+        )
+        machine = Machine(
+            self,
+            "Rollout",
+            shared=shared,
+            start="Name",
+            states=describe_rollout(places),
+            timeout=Duration.hours(3),
+            meaning="an approved model did not reach production, which answers as before; see the execution",
+        )
+        machine.allow_invoking(checker.function)
+        allow_table(machine.role, self._data.ledger, "PutItem", "DeleteItem")
+        allow_passing(machine.role, model_role)
+        # SageMaker makes a grant for the endpoint's volumes on the caller's behalf.
+        allow_using_key(machine.role, shared.key, writing=True)
+        allow(machine.role, ["kms:CreateGrant"], [shared.key.key_arn], Bool={"kms:GrantIsForAWSResource": True})
+        self._allow_endpoints(machine)
+        return machine
+
+    def _allow_endpoints(self, machine: Machine) -> None:
+        groups = [name.removeprefix("endpoint/") for name in self._endpoints]
+        mine = {
+            "model-package": ([f"model-package/{name}/*" for name in groups], ["DescribeModelPackage"]),
+            "model": ([f"model/{name}-*" for name in self._endpoints], ["CreateModel"]),
+            "endpoint-config": (
+                [f"endpoint-config/{name}-*" for name in self._endpoints],
+                ["CreateEndpointConfig", "DeleteEndpointConfig"],
+            ),
+            "endpoint": (
+                [f"endpoint/{name}{rest}" for name in self._endpoints for rest in ("", "-staging-*")],
+                ["CreateEndpoint", "UpdateEndpoint", "DescribeEndpoint", "DeleteEndpoint"],
+            ),
+        }
+        for resources, actions in mine.values():
+            allow(
+                machine.role,
+                [f"sagemaker:{action}" for action in actions],
+                [format_arn(self, "sagemaker", name) for name in resources],
+            )
+            acknowledge_wildcard(
+                machine.role,
+                *(f"{_HERE}{name}" for name in resources if name.endswith("*")),
+                reason="named after the endpoint and the attempt; versions get their numbers from the registry",
+            )
+        # CreateEndpoint and UpdateEndpoint are also judged on the configuration that they name.
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
+        allow(
+            machine.role,
+            ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"],
+            [format_arn(self, "sagemaker", name) for name in mine["endpoint-config"][0]],
+        )

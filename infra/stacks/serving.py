@@ -1,0 +1,198 @@
+"""What apps see: API Gateway → functions → the endpoint; and outcomes, kept in S3."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+
+from infra.constructs.acknowledgements import acknowledge
+from infra.constructs.alarm import OperatorAlarm
+from infra.constructs.bucket import SecureBucket
+from infra.constructs.event_archive import EventArchive
+from infra.constructs.event_rule import EventRule
+from infra.constructs.function import PythonFunction
+from infra.constructs.grants import allow, allow_publishing, format_arn
+from infra.constructs.problem_responses import add_problem_responses
+from noriba.events import OutcomeObserved
+from noriba.rollout.names import name_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from constructs import Construct
+
+    from infra.constructs.shared import Shared
+    from noriba.usecase import UseCase
+
+STAGE = "live"
+
+
+class ServingStack(Stack):
+    """The API of all use cases."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, shared: Shared, use_cases: Sequence[UseCase]) -> None:
+        super().__init__(scope, construct_id, description="Noriba: the API")
+        self._shared = shared
+        self._endpoints = [
+            format_arn(self, "sagemaker", f"endpoint/{name_endpoint(use_case.name, prefix=shared.settings.prefix)}")
+            for use_case in use_cases
+        ]
+        self._keep_outcomes()
+        api = self._make_api()
+        self._add_routes(api)
+        key = self._make_key(api)
+        CfnOutput(self, "ApiUrl", value=api.url.rstrip("/"))
+        CfnOutput(self, "ApiKeyId", value=key.key_id)
+
+    # --- the API ------------------------------------------------------------------------------------------------------
+
+    def _make_api(self) -> apigateway.RestApi:
+        settings = self._shared.settings
+        access = logs.LogGroup(
+            self, "AccessLog", retention=self._shared.log_retention, removal_policy=RemovalPolicy.DESTROY
+        )
+        api = apigateway.RestApi(
+            self,
+            "Api",
+            description="Noriba: predictions and outcomes",
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            deploy_options=apigateway.StageOptions(
+                stage_name=STAGE,
+                access_log_destination=apigateway.LogGroupLogDestination(access),
+                access_log_format=apigateway.AccessLogFormat.json_with_standard_fields(
+                    caller=False,
+                    http_method=True,
+                    ip=False,
+                    protocol=True,
+                    request_time=True,
+                    resource_path=True,
+                    response_length=True,
+                    status=True,
+                    user=False,
+                ),
+                logging_level=apigateway.MethodLoggingLevel.ERROR,
+                # Bodies hold places.
+                data_trace_enabled=False,
+                metrics_enabled=True,
+                tracing_enabled=True,
+                throttling_rate_limit=settings.api_requests_per_s,
+                throttling_burst_limit=settings.api_burst,
+            ),
+            cloud_watch_role=True,
+        )
+        add_problem_responses(api)
+        for rule, reason in (
+            ("AwsSolutions-APIG2", "functions check requests, strictly, and name every field at fault"),
+            ("AwsSolutions-APIG3", "usage plans throttle each key; a web ACL is the owner's choice and cost"),
+            (
+                "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
+                "the account-wide role by which API Gateway writes logs is AWS's own policy",
+            ),
+        ):
+            acknowledge(api, rule, reason=reason)
+        OperatorAlarm(
+            self,
+            "ServerErrors",
+            metric=api.metric_server_error(period=Duration.minutes(1), statistic=cloudwatch.Stats.SUM),
+            meaning="apps were answered 5xx: no model in production, a failing endpoint, or a failing function",
+            operators=self._shared.operators,
+        )
+        return api
+
+    def _add_routes(self, api: apigateway.RestApi) -> None:
+        version = api.root.add_resource("v1")
+        use_case = version.add_resource("{use_case}")
+        self._route(use_case.add_resource("predictions"), "POST", self._make_predictor())
+        self._route(use_case.add_resource("outcomes"), "POST", self._make_recorder())
+        describer = self._make_describer()
+        for name in ("health", "openapi.json"):
+            method = self._route(version.add_resource(name), "GET", describer, needs_key=False)
+            acknowledge(method, "AwsSolutions-APIG4", reason="says nothing that is not public; load balancers ask it")
+            acknowledge(method, "AwsSolutions-COG4", reason="says nothing that is not public; load balancers ask it")
+
+    def _route(
+        self, resource: apigateway.Resource, verb: str, function: lambda_.IFunction, *, needs_key: bool = True
+    ) -> apigateway.Method:
+        method = resource.add_method(
+            verb, apigateway.LambdaIntegration(function, proxy=True), api_key_required=needs_key
+        )
+        if needs_key:
+            reason = "apps are other services of the owner's, known by API keys with a usage plan each"
+            acknowledge(method, "AwsSolutions-APIG4", reason=reason)
+            acknowledge(method, "AwsSolutions-COG4", reason=reason)
+        return method
+
+    def _make_key(self, api: apigateway.RestApi) -> apigateway.IApiKey:
+        settings = self._shared.settings
+        key = api.add_api_key("AppKey", description="The first app; make more in the console or here")
+        plan = api.add_usage_plan(
+            "Plan",
+            throttle=apigateway.ThrottleSettings(
+                rate_limit=settings.api_requests_per_s, burst_limit=settings.api_burst
+            ),
+        )
+        plan.add_api_stage(stage=api.deployment_stage)
+        plan.add_api_key(key)
+        return key
+
+    # --- functions ----------------------------------------------------------------------------------------------------
+
+    def _make_predictor(self) -> lambda_.IFunction:
+        function = PythonFunction(
+            self,
+            "predict",
+            shared=self._shared,
+            environment={"RESOURCE_PREFIX": self._shared.settings.prefix},
+            timeout=Duration.seconds(20),
+            memory_mb=1769,  # one core
+            snapshot=True,
+        )
+        allow(function.role, ["sagemaker:InvokeEndpoint"], self._endpoints)
+        # Snapshots are taken of versions; the alias is the version that the API calls.
+        return lambda_.Alias(self, "Live", alias_name=STAGE, version=function.function.current_version)
+
+    def _make_recorder(self) -> lambda_.IFunction:
+        function = PythonFunction(
+            self,
+            "record_outcome",
+            shared=self._shared,
+            environment={"BUS_NAME": self._shared.bus.event_bus_name},
+            timeout=Duration.seconds(20),
+            memory_mb=512,
+        )
+        allow_publishing(function.role, self._shared.bus.event_bus_arn)
+        return function.function
+
+    def _make_describer(self) -> lambda_.IFunction:
+        function = PythonFunction(
+            self,
+            "describe_service",
+            shared=self._shared,
+            environment={"RESOURCE_PREFIX": self._shared.settings.prefix},
+            timeout=Duration.seconds(20),
+            memory_mb=512,
+        )
+        allow(function.role, ["sagemaker:DescribeEndpoint"], self._endpoints)
+        return function.function
+
+    # --- outcomes -----------------------------------------------------------------------------------------------------
+
+    def _keep_outcomes(self) -> None:
+        """Every outcome on the bus ends in S3, a line each, in a folder for each day."""
+        shared = self._shared
+        bucket = SecureBucket(
+            self,
+            "Outcomes",
+            key=shared.key,
+            access_logs=shared.access_logs,
+            keep=shared.settings.keep_data,
+        ).bucket
+        archive = EventArchive(self, "OutcomeArchive", bucket=bucket, prefix="outcomes", shared=shared)
+        observed = EventRule(self, "Observed", shared=shared, pattern=OutcomeObserved.pattern())
+        observed.deliver(archive.target)
+        CfnOutput(self, "OutcomesBucket", value=bucket.bucket_name)

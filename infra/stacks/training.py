@@ -1,0 +1,175 @@
+"""From a snapshot to a candidate: decide_retraining → TRAIN → the registry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+
+from infra.constructs.acknowledgements import acknowledge_wildcard
+from infra.constructs.bucket import SecureBucket
+from infra.constructs.event_rule import EventRule
+from infra.constructs.function import PythonFunction
+from infra.constructs.grants import (
+    allow,
+    allow_listing,
+    allow_publishing,
+    allow_reading,
+    allow_table,
+    allow_writing,
+    format_arn,
+)
+from infra.constructs.machine import Machine
+from infra.constructs.model_image import make_model_image
+from infra.constructs.sagemaker_role import SageMakerRole, allow_jobs
+from infra.constructs.training_machine import TrainingPlaces, describe_training
+from noriba.events import (
+    CandidateRegistered,
+    DatasetSnapshotCreated,
+    RetrainingDecided,
+    RetrainingRequested,
+    TrainingFailed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_cdk import aws_sagemaker as sagemaker
+    from constructs import Construct
+
+    from infra.constructs.shared import Shared
+    from infra.stacks.data import DataStack
+
+_CAUSES = (DatasetSnapshotCreated, RetrainingRequested, CandidateRegistered, TrainingFailed)
+"""Events after which training may be due; the ends of a training run, because data may have come meanwhile."""
+
+
+class TrainingStack(Stack):
+    """Attributes: `models` (bucket of artifacts and evidence) and `image` (of the model container)."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        shared: Shared,
+        data: DataStack,
+        groups: Mapping[str, sagemaker.CfnModelPackageGroup],
+    ) -> None:
+        super().__init__(scope, construct_id, description="Noriba: training, evaluation and candidates")
+        self._shared, self._data = shared, data
+        self.models = SecureBucket(
+            self,
+            "Models",
+            key=shared.key,
+            access_logs=shared.access_logs,
+            keep=shared.settings.keep_data,
+        ).bucket
+        self.image = make_model_image(self, "ModelImage", root=shared.packages.root)
+        machine = self._make_machine(self._make_job_role(), self._make_registrar(groups))
+        decided = EventRule(self, "Decided", shared=shared, pattern=RetrainingDecided.pattern(train=True))
+        decided.start(machine.machine, given=events.RuleTargetInput.from_event_path("$.detail"))
+        decider = self._make_decider()
+        for cause in _CAUSES:
+            rule = EventRule(self, f"After{cause.__name__}", shared=shared, pattern=cause.pattern())
+            rule.invoke(decider.function)
+        CfnOutput(self, "ModelsBucket", value=self.models.bucket_name)
+        CfnOutput(self, "TrainMachineArn", value=machine.machine.state_machine_arn)
+        CfnOutput(self, "ModelImageUri", value=self.image.image_uri)
+
+    def _make_decider(self) -> PythonFunction:
+        data, shared = self._data, self._shared
+        function = PythonFunction(
+            self,
+            "decide_retraining",
+            shared=shared,
+            environment={
+                "LEDGER_TABLE": data.ledger.table_name,
+                "DATASETS_BUCKET": data.datasets.bucket_name,
+                "BUS_NAME": shared.bus.event_bus_name,
+            },
+            timeout=Duration.minutes(1),
+            memory_mb=512,
+        )
+        allow_reading(function.role, data.datasets)
+        allow_table(function.role, data.ledger, "GetItem", "PutItem", "Query")
+        allow_publishing(function.role, shared.bus.event_bus_arn)
+        function.send_failures_to(shared.dead_letters)
+        return function
+
+    def _make_registrar(self, groups: Mapping[str, sagemaker.CfnModelPackageGroup]) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            "register_candidate",
+            shared=self._shared,
+            environment={"RESOURCE_PREFIX": self._shared.settings.prefix},
+            timeout=Duration.minutes(1),
+            memory_mb=512,
+        )
+        allow_reading(function.role, self.models)
+        allow_reading(function.role, self._data.datasets)
+        names = [group.model_package_group_name for group in groups.values()]
+        packages = [format_arn(self, "sagemaker", f"model-package/{name}/*") for name in names]
+        allow(
+            function.role,
+            ["sagemaker:CreateModelPackage"],
+            [*packages, *(group.attr_model_package_group_arn for group in groups.values())],
+        )
+        allow(function.role, ["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"], packages)
+        for name in names:
+            acknowledge_wildcard(
+                function.role,
+                f"arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:model-package/{name}/*",
+                reason="versions of one group get their numbers from the registry",
+            )
+        return function
+
+    def _make_job_role(self) -> iam.Role:
+        """What training and evaluation may do: read snapshots and models, write models and evidence."""
+        role = SageMakerRole(self, "Jobs", image=self.image).role
+        allow_reading(role, self._data.datasets)
+        allow_listing(role, self._data.datasets)
+        allow_reading(role, self.models)
+        allow_writing(role, self.models)
+        allow_listing(role, self.models)
+        # SageMaker encrypts the jobs' volumes with our key on the role's behalf.
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
+        allow(
+            role,
+            ["kms:CreateGrant"],
+            [self._shared.key.key_arn],
+            Bool={"kms:GrantIsForAWSResource": True},
+        )
+        return role
+
+    def _make_machine(self, job_role: iam.Role, registrar: PythonFunction) -> Machine:
+        shared, settings = self._shared, self._shared.settings
+        runtime = Duration.hours(settings.training_hours)
+        places = TrainingPlaces(
+            bus_name=shared.bus.event_bus_name,
+            ledger_table=self._data.ledger.table_name,
+            datasets_bucket=self._data.datasets.bucket_name,
+            models_bucket=self.models.bucket_name,
+            image_uri=self.image.image_uri,
+            role_arn=job_role.role_arn,
+            key_arn=shared.key.key_arn,
+            register_arn=registrar.function.function_arn,
+            instance=settings.training_instance,
+            max_runtime_s=int(runtime.to_seconds()),
+        )
+        machine = Machine(
+            self,
+            "Train",
+            shared=shared,
+            start="Train",
+            states=describe_training(places),
+            # Two jobs, and what it takes to start them.
+            timeout=Duration.hours(2 * settings.training_hours + 1),
+            meaning="a training run ended without a candidate; the cause is in the execution, in the job's own words",
+        )
+        machine.allow_invoking(registrar.function)
+        allow_table(machine.role, self._data.ledger, "UpdateItem")
+        allow_jobs(machine.role, job_role)
+        return machine
