@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infra.constructs.states import (
+    DISCARD,
     TRANSIENT,
     State,
     catch_all,
@@ -68,7 +69,7 @@ def describe_ingest(
                     }
                 },
             },
-            "ResultPath": None,
+            "ResultPath": DISCARD,
             **catch_all("Refuse"),
             "Next": "Commit",
         },

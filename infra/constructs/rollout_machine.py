@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.constructs.states import (
+    DISCARD,
     State,
     call,
     catch_all,
@@ -165,7 +166,7 @@ def _promote(places: RolloutPlaces) -> dict[str, State]:
     config = {**name, "EndpointConfigName.$": "$.names.model"}
     missing = {
         "ErrorEquals": ["SageMaker.SageMakerException"],
-        "ResultPath": None,
+        "ResultPath": DISCARD,
         "Next": "Create production endpoint",
     }
     return {
@@ -253,7 +254,7 @@ def _roll_back(places: RolloutPlaces) -> dict[str, State]:
             Catch=[
                 {
                     "ErrorEquals": ["States.ALL"],
-                    "ResultPath": None,
+                    "ResultPath": DISCARD,
                     "Next": "Delete staging configuration after failure",
                 }
             ],
@@ -262,7 +263,7 @@ def _roll_back(places: RolloutPlaces) -> dict[str, State]:
             f"{_SDK}deleteEndpointConfig",
             {"EndpointConfigName.$": "$.names.staging"},
             follow=gone,
-            Catch=[{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": gone}],
+            Catch=[{"ErrorEquals": ["States.ALL"], "ResultPath": DISCARD, "Next": gone}],
         ),
         gone: publish(
             places.bus_name,
@@ -340,5 +341,5 @@ def _release(places: RolloutPlaces, *, follow: str) -> State:
             "ExpressionAttributeValues": {":mine": {"S.$": "$$.Execution.Id"}},
         },
         follow=follow,
-        Catch=[{"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "ResultPath": None, "Next": follow}],
+        Catch=[{"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "ResultPath": DISCARD, "Next": follow}],
     )

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from aws_cdk import aws_stepfunctions as sfn
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from noriba.events import Event
 
 State: TypeAlias = dict[str, Any]
+
+DISCARD = sfn.JsonPath.DISCARD
+"""`"ResultPath": null`: a task's result is dropped, its input goes on. CDK drops a plain None from what it writes."""
 
 TRANSIENT = {
     "ErrorEquals": [
@@ -58,7 +63,7 @@ def call(resource: str, parameters: State, *, follow: str, **fields: Any) -> Sta
         "Resource": resource,
         "Parameters": parameters,
         "Retry": [TRANSIENT],
-        "ResultPath": None,
+        "ResultPath": DISCARD,
         **fields,
         "Next": follow,
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.constructs.states import (
+    DISCARD,
     State,
     call,
     catch_all,
@@ -126,7 +127,7 @@ def _train(places: TrainingPlaces) -> State:
         ResultPath="$.training",
         Catch=[
             # EventBridge delivers at least once; the job's name is the decision's, so the second delivery ends here.
-            {"ErrorEquals": ["SageMaker.ResourceInUseException"], "ResultPath": None, "Next": "Delivered before"},
+            {"ErrorEquals": ["SageMaker.ResourceInUseException"], "ResultPath": DISCARD, "Next": "Delivered before"},
             *failure,
         ],
     )
@@ -214,5 +215,5 @@ def _release(places: TrainingPlaces, *, follow: str) -> State:
         "ConditionExpression": "decision_id = :mine",
         "ExpressionAttributeValues": {":no": {"BOOL": False}, ":mine": {"S.$": "$.decision_id"}},
     }
-    lost = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "ResultPath": None, "Next": follow}
+    lost = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "ResultPath": DISCARD, "Next": follow}
     return call("arn:aws:states:::dynamodb:updateItem", parameters, follow=follow, Catch=[lost])
