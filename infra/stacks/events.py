@@ -43,6 +43,7 @@ class EventsStack(Stack):
             access_logs=AccessLogs(self, "AccessLogs", days=settings.access_log_days, keep=settings.keep_data).bucket,
         )
         CfnOutput(self, "BusName", value=bus.event_bus_name)
+        CfnOutput(self, "AccessLogsBucket", value=self.shared.access_logs.bucket_name)
         CfnOutput(self, "DeadLetterQueueUrl", value=dead_letters.queue.queue_url)
         CfnOutput(self, "OperatorsTopicArn", value=operators.topic_arn)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 
+from infra.constructs.acknowledgements import acknowledge_wildcard
 from infra.constructs.event_rule import EventRule
+from infra.constructs.grants import allow, format_arn
 from noriba.events import CandidateRegistered
 from noriba.registry.candidates import name_package_group
 
@@ -39,7 +42,36 @@ class RegistryStack(Stack):
             pattern=CandidateRegistered.pattern(approval_status="PendingManualApproval"),
         )
         registered.tell(approvers, message=events.RuleTargetInput.from_multiline_text(_write_message()))
+        approver = self._make_approver()
         CfnOutput(self, "ApproversTopicArn", value=approvers.topic_arn)
+        CfnOutput(self, "ApproverRoleArn", value=approver.role_arn)
+
+    def _make_approver(self) -> iam.Role:
+        """The approver's role: read the evidence, approve or reject; neither train nor deploy."""
+        role = iam.Role(
+            self,
+            "Approver",
+            description="Approves or rejects candidates of Noriba",
+            assumed_by=iam.AccountRootPrincipal(),
+            max_session_duration=Duration.hours(1),
+        )
+        packages = [f"model-package/{group.model_package_group_name}/*" for group in self.groups.values()]
+        allow(
+            role,
+            ["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"],
+            [format_arn(self, "sagemaker", package) for package in packages],
+        )
+        allow(
+            role,
+            ["sagemaker:ListModelPackages", "sagemaker:DescribeModelPackageGroup"],
+            [group.attr_model_package_group_arn for group in self.groups.values()],
+        )
+        acknowledge_wildcard(
+            role,
+            *(f"arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:{package}" for package in packages),
+            reason="versions of one group get their numbers from the registry",
+        )
+        return role
 
     def _make_group(self, use_case: UseCase, shared: Shared) -> sagemaker.CfnModelPackageGroup:
         # The name is fixed: the approver types it, and the rollout's rule waits for it.

@@ -9,19 +9,24 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_apigateway import APIGatewayClient
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBServiceResource
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_sts import STSClient
 
 # Adaptive retries back off with jitter and slow down when a service throttles.
 # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html
-_PATIENT = Config(retries={"mode": "adaptive", "max_attempts": 5}, s3={"addressing_style": "path"})
+_PATIENT = Config(retries={"mode": "adaptive", "max_attempts": 5})
 # A prediction is worth nothing late: one quick retry, and connections kept open.
 _PROMPT = Config(
     retries={"mode": "standard", "max_attempts": 2}, connect_timeout=1, read_timeout=10, tcp_keepalive=True
@@ -31,50 +36,89 @@ _PROMPT = Config(
 class Clients:
     """Clients of one session. Endpoint, region and credentials come from the environment, as for any AWS program."""
 
-    def __init__(self, session: boto3.Session | None = None) -> None:
+    def __init__(self, session: boto3.Session | None = None, *, endpoint_url: str | None = None) -> None:
         self._session = session or boto3.Session()
+        self._endpoint_url = endpoint_url
+
+    @classmethod
+    def to(cls, environment: Mapping[str, str]) -> Clients:
+        """Clients that go where these variables say, whatever the process's own say."""
+        session = boto3.Session(
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=environment["AWS_REGION"],
+        )
+        return cls(session, endpoint_url=environment["AWS_ENDPOINT_URL"])
 
     @cached_property
     def s3(self) -> S3Client:
         """Objects."""
-        return self._session.client("s3", config=_PATIENT)
+        return self._session.client("s3", config=_PATIENT, endpoint_url=self._endpoint_url)
 
     @cached_property
     def events(self) -> EventBridgeClient:
         """The bus."""
-        return self._session.client("events", config=_PATIENT)
+        return self._session.client("events", config=_PATIENT, endpoint_url=self._endpoint_url)
 
     @cached_property
     def dynamodb(self) -> DynamoDBServiceResource:
         """The ledger."""
-        return self._session.resource("dynamodb", config=_PATIENT)
+        return self._session.resource("dynamodb", config=_PATIENT, endpoint_url=self._endpoint_url)
 
     @cached_property
     def sagemaker(self) -> SageMakerClient:
         """Jobs, registry and endpoints."""
-        return self._session.client("sagemaker", config=_PATIENT)
+        return self._session.client("sagemaker", config=_PATIENT, endpoint_url=self._endpoint_url)
 
     @cached_property
     def sagemaker_runtime(self) -> SageMakerRuntimeClient:
         """Invocations."""
-        return self._session.client("sagemaker-runtime", config=_PROMPT)
+        return self._session.client("sagemaker-runtime", config=_PROMPT, endpoint_url=self._endpoint_url)
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
         """Stacks and their outputs."""
-        return self._session.client("cloudformation", config=_PATIENT)
+        return self._session.client("cloudformation", config=_PATIENT, endpoint_url=self._endpoint_url)
 
     @cached_property
     def stepfunctions(self) -> SFNClient:
         """Executions."""
-        return self._session.client("stepfunctions", config=_PATIENT)
+        return self._session.client("stepfunctions", config=_PATIENT, endpoint_url=self._endpoint_url)
 
     @cached_property
     def apigateway(self) -> APIGatewayClient:
         """API keys."""
-        return self._session.client("apigateway", config=_PATIENT)
+        return self._session.client("apigateway", config=_PATIENT, endpoint_url=self._endpoint_url)
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        """Alarms."""
+        return self._session.client("cloudwatch", config=_PATIENT, endpoint_url=self._endpoint_url)
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """Dead letters."""
+        return self._session.client("sqs", config=_PATIENT, endpoint_url=self._endpoint_url)
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """Other roles."""
+        return self._session.client("sts", config=_PATIENT, endpoint_url=self._endpoint_url)
 
     @cached_property
     def logs(self) -> CloudWatchLogsClient:
         """Log groups."""
-        return self._session.client("logs", config=_PATIENT)
+        return self._session.client("logs", config=_PATIENT, endpoint_url=self._endpoint_url)
+
+    def acting_as(self, role_arn: str, *, session_name: str) -> Clients:
+        """Clients that act as another role; the session's name stands in the audit trail."""
+        granted = self.sts.assume_role(RoleArn=role_arn, RoleSessionName=session_name)["Credentials"]
+        return Clients(
+            boto3.Session(
+                aws_access_key_id=granted["AccessKeyId"],
+                aws_secret_access_key=granted["SecretAccessKey"],
+                aws_session_token=granted["SessionToken"],
+                region_name=self._session.region_name,
+            ),
+            endpoint_url=self._endpoint_url,
+        )

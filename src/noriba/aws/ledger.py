@@ -43,6 +43,16 @@ class Champion(BaseModel):
     model_data_uri: str
 
 
+class ObjectState(BaseModel):
+    """How far a landed object version is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Literal["received", "kept", "refused"]
+    reason: str | None = None
+    record: IngestedObject | None = None
+
+
 class Ledger:
     """The entries of one use case."""
 
@@ -86,6 +96,18 @@ class Ledger:
         """Keys of refused objects and the reasons."""
         return {i["entry"].split("#")[1]: i["reason"] for i in self._query("object#") if i["status"] == "refused"}
 
+    def find_object(self, key: str, version_id: str) -> ObjectState | None:
+        """How far an object version is; None when no execution has taken it yet."""
+        found = self._get(_name_object(key, version_id))
+        if not found:
+            return None
+        record = found.get("record")
+        return ObjectState(
+            status=found["status"],
+            reason=found.get("reason"),
+            record=IngestedObject.model_validate_json(record) if record else None,
+        )
+
     def count_pending(self, *, now: datetime) -> int:
         """Objects received and not yet settled, abandoned ones left out."""
         alive = (now - ABANDONED_AFTER).isoformat()
@@ -98,10 +120,15 @@ class Ledger:
         item = {"execution": execution, "created_at": now.isoformat()}
         return self._put(f"snapshot#{snapshot_id}", item, unless_exists_but=Attr("execution").eq(execution))
 
+    def list_snapshots(self) -> list[tuple[str, datetime]]:
+        """Ids and times of all snapshots, the oldest first."""
+        found = sorted(self._query("snapshot#"), key=lambda item: item["created_at"])
+        return [(i["entry"].removeprefix("snapshot#"), datetime.fromisoformat(i["created_at"])) for i in found]
+
     def latest_snapshot(self) -> str | None:
         """The id of the snapshot committed last."""
-        found = sorted(self._query("snapshot#"), key=lambda item: item["created_at"])
-        return found[-1]["entry"].removeprefix("snapshot#") if found else None
+        found = self.list_snapshots()
+        return found[-1][0] if found else None
 
     # --- training -----------------------------------------------------------------------------------------------------
 
@@ -134,6 +161,11 @@ class Ledger:
         """A decision taken before."""
         found = self._get(f"decision#{decision_id}")
         return RetrainingDecided.model_validate_json(found["record"]) if found else None
+
+    def list_decisions(self) -> list[RetrainingDecided]:
+        """All decisions, the oldest first."""
+        found = sorted(self._query("decision#"), key=lambda item: item["decided_at"])
+        return [RetrainingDecided.model_validate_json(item["record"]) for item in found]
 
     def record_decision(self, decision: RetrainingDecided, *, now: datetime) -> None:
         """Keep a decision, whichever way it went."""

@@ -7,7 +7,7 @@ if it were UTC; calendar features read wall time, because traffic does.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 DAY_S = 86_400.0
 WEEK_S = 7.0 * DAY_S
 _FIRST_YEAR, _LAST_YEAR = 1970, 2100
+# The shortest stay at another offset on record, Recife's summer time of October 2000, lasted a week.
+_STEP_S = 4 * 86_400
 
 
 @dataclass(frozen=True)
@@ -46,35 +48,36 @@ def read_zone_clock(zone: str) -> ZoneClock:
         zoneinfo.ZoneInfoNotFoundError: no such zone.
     """
     info = ZoneInfo(zone)
-    day = datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC)
-    end = datetime(_LAST_YEAR, 1, 1, tzinfo=UTC)
-    starts, offsets = [day.timestamp()], [_offset(info, day)]
-    while day < end:
-        following = day + timedelta(days=28)
+    instant, end = _begin_year(_FIRST_YEAR), _begin_year(_LAST_YEAR)
+    starts, offsets = [instant], [_offset(info, instant)]
+    while instant < end:
+        following = instant + _STEP_S
         if _offset(info, following) != offsets[-1]:
-            change = _find_change(info, day, following)
-            starts.append(change.timestamp())
-            offsets.append(_offset(info, change))
-            following = change
-        day = following
-    return ZoneClock(np.array(starts), np.array(offsets))
+            following = _find_change(info, instant, following)
+            starts.append(following)
+            offsets.append(_offset(info, following))
+        instant = following
+    return ZoneClock(np.array(starts, dtype=np.float64), np.array(offsets))
 
 
-def _find_change(info: ZoneInfo, before: datetime, after: datetime) -> datetime:
+def _begin_year(year: int) -> int:
+    return int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
+
+
+def _find_change(info: ZoneInfo, before: int, after: int) -> int:
     """The first second after `before` at which the offset is no longer what it was."""
     old = _offset(info, before)
-    low, high = int(before.timestamp()), int(after.timestamp())
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _offset(info, datetime.fromtimestamp(middle, UTC)) == old:
-            low = middle
+    while after - before > 1:
+        middle = (before + after) // 2
+        if _offset(info, middle) == old:
+            before = middle
         else:
-            high = middle
-    return datetime.fromtimestamp(high, UTC)
+            after = middle
+    return after
 
 
-def _offset(info: ZoneInfo, instant: datetime) -> float:
-    offset = instant.astimezone(info).utcoffset()
+def _offset(info: ZoneInfo, instant: int) -> float:
+    offset = datetime.fromtimestamp(instant, info).utcoffset()
     assert offset is not None  # noqa: S101  # a ZoneInfo always knows its offset
     return offset.total_seconds()
 

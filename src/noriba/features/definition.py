@@ -1,19 +1,21 @@
 """A feature's identity: its name and a hash of what its definition says.
 
-The hash covers the function's own words (not its comments, docstring or layout), the helper functions and constants
-it uses, and the definitions of the features it reads. It is made from source text, never from bytecode: the functions,
-the container and the laptop may run different Python versions and must agree.
+The hash covers the function's own syntax tree (so not its comments, docstring, annotations or layout), the helper
+functions and constants it uses, and the definitions of the features it reads. It is made from source text, never from
+bytecode: the functions, the container and the laptop may run different Python versions and must agree.
+
+What a hash could not vouch for is refused: a closure, a mutable constant, a module other than `numpy` and `math`.
 """
 
 from __future__ import annotations
 
 import ast
+import dis
 import hashlib
 import inspect
-import io
 import json
+import math
 import textwrap
-import tokenize
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -22,16 +24,20 @@ import numpy as np
 from noriba.errors import FeatureDefinitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
 HASH_LENGTH = 12
-_LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+_TRUSTED = (np, math)
+_SAY_NOTHING = {"annotation", "returns"}
 
 
 def hash_definition(function: Callable[..., Any], *, upstream: Iterable[str] = ()) -> str:
-    """The first 12 hex digits of a SHA-256 over the function's definition and its upstream features' hashes."""
-    document = {"parts": sorted(set(_describe(function, seen=set()))), "upstream": sorted(upstream)}
-    return hash_text(json.dumps(document))
+    """The first 12 hex digits of a SHA-256 over the function's definition and its upstream features' hashes.
+
+    Raises:
+        FeatureDefinitionError: the definition is not a plain function, or uses what cannot be hashed.
+    """
+    return hash_text(json.dumps([_describe_function(function, callers=()), sorted(upstream)]))
 
 
 def hash_text(text: str) -> str:
@@ -39,44 +45,86 @@ def hash_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 
-def _describe(function: Callable[..., Any], *, seen: set[str]) -> Iterator[str]:
-    """The function's words, then those of every helper and constant that it names."""
-    yield " ".join(_words(function))
-    for name in sorted(_global_names(function.__code__)):
-        value = function.__globals__.get(name)
-        if name in seen or value is None or isinstance(value, ModuleType):
-            continue
-        seen.add(name)
-        if isinstance(value, FunctionType):
-            yield from _describe(value, seen=seen)
-        elif isinstance(value, np.ndarray):
-            yield f"{name}={value.dtype}{value.shape}{hashlib.sha256(value.tobytes()).hexdigest()}"
-        elif isinstance(value, bool | int | float | str | tuple | frozenset):
-            yield f"{name}={value!r}"
+def _describe_function(function: Callable[..., Any], *, callers: tuple[Callable[..., Any], ...]) -> Any:
+    """The function's tree, its defaults, and every helper and constant that it uses, by name."""
+    if function in callers:
+        return "recursion"
+    if not isinstance(function, FunctionType):
+        raise FeatureDefinitionError(f"{function!r} is not a plain function; a feature is defined with `def`")
+    if function.__closure__:
+        names = ", ".join(function.__code__.co_freevars)
+        raise FeatureDefinitionError(f"{function.__name__} uses {names} of an enclosing function; define it beside it")
+    names = _list_globals(function.__code__) & function.__globals__.keys()
+    used = {name: function.__globals__[name] for name in sorted(names)}
+    defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    inside = (*callers, function)
+    return [
+        _write_tree(_parse(function)),
+        [_describe(value, function.__name__, "a default", callers=inside) for value in defaults],
+        {name: _describe(value, function.__name__, name, callers=inside) for name, value in used.items()},
+    ]
 
 
-def _global_names(code: Any) -> set[str]:
+def _list_globals(code: Any) -> set[str]:
+    own = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
     nested = (constant for constant in code.co_consts if inspect.iscode(constant))
-    return set(code.co_names).union(*(_global_names(inner) for inner in nested))
+    return own.union(*(_list_globals(inner) for inner in nested))
 
 
-def _words(function: Callable[..., Any]) -> Iterator[str]:
-    source = textwrap.dedent(inspect.getsource(function))
-    definition = ast.parse(source).body[0]
+def _describe(value: Any, user: str, name: str, *, callers: tuple[Callable[..., Any], ...]) -> Any:
+    """What a name stands for: a function's description, or a constant's."""
+    if isinstance(value, ModuleType):
+        if value not in _TRUSTED:
+            raise FeatureDefinitionError(
+                f"{user} uses module {name}; import its functions by name, so that their definitions count"
+            )
+        return value.__name__
+    if any(getattr(module, getattr(value, "__name__", ""), None) is value for module in _TRUSTED):
+        return value.__name__
+    if isinstance(value, FunctionType):
+        return _describe_function(value, callers=callers)
+    return _describe_constant(value, user, name)
+
+
+def _describe_constant(value: Any, user: str, name: str) -> Any:
+    if isinstance(value, np.ndarray) and value.dtype != np.object_:
+        return [value.dtype.str, value.shape, hashlib.sha256(value.tobytes()).hexdigest()]
+    if isinstance(value, np.generic):
+        return [value.dtype.str, repr(value.item())]
+    if isinstance(value, tuple):
+        return [_describe_constant(item, user, name) for item in value]
+    if isinstance(value, frozenset):
+        # The order of a set of strings changes from process to process.
+        return sorted(json.dumps(_describe_constant(item, user, name)) for item in value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return repr(value)
+    raise FeatureDefinitionError(
+        f"{user} uses {name}, a {type(value).__name__}; use plain functions, numbers, strings, tuples, frozensets "
+        "and NumPy arrays, whose content can be told"
+    )
+
+
+def _parse(function: FunctionType) -> ast.FunctionDef:
+    try:
+        definition = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    except (OSError, SyntaxError) as error:
+        raise FeatureDefinitionError(f"{function.__name__} has no source of its own to hash: {error}") from error
     if not isinstance(definition, ast.FunctionDef):
         raise FeatureDefinitionError(f"{function!r} is not a plain function; a feature is defined with `def`")
     if any(isinstance(node, ast.JoinedStr) for node in ast.walk(definition)):
-        # Python 3.12 began to split f-strings into several tokens, so the hash would depend on the version.
+        # What an f-string parses to differs between versions of Python.
         raise FeatureDefinitionError(f"{definition.name} uses an f-string; features compute numbers only")
-    docstring = _docstring_start(definition)
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        # Decorators stand above the `def` line and are not part of what is computed.
-        if token.type not in _LAYOUT and token.start[0] >= definition.lineno and token.start != docstring:
-            yield token.string
+    if ast.get_docstring(definition, clean=False) is not None:
+        definition.body = definition.body[1:]
+    # They stand above the function and are not part of what is computed.
+    definition.decorator_list = []
+    return definition
 
 
-def _docstring_start(definition: ast.FunctionDef) -> tuple[int, int] | None:
-    first = definition.body[0]
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-        return first.lineno, first.col_offset
-    return None
+def _write_tree(node: Any) -> Any:
+    """A syntax tree as lists. Empty fields are left out: later versions of Python add such."""
+    if isinstance(node, ast.AST):
+        fields = [(name, value) for name, value in ast.iter_fields(node) if name not in _SAY_NOTHING]
+        written = [[name, _write_tree(value)] for name, value in fields if value is not None and value != []]
+        return [type(node).__name__, *written]
+    return [_write_tree(item) for item in node] if isinstance(node, list) else repr(node)

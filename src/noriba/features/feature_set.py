@@ -5,6 +5,7 @@ from __future__ import annotations
 import graphlib
 import inspect
 from dataclasses import dataclass
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class FeatureSet:
 
     Raises:
         FeatureDefinitionError: two features of one name, a feature named like an input, an argument that is neither
-            an input nor a feature, or features that need each other.
+            an input nor a feature, features that need each other, or a definition that cannot be hashed.
     """
 
     def __init__(self, functions: Iterable[Callable[..., Any]], *, inputs: Iterable[str]) -> None:
@@ -104,6 +105,8 @@ def _by_name(functions: Iterable[Callable[..., Any]], inputs: Sequence[str]) -> 
         raise FeatureDefinitionError(f"input {', '.join(repeated)} is declared more than once")
     by_name: dict[str, Callable[..., Any]] = {}
     for function in functions:
+        if not isinstance(function, FunctionType):
+            raise FeatureDefinitionError(f"{function!r} is not a plain function; a feature is defined with `def`")
         name = function.__name__
         if name in by_name:
             raise FeatureDefinitionError(f"two features are named {name}; a feature's name is its column, rename one")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from types import NoneType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from noriba.features import Column, as_column
+from noriba.features.columns import row_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,15 +42,16 @@ def decode_columns(body: bytes) -> dict[str, Column]:
     """The columns of an invocation.
 
     Raises:
-        ValueError: not JSON, no `columns`, not numbers, or of different lengths.
+        ValueError: not JSON, no `columns`, not numbers, without rows, or of different lengths.
     """
-    document = json.loads(body)
+    # Whole numbers too are read as float: a column holds nothing else, however long a number is.
+    document = json.loads(body, parse_int=float)
     if not isinstance(document, dict) or not isinstance(document.get("columns"), dict) or not document["columns"]:
         raise ValueError('the body must be {"columns": {"name@hash": [numbers], …}}')
-    try:
-        return {name: as_column(values) for name, values in document["columns"].items()}
-    except TypeError as error:
-        raise ValueError(f"columns must be lists of numbers or null: {error}") from error
+    columns = {name: _to_column(name, values) for name, values in document["columns"].items()}
+    if row_count(columns) == 0:
+        raise ValueError("columns must hold at least one row")
+    return columns
 
 
 def encode_answer(answer: ModelAnswer) -> bytes:
@@ -62,6 +65,13 @@ def decode_answer(body: bytes) -> ModelAnswer:
     for name in ("low", "value", "high"):
         document[name] = tuple(document[name])
     return ModelAnswer(**document)
+
+
+def _to_column(name: str, values: object) -> Column:
+    # Never left to NumPy: it would take "12" for a number and [[1], [2]] for two.
+    if not isinstance(values, list) or not set(map(type, values)) <= {float, NoneType}:
+        raise ValueError(f"column {name} must be a list of numbers or null")
+    return as_column(values)
 
 
 def _to_json(values: Column) -> list[float | None]:

@@ -1,6 +1,9 @@
-"""A model card written by the system, in SageMaker's own schema.
+"""A model card written by the system, in SageMaker's schema for the card of a model package.
 
-https://docs.aws.amazon.com/sagemaker/latest/dg/model-cards-json-schema.html
+That schema is stricter than the one of free-standing cards: its overview holds the artifact and a creator, nothing
+else, and a field that it does not know is refused.
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ModelPackageModelCard.html
+https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-details.html#model-card-schema
 """
 
 from __future__ import annotations
@@ -16,22 +19,20 @@ if TYPE_CHECKING:
     from noriba.registry.candidates import Candidate
     from noriba.usecase import UseCase
 
+# The schema's own limits, in characters.
+_OBSERVATION_LIMIT = 2096
+_CAVEATS_LIMIT = 2048
+
 
 def write_model_card(candidate: Candidate, use_case: UseCase) -> str:
     """The card's JSON text."""
     evidence, lineage = candidate.evidence, candidate.lineage
     card = {
-        "model_overview": {
-            "model_name": use_case.title,
-            "model_description": f"Median and {evidence.claimed_coverage:.0%} interval of {use_case.label}, from "
-            f"{len(use_case.features.names)} features known at the time of the request.",
-            "problem_type": "Quantile regression",
-            "algorithm_type": "Gradient-boosted trees, conformally calibrated",
-            "model_artifact": [lineage.model_data_uri],
-            "inference_environment": {"container_image": [lineage.image_uri]},
-        },
+        "model_overview": {"model_artifact": [lineage.model_data_uri]},
         "intended_uses": {
             "purpose_of_model": use_case.title,
+            "intended_uses": f"Median and {evidence.claimed_coverage:.0%} interval of {use_case.label}, from "
+            f"{len(use_case.features.names)} features known at the time of the request.",
             "risk_rating": "Unknown",
             "explanations_for_risk_rating": "Set by the approver.",
         },
@@ -40,6 +41,7 @@ def write_model_card(candidate: Candidate, use_case: UseCase) -> str:
                 "function": {"function": "Minimize", "facet": "Loss"},
                 "notes": "Pinball loss of each quantile of the label's logarithm.",
             },
+            "training_observations": "Gradient-boosted trees for each quantile, conformally calibrated.",
             "training_job_details": {
                 "training_arn": lineage.training_job_arn,
                 "training_datasets": [lineage.manifest_uri],
@@ -49,14 +51,14 @@ def write_model_card(candidate: Candidate, use_case: UseCase) -> str:
         "evaluation_details": [
             {
                 "name": "Hold-out, later in time than everything the model has seen",
-                "evaluation_observation": candidate.summary,
+                "evaluation_observation": candidate.summary[:_OBSERVATION_LIMIT],
                 "datasets": [lineage.manifest_uri],
                 "metadata": {"from": _to_iso(evidence.holdout_first_s), "to": _to_iso(evidence.holdout_last_s)},
                 "metric_groups": list(_group_metrics(candidate)),
             }
         ],
         "additional_information": {
-            "caveats_and_recommendations": "; ".join(f"{gate.name}: {gate.finding}" for gate in candidate.gates),
+            "caveats_and_recommendations": _list_findings(candidate)[:_CAVEATS_LIMIT],
             "custom_details": {
                 "snapshot": lineage.snapshot_id,
                 "bundle": lineage.bundle_digest,
@@ -67,6 +69,10 @@ def write_model_card(candidate: Candidate, use_case: UseCase) -> str:
         },
     }
     return json.dumps(card)
+
+
+def _list_findings(candidate: Candidate) -> str:
+    return "; ".join(f"{gate.name}: {gate.finding}" for gate in candidate.gates)
 
 
 def _group_metrics(candidate: Candidate) -> Iterator[dict[str, Any]]:

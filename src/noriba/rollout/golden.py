@@ -60,5 +60,6 @@ def find_differences(answer: ModelAnswer, record: GoldenRecord) -> Iterator[str]
             continue
         distance = np.abs(found - expected) / np.maximum(np.abs(expected), 1e-9)
         worst = int(np.argmax(distance))
-        if distance[worst] > RELATIVE_TOLERANCE:
+        # Not `>`: an answer that is no number is no answer, and compares false with everything.
+        if not distance[worst] <= RELATIVE_TOLERANCE:
             yield f"{name} of recorded row {worst}: {found[worst]:.6g} served, {expected[worst]:.6g} in training"

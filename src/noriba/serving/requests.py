@@ -41,7 +41,8 @@ def parse_body(model: type[BaseModel], body: str | None) -> BaseModel:
     """
     try:
         document = json.loads(body or "")
-    except ValueError as error:
+    # A body of nothing but brackets is deeper than the parser's stack.
+    except (ValueError, RecursionError) as error:
         raise ProblemError(Problem.of(400, f"the body is not JSON: {error}")) from error
     if not isinstance(document, dict):
         raise ProblemError(Problem.of(400, "the body must be a JSON object"))

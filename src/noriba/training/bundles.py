@@ -18,7 +18,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from noriba.errors import CorruptBundleError
 from noriba.features.columns import take_rows
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 GOLDEN_ROWS = 20
 _SEAL = "seal.json"
+_DIGESTS = TypeAdapter(dict[str, str])
 
 
 class _Description(BaseModel):
@@ -92,17 +93,12 @@ def load_bundle(folder: Path) -> tuple[Model, str]:
     Raises:
         CorruptBundleError: a file is missing, changed, added, or of another format.
     """
-    try:
-        seal = (folder / _SEAL).read_text(encoding="utf-8")
-    except OSError as error:
-        raise CorruptBundleError(f"{folder} holds no bundle: {_SEAL} is missing") from error
-    sealed, found = json.loads(seal), _hash_files(folder)
-    if sealed != found:
-        changed = sorted(name for name in sealed.keys() | found.keys() if sealed.get(name) != found.get(name))
-        raise CorruptBundleError(f"the bundle's seal is broken by {', '.join(changed)}; train or download it again")
-    description = _Description.model_validate_json((folder / "model.json").read_bytes())
-    if description.format != FORMAT:
-        raise CorruptBundleError(f"bundle format {description.format} is not {FORMAT}; use the container it came with")
+    digest = _check_seal(folder)
+    text = (folder / "model.json").read_bytes()
+    # Before the fields are read: another format may have others.
+    if (found := json.loads(text).get("format")) != FORMAT:
+        raise CorruptBundleError(f"bundle format {found} is not {FORMAT}; use the container it came with")
+    description = _Description.model_validate_json(text)
     with np.load(folder / "encoders.npz", allow_pickle=False) as arrays:
         encoders = _unpack_encoders(description, dict(arrays))
     texts = tuple((folder / f"quantile_{i}.txt").read_text(encoding="utf-8") for i in range(len(description.quantiles)))
@@ -114,7 +110,24 @@ def load_bundle(folder: Path) -> tuple[Model, str]:
         boosters=QuantileBoosters(description.quantiles, texts),
         shift=IntervalShift(description.shift_low, description.shift_high),
     )
-    return model, hashlib.sha256(seal.encode()).hexdigest()
+    return model, digest
+
+
+def _check_seal(folder: Path) -> str:
+    """The bundle's digest, when every file is what it was when sealed."""
+    try:
+        seal = (folder / _SEAL).read_bytes()
+    except OSError as error:
+        raise CorruptBundleError(f"{folder} holds no bundle: {_SEAL} is missing") from error
+    try:
+        sealed = _DIGESTS.validate_json(seal)
+    except ValidationError as error:
+        raise CorruptBundleError(f"the bundle's {_SEAL} cannot be read; train or download it again") from error
+    found = _hash_files(folder)
+    if sealed != found:
+        changed = sorted(name for name in sealed.keys() | found.keys() if sealed.get(name) != found.get(name))
+        raise CorruptBundleError(f"the bundle's seal is broken by {', '.join(changed)}; train or download it again")
+    return hashlib.sha256(seal).hexdigest()
 
 
 def write_golden(use_case: UseCase, model: Model, holdout: Columns) -> str:
@@ -139,8 +152,8 @@ def _to_json(values: np.ndarray) -> list[float | None]:
 
 
 def _hash_files(folder: Path) -> dict[str, str]:
-    files = (path for path in sorted(folder.iterdir()) if path.is_file() and path.name != _SEAL)
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items() if name != _SEAL}
 
 
 def _pack_encoders(encoders: FittedEncoders) -> dict[str, Any]:

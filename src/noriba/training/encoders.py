@@ -138,7 +138,8 @@ class _RunningMeans:
     def __init__(self, specs: Sequence[EncoderSpec], codes: Mapping[str, Codes]) -> None:
         self._specs = specs
         self._codes = codes
-        sizes = {name: int(code.max(initial=UNSEEN)) + 1 for name, code in codes.items()}
+        # One place more than there are groups, and always zero: that is where -1, a row of no group, looks.
+        sizes = {name: int(code.max(initial=UNSEEN)) + 2 for name, code in codes.items()}
         self._sums = {name: np.zeros(size) for name, size in sizes.items()}
         self._counts = {name: np.zeros(size) for name, size in sizes.items()}
         self._sum, self._count = 0.0, 0

@@ -68,11 +68,14 @@ def judge(
         columns: the whole snapshot, ordered by time.
         split: where the hold-out lies; the baseline is fitted on everything before it.
         provenance: for the record.
+
+    Raises:
+        FeatureMismatchError: the candidate reads features of other definitions than the columns were made by.
     """
     before = take_rows(columns, np.arange(split.holdout.start))
     held_out = take_rows(columns, np.arange(split.holdout.start, split.holdout.stop))
     outcome = held_out[use_case.label]
-    answers = candidate.predict_features(held_out)
+    answers = candidate.predict(_name_by_identity(use_case, held_out))
     champion_answers, unavailable = _ask_champion(use_case, champion, held_out)
     baseline = fit_baseline(use_case.baseline_keys, use_case.pace, before, before[use_case.label])
     return Evidence(
@@ -97,11 +100,14 @@ def _ask_champion(
 ) -> tuple[Answers | None, str | None]:
     if champion is None:
         return None, None
-    named = dict(zip(use_case.features.identities, (held_out[n] for n in use_case.features.names), strict=True))
     try:
-        return champion.predict(named), None
+        return champion.predict(_name_by_identity(use_case, held_out)), None
     except FeatureMismatchError as error:
         return None, f"the champion reads features that this snapshot does not hold: {error}"
+
+
+def _name_by_identity(use_case: UseCase, columns: Columns) -> dict[str, Column]:
+    return {feature.identity: columns[feature.name] for feature in use_case.features.features}
 
 
 def _measure_answers(answers: Answers, outcome: Column, rows: np.ndarray | slice = slice(None)) -> Metrics:

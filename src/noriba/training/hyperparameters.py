@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Self
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from noriba.errors import NoribaError
 from noriba.usecase import TrainingPolicy, load_use_case
@@ -29,6 +29,14 @@ class Hyperparameters(TrainingPolicy):
         default_factory=lambda: os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 1,
         gt=0,
     )
+
+    @field_validator("quantiles")
+    @classmethod
+    def _check_quantiles(cls, quantiles: tuple[float, float, float]) -> tuple[float, float, float]:
+        low, middle, high = quantiles
+        if not 0.0 < low < middle < high < 1.0:
+            raise ValueError("three growing numbers between 0 and 1 are needed, such as 0.1,0.5,0.9")
+        return quantiles
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> tuple[UseCase, Self]:

@@ -1,0 +1,129 @@
+"""`up`, `down` and `demo`: what the laptop cloud adds to the `noriba` command."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from laptop.demo import DEFAULT_ROWS, DemoError, DemoPlan, run_demo
+from laptop.deploy import DeployError, deploy, synthesize
+from laptop.process import CloudError, start, stop
+from laptop.state import ASSEMBLY, PROJECT_ROOT, REPORT, STATE_DIR, find_cloud, point_here_unless_told_otherwise
+from noriba.cli.output import AsJson, print_json, print_line, print_problem, print_table, show_progress
+
+if TYPE_CHECKING:
+    from laptop.process import RunningCloud
+
+Port = Annotated[int | None, typer.Option("--port", help="Port; 4566 when left out, or a free one when that is taken.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands, and let all others find the running laptop cloud."""
+    point_here_unless_told_otherwise()
+    for command in (up, down, demo):
+        app.command()(command)
+
+
+def up(port: Port = None, *, as_json: AsJson = False) -> None:
+    """Start the laptop cloud and deploy the stacks to it; deploys again when it runs already."""
+    try:
+        with show_progress("making the templates") as progress:
+            synthesize(PROJECT_ROOT, ASSEMBLY)
+            progress.done("templates made")
+            progress.update("starting the laptop cloud")
+            cloud = start(state_dir=STATE_DIR, assembly=ASSEMBLY, port=port)
+            progress.done(f"laptop cloud at {cloud.endpoint_url}")
+            progress.update("deploying")
+            outputs = deploy(cloud, ASSEMBLY, lambda line: progress.update(f"deploying: {line.strip()[:100]}"))
+            progress.done(f"{len(outputs)} stacks deployed")
+    except (CloudError, DeployError) as error:
+        print_problem(str(error))
+        raise typer.Exit(1) from error
+    if as_json:
+        print_json({**cloud.model_dump(mode="json"), "environment": cloud.environment, "stacks": outputs})
+    else:
+        print_environment(cloud)
+
+
+def down(*, as_json: AsJson = False) -> None:
+    """Stop the laptop cloud; what it held is gone."""
+    stopped = stop(STATE_DIR)
+    if as_json:
+        print_json({"stopped": stopped})
+    else:
+        print_line("the laptop cloud is stopped" if stopped else "no laptop cloud was running")
+
+
+Trips = Annotated[
+    list[Path] | None,
+    typer.Option("--trips", help="Real trips, Parquet or CSV; several files may follow.", exists=True, dir_okay=False),
+]
+MoreTrips = Annotated[list[Path] | None, typer.Argument(hidden=True, exists=True, dir_okay=False)]
+Rows = Annotated[
+    int | None,
+    typer.Option("--rows", help=f"Rows at most: of the trips, all when left out; simulated, {DEFAULT_ROWS}.", min=1),
+]
+
+
+def demo(  # the options of a command
+    more: MoreTrips = None,
+    trips: Trips = None,
+    rows: Rows = None,
+    report: Annotated[Path, typer.Option("--report", help="Where the JSON report goes.")] = REPORT,
+    port: Port = None,
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the laptop cloud running.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Walk the whole loop once on a laptop cloud of its own: data, training, approval, rollout, predictions."""
+    if more and not trips:
+        raise typer.BadParameter("files are given after --trips", param_hint="--trips")
+    files = (*(trips or ()), *(more or ()))
+    try:
+        document = run_demo(DemoPlan(trips=files, rows=rows, report=report, keep=keep, port=port))
+    except DemoError as error:
+        print_problem(f"{error.phase}: {error}")
+        print_problem(f"report: {report}")
+        raise typer.Exit(1) from error
+    if as_json:
+        print_json(document)
+    else:
+        print_summary(document)
+        print_line(f"report: {report}")
+    if keep and not as_json and (cloud := find_cloud()) is not None:
+        print_environment(cloud)
+
+
+def print_environment(cloud: RunningCloud) -> None:
+    """How any AWS client reaches the laptop cloud."""
+    print_line("\nAny AWS client can be pointed at it:")
+    for name, value in cloud.environment.items():
+        print_line(f"  export {name}={shlex.quote(value)}")
+    sys.stdout.flush()
+
+
+def print_summary(document: dict[str, Any]) -> None:
+    """What the demo showed."""
+    print_table("Phases", ("phase", "seconds"), [(p["name"], f"{p['seconds']:.1f}") for p in document["phases"]])
+    snapshot, model = document["snapshot"], document["model"]
+    metrics = model["metrics"]
+    print_table(
+        "Result",
+        ("what", "value"),
+        [
+            ("rows read", snapshot["rows_read"]),
+            ("rows kept", snapshot["rows_kept"]),
+            ("rows quarantined", snapshot["rows_quarantined"]),
+            ("snapshot", snapshot["id"]),
+            ("model version", model["version"]),
+            ("MAE on the later hold-out", f"{metrics['mae_s']:.1f} s"),
+            ("MAE of the naive baseline", f"{metrics['baseline_mae_s']:.1f} s"),
+            ("coverage of the interval", f"{metrics['coverage']:.3f} (claims {metrics['claimed_coverage']:.2f})"),
+            ("predictions over HTTP", len(document["predictions"])),
+            ("API", document["api_url"]),
+        ],
+    )

@@ -1,0 +1,194 @@
+"""The loop, once round: every phase timed, its failure named, and a report that says what was seen."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from laptop.demo_data import cut_files, simulate_files
+from laptop.deploy import DeployError, deploy, synthesize
+from laptop.process import CloudError, start, stop
+from laptop.state import ASSEMBLY, DEMO_FILES, PROJECT_ROOT, STATE_DIR, find_cloud
+from noriba.cli.data_commands import find_snapshot, upload_files
+from noriba.cli.output import Progress, show_progress
+from noriba.cli.prediction_commands import ApiClient
+from noriba.cli.session import THE_PREFIX, THE_USE_CASE, Session
+from noriba.cli.waiting import (
+    StepFailedError,
+    wait_for_candidate,
+    wait_for_decision,
+    wait_for_objects,
+    wait_for_rollout,
+)
+from noriba.errors import NoribaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from laptop.process import RunningCloud
+    from noriba.aws.registry import ModelPackage
+    from noriba.records.snapshot import SnapshotManifest
+
+DEFAULT_ROWS = 60_000
+LIMIT_S = 1800.0
+_MARK = STATE_DIR / "kept-by-demo"
+
+
+class DemoError(NoribaError):
+    """A phase failed; everything that was seen before it is in the report."""
+
+    def __init__(self, phase: str, message: str) -> None:
+        super().__init__(message)
+        self.phase = phase
+
+
+@dataclass(frozen=True)
+class DemoPlan:
+    """What to walk the loop with."""
+
+    trips: Sequence[Path]
+    rows: int | None
+    report: Path
+    keep: bool
+    port: int | None = None
+
+
+@dataclass
+class Walk:
+    """One walk round the loop: the report as it grows."""
+
+    progress: Progress
+    document: dict[str, Any] = field(default_factory=lambda: {"phases": []})
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time a phase, and say which one failed."""
+        self.progress.update(name)
+        start_s = time.perf_counter()
+        try:
+            yield
+        except (NoribaError, CloudError, DeployError, ClientError, BotoCoreError, OSError) as error:
+            self.document["failed"] = {"phase": name, "cause": str(error)}
+            raise DemoError(name, str(error)) from error
+        finally:
+            seconds = time.perf_counter() - start_s
+            self.document["phases"].append({"name": name, "seconds": round(seconds, 3)})
+        self.progress.done(f"{name} ({seconds:.1f} s)")
+
+
+def run_demo(plan: DemoPlan) -> dict[str, Any]:
+    """Walk the loop; the report, which is also written to the plan's path.
+
+    Raises:
+        DemoError: a phase failed.
+    """
+    with show_progress("beginning") as progress:
+        walk = Walk(progress)
+        try:
+            _clear_the_way()
+            _walk(plan, walk)
+        finally:
+            plan.report.parent.mkdir(parents=True, exist_ok=True)
+            plan.report.write_text(json.dumps(walk.document, indent=1) + "\n", encoding="utf-8")
+            if not plan.keep and _MARK.exists():
+                stop(STATE_DIR)
+    return walk.document
+
+
+def _clear_the_way() -> None:
+    """A demo begins with an empty cloud; one that it left running itself may go, another may not.
+
+    Raises:
+        DemoError: a laptop cloud of somebody else's is running.
+    """
+    cloud = find_cloud()
+    if cloud is None:
+        return
+    if not _MARK.exists():
+        raise DemoError("start", f"a laptop cloud runs at {cloud.endpoint_url}; stop it first: noriba down")
+    stop(STATE_DIR)
+
+
+def _walk(plan: DemoPlan, walk: Walk) -> None:
+    with walk.phase("synthesize templates"):
+        synthesize(PROJECT_ROOT, ASSEMBLY)
+    with walk.phase("start laptop cloud"):
+        cloud = start(state_dir=STATE_DIR, assembly=ASSEMBLY, port=plan.port)
+        _MARK.touch()
+        walk.document["endpoint_url"] = cloud.endpoint_url
+    with walk.phase("deploy stacks"):
+        outputs = deploy(cloud, ASSEMBLY, lambda line: walk.progress.update(f"deploying: {line.strip()[:100]}"))
+        walk.document["stacks"] = sorted(outputs)
+    with walk.phase("prepare trips"):
+        files = _prepare_files(plan)
+    session = _open_session(cloud)
+    manifest = _ingest(session, files, walk)
+    package = _train(session, manifest, walk)
+    with walk.phase("approve and roll out"):
+        session.as_approver().approve(package.arn, note="approved by the demo")
+        wait_for_rollout(session, package.arn, limit_s=LIMIT_S, progress=walk.progress)
+    with walk.phase("predict"):
+        walk.document["api_url"] = session.deployment.api_url
+        walk.document["predictions"] = _predict(session)
+
+
+def _prepare_files(plan: DemoPlan) -> Sequence[Path]:
+    if plan.trips:
+        return cut_files(plan.trips, rows=plan.rows, folder=DEMO_FILES)
+    return simulate_files(THE_USE_CASE, rows=plan.rows or DEFAULT_ROWS, folder=DEMO_FILES)
+
+
+def _open_session(cloud: RunningCloud) -> Session:
+    """A session on the laptop cloud, whatever the environment says."""
+    return Session(THE_PREFIX, THE_USE_CASE, environment=cloud.environment)
+
+
+def _ingest(session: Session, files: Sequence[Path], walk: Walk) -> SnapshotManifest:
+    with walk.phase("land and ingest"):
+        landed = upload_files(session, files, walk.progress)
+        states = wait_for_objects(session, landed, limit_s=LIMIT_S, progress=walk.progress)
+        manifest = find_snapshot(session, landed, states, limit_s=LIMIT_S)
+        refused = {key: state.reason for key, state in states.items() if state.status == "refused"}
+        if manifest is None:
+            raise StepFailedError(f"every file was refused: {refused}")
+        walk.document["snapshot"] = {
+            "id": manifest.snapshot_id,
+            "rows_read": manifest.rows_read,
+            "rows_kept": manifest.rows_kept,
+            "rows_quarantined": manifest.rows_quarantined,
+            "refused_objects": refused,
+        }
+    return manifest
+
+
+def _train(session: Session, manifest: SnapshotManifest, walk: Walk) -> ModelPackage:
+    with walk.phase("train and judge"):
+        decision = wait_for_decision(session, manifest.snapshot_id, limit_s=LIMIT_S)
+        package = wait_for_candidate(session, decision, limit_s=LIMIT_S, progress=walk.progress)
+        numbers = ("mae", "rmse", "baseline_mae")
+        metrics = {f"{name}_s": float(package.metadata[name]) for name in numbers}
+        metrics |= {name: float(package.metadata[name]) for name in ("rmsle", "coverage", "claimed_coverage")}
+        walk.document["model"] = {
+            "package_arn": package.arn,
+            "version": package.version,
+            "metrics": metrics,
+            "deterministic_digest": package.metadata["bundle_digest"],
+        }
+        if package.status == "Rejected":
+            raise StepFailedError(f"the gates refused the candidate: {package.note}")
+    return package
+
+
+def _predict(session: Session) -> list[dict[str, Any]]:
+    api = ApiClient.of(session)
+    found = []
+    for request in session.use_case.golden_requests:
+        answer, took_ms = api.predict(session.use_case.name, request)
+        found.append({"request": request, "answer": answer, "latency_ms": round(took_ms, 2)})
+    return found

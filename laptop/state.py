@@ -1,0 +1,41 @@
+"""Where the laptop cloud of this project keeps what it makes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from laptop.process import running
+
+if TYPE_CHECKING:
+    from laptop.process import RunningCloud
+
+PROJECT_ROOT = Path(__file__).parent.parent
+HOME = PROJECT_ROOT / ".noriba"
+STATE_DIR = HOME / "laptop"
+ASSEMBLY = HOME / "cdk.out"
+REPORT = HOME / "demo-report.json"
+DEMO_FILES = HOME / "demo"
+
+# Whoever set one of these has said where commands are to go.
+_CHOICES = (
+    "AWS_ENDPOINT_URL",
+    "AWS_PROFILE",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
+
+
+def find_cloud() -> RunningCloud | None:
+    """The laptop cloud of this project, if it runs."""
+    return running(STATE_DIR)
+
+
+def point_here_unless_told_otherwise() -> None:
+    """Send this process's AWS clients to the running laptop cloud, unless the environment names another place."""
+    if not any(name in os.environ for name in _CHOICES) and (cloud := find_cloud()) is not None:
+        os.environ.update(cloud.environment)

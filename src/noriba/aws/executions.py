@@ -1,0 +1,63 @@
+"""Executions of state machines: which one dealt with something, and how it went."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_stepfunctions import SFNClient
+
+
+class Execution(BaseModel):
+    """One execution."""
+
+    model_config = ConfigDict(frozen=True)
+
+    arn: str
+    status: str
+    started_at: datetime
+    error: str | None = None
+    cause: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended, and not as it should."""
+        return self.status not in {"RUNNING", "SUCCEEDED", "PENDING_REDRIVE"}
+
+
+class MachineHistory:
+    """The executions of one state machine."""
+
+    def __init__(self, stepfunctions: SFNClient, machine_arn: str) -> None:
+        self._sfn = stepfunctions
+        self._machine_arn = machine_arn
+
+    def list_since(self, moment: datetime) -> Iterator[Execution]:
+        """Executions begun at or after a moment, the newest first."""
+        pages = self._sfn.get_paginator("list_executions").paginate(stateMachineArn=self._machine_arn)
+        for page in pages:
+            for found in page["executions"]:
+                if found["startDate"] < moment:
+                    return
+                yield Execution(arn=found["executionArn"], status=found["status"], started_at=found["startDate"])
+
+    def find(self, words: str, *, since: datetime) -> Execution | None:
+        """The newest execution since then whose input holds these words."""
+        for execution in self.list_since(since):
+            found = self._sfn.describe_execution(executionArn=execution.arn)
+            if words in found.get("input", ""):
+                return execution.model_copy(update={"error": found.get("error"), "cause": found.get("cause")})
+        return None
+
+    def count(self) -> dict[str, int]:
+        """The latest hundred executions by status."""
+        counts: dict[str, int] = {}
+        page = self._sfn.list_executions(stateMachineArn=self._machine_arn, maxResults=100)
+        for found in page["executions"]:
+            counts[found["status"]] = counts.get(found["status"], 0) + 1
+        return counts

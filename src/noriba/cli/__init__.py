@@ -1,0 +1,1 @@
+"""The `noriba` command: what people do with a deployment, on AWS or wherever the environment points."""

@@ -1,0 +1,79 @@
+"""`noriba`: the commands put together, and failures told in one line."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from noriba import __version__
+from noriba.cli import data_commands, model_commands, operation_commands, prediction_commands
+from noriba.cli.output import print_line, print_problem
+from noriba.errors import NoribaError
+
+EXTENSIONS = "noriba.commands"
+
+_HELP = """Models from data to production on AWS, event by event.
+
+Commands work on the deployment that the environment points at: AWS by AWS_PROFILE or AWS_ACCESS_KEY_ID, any other
+cloud by AWS_ENDPOINT_URL."""
+
+
+def build_app() -> typer.Typer:
+    """All commands: ours, and those of packages that stand beside the library."""
+    app = typer.Typer(
+        name="noriba", help=_HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    )
+    app.callback()(_root)
+    for command in (
+        data_commands.land,
+        data_commands.datasets,
+        model_commands.models,
+        model_commands.approve,
+        model_commands.reject,
+        model_commands.retrain,
+        prediction_commands.predict,
+        operation_commands.status,
+        operation_commands.logs,
+        operation_commands.teardown,
+    ):
+        app.command()(command)
+    for extension in importlib.metadata.entry_points(group=EXTENSIONS):
+        extension.load()(app)
+    return app
+
+
+def _show_version(*, wanted: bool) -> None:
+    if wanted:
+        print_line(__version__)
+        raise typer.Exit
+
+
+def _root(
+    *,
+    _version: bool = typer.Option(
+        False,
+        "--version",
+        callback=lambda wanted: _show_version(wanted=wanted),
+        is_eager=True,
+        help="Show the version.",
+    ),
+) -> None:
+    """Nothing: each command begins by itself."""
+
+
+def main() -> None:
+    """Run a command; 1 when it failed, 2 when it was called wrongly."""
+    try:
+        build_app()()
+    except NoribaError as error:
+        print_problem(str(error))
+        sys.exit(1)
+    except ClientError as error:
+        print_problem(f"AWS refused {error.operation_name}: {error.response['Error']['Message']}")
+        sys.exit(1)
+    except BotoCoreError as error:
+        print_problem(f"{error}. Set AWS_PROFILE for AWS, or start the laptop cloud with `noriba up`")
+        sys.exit(1)
