@@ -1,0 +1,1 @@
+"""The measured claims, each beside its named peer, in one run."""
