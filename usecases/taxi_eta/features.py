@@ -1,6 +1,7 @@
 """What a model may know when the passenger asks: where from, where to, when, and the weather.
 
-Never the metered distance, the fare or the drop-off time: they are known only after the ride.
+Never the metered distance, the fare or the drop-off time: they are known only after the ride. Nor the day of the year:
+tomorrow's was never seen in training, and trees then answer as on the last days they saw (it cost 17 s of MAE on real trips).
 Inputs: places in degrees (WGS 84), `pickup_at_s` in seconds since 1970 UTC, `pickup_wall_s` the same moment on the
 city's clock, zones by number (NaN where the app sent coordinates), rain in millimetres an hour (NaN when not known).
 """
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noriba.features import FeatureSet
-from noriba.features.clock import read_day_of_week, read_day_of_year, read_hour_of_day
+from noriba.features.clock import read_day_of_week, read_hour_of_day
 from noriba.features.geometry import measure_east_m, measure_haversine_m, measure_north_m
 
 if TYPE_CHECKING:
@@ -154,11 +155,6 @@ def is_weekend(day_of_week: Column) -> Column:
     return np.where(np.isnan(day_of_week), np.nan, day_of_week >= SATURDAY)
 
 
-def day_of_year(pickup_wall_s: Column) -> Column:
-    """Season."""
-    return read_day_of_year(pickup_wall_s)
-
-
 def traffic_hour(is_weekend: Column, hour_of_day: Column) -> Column:
     """Whole hour of a weekday (0 to 23) or of a weekend day (24 to 47): a key for what was learned about an hour."""
     return is_weekend * 24.0 + np.floor(hour_of_day)
@@ -193,7 +189,6 @@ FEATURES = FeatureSet(
         day_of_week,
         hour_of_week,
         is_weekend,
-        day_of_year,
         traffic_hour,
         rain,
     ],

@@ -3,8 +3,8 @@
 from noriba.usecase import GatePolicy, RetrainingPolicy, TrainingPolicy
 
 TRAINING = TrainingPolicy(
-    calibration_share=0.15,
-    holdout_share=0.15,
+    calibration_share=0.10,
+    holdout_share=0.10,
     quantiles=(0.1, 0.5, 0.9),
     trees=350,
     leaves=127,

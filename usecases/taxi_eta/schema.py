@@ -5,12 +5,14 @@ A place is a pair of coordinates, or the number of a New York taxi zone. A time 
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from noriba.features import Column, as_column
 from noriba.features.clock import read_zone_clock
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 DEFAULT_TIME_ZONE = "America/New_York"
 MAX_CANDIDATES = 500
+_DATE_AND_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 
 
 def _check_time_zone(name: str) -> str:
@@ -32,22 +35,30 @@ def _check_time_zone(name: str) -> str:
     return name
 
 
+def _check_written(value: object) -> object:
+    # Numbers would be taken for seconds since 1970, and for milliseconds when they are large.
+    if not isinstance(value, datetime) and not (isinstance(value, str) and _DATE_AND_TIME.match(value)):
+        raise ValueError("write ISO 8601 with zone or offset, such as 2026-07-01T08:30:00-04:00")
+    return value
+
+
 def _check_instant(instant: AwareDatetime) -> AwareDatetime:
     if not 2000 <= instant.year < 2100:  # noqa: PLR2004  # outside it, a clock is broken
         raise ValueError("the year must be from 2000 to 2099")
     return instant
 
 
-def _check_zone(zone: int | None) -> int | None:
-    if zone is not None and np.isnan(read_zone_table().locate(as_column([zone]))[0][0]):
+def _check_zone(zone: int) -> int:
+    if np.isnan(read_zone_table().locate(as_column([zone]))[0][0]):
         raise ValueError(f"taxi zone {zone} has no place; send a zone from 1 to 263, or latitude and longitude")
     return zone
 
 
 TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
-PickupTime = Annotated[AwareDatetime, AfterValidator(_check_instant)]
-Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
-Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+PickupTime = Annotated[AwareDatetime, BeforeValidator(_check_written), AfterValidator(_check_instant)]
+Latitude = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)]
+Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)]
+Zone = Annotated[int, Field(strict=True), AfterValidator(_check_zone)]
 
 
 class _Strict(BaseModel):
@@ -59,7 +70,7 @@ class Place(_Strict):
 
     latitude: Latitude | None = None
     longitude: Longitude | None = None
-    zone_id: Annotated[int | None, AfterValidator(_check_zone)] = Field(default=None, description="NYC taxi zone")
+    zone_id: Zone | None = Field(default=None, description="NYC taxi zone")
 
     @model_validator(mode="after")
     def _name_one_place(self) -> Self:
@@ -97,7 +108,7 @@ class TaxiEtaRequest(PredictionRequest):
     origin: Place | None = Field(default=None, description="one origin; or send candidates")
     candidates: list[Candidate] | None = Field(default=None, min_length=1, max_length=MAX_CANDIDATES)
     time_zone: TimeZone = Field(default=DEFAULT_TIME_ZONE, description="the city's clock")
-    rain_mm_per_h: Annotated[float, Field(ge=0, le=300, allow_inf_nan=False)] | None = None
+    rain_mm_per_h: Annotated[float, Field(strict=True, ge=0, le=300, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _ask_one_question(self) -> Self:

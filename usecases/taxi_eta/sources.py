@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
 
 from noriba.datasets.sources import Fault, Reading, Source
 from noriba.features import Column, as_column
@@ -20,9 +22,7 @@ from usecases.taxi_eta.schema import DEFAULT_TIME_ZONE
 from usecases.taxi_eta.zones import read_zone_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import pyarrow as pa
+    from collections.abc import Callable, Mapping, Sequence
 
     from noriba.usecase import Mask
 
@@ -57,23 +57,30 @@ class _Reader:
         self.rows = table.num_rows
         self.faults: list[Fault] = []
 
-    def has(self, names: Sequence[str]) -> bool:
-        return self._header.find(names) is not None
-
     def number(self, names: Sequence[str]) -> Column:
         """Numbers; NaN where the field is empty or the column absent."""
-        series = self.series(names)
+        series = self._series(names, pa.types.is_integer, pa.types.is_floating)
         if series is None:
             return np.full(self.rows, np.nan)
         values = pd.to_numeric(series, errors="coerce")
         self.accuse_unreadable(names, series.notna() & values.isna(), "a number")
         return as_column(values.to_numpy(dtype=np.float64, na_value=np.nan))
 
-    def series(self, names: Sequence[str]) -> pd.Series | None:
+    def text(self, names: Sequence[str]) -> pd.Series | None:
+        """Text as it stands; null where the field is empty."""
+        return self._series(names)
+
+    def times(self, names: Sequence[str]) -> pd.Series:
+        """Times with or without a zone, or text: as the column is typed."""
+        series = self._series(names, pa.types.is_timestamp)
+        assert series is not None  # noqa: S101  # find_missing made sure
+        return series
+
+    def _series(self, names: Sequence[str], *is_wanted: Callable[[pa.DataType], bool]) -> pd.Series | None:
         name = self._header.find(names)
         if name is None:
             return None
-        series = self._table[name].to_pandas()
+        series = _make_plain(self._table[name], is_wanted).to_pandas()
         return series.str.strip().replace("", None) if pd.api.types.is_string_dtype(series.dtype) else series
 
     def accuse_unreadable(self, names: Sequence[str], rows: pd.Series, wanted: str) -> None:
@@ -84,6 +91,8 @@ class _Reader:
         self.faults.append(Fault(name, remedy, rows))
 
 
+_A_TIME = "a date and time such as 2023-01-31 17:05:00"
+_OFFSET = r"(?:[zZ]|[tT ].*[+-]\d{2}(?::?\d{2})?)$"
 _ENDS = ("origin", "destination")
 _PICKUP = ("lpeppickupdatetime", "tpeppickupdatetime", "trippickupdatetime", "pickupdatetime")
 _DROPOFF = ("lpepdropoffdatetime", "tpepdropoffdatetime", "tripdropoffdatetime", "dropoffdatetime")
@@ -140,18 +149,19 @@ class TlcSource:
         return Reading(columns, reader.faults)
 
     def _wall_time(self, reader: _Reader, names: Sequence[str]) -> pd.Series:
-        series = reader.series(names)
-        assert series is not None  # noqa: S101  # find_missing made sure
-        if isinstance(series.dtype, pd.DatetimeTZDtype):
-            return series.dt.tz_convert(DEFAULT_TIME_ZONE).dt.tz_localize(None)
-        times = pd.to_datetime(series, errors="coerce", format="ISO8601" if series.dtype != "datetime64[us]" else None)
-        if times.isna().sum() > series.isna().sum():
+        found = reader.times(names)
+        if pd.api.types.is_string_dtype(found.dtype):
+            times, zoned = _parse_times(found)
+            wall = times.dt.tz_localize(None).where(~zoned, _to_new_york(times))
             # Older files write 01/31/2015 12:34:56 AM.
-            times = times.fillna(pd.to_datetime(series, errors="coerce", format="%m/%d/%Y %I:%M:%S %p"))
-            reader.accuse_unreadable(
-                names, series.notna() & times.isna(), "a date and time such as 2023-01-31 17:05:00"
-            )
-        return times
+            other = _keep_numeric(found).where(wall.isna())
+            american = pd.to_datetime(other, errors="coerce", format="%m/%d/%Y %I:%M:%S %p")
+            wall = wall.fillna(_drop_absurd(american))
+        else:
+            times = _drop_absurd(found)
+            wall = _to_new_york(times) if isinstance(times.dtype, pd.DatetimeTZDtype) else times
+        reader.accuse_unreadable(names, found.notna() & wall.isna(), _A_TIME)
+        return wall
 
 
 @dataclass(frozen=True)
@@ -191,23 +201,61 @@ class CanonicalSource:
         return Reading(columns, reader.faults)
 
     def _instant(self, reader: _Reader, name: str) -> Column:
-        series = reader.series([simplify(name)])
-        assert series is not None  # noqa: S101  # find_missing made sure
-        if pd.api.types.is_datetime64_dtype(series.dtype):
-            reader.accuse(f"{name}_without_zone", f"{name} has no time zone; store UTC", series.notna().to_numpy())
-        elif not isinstance(series.dtype, pd.DatetimeTZDtype):
-            text = series.astype("str")
-            zoned = text.str.contains(r"(?:[zZ]|[+-]\d{2}:?\d{2})$", regex=True, na=False)
-            bare = series.notna() & ~zoned
-            reader.accuse(
-                f"{name}_without_zone",
-                f"{name} has no zone or offset; write 2023-01-31T17:05:00-05:00",
-                bare.to_numpy(),
-            )
-            times = pd.to_datetime(text.where(zoned), errors="coerce", format="ISO8601", utc=True)
-            reader.accuse_unreadable([simplify(name)], zoned & times.isna(), "an ISO 8601 time")
-            series = times
-        return _to_seconds(series)
+        found = reader.times([simplify(name)])
+        if pd.api.types.is_string_dtype(found.dtype):
+            times, zoned = _parse_times(found)
+        else:
+            times = _drop_absurd(found)
+            zoned = pd.Series(isinstance(times.dtype, pd.DatetimeTZDtype), index=found.index)
+        reader.accuse_unreadable([simplify(name)], found.notna() & times.isna(), _A_TIME)
+        remedy = f"{name} has no zone or offset; write 2023-01-31T17:05:00-05:00, or store UTC"
+        reader.accuse(f"{name}_without_zone", remedy, (times.notna() & ~zoned).to_numpy(dtype=bool))
+        return _to_seconds(times)
+
+
+def _make_plain(column: pa.ChunkedArray, is_wanted: Sequence[Callable[[pa.DataType], bool]]) -> pa.ChunkedArray:
+    """A column of a wanted type, or text."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _make_plain(column.cast(kind.value_type), is_wanted)
+    if pa.types.is_decimal(kind):
+        column = column.cast(pa.float64())
+    elif pa.types.is_date(kind):
+        column = column.cast(pa.timestamp("s"), safe=False)
+    elif pa.types.is_timestamp(kind) and kind.tz:
+        column = column.cast(pa.timestamp(kind.unit, "UTC"))
+    if any(is_kind(column.type) for is_kind in is_wanted) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return column
+    if pa.types.is_string_view(kind):
+        return column.cast(pa.string())
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return pa.chunked_array(
+            [[value and value.decode(errors="replace") for value in column.to_pylist()]], pa.string()
+        )
+    # What is neither has no reading: the type's name stands for each value, and is refused as any wrong word is.
+    return pa.compute.if_else(column.is_valid(), str(kind), pa.scalar(None, pa.string()))
+
+
+def _parse_times(text: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """ISO 8601 text as UTC, and which rows name their zone; the others' wall times stand as if they were UTC."""
+    times = pd.to_datetime(_keep_numeric(text), errors="coerce", format="ISO8601", utc=True)
+    return _drop_absurd(times), text.str.contains(_OFFSET, regex=True, na=False)
+
+
+def _keep_numeric(text: pd.Series) -> pd.Series:
+    """Empty where the text does not begin with a digit: pandas takes «now» and «today» for the time of the reading."""
+    return text.where(text.str.match(r"\d", na=False))
+
+
+def _drop_absurd(times: pd.Series) -> pd.Series:
+    """Empty where the year is not from 1900 to 2199: far out, pandas computes no local times, and raises."""
+    zone = "UTC" if isinstance(times.dtype, pd.DatetimeTZDtype) else None
+    first, end = pd.Timestamp("1900-01-01", tz=zone), pd.Timestamp("2200-01-01", tz=zone)
+    return times.where((times >= first) & (times < end))
+
+
+def _to_new_york(times: pd.Series) -> pd.Series:
+    return times.dt.tz_convert(DEFAULT_TIME_ZONE).dt.tz_localize(None)
 
 
 def _to_seconds(times: pd.Series) -> Column:
@@ -225,9 +273,10 @@ def _measure_local_trip(reader: _Reader, pickup: pd.Series, dropoff: pd.Series) 
     """
     start = _localise(pickup, earlier=True)
     end, late_end = _localise(dropoff, earlier=True), _localise(dropoff, earlier=False)
-    for wall, instant, name in ((pickup, start, "pickup"), (dropoff, end, "drop-off")):
+    for name, wall, instant in (("pickup", pickup, start), ("dropoff", dropoff, end)):
         skipped = (wall.notna() & instant.isna()).to_numpy()
-        reader.accuse("skipped_hour", f"{name} lies in the hour that summer time skips; correct the clock", skipped)
+        remedy = f"{name} lies in the hour that summer time skips; correct the clock"
+        reader.accuse(f"{name}_in_skipped_hour", remedy, skipped)
     start_s, end_s, late_s = _to_seconds(start), _to_seconds(end), _to_seconds(late_end)
     return start_s, np.where(end_s < start_s, late_s, end_s) - start_s
 
@@ -262,10 +311,10 @@ def _accuse_other_months(reader: _Reader, pickup: pd.Series, month: str) -> None
 
 def _read_wall(reader: _Reader, instant_s: Column) -> Column:
     """Wall times by each row's own zone."""
-    series = reader.series(["timezone"])
+    series = reader.text(["timezone"])
     if series is None:
         return read_zone_clock(DEFAULT_TIME_ZONE).to_wall_s(instant_s)
-    names = series.fillna(DEFAULT_TIME_ZONE).astype("str").to_numpy()
+    names = series.fillna(DEFAULT_TIME_ZONE).to_numpy(dtype=np.str_)
     wall_s = np.full(len(instant_s), np.nan)
     unknown = np.zeros(len(instant_s), dtype=np.bool_)
     for name in np.unique(names):

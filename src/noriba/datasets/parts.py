@@ -16,11 +16,17 @@ if TYPE_CHECKING:
     from noriba.usecase import UseCase
 
 
+_DICTIONARY_BYTES = 4096
+
+
 def encode_parquet(table: pa.Table) -> bytes:
     """The table as Parquet bytes; equal tables give equal bytes with one release of pyarrow."""
     sink = io.BytesIO()
-    # Zstandard at level 3 writes these columns as fast as Snappy and a third smaller.
-    pa.parquet.write_table(table, sink, compression="zstd", compression_level=3, use_dictionary=True)
+    # Coordinates and distances hardly repeat: a small limit lets the writer give up their dictionaries at once, which
+    # more than halves the time. Zstandard's first level is as fast as Snappy and packs better.
+    pa.parquet.write_table(
+        table, sink, compression="zstd", compression_level=1, dictionary_pagesize_limit=_DICTIONARY_BYTES
+    )
     return sink.getvalue()
 
 

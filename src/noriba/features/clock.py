@@ -90,11 +90,3 @@ def read_hour_of_day(wall_s: Column) -> Column:
 def read_day_of_week(wall_s: Column) -> Column:
     """Monday 0 to Sunday 6. The first of January 1970 was a Thursday."""
     return (np.floor(wall_s / DAY_S) + 3.0) % 7.0
-
-
-def read_day_of_year(wall_s: Column) -> Column:
-    """The first of January is 1."""
-    known = np.isfinite(wall_s)
-    day = np.floor(np.where(known, wall_s, 0.0) / DAY_S).astype("datetime64[D]")
-    of_year = (day - day.astype("datetime64[Y]")).astype(np.float64) + 1.0
-    return np.where(known, of_year, np.nan)

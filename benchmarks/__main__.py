@@ -1,0 +1,39 @@
+"""`python -m benchmarks`: every measurement, or those that are named.
+
+python -m benchmarks transform conversion
+python -m benchmarks accuracy --trips FOLDER     # the TLC's green_tripdata_2023-01..07.parquet
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks import accuracy, conversion, transform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help="transform, conversion, accuracy; all when left out")
+    parser.add_argument("--rows", type=int, default=200_000, help="rows to transform (%(default)s)")
+    parser.add_argument("--trips", type=Path, help="folder of real trips, for accuracy")
+    given = parser.parse_args()
+    benchmarks: dict[str, Callable[[], None]] = {
+        "transform": lambda: transform.run(given.rows),
+        "conversion": conversion.run,
+        "accuracy": lambda: accuracy.run(given.trips),
+    }
+    if unknown := set(given.names) - benchmarks.keys():
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(benchmarks)}")
+    for name in given.names or benchmarks:
+        print(f"\n{name}")
+        benchmarks[name]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""The documentation is run, not believed."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+import shlex
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+import noriba
+from infra.settings import Settings
+from noriba.cli.main import build_app
+from noriba.serving.requests import OutcomeRequest, parse_body
+from noriba.usecase import load_use_case
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def find_blocks(language: str) -> list[tuple[Path, str]]:
+    blocks = [(path, *found) for path in DOCUMENTS for found in FENCE.findall(path.read_text(encoding="utf-8"))]
+    return [(path, text) for path, found, text in blocks if found == language]
+
+
+def find_commands(program: str) -> list[str]:
+    """Every shell line of the documents that calls this program, without its folder."""
+    lines = [line.partition("#")[0].strip() for _document, text in find_blocks("sh") for line in text.splitlines()]
+    return [
+        line.removeprefix(".venv/bin/") for line in lines if line.removeprefix(".venv/bin/").startswith(f"{program} ")
+    ]
+
+
+@pytest.fixture(scope="module")
+def command() -> Any:
+    return typer.main.get_command(build_app())
+
+
+@pytest.mark.parametrize("line", find_commands("noriba"))
+def test_every_noriba_line_in_the_documents_names_a_command_and_its_options(line: str, command: Any):
+    words = shlex.split(line)
+    found = command.commands[words[1]]
+    known = {option for parameter in found.params for option in parameter.opts + parameter.secondary_opts}
+    assert {word for word in words[2:] if word.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("line", find_commands("make"))
+def test_every_make_line_in_the_documents_names_a_target(line: str):
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert shlex.split(line)[1] in targets
+
+
+def test_every_command_is_documented(command: Any):
+    text = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    assert [name for name in command.commands if f"`noriba {name}" not in text] == []
+
+
+def test_every_command_takes_json_and_explains_every_option(command: Any):
+    for name, found in command.commands.items():
+        assert "--json" in {option for parameter in found.params for option in parameter.opts}, name
+        assert found.help, name
+        silent = [p.name for p in found.params if not p.hidden and not getattr(p, "help", None)]
+        assert silent == [], f"{name}: {silent}"
+
+
+def test_every_context_setting_in_the_documents_exists():
+    named = {name for line in find_commands("cdk") for name in re.findall(r"-c (\w+)=", line)}
+    assert named
+    assert named <= Settings.model_fields.keys()
+
+
+def test_every_dependency_has_its_reason():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = [
+        *project["project"]["dependencies"],
+        *(item for extra in project["project"]["optional-dependencies"].values() for item in extra),
+        *project["dependency-groups"]["dev"],
+    ]
+    names = {re.split(r"[\[<>=!~ ]", requirement)[0] for requirement in wanted}
+    documented = set(re.findall(r"[\w-]+", (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")))
+    assert sorted(names - documented) == []
+
+
+def test_locks_name_no_host():
+    for lock in (ROOT / "requirements.lock", ROOT / "containers/model/requirements.lock"):
+        assert "://" not in lock.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("document", "text"), find_blocks("json"))
+def test_json_in_the_documents_is_json(document: Path, text: str):
+    assert json.loads(text), document
+
+
+def test_the_examples_of_the_api_are_requests_that_it_takes():
+    examples = [text for _document, text in find_blocks("http")]
+    request = next(line for line in examples[0].splitlines() if line.startswith("{"))
+    assert parse_body(load_use_case("taxi_eta").request, request)
+    outcome = next(text for document, text in find_blocks("json") if document.name == "api.md")
+    assert parse_body(OutcomeRequest, outcome)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_between_files_lead_somewhere(document: Path):
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text(encoding="utf-8"))
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_both_readmes_give_the_same_commands():
+    blocks = {name: FENCE.findall((ROOT / name).read_text(encoding="utf-8")) for name in ("README.md", "README.ja.md")}
+    assert blocks["README.md"] == blocks["README.ja.md"]
+
+
+def list_modules() -> list[str]:
+    return [module.name for module in pkgutil.walk_packages(noriba.__path__, "noriba.")]
+
+
+@pytest.mark.parametrize("name", list_modules())
+def test_examples_in_docstrings_are_true(name: str):
+    module = importlib.import_module(name)
+    assert module.__doc__, "a module says what it is for"
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize("name", list_modules())
+def test_public_functions_and_classes_say_what_they_do(name: str):
+    module = importlib.import_module(name)
+    own = [value for value in vars(module).values() if getattr(value, "__module__", None) == name]
+    silent = [v.__name__ for v in own if inspect.isfunction(v) or inspect.isclass(v) if not v.__doc__]
+    assert [name for name in silent if not name.startswith("_")] == []
