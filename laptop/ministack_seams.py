@@ -57,16 +57,17 @@ class Seam(Enum):
     SCOPE = "core.responses:request_scope"
     ACCOUNT = "core.responses:get_account_id"
     REGION = "core.responses:get_region"
-    # CloudFormation: handlers by type, create-only properties by type, generated names, the outputs of a stack.
+    # CloudFormation: handlers by type, create-only properties by type, generated names, the outputs of a
+    # stack, and whether a type is made on a thread instead of the event loop.
     RESOURCE_HANDLERS = "services.cloudformation.provisioners:_RESOURCE_HANDLERS"
     REPLACING_PROPERTIES = "services.cloudformation.provisioners:_REPLACING_PROPERTIES"
     GENERATED_NAME = "services.cloudformation.provisioners:_physical_name"
     STACK_OUTPUTS = "services.cloudformation.stacks:_resolve_stack_outputs"
-    # Step Functions: integrations by resource prefix, SDK services and their error prefixes, the error that fails a
-    # state, the hook at every change of an execution's status, the executions and the definitions they run.
+    ON_WORKER_THREAD = "services.cloudformation.stacks:_runs_on_worker_thread"
+    # Step Functions: integrations by resource prefix, what runs one Task state, the error that fails it, the hook at
+    # every change of an execution's status, the executions and the definitions they run.
     TASK_INTEGRATIONS = "services.stepfunctions:_SERVICE_DISPATCH"
-    SDK_SERVICES = "services.stepfunctions:_AWS_SDK_SERVICE_MAP"
-    SDK_ERROR_PREFIXES = "services.stepfunctions:_AWS_SDK_ERROR_PREFIX"
+    EXECUTE_TASK = "services.stepfunctions:_execute_task"
     TASK_ERROR = "services.stepfunctions:_ExecutionError"
     WAIT_SCALE = "services.stepfunctions:_SFN_WAIT_SCALE"
     EXECUTION_STATUS = "services.stepfunctions:_emit_execution_status_event"
@@ -256,20 +257,6 @@ def register_task_integration(resource_prefix: str, invoke: TaskIntegration) -> 
     table.update(ordered)
 
 
-def register_sdk_integration(service: str, *, target_prefix: str, error_prefix: str, service_name: str = "") -> None:
-    """Let `arn:aws:states:::aws-sdk:<service>:<action>` reach a registered service that speaks AWS JSON.
-
-    Args:
-        service: as the ARN spells it, in lower case: `sagemaker`.
-        target_prefix: of the `X-Amz-Target` header: `SageMaker`.
-        error_prefix: what Step Functions puts before the error code: `SageMaker` gives `SageMaker.ValidationException`.
-        service_name: the name given to `register_service`, when it differs from `service`.
-    """
-    entry = {"protocol": "json", "target_prefix": target_prefix, "service_key": service_name or service}
-    reach(Seam.SDK_SERVICES)[service] = entry
-    reach(Seam.SDK_ERROR_PREFIXES)[service] = error_prefix
-
-
 def task_error(error: str, cause: str) -> Exception:
     """The exception that fails a Task state with an error name, which Retry and Catch match, and a cause."""
     failure: Exception = reach(Seam.TASK_ERROR)(error, cause)
@@ -282,6 +269,9 @@ def wait_scale() -> float:
 
 
 # --- CloudFormation --------------------------------------------------------------------------------------------------
+
+
+_our_types: set[str] = set()
 
 
 def register_resource_type(
@@ -308,6 +298,10 @@ def register_resource_type(
     handlers: dict[str, Any] = {"create": create, "delete": delete}
     if update is not None:
         handlers["update"] = update
+    if not _our_types:
+        # MiniStack makes most resources on its event loop. Ours may call the cloud, which answers on that very loop.
+        wrap(Seam.ON_WORKER_THREAD, lambda theirs: lambda name: name in _our_types or theirs(name))
+    _our_types.add(type_name)
     reach(Seam.RESOURCE_HANDLERS)[type_name] = handlers
     reach(Seam.REPLACING_PROPERTIES)[type_name] = tuple(replacing_properties)
 

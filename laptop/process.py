@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import shlex
-import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import psutil
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from laptop.server import DEFAULT_PORT, HOST, CloudSettings, log_file
@@ -120,15 +120,16 @@ def stop(state_dir: Path) -> bool:
     _record(state_dir).unlink(missing_ok=True)
     if cloud is None or not _is_cloud(cloud.pid, state_dir):
         return False
-    family = [cloud.pid, *_descendants(cloud.pid)]
-    os.kill(cloud.pid, signal.SIGTERM)
-    deadline = time.monotonic() + _STOP_LIMIT_S
-    while _is_alive(cloud.pid) and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
-    for pid in filter(_is_alive, family):
-        os.kill(pid, signal.SIGKILL)
-    if (process := _started.pop(cloud.pid, None)) is not None:
-        process.wait()
+    leader = psutil.Process(cloud.pid)
+    family = [leader, *leader.children(recursive=True)]
+    leader.terminate()
+    psutil.wait_procs([leader], timeout=_STOP_LIMIT_S)
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(family, timeout=_STOP_LIMIT_S)
+    if (started := _started.pop(cloud.pid, None)) is not None:
+        started.wait()
     return True
 
 
@@ -211,34 +212,11 @@ def _recorded(state_dir: Path) -> RunningCloud | None:
 
 def _is_cloud(pid: int, state_dir: Path) -> bool:
     """Is the process the cloud of this state directory? A process id may have passed to another program since."""
-    if not _is_alive(pid):
+    if pid in _started and _started[pid].poll() is not None:
+        del _started[pid]
         return False
-    command = shlex.split(_ps("-ww", "-o", "command=", "-p", str(pid)))
-    return "laptop" in command and str(state_dir.resolve()) in command
-
-
-def _is_alive(pid: int) -> bool:
-    if pid in _started:
-        return _started[pid].poll() is None
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        command = psutil.Process(pid).cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
         return False
-    return True
-
-
-def _descendants(pid: int) -> list[int]:
-    children: dict[int, list[int]] = {}
-    for line in _ps("-A", "-o", "pid=,ppid=").splitlines():
-        child, parent = map(int, line.split())
-        children.setdefault(parent, []).append(child)
-    found, unseen = [], [pid]
-    while unseen:
-        born = children.get(unseen.pop(), [])
-        found += born
-        unseen += born
-    return found
-
-
-def _ps(*arguments: str) -> str:
-    return subprocess.run(["ps", *arguments], capture_output=True, text=True, check=False).stdout  # noqa: S603, S607 -- ps is everywhere, its path is not
+    return "laptop" in command and str(state_dir.resolve()) in command

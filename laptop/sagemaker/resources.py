@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 from laptop import ministack_seams
 from laptop.sagemaker.errors import ApiError, UnsupportedError, ValidationError
 from laptop.sagemaker.scopes import Scope
-from laptop.sagemaker.seams import SageMakerSeam, wrap
 from laptop.sagemaker.shapes import coerce, service_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from botocore.model import StructureShape
 
@@ -119,21 +118,12 @@ class _EndpointType(_ResourceType):
 
 def install_resources(service: Service) -> None:
     """Let templates make SageMaker resources."""
-    _leave_event_loop()
     group_attributes = ("ModelPackageGroupArn", "CreationTime", "ModelPackageGroupStatus")
     group = _ResourceType(service, "ModelPackageGroup", group_attributes)
     _register(group, ["ModelPackageGroupName", "ModelPackageGroupDescription"])
     _register(_ResourceType(service, "Model", ("ModelName",)), _all_but_tags("Model"))
     _register(_ResourceType(service, "EndpointConfig", ("EndpointConfigName",)), _all_but_tags("EndpointConfig"))
     _register(_EndpointType(service, "Endpoint", ("EndpointName",)), ["EndpointName"])
-
-
-def _leave_event_loop() -> None:
-    # MiniStack makes most resources on its event loop. Ours look into S3 and wait for servers, which call the cloud.
-    def around(on_worker_thread: Callable[[str], bool]) -> Callable[[str], bool]:
-        return lambda resource_type: resource_type.startswith(_PREFIX) or on_worker_thread(resource_type)
-
-    wrap(SageMakerSeam.ON_WORKER_THREAD, around)
 
 
 def _register(resource_type: _ResourceType, replacing: Sequence[str]) -> None:

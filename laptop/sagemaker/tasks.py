@@ -18,7 +18,6 @@ from laptop import ministack_seams
 from laptop.ministack_seams import Seam
 from laptop.sagemaker.errors import ApiError, UnsupportedError
 from laptop.sagemaker.scopes import Scope
-from laptop.sagemaker.seams import SageMakerSeam, wrap
 from laptop.sagemaker.shapes import epoch_millis, iso_instant, render_answer, service_model
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class _Cancellations:
     def __init__(self) -> None:
         self._current: ContextVar[str] = ContextVar("execution", default="")
         self._pending: dict[str, list[Callable[[], object]]] = {}
-        wrap(SageMakerSeam.EXECUTE_TASK, self._know_execution)
+        ministack_seams.wrap(Seam.EXECUTE_TASK, self._know_execution)
         ministack_seams.wrap(Seam.EXECUTION_STATUS, self._watch_status)
 
     @contextmanager

@@ -17,6 +17,7 @@ from laptop import process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from laptop.process import RunningCloud
 
@@ -44,10 +45,15 @@ class Eventually(Protocol):
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    folder = tmp_path_factory.mktemp("laptop")
-    state_dir = folder / "state"
-    yield process.start(state_dir=state_dir, assembly=folder / "cdk.out", port=_free_port())
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the cloud looks for containers."""
+    return tmp_path_factory.mktemp("assembly") / "cdk.out"
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory, assembly: Path) -> Iterator[RunningCloud]:
+    state_dir = tmp_path_factory.mktemp("laptop") / "state"
+    yield process.start(state_dir=state_dir, assembly=assembly, port=_free_port())
     process.stop(state_dir)
 
 

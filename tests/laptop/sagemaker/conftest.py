@@ -39,12 +39,9 @@ def declare_image() -> Callable[[Path], None]:
 
 
 @pytest.fixture(scope="session")
-def image(cloud: RunningCloud, tmp_path_factory: pytest.TempPathFactory, declare_image: Any) -> str:
+def image(cloud: RunningCloud, assembly: Path, declare_image: Any) -> str:
     """The URI of that image in the session's cloud."""
-    # pytest keeps a symbolic link beside the folder: one of the two is enough.
-    records = {record.resolve() for record in tmp_path_factory.getbasetemp().glob("*/state/cloud.json")}
-    (folder,) = (one.parent.parent for one in records if json.loads(one.read_text())["pid"] == cloud.pid)
-    declare_image(folder / "cdk.out")
+    declare_image(assembly)
     return f"{cloud.account}.dkr.ecr.{cloud.region}.amazonaws.com/container-assets:{TAG}"
 
 
