@@ -1,0 +1,268 @@
+"""`serve`, as SageMaker runs it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import socket
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from noriba.features.columns import take_rows
+from noriba.records.inference import CONTENT_TYPE, decode_answer, encode_columns
+from noriba.rollout.golden import GoldenRecord, find_differences, find_nonsense
+from noriba.serving.requests import name_by_identity
+from noriba.training.bundles import load_bundle
+from noriba.usecase import load_use_case
+from tests.containers.programs import describe_environment, find_program, run_program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from noriba.features import Column
+    from tests.containers.conftest import Training
+
+HOST = "127.0.0.1"
+START_S = 60.0
+STOP_S = 20.0
+ANSWER_S = 10.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server."""
+
+    process: subprocess.Popen[str]
+    port: int
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(HOST, self.port, timeout=ANSWER_S)
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """One request on a connection of its own."""
+        connection = self.connect()
+        try:
+            connection.request(method, path, body, {"Content-Type": CONTENT_TYPE})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serve(base: Path, **environment: str) -> Iterator[Server]:
+    """Serve the model of a tree, until the block ends."""
+    port = free_port()
+    process = subprocess.Popen(
+        [find_program("serve", base)],
+        cwd=base,
+        env=describe_environment(base, SERVE_HOST=HOST, SAGEMAKER_BIND_TO_PORT=str(port), **environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with process:
+        try:
+            server = Server(process, port)
+            await_ping(server)
+            yield server
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def await_ping(server: Server) -> None:
+    deadline = time.monotonic() + START_S
+    while True:
+        assert server.process.poll() is None, server.process.communicate()[0]
+        assert time.monotonic() < deadline, "the server did not start in time"
+        try:
+            status, _body = server.ask("GET", "/ping")
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+        else:
+            assert status == 200
+            return
+
+
+@pytest.fixture(scope="module")
+def server(training: Training) -> Iterator[Server]:
+    with serve(training.base) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def record(training: Training) -> GoldenRecord:
+    return GoldenRecord.model_validate_json((training.model / "golden.json").read_bytes())
+
+
+@pytest.fixture(scope="module")
+def columns(record: GoldenRecord) -> dict[str, Column]:
+    """The golden rows as the predict function sends them."""
+    use_case = load_use_case("taxi_eta")
+    return name_by_identity(use_case, use_case.features.compute(record.columns()))
+
+
+def test_a_ping_is_answered_at_once_with_nothing(server: Server):
+    assert server.ask("GET", "/ping") == (200, b"")
+
+
+def test_golden_rows_are_answered_as_in_training(
+    server: Server, columns: dict[str, Column], record: GoldenRecord, training: Training
+):
+    status, body = server.ask("POST", "/invocations", encode_columns(columns))
+
+    answer = decode_answer(body)
+    assert status == 200
+    assert list(find_differences(answer, record)) == []
+    assert list(find_nonsense(answer, rows=len(record.answers["value"]))) == []
+    assert answer.claimed_coverage == pytest.approx(0.8)
+    assert answer.bundle_digest == load_bundle(training.model)[1]
+
+
+def test_columns_of_other_variants_travel_along_unread(server: Server, columns: dict[str, Column]):
+    rows = len(next(iter(columns.values())))
+    foreign = {"haversine_m@000000000000": np.full(rows, 1e9), "traffic@0123456789ab": np.full(rows, np.nan)}
+
+    alone = server.ask("POST", "/invocations", encode_columns(columns))
+    in_company = server.ask("POST", "/invocations", encode_columns({**foreign, **columns}))
+
+    assert in_company == alone
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "Expecting value"),
+        (b"columns=1", "Expecting value"),
+        (b"{}", "the body must be"),
+        (b'{"columns": {"a@1": ["1"]}}', "column a@1 must be a list of numbers or null"),
+        (b'{"columns": {"a@1": []}}', "at least one row"),
+        (b'{"columns": {"a@1": [1], "b@1": [1, 2]}}', "one common length"),
+    ],
+)
+def test_a_body_that_is_no_table_is_a_bad_request(server: Server, body: bytes, reason: str):
+    status, answer = server.ask("POST", "/invocations", body)
+
+    assert status == 400
+    assert reason in json.loads(answer)["error"]
+
+
+def test_columns_of_other_definitions_are_refused_by_the_model(server: Server, columns: dict[str, Column]):
+    identity = next(iter(columns))
+    others = {f"{name}0" if name == identity else name: column for name, column in columns.items()}
+
+    status, answer = server.ask("POST", "/invocations", encode_columns(others))
+
+    assert status == 424
+    assert json.loads(answer)["error"].startswith(f"the model needs {identity}; it was given ")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/invocations"), ("POST", "/ping"), ("GET", "/"), ("POST", "/invocations/")]
+)
+def test_there_are_two_routes(server: Server, method: str, path: str):
+    status, answer = server.ask(method, path)
+
+    assert status == 404
+    assert f"no route {method} {path}" in json.loads(answer)["error"]
+
+
+def test_many_ask_at_once_and_each_gets_its_own_answer(
+    server: Server, columns: dict[str, Column], record: GoldenRecord
+):
+    rows = len(record.answers["value"])
+
+    def ask_row(call: int) -> tuple[int, tuple[float, ...]]:
+        row = call % rows
+        body = encode_columns(take_rows(columns, np.array([row])))
+        status, answer = server.ask("POST", "/invocations", body)
+        assert status == 200
+        return row, decode_answer(answer).value
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask_row, range(10 * rows)))
+
+    # A row alone is a row in company, bit for bit.
+    assert all(value == (record.answers["value"][row],) for row, value in answers)
+
+
+def test_a_connection_may_be_kept_and_a_bad_request_does_not_harm_it(server: Server, columns: dict[str, Column]):
+    connection = server.connect()
+    statuses = []
+    for body in (encode_columns(columns), b"no table", encode_columns(columns)):
+        connection.request("POST", "/invocations", body)
+        answer = connection.getresponse()
+        answer.read()
+        statuses.append(answer.status)
+    connection.close()
+
+    assert statuses == [200, 400, 200]
+
+
+def test_when_told_to_stop_it_answers_what_was_asked_and_ends(training: Training, columns: dict[str, Column]):
+    body = encode_columns(columns)
+    with serve(training.base) as server, socket.create_connection((HOST, server.port), timeout=ANSWER_S) as asking:
+        idle = server.connect()
+        idle.request("GET", "/ping")
+        idle.getresponse().read()
+        head = f"POST /invocations HTTP/1.1\r\nHost: model\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        asking.sendall(head + body[:100])
+        # Half a request on the way, and a connection kept open that nobody uses.
+        time.sleep(0.2)
+        server.process.terminate()
+        time.sleep(0.2)
+        asking.sendall(body[100:])
+        answer = http.client.HTTPResponse(asking)
+        answer.begin()
+
+        assert answer.status == 200
+        assert len(decode_answer(answer.read()).value) == len(next(iter(columns.values())))
+        # uvicorn ends by the signal that it was sent, once all is answered.
+        assert server.process.wait(STOP_S) in {0, -15}
+        with pytest.raises(ConnectionRefusedError):
+            server.ask("GET", "/ping")
+        idle.close()
+
+
+def test_several_workers_serve_one_model(training: Training, columns: dict[str, Column]):
+    with serve(training.base, SAGEMAKER_MODEL_SERVER_WORKERS="2") as server:
+        status, _answer = server.ask("POST", "/invocations", encode_columns(columns))
+
+        assert status == 200
+
+
+def test_a_corrupt_bundle_is_not_served_and_says_why(training: Training, tmp_path: Path):
+    shutil.copytree(training.model, tmp_path / "model")
+    (tmp_path / "model/model.json").write_text("{}")
+
+    ended = run_program("serve", tmp_path, SERVE_HOST=HOST, SAGEMAKER_BIND_TO_PORT=str(free_port()))
+
+    assert ended.code == 1
+    assert ended.err == ("CorruptBundleError: the bundle's seal is broken by model.json; train or download it again\n")
+
+
+def test_no_model_at_all_says_so(tmp_path: Path):
+    ended = run_program("serve", tmp_path, SERVE_HOST=HOST, SAGEMAKER_BIND_TO_PORT=str(free_port()))
+
+    assert ended.code == 1
+    assert ended.err.startswith("CorruptBundleError: ")
+    assert ended.err.endswith("holds no bundle: seal.json is missing\n")

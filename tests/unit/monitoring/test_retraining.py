@@ -1,0 +1,146 @@
+"""The retraining decision: every answer with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from noriba.monitoring.retraining import Decision, TrainingRecord, decide_retraining
+from noriba.usecase import RetrainingPolicy
+
+POLICY = RetrainingPolicy(min_rows=5_000, min_new_rows_share=0.02, cooldown_s=3_600.0, lock_s=6 * 3_600.0)
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+LAST = TrainingRecord(
+    decision_id="20260301-060000-a1b2c3",
+    snapshot_id="snap-1",
+    rows=10_000,
+    started_at=NOW - timedelta(hours=2),
+    running=False,
+)
+
+
+def decide(last: TrainingRecord | None = LAST, *, rows: int = 11_000, by_hand: bool = False) -> Decision:
+    return decide_retraining(POLICY, snapshot_id="snap-2", rows=rows, last=last, now=NOW, by_hand=by_hand)
+
+
+def test_enough_news_is_worth_a_training():
+    assert decide() == Decision(train=True, reason="1000 new rows, 10.0% of the last training's 10000")
+
+
+def test_the_first_snapshot_is_trained_on():
+    assert decide(None) == Decision(train=True, reason="first training, on 11000 rows")
+
+
+@pytest.mark.parametrize("last", [None, LAST])
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_too_few_rows_never_train(last: TrainingRecord | None, by_hand: bool):
+    decision = decide(last, rows=4_999, by_hand=by_hand)
+
+    assert decision == Decision(train=False, reason="4999 rows are fewer than the 5000 that training needs")
+
+
+@pytest.mark.parametrize(
+    ("new_rows", "decision"),
+    [
+        (200, Decision(train=True, reason="200 new rows, 2.0% of the last training's 10000")),
+        (199, Decision(train=False, reason="199 new rows are 2.0% of the last training's, under 2.0%")),
+        (0, Decision(train=False, reason="0 new rows are 0.0% of the last training's, under 2.0%")),
+        # Rows can be taken back: a repaired file replaces one that held more.
+        (-3_000, Decision(train=False, reason="-3000 new rows are -30.0% of the last training's, under 2.0%")),
+    ],
+)
+def test_a_few_new_rows_are_no_news(new_rows: int, decision: Decision):
+    assert decide(rows=10_000 + new_rows) == decision
+
+
+def test_a_snapshot_is_trained_on_once():
+    assert decide(replace(LAST, snapshot_id="snap-2")) == Decision(train=False, reason="snap-2 was trained on already")
+
+
+def test_trainings_keep_their_distance():
+    last = replace(LAST, started_at=NOW - timedelta(seconds=3_599))
+
+    assert decide(last) == Decision(train=False, reason="last training began 3599 s ago, within the cooldown of 3600 s")
+    assert decide(replace(last, started_at=NOW - timedelta(seconds=3_600))).train
+
+
+def test_one_training_at_a_time():
+    assert decide(replace(LAST, running=True)) == Decision(
+        train=False, reason="training on snap-1 is running since 7200 s"
+    )
+
+
+def test_a_training_that_never_ended_is_taken_for_dead_after_the_lock_s_time():
+    dead = replace(LAST, running=True, started_at=NOW - timedelta(hours=6))
+
+    assert decide(dead).train
+
+
+def test_asked_for_by_hand_old_data_train_too():
+    last = replace(LAST, snapshot_id="snap-2", started_at=NOW - timedelta(seconds=1))
+
+    assert decide(last, by_hand=True) == Decision(train=True, reason="asked for by hand, on 11000 rows")
+
+
+def test_even_by_hand_a_running_training_is_in_the_way():
+    assert decide(replace(LAST, running=True), by_hand=True) == Decision(
+        train=False, reason="training on snap-1 is running since 7200 s"
+    )
+
+
+# --- whatever the policy and the history -----------------------------------------------------------------------------
+
+POLICIES = st.builds(
+    RetrainingPolicy,
+    min_rows=st.integers(1, 10**6),
+    min_new_rows_share=st.floats(0.0, 2.0),
+    cooldown_s=st.floats(0.0, 1e6),
+    lock_s=st.floats(1.0, 1e6),
+)
+# A clock may run behind the one that recorded the start.
+AGES_S = st.floats(-3_600.0, 2e6)
+RECORDS = st.builds(
+    lambda snapshot, rows, age_s, running: TrainingRecord(
+        "decision", snapshot, rows, NOW - timedelta(seconds=age_s), running
+    ),
+    st.sampled_from(["snap-1", "snap-2"]),
+    st.integers(1, 10**6),
+    AGES_S,
+    st.booleans(),
+)
+ROWS = st.integers(0, 10**6)
+
+
+@given(POLICIES, RECORDS, ROWS, st.booleans())
+def test_nothing_trains_while_a_fresh_training_runs(
+    policy: RetrainingPolicy, last: TrainingRecord, rows: int, by_hand: bool
+):
+    decision = decide_retraining(policy, snapshot_id="snap-2", rows=rows, last=last, now=NOW, by_hand=by_hand)
+
+    if last.running and (NOW - last.started_at).total_seconds() < policy.lock_s:
+        assert not decision.train
+
+
+@given(POLICIES, RECORDS, ROWS)
+def test_by_itself_nothing_trains_twice_within_the_cooldown_or_on_one_snapshot(
+    policy: RetrainingPolicy, last: TrainingRecord, rows: int
+):
+    decision = decide_retraining(policy, snapshot_id="snap-2", rows=rows, last=last, now=NOW)
+
+    if decision.train:
+        assert rows >= policy.min_rows
+        assert last.snapshot_id != "snap-2"
+        assert (NOW - last.started_at).total_seconds() >= policy.cooldown_s
+        assert rows - last.rows >= policy.min_new_rows_share * last.rows * (1 - 1e-9)
+
+
+@given(POLICIES, st.none() | RECORDS, ROWS, st.booleans())
+def test_every_decision_has_its_reason(policy: RetrainingPolicy, last: TrainingRecord | None, rows: int, by_hand: bool):
+    decision = decide_retraining(policy, snapshot_id="snap-2", rows=rows, last=last, now=NOW, by_hand=by_hand)
+
+    assert decision.reason
+    assert decision == decide_retraining(policy, snapshot_id="snap-2", rows=rows, last=last, now=NOW, by_hand=by_hand)

@@ -1,0 +1,117 @@
+"""Golden requests: nonsense and differences are found, and nothing else."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from noriba.records.inference import ModelAnswer
+from noriba.rollout.golden import RELATIVE_TOLERANCE, GoldenRecord, find_differences, find_nonsense
+
+DURATIONS = st.floats(1.0, 1e5)
+
+
+def answer(low: list[float], value: list[float], high: list[float]) -> ModelAnswer:
+    return ModelAnswer(tuple(low), tuple(value), tuple(high), claimed_coverage=0.8, bundle_digest="b" * 64)
+
+
+# --- nonsense --------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(DURATIONS, DURATIONS, DURATIONS).map(sorted), min_size=1, max_size=50))
+def test_ordered_positive_numbers_make_sense(rows: list[list[float]]):
+    low, value, high = (list(column) for column in zip(*rows, strict=True))
+
+    assert list(find_nonsense(answer(low, value, high), rows=len(rows))) == []
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "fault"),
+    [
+        ([90.0], [100.0], [math.nan], "an answer is not a finite number"),
+        ([90.0], [math.inf], [math.inf], "an answer is not a finite number"),
+        ([-math.inf], [100.0], [110.0], "an answer is not a finite number"),
+        ([101.0], [100.0], [110.0], "a median lies outside its interval"),
+        ([90.0, 90.0], [100.0, 111.0], [110.0, 110.0], "a median lies outside its interval"),
+        ([0.0], [100.0], [110.0], "an answer is not positive"),
+        ([-5.0], [100.0], [110.0], "an answer is not positive"),
+    ],
+)
+def test_nonsense_is_told(low: list[float], value: list[float], high: list[float], fault: str):
+    assert list(find_nonsense(answer(low, value, high), rows=len(value))) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "came_back"),
+    [([], [], [], 0), ([90.0], [100.0], [110.0], 1), ([90.0], [100.0, 100.0], [110.0, 110.0], 2)],
+)
+def test_every_row_wants_an_answer(low: list[float], value: list[float], high: list[float], came_back: int):
+    assert list(find_nonsense(answer(low, value, high), rows=2)) == [f"2 rows were sent, {came_back} answers came back"]
+
+
+# --- differences from training ---------------------------------------------------------------------------------------
+
+LOW, VALUE, HIGH = [90.0, 180.0, 270.0], [100.0, 200.0, 300.0], [110.0, 220.0, 330.0]
+RECORD = GoldenRecord(
+    inputs={"metres": [1.0, None, 3.0]},
+    answers={"low": LOW, "value": VALUE, "high": HIGH},
+)
+
+
+def test_the_answers_of_training_are_no_difference():
+    assert list(find_differences(answer(LOW, VALUE, HIGH), RECORD)) == []
+
+
+@given(st.floats(-0.99, 0.99), st.integers(0, 2))
+def test_the_last_bits_may_differ(share: float, row: int):
+    served = list(VALUE)
+    served[row] *= 1.0 + share * RELATIVE_TOLERANCE
+
+    assert list(find_differences(answer(LOW, served, HIGH), RECORD)) == []
+
+
+@given(st.floats(1.01, 1e6) | st.floats(-1e5, -1.01), st.integers(0, 2))
+def test_the_sixth_digit_may_not(times: float, row: int):
+    served = list(VALUE)
+    served[row] *= 1.0 + times * RELATIVE_TOLERANCE
+
+    (difference,) = find_differences(answer(LOW, served, HIGH), RECORD)
+
+    assert difference.startswith(f"value of recorded row {row}: ")
+
+
+def test_a_difference_says_what_was_served_and_what_was_expected():
+    served = answer([90.0, 180.0, 271.5], VALUE, [110.0, 220.0, 400.0])
+
+    assert list(find_differences(served, RECORD)) == [
+        "low of recorded row 2: 271.5 served, 270 in training",
+        "high of recorded row 2: 400 served, 330 in training",
+    ]
+
+
+@pytest.mark.parametrize("served", [math.nan, math.inf, -math.inf])
+def test_an_answer_that_is_no_number_is_a_difference(served: float):
+    assert list(find_differences(answer(LOW, [100.0, served, 300.0], HIGH), RECORD)) == [
+        f"value of recorded row 1: {served:.6g} served, 200 in training"
+    ]
+
+
+def test_a_missing_answer_is_a_difference():
+    assert list(find_differences(answer(LOW, VALUE[:2], HIGH), RECORD)) == ["value: 2 answers for 3 recorded rows"]
+
+
+# --- the record ------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_s_null_is_an_unknown_value():
+    np.testing.assert_array_equal(RECORD.columns()["metres"], [1.0, np.nan, 3.0])
+
+
+def test_a_model_that_gave_no_number_in_training_has_no_record():
+    with pytest.raises(ValidationError, match=r"answers\.value\.0"):
+        GoldenRecord.model_validate_json('{"inputs": {"metres": [1.0]}, "answers": {"value": [null]}}')

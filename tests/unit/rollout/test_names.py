@@ -1,0 +1,42 @@
+"""Names that rollout gives and serving looks for."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from noriba.rollout.names import name_endpoint, name_staging_endpoint, name_variant, read_version
+
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html
+SAGEMAKER_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+
+
+@given(st.integers(1, 10**9))
+def test_a_variant_says_which_model_answers(version: int):
+    assert read_version(name_variant(version)) == version
+    assert SAGEMAKER_NAME.fullmatch(name_variant(version))
+
+
+def test_a_version_may_come_as_text():
+    assert name_variant("12") == name_variant(12) == "v12"
+
+
+def test_a_variant_of_another_kind_has_no_version():
+    with pytest.raises(ValueError, match="AllTraffic"):
+        read_version("AllTraffic")
+
+
+@pytest.mark.parametrize("use_case", ["taxi_eta", "a1", "x" * 40, "_".join("abcdefghijklmnopqrst")])
+def test_production_and_staging_stand_apart_under_names_that_sagemaker_takes(use_case: str):
+    names = {name_endpoint(use_case, prefix="noriba"), name_staging_endpoint(use_case, prefix="noriba")}
+
+    assert len(names) == 2
+    assert all(SAGEMAKER_NAME.fullmatch(name) for name in names)
+
+
+def test_an_endpoint_is_named_after_its_use_case():
+    assert name_endpoint("taxi_eta", prefix="noriba") == "noriba-taxi-eta"
+    assert name_staging_endpoint("taxi_eta", prefix="noriba") == "noriba-taxi-eta-staging"

@@ -1,0 +1,106 @@
+"""What the predict function and the model container say to each other."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from noriba.records.inference import ModelAnswer, decode_answer, decode_columns, encode_answer, encode_columns
+
+# Every float64 there is: subnormal, infinite, minus nought; and NaN, whose payload means nothing.
+NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=64)
+NAMES = st.from_regex(r"[a-z]{1,8}@[0-9a-f]{12}", fullmatch=True)
+TABLES = st.integers(1, 8).flatmap(
+    lambda rows: st.dictionaries(NAMES, st.lists(NUMBERS, min_size=rows, max_size=rows), min_size=1, max_size=5)
+)
+
+
+def bits(column: np.ndarray) -> list[int]:
+    known = np.where(np.isnan(column), np.nan, column)
+    return [int(number) for number in known.view(np.uint64)]
+
+
+@given(TABLES)
+def test_columns_arrive_bit_for_bit(table: dict[str, list[float]]):
+    columns = {name: np.array(values) for name, values in table.items()}
+
+    arrived = decode_columns(encode_columns(columns))
+
+    assert list(arrived) == list(columns)
+    for name, column in columns.items():
+        assert arrived[name].dtype == np.float64
+        assert bits(arrived[name]) == bits(column)
+
+
+def test_an_unknown_value_travels_as_null_and_the_body_is_strict_json():
+    body = encode_columns({"rain@0123456789ab": np.array([1.5, math.nan])})
+
+    assert body == b'{"columns": {"rain@0123456789ab": [1.5, null]}}'
+
+
+def test_whole_numbers_are_numbers_too_however_long():
+    columns = decode_columns(b'{"columns": {"a": [1, -0, 9007199254740993, 1' + b"0" * 400 + b"]}}")
+
+    assert columns["a"].tolist() == [1.0, 0.0, 9007199254740992.0, math.inf]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"a=1",
+        b"\xff\xfe",
+        b'{"columns": {"a": [1',
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"columns": {}}',
+        b'{"columns": [[1]]}',
+        b'{"columns": {"a": 1}}',
+        b'{"columns": {"a": null}}',
+        b'{"columns": {"a": "12"}}',
+        b'{"columns": {"a": ["12"]}}',
+        b'{"columns": {"a": [true]}}',
+        b'{"columns": {"a": [[1], [2]]}}',
+        b'{"columns": {"a": [[1], 2]}}',
+        b'{"columns": {"a": [{"b": 1}]}}',
+        b'{"columns": {"a": {"0": 1}}}',
+        b'{"columns": {"a": []}}',
+        b'{"columns": {"a": [1], "b": [1, 2]}}',
+    ],
+)
+def test_a_body_that_is_no_table_is_refused(body: bytes):
+    with pytest.raises(ValueError, match=r"\S"):
+        decode_columns(body)
+
+
+def test_a_refusal_names_the_column():
+    with pytest.raises(ValueError, match="column b@1 must be a list of numbers or null"):
+        decode_columns(b'{"columns": {"a@1": [1], "b@1": ["2"]}}')
+    with pytest.raises(ValueError, match="a: 1, b: 2"):
+        decode_columns(b'{"columns": {"a": [1], "b": [1, 2]}}')
+
+
+@given(st.lists(st.tuples(*[st.floats(allow_nan=False)] * 3), min_size=1), st.floats(0.0, 1.0))
+def test_an_answer_arrives_as_it_was_given(rows: list[tuple[float, float, float]], claimed_coverage: float):
+    low, value, high = zip(*rows, strict=True)
+    answer = ModelAnswer(low, value, high, claimed_coverage, bundle_digest="b" * 64)
+
+    assert decode_answer(encode_answer(answer)) == answer
+
+
+def test_an_answer_is_plain_json():
+    answer = ModelAnswer((90.0,), (100.0,), (110.0,), claimed_coverage=0.8, bundle_digest="b" * 64)
+
+    assert json.loads(encode_answer(answer)) == {
+        "low": [90.0],
+        "value": [100.0],
+        "high": [110.0],
+        "claimed_coverage": 0.8,
+        "bundle_digest": "b" * 64,
+    }

@@ -1,0 +1,200 @@
+"""A whole model: what it learns from, what it answers, what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from noriba.errors import FeatureMismatchError
+from noriba.features import FeatureSet
+from noriba.training.calibration import IntervalShift
+from noriba.training.models import fit_model
+from tests.unit.training.deliveries import (
+    FEATURES,
+    INPUTS,
+    USE_CASE,
+    clock_hour,
+    length_m,
+    make_deliveries,
+    settle,
+    start_area,
+)
+
+if TYPE_CHECKING:
+    from noriba.features import Column, Columns
+    from noriba.training.models import Answers, Model
+    from noriba.training.splits import TimeSplit
+
+
+def name_by_identity(columns: Columns) -> dict[str, Column]:
+    return {feature.identity: columns[feature.name] for feature in FEATURES.features}
+
+
+def assert_equal(found: Answers, expected: Answers, rows: slice = slice(None)) -> None:
+    for name, values in vars(found).items():
+        np.testing.assert_array_equal(values, getattr(expected, name)[rows], strict=True)
+
+
+# --- what it answers -------------------------------------------------------------------------------------------------
+
+
+def test_an_interval_that_claims_eight_in_ten_holds_eight_in_ten(model: Model):
+    later = make_deliveries(5_000, seed=50)
+    answers = model.load().predict_features(later)
+
+    covered = (answers.low <= later["duration_s"]) & (later["duration_s"] <= answers.high)
+
+    assert model.claimed_coverage == pytest.approx(0.8)
+    assert np.mean(covered) == pytest.approx(0.8, abs=0.04)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(
+        st.tuples(st.floats(0.0, 1e7), st.floats(-1e9, 1e9) | st.just(np.nan), st.floats(-1e9, 1e9)),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_low_median_and_high_never_cross_whatever_is_asked(model: Model, rows: list[tuple[float, float, float]]):
+    metres, area, hour = np.array(rows).T
+
+    answers = model.load().predict_features({"length_m": metres, "start_area": area, "clock_hour": hour})
+
+    assert (answers.low > 0).all()
+    assert (answers.low <= answers.value).all()
+    assert (answers.value <= answers.high).all()
+    assert np.isfinite(answers.high).all()
+
+
+def test_an_interval_that_shrinks_beyond_its_median_ends_there(model: Model, deliveries: dict[str, Column]):
+    shrunk = replace(model, shift=IntervalShift(low=-10.0, high=-10.0))
+
+    answers = shrunk.load().predict_features(deliveries)
+
+    np.testing.assert_array_equal(answers.low, answers.value)
+    np.testing.assert_array_equal(answers.high, answers.value)
+
+
+def test_raw_quantiles_are_sorted_within_each_row(model: Model, deliveries: dict[str, Column]):
+    quantiles = model.load().predict_log_quantiles(deliveries)
+
+    assert quantiles.shape == (len(deliveries["metres"]), 3)
+    assert (np.diff(quantiles, axis=1) >= 0).all()
+
+
+def test_a_row_is_answered_alike_alone_and_in_company(model: Model, deliveries: dict[str, Column]):
+    predictor = model.load()
+    together = predictor.predict_features(deliveries)
+
+    for row in (0, 17, 3_999):
+        alone = predictor.predict_features({name: column[row : row + 1] for name, column in deliveries.items()})
+        assert_equal(alone, together, slice(row, row + 1))
+
+
+# --- what it refuses -------------------------------------------------------------------------------------------------
+
+
+def test_columns_are_picked_by_identity_and_others_ignored(model: Model, deliveries: dict[str, Column]):
+    predictor = model.load()
+    named = name_by_identity(deliveries)
+    # Another variant's columns travel in the same request: even one of the same name.
+    foreign = {"length_m@000000000000": np.full(4_000, 1e6), "temperature@0123456789ab": np.zeros(7)}
+
+    answers = predictor.predict({**foreign, **dict(reversed(named.items()))})
+
+    assert_equal(answers, predictor.predict_features(deliveries))
+
+
+def test_a_missing_column_is_refused_by_its_identity(model: Model, deliveries: dict[str, Column]):
+    named = name_by_identity(deliveries)
+    missing = FEATURES.identities[1]
+    del named[missing]
+
+    with pytest.raises(FeatureMismatchError, match=f"the model needs {missing}; it was given {min(named)}"):
+        model.load().predict(named)
+
+
+def test_a_column_of_another_definition_is_a_missing_column(model: Model, deliveries: dict[str, Column]):
+    named = name_by_identity(deliveries)
+    identity = FEATURES.identities[0]
+    named["length_m@000000000000"] = named.pop(identity)
+
+    with pytest.raises(FeatureMismatchError, match=f"the model needs {identity}"):
+        model.load().predict(named)
+
+
+def test_nothing_at_all_is_refused(model: Model):
+    with pytest.raises(FeatureMismatchError, match="it was given nothing"):
+        model.load().predict({})
+
+
+def test_columns_of_different_lengths_are_refused(model: Model, deliveries: dict[str, Column]):
+    named = name_by_identity(deliveries)
+    named[FEATURES.identities[0]] = named[FEATURES.identities[0]][:10]
+
+    with pytest.raises(ValueError, match="one common length"):
+        model.load().predict(named)
+
+
+# --- what it learns from ---------------------------------------------------------------------------------------------
+
+
+def change_labels(columns: dict[str, Column], rows: slice) -> dict[str, Column]:
+    label = columns[USE_CASE.label].copy()
+    label[rows] *= np.random.default_rng(9).uniform(2.0, 3.0, label[rows].shape)
+    return {**columns, USE_CASE.label: label}
+
+
+def refit(columns: dict[str, Column], split: TimeSplit) -> Model:
+    return fit_model(USE_CASE, settle(), columns, fit=split.fit, calibration=split.calibration)
+
+
+def test_the_same_rows_give_the_same_model(model: Model, deliveries: dict[str, Column], split: TimeSplit):
+    again = refit(deliveries, split)
+
+    assert again.boosters == model.boosters
+    assert again.shift == model.shift
+
+
+def test_the_hold_out_teaches_nothing(model: Model, deliveries: dict[str, Column], split: TimeSplit):
+    other = refit(change_labels(deliveries, split.holdout), split)
+
+    assert other.boosters == model.boosters
+    assert other.shift == model.shift
+
+
+def test_calibration_rows_move_the_interval_and_nothing_else(
+    model: Model, deliveries: dict[str, Column], split: TimeSplit
+):
+    other = refit(change_labels(deliveries, split.calibration), split)
+
+    assert other.boosters == model.boosters
+    assert other.shift.high > model.shift.high
+    assert other.shift.low < model.shift.low
+
+
+def test_fit_rows_teach_the_trees_and_the_encoders(model: Model, deliveries: dict[str, Column], split: TimeSplit):
+    other = refit(change_labels(deliveries, split.fit), split)
+
+    assert other.boosters != model.boosters
+    assert other.encoders.overall > model.encoders.overall
+
+
+def test_a_model_reads_its_features_in_the_order_in_which_they_were_declared(
+    model: Model, deliveries: dict[str, Column], split: TimeSplit
+):
+    reordered = FeatureSet([clock_hour, start_area, length_m], inputs=INPUTS)
+    other = fit_model(
+        replace(USE_CASE, features=reordered), settle(), deliveries, fit=split.fit, calibration=split.calibration
+    )
+
+    assert other.feature_identities == tuple(reversed(model.feature_identities))
+    # Either is served by name: a request need not know the order.
+    predicted, expected = (one.load().predict(name_by_identity(deliveries)) for one in (other, model))
+    np.testing.assert_allclose(predicted.value, expected.value, rtol=0.25)

@@ -1,0 +1,163 @@
+"""A snapshot's parts as one table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from noriba.datasets.parts import describe_part, encode_parquet
+from noriba.datasets.snapshots import build_manifest
+from noriba.errors import CorruptSnapshotError, FeatureMismatchError
+from noriba.features import FeatureSet
+from noriba.records.snapshot import IngestedObject
+from noriba.training.tables import read_snapshot
+from tests.unit.training.deliveries import INPUTS, USE_CASE, length_km, length_m, make_deliveries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from noriba.features import Column, Columns
+    from noriba.records.snapshot import SnapshotManifest
+    from noriba.usecase import UseCase
+
+TODAY = USE_CASE
+TOMORROW = replace(USE_CASE, features=FeatureSet([length_m, length_km], inputs=INPUTS))
+
+
+def write_snapshot(tables: Sequence[Columns], folder: Path, use_case: UseCase = TODAY) -> SnapshotManifest:
+    """A snapshot of one part a table, as a channel's folder holds it."""
+    parts = []
+    for columns in tables:
+        table = pa.table(dict(columns))
+        content = encode_parquet(table)
+        part = describe_part(table, content, use_case, version_id="v1")
+        path = path_of(part.sha256, folder)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        parts.append(part)
+    rows = sum(part.rows for part in parts)
+    landed = IngestedObject(
+        key="deliveries/raw.parquet",
+        version_id="v1",
+        sequencer="0A",
+        source="test",
+        rows_read=rows,
+        rows_kept=rows,
+        rows_quarantined=0,
+        reasons={},
+        parts=tuple(parts),
+    )
+    return build_manifest(use_case, [landed], bucket="datasets")
+
+
+def path_of(sha256: str, folder: Path) -> Path:
+    return folder / sha256[:2] / f"{sha256}.parquet"
+
+
+def cut(columns: dict[str, Column], rows: np.ndarray) -> dict[str, Column]:
+    return {name: column[rows] for name, column in columns.items()}
+
+
+def test_parts_become_one_table_ordered_by_time(tmp_path: Path):
+    columns = make_deliveries(1_000)
+    # Each row has an instant of its own, and the parts interleave.
+    columns["sent_at_s"] = np.arange(1_000.0)
+    shuffled = np.random.default_rng(2).permutation(1_000)
+    manifest = write_snapshot([cut(columns, shuffled[:300]), cut(columns, shuffled[300:])], tmp_path)
+
+    found = read_snapshot(manifest, tmp_path, TODAY)
+
+    assert found.keys() == columns.keys()
+    for name, column in columns.items():
+        np.testing.assert_array_equal(found[name], column, strict=True)
+
+
+def test_rows_of_one_instant_keep_the_order_of_their_parts_names(tmp_path: Path):
+    columns = make_deliveries(2_000)
+    columns["sent_at_s"] = np.random.default_rng(5).integers(0, 3, 2_000).astype(np.float64)
+    halves = [cut(columns, np.arange(1_000)), cut(columns, np.arange(1_000, 2_000))]
+    manifest = write_snapshot(halves, tmp_path)
+    folder = tmp_path / "other way round"
+    folder.mkdir()
+    other = write_snapshot(halves[::-1], folder)
+
+    found, again = read_snapshot(manifest, tmp_path, TODAY), read_snapshot(other, folder, TODAY)
+
+    by_name = [path_of(sha256, tmp_path) for sha256 in sorted(part.sha256 for part in manifest.parts)]
+    rows = pa.concat_tables(pa.parquet.read_table(path) for path in by_name).to_pylist()
+    # Python's sort keeps the order of equals.
+    expected = [row["metres"] for row in sorted(rows, key=lambda row: row["sent_at_s"])]
+    assert found["metres"].tolist() == expected
+    assert again["metres"].tolist() == expected
+
+
+def test_unknown_values_come_back_as_nan(tmp_path: Path):
+    columns = make_deliveries(50)
+    columns["area"][3] = np.nan
+    manifest = write_snapshot([columns], tmp_path)
+
+    found = read_snapshot(manifest, tmp_path, TODAY)
+
+    np.testing.assert_array_equal(found["area"], columns["area"], strict=True)
+
+
+def test_features_of_the_same_definitions_are_taken_as_they_stand(tmp_path: Path):
+    # Values that no computation would give show where a column came from.
+    columns = {**make_deliveries(50), "length_m": np.full(50, -1.0)}
+    manifest = write_snapshot([columns], tmp_path)
+
+    assert (read_snapshot(manifest, tmp_path, TODAY)["length_m"] == -1.0).all()
+
+
+def test_features_of_other_definitions_are_computed_anew(tmp_path: Path):
+    columns = {**make_deliveries(50), "length_m": np.full(50, -1.0)}
+    manifest = write_snapshot([columns], tmp_path)
+
+    found = read_snapshot(manifest, tmp_path, TOMORROW)
+
+    np.testing.assert_array_equal(found["length_m"], columns["metres"])
+    np.testing.assert_array_equal(found["length_km"], columns["metres"] / 1000.0)
+
+
+def test_a_snapshot_without_an_input_of_today_s_features_is_refused(tmp_path: Path):
+    columns = make_deliveries(50)
+    del columns["metres"]
+    manifest = write_snapshot([columns], tmp_path)
+
+    with pytest.raises(FeatureMismatchError, match="missing input column metres"):
+        read_snapshot(manifest, tmp_path, TOMORROW)
+
+
+def test_a_missing_part_is_refused_by_name(tmp_path: Path):
+    manifest = write_snapshot([make_deliveries(50), make_deliveries(60)], tmp_path)
+    missing = manifest.parts[1].sha256
+    path_of(missing, tmp_path).unlink()
+
+    with pytest.raises(CorruptSnapshotError, match=f"part {missing} of the snapshot is not in the channel"):
+        read_snapshot(manifest, tmp_path, TODAY)
+
+
+def test_an_overwritten_part_is_refused_by_name(tmp_path: Path):
+    manifest = write_snapshot([make_deliveries(50)], tmp_path)
+    pinned = manifest.parts[0].sha256
+    other = write_snapshot([make_deliveries(50, seed=8)], tmp_path).parts[0].sha256
+    path_of(other, tmp_path).rename(path_of(pinned, tmp_path))
+
+    with pytest.raises(
+        CorruptSnapshotError, match=f"part {pinned} has the content of {other}; the object was overwritten"
+    ):
+        read_snapshot(manifest, tmp_path, TODAY)
+
+
+def test_a_part_that_was_cut_short_is_refused(tmp_path: Path):
+    manifest = write_snapshot([make_deliveries(50)], tmp_path)
+    path = path_of(manifest.parts[0].sha256, tmp_path)
+    path.write_bytes(path.read_bytes()[:-1])
+
+    with pytest.raises(CorruptSnapshotError, match="has the content of"):
+        read_snapshot(manifest, tmp_path, TODAY)
