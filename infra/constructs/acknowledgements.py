@@ -10,16 +10,15 @@ if TYPE_CHECKING:
     from constructs import IConstruct
 
 
-def acknowledge(construct: IConstruct, rule: str, *, reason: str, pack: str = "AwsSolutions") -> None:
+def acknowledge(construct: IConstruct, rule: str, *, reason: str) -> None:
     """Say why a finding stands.
 
     Args:
         construct: what it is about.
         rule: the rule, or one finding of it such as `AwsSolutions-IAM5[Resource::*]`.
         reason: why it is as it should be.
-        pack: who found it.
     """
-    Validations.of(construct).acknowledge(Acknowledgment(id=f"{pack}::{rule}", reason=reason))
+    Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions::{rule}", reason=reason))
 
 
 def acknowledge_wildcard(construct: IConstruct, *resources: str, reason: str) -> None:

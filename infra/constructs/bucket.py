@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -57,6 +58,8 @@ class SecureBucket(Construct):
             ],
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
         )
+        # `AccessLogs` lets all buckets of the account in.
+        Annotations.of(self.bucket).acknowledge_warning("@aws-cdk/aws-s3:accessLogsPolicyNotAdded")
         if announce:
             # The L2's `event_bridge_enabled` brings a custom resource with a function; the property needs none.
             resource = self.bucket.node.default_child
@@ -88,3 +91,14 @@ class AccessLogs(Construct):
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
         )
         acknowledge(self.bucket, "AwsSolutions-S1", reason="the bucket of access logs would log itself without end")
+        # CDK's own statement for a bucket of another stack lets any account's logs in.
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html#grant-log-delivery-permissions-general
+        self.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("logging.s3.amazonaws.com")],
+                actions=["s3:PutObject"],
+                resources=[self.bucket.arn_for_objects("*")],
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+            )
+        )
+        self.for_buckets = s3.Bucket.from_bucket_name(self, "ForBuckets", self.bucket.bucket_name)

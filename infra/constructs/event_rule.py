@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import jsii
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -12,9 +13,11 @@ from constructs import Construct
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aws_cdk import aws_iam as iam
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
     from aws_cdk import aws_stepfunctions as sfn
+    from aws_cdk.interfaces.aws_events import IRuleRef
 
     from infra.constructs.shared import Shared
 
@@ -65,9 +68,20 @@ class EventRule(Construct):
         """Send a message."""
         self._rule.add_target(targets.SnsTopic(topic, message=message, **self._delivery()))
 
-    def deliver(self, target: events.IRuleTarget) -> None:
-        """Any other target."""
-        self._rule.add_target(target)
+    def deliver(self, stream_arn: str, *, role: iam.IRole) -> None:
+        """Put the whole event on a delivery stream, as a role that may."""
+        self._rule.add_target(
+            _Target(
+                events.RuleTargetConfig(
+                    arn=stream_arn,
+                    role=role,
+                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self._dead_letters.queue_arn),
+                    retry_policy=events.CfnRule.RetryPolicyProperty(
+                        maximum_event_age_in_seconds=int(_OLDEST.to_seconds()), maximum_retry_attempts=_ATTEMPTS
+                    ),
+                )
+            )
+        )
 
     def _delivery(self) -> dict[str, Any]:
         return {
@@ -75,3 +89,15 @@ class EventRule(Construct):
             "max_event_age": _OLDEST,
             "retry_attempts": _ATTEMPTS,
         }
+
+
+@jsii.implements(events.IRuleTarget)
+class _Target:
+    """A target as it is; CDK's own class for Firehose knows neither dead letters nor retries."""
+
+    def __init__(self, config: events.RuleTargetConfig) -> None:
+        self._config = config
+
+    def bind(self, rule: IRuleRef, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002, ARG002  # jsii's names
+        """What the rule writes down."""
+        return self._config

@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.constructs.acknowledgements import acknowledge, acknowledge_wildcard
+from infra.constructs.acknowledgements import acknowledge
 from infra.constructs.grants import allow, allow_using_key
 
 if TYPE_CHECKING:
@@ -56,11 +56,6 @@ class PythonFunction(Construct):
         )
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         allow(self.role, ["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn])
-        acknowledge_wildcard(
-            self.role,
-            f"<{Stack.of(self).get_logical_id(log_group.node.default_child)}.Arn>",  # type: ignore[arg-type]  # an L2's child
-            reason="a log group's ARN ends in :*, its streams",
-        )
         self.function = lambda_.Function(
             self,
             "Function",

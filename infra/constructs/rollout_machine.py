@@ -25,6 +25,9 @@ LOCK_RETRY_S = 30
 LOCK_ATTEMPTS = 120
 _SDK = "arn:aws:states:::aws-sdk:sagemaker:"
 _FAIL = "Delete staging endpoint after failure"
+_ROLL_BACK = "Announce rollback"
+_GIVE_UP = "Release the lock after failure"
+"""From the lock on, whatever fails must lead here: a lock that nobody releases ends all rollouts to come."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def _prepare(places: RolloutPlaces) -> dict[str, State]:
 def _stage(places: RolloutPlaces) -> dict[str, State]:
     staging = "$.names.staging"
     return {
-        "Announce staging": _announce(places, "staging", follow="Create model"),
+        "Announce staging": _announce(places, "staging", follow="Create model", catch=_ROLL_BACK),
         "Create model": call(
             "arn:aws:states:::sagemaker:createModel",
             {
@@ -153,10 +156,16 @@ def _stage(places: RolloutPlaces) -> dict[str, State]:
             catch=_FAIL,
         ),
         "Delete staging endpoint": call(
-            f"{_SDK}deleteEndpoint", {"EndpointName.$": staging}, follow="Delete staging configuration"
+            f"{_SDK}deleteEndpoint",
+            {"EndpointName.$": staging},
+            follow="Delete staging configuration",
+            **catch_all(_FAIL),
         ),
         "Delete staging configuration": call(
-            f"{_SDK}deleteEndpointConfig", {"EndpointConfigName.$": staging}, follow="Announce production"
+            f"{_SDK}deleteEndpointConfig",
+            {"EndpointConfigName.$": staging},
+            follow="Announce production",
+            **catch_all(_FAIL),
         ),
     }
 
@@ -170,7 +179,7 @@ def _promote(places: RolloutPlaces) -> dict[str, State]:
         "Next": "Create production endpoint",
     }
     return {
-        "Announce production": _announce(places, "production", follow="Configure production"),
+        "Announce production": _announce(places, "production", follow="Configure production", catch=_ROLL_BACK),
         "Configure production": _configure(
             places,
             "$.names.model",
@@ -184,7 +193,7 @@ def _promote(places: RolloutPlaces) -> dict[str, State]:
             f"{_SDK}describeEndpoint",
             name,
             follow="Update production endpoint",
-            Catch=[missing, *catch_all("Announce rollback")["Catch"]],
+            Catch=[missing, *catch_all(_ROLL_BACK)["Catch"]],
         ),
         # SageMaker brings up the new fleet, moves the traffic, then ends the old one.
         # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green.html
@@ -192,13 +201,13 @@ def _promote(places: RolloutPlaces) -> dict[str, State]:
             "arn:aws:states:::sagemaker:updateEndpoint",
             config,
             follow="Wait for production",
-            **catch_all("Announce rollback"),
+            **catch_all(_ROLL_BACK),
         ),
         "Create production endpoint": call(
             "arn:aws:states:::sagemaker:createEndpoint",
             config,
             follow="Wait for production",
-            **catch_all("Announce rollback"),
+            **catch_all(_ROLL_BACK),
         ),
         **_await_endpoint("production", "$.endpoint_name", ready="Does it serve the new model?"),
         # An update that fails leaves the endpoint in service with what it served before.
@@ -227,6 +236,8 @@ def _finish(places: RolloutPlaces) -> dict[str, State]:
                 },
             },
             follow="Announce completion",
+            # The new model answers: to say that production was left alone would be wrong.
+            **catch_all(_GIVE_UP),
         ),
         "Announce completion": publish(
             places.bus_name,
@@ -237,6 +248,7 @@ def _finish(places: RolloutPlaces) -> dict[str, State]:
                 "endpoint_name.$": "$.endpoint_name",
             },
             follow="Release the lock",
+            **catch_all(_GIVE_UP),
         ),
         "Release the lock": _release(places, follow="Completed"),
         "Completed": succeed(),
@@ -245,27 +257,21 @@ def _finish(places: RolloutPlaces) -> dict[str, State]:
 
 def _roll_back(places: RolloutPlaces) -> dict[str, State]:
     """Clean up, say why, and fail; whether staging stands or not, production was not touched or stands as it did."""
-    gone = "Announce rollback"
+    configuration = "Delete staging configuration after failure"
     return {
         _FAIL: call(
             f"{_SDK}deleteEndpoint",
             {"EndpointName.$": "$.names.staging"},
-            follow="Delete staging configuration after failure",
-            Catch=[
-                {
-                    "ErrorEquals": ["States.ALL"],
-                    "ResultPath": DISCARD,
-                    "Next": "Delete staging configuration after failure",
-                }
-            ],
+            follow=configuration,
+            **_regardless(configuration),
         ),
-        "Delete staging configuration after failure": call(
+        configuration: call(
             f"{_SDK}deleteEndpointConfig",
             {"EndpointConfigName.$": "$.names.staging"},
-            follow=gone,
-            Catch=[{"ErrorEquals": ["States.ALL"], "ResultPath": DISCARD, "Next": gone}],
+            follow=_ROLL_BACK,
+            **_regardless(_ROLL_BACK),
         ),
-        gone: publish(
+        _ROLL_BACK: publish(
             places.bus_name,
             RolledBack,
             {
@@ -274,9 +280,10 @@ def _roll_back(places: RolloutPlaces) -> dict[str, State]:
                 "error.$": "$.failure.Error",
                 "reason.$": "$.failure.Cause",
             },
-            follow="Release the lock after failure",
+            follow=_GIVE_UP,
+            **_regardless(_GIVE_UP),
         ),
-        "Release the lock after failure": _release(places, follow="Failed"),
+        _GIVE_UP: _release(places, follow="Failed"),
         "Failed": fail_as_caught(),
     }
 
@@ -292,7 +299,7 @@ def _await_endpoint(stage: str, name: str, *, ready: str) -> dict[str, State]:
             follow=f"Is {stage} in service?",
             ResultSelector={"status.$": "$.EndpointStatus", "config.$": "$.EndpointConfigName", "whole.$": "$"},
             ResultPath="$.endpoint",
-            **catch_all(_FAIL if stage == "staging" else "Announce rollback"),
+            **catch_all(_FAIL if stage == "staging" else _ROLL_BACK),
         ),
         f"Is {stage} in service?": choose(
             (equals("$.endpoint.status", "InService"), ready),
@@ -305,7 +312,7 @@ def _await_endpoint(stage: str, name: str, *, ready: str) -> dict[str, State]:
             "Type": "Pass",
             "Parameters": {"Error": "EndpointFailed", "Cause.$": "States.JsonToString($.endpoint.whole)"},
             "ResultPath": "$.failure",
-            "Next": _FAIL if stage == "staging" else "Announce rollback",
+            "Next": _FAIL if stage == "staging" else _ROLL_BACK,
         },
     }
 
@@ -326,9 +333,14 @@ def _configure(places: RolloutPlaces, name: str, instance: str, instances: int, 
     )
 
 
-def _announce(places: RolloutPlaces, stage: str, *, follow: str) -> State:
+def _announce(places: RolloutPlaces, stage: str, *, follow: str, catch: str) -> State:
     detail = {"use_case.$": "$.use_case", "model_package_arn.$": "$.model_package_arn", "stage": stage}
-    return publish(places.bus_name, RolloutAdvanced, detail, follow=follow)
+    return publish(places.bus_name, RolloutAdvanced, detail, follow=follow, **catch_all(catch))
+
+
+def _regardless(follow: str) -> State:
+    """Go on after a failure too, with what was caught before."""
+    return {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": DISCARD, "Next": follow}]}
 
 
 def _release(places: RolloutPlaces, *, follow: str) -> State:

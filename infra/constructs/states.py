@@ -26,6 +26,10 @@ TRANSIENT = {
         "Lambda.SdkClientException",
         "Lambda.TooManyRequestsException",
         "SageMaker.ThrottlingException",
+        "DynamoDB.InternalServerErrorException",
+        "DynamoDB.ProvisionedThroughputExceededException",
+        "DynamoDB.ThrottlingException",
+        "EventBridge.FailedEntry",
         "EndpointConnectionError",
     ],
     "IntervalSeconds": 2,
@@ -76,7 +80,7 @@ def catch_all(state: str | None) -> State:
     return {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": state}]}
 
 
-def publish(bus_name: str, event: type[Event], detail: Mapping[str, Any] | str, *, follow: str) -> State:
+def publish(bus_name: str, event: type[Event], detail: Mapping[str, Any] | str, *, follow: str, **fields: Any) -> State:
     """Put an event on the bus.
 
     Args:
@@ -84,6 +88,7 @@ def publish(bus_name: str, event: type[Event], detail: Mapping[str, Any] | str, 
         event: its model; the detail must have the model's fields, no more and no less of the required ones.
         detail: a path to a whole detail, or its fields (`name.$` for a path).
         follow: the next state.
+        fields: more of the state, such as `Catch`.
 
     Raises:
         ValueError: the fields are not the event's.
@@ -97,7 +102,7 @@ def publish(bus_name: str, event: type[Event], detail: Mapping[str, Any] | str, 
             raise ValueError(f"{event.__name__} has the fields {sorted(event.model_fields)}, not {sorted(named)}")
         content = {"Detail": dict(detail)}
     entry = {"EventBusName": bus_name, "Source": event.source, "DetailType": event.detail_type(), **content}
-    return call("arn:aws:states:::events:putEvents", {"Entries": [entry]}, follow=follow)
+    return call("arn:aws:states:::events:putEvents", {"Entries": [entry]}, follow=follow, **fields)
 
 
 def choose(*choices: tuple[State, str], otherwise: str) -> State:

@@ -139,7 +139,7 @@ class DataStack(Stack):
         allow_listing(function.role, self.datasets)
         allow_reading(function.role, self.datasets)
         allow_writing(function.role, self.datasets)
-        allow_table(function.role, self.ledger, "GetItem", "PutItem", "Query", "UpdateItem")
+        allow_table(function.role, self.ledger, "PutItem", "Query", "UpdateItem")
         return function
 
     def _make_refuser(self) -> PythonFunction:

@@ -33,6 +33,7 @@ class EventsStack(Stack):
         dead_letters = DeadLetters(self, "DeadLetters", key=key, operators=operators)
         bus = events.EventBus(self, "Bus", event_bus_name=settings.prefix)
         self._archive(bus, settings)
+        access_logs = AccessLogs(self, "AccessLogs", days=settings.access_log_days, keep=settings.keep_data)
         self.shared = Shared(
             settings=settings,
             packages=packages,
@@ -40,10 +41,10 @@ class EventsStack(Stack):
             bus=bus,
             dead_letters=dead_letters.for_rules,
             operators=operators,
-            access_logs=AccessLogs(self, "AccessLogs", days=settings.access_log_days, keep=settings.keep_data).bucket,
+            access_logs=access_logs.for_buckets,
         )
         CfnOutput(self, "BusName", value=bus.event_bus_name)
-        CfnOutput(self, "AccessLogsBucket", value=self.shared.access_logs.bucket_name)
+        CfnOutput(self, "AccessLogsBucket", value=access_logs.bucket.bucket_name)
         CfnOutput(self, "DeadLetterQueueUrl", value=dead_letters.queue.queue_url)
         CfnOutput(self, "OperatorsTopicArn", value=operators.topic_arn)
 
@@ -71,15 +72,17 @@ class EventsStack(Stack):
             removal_policy=RemovalPolicy.RETAIN if settings.keep_data else RemovalPolicy.DESTROY,
             pending_window=Duration.days(7),
         )
-        # Alarms and rules send to encrypted topics and queues in this account.
+        # Alarms and rules send to encrypted topics and queues. EventBridge does not say for whom it asks: with a
+        # condition on the source, nothing would be delivered.
         # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
-        for service in ("cloudwatch", "events"):
+        ours = {"StringEquals": {"aws:SourceAccount": self.account}}
+        for service, conditions in (("cloudwatch", ours), ("events", None)):
             key.add_to_resource_policy(
                 iam.PolicyStatement(
                     principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
                     actions=["kms:Decrypt", "kms:GenerateDataKey"],
                     resources=["*"],  # in a key's own policy: this key
-                    conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+                    conditions=conditions,
                 )
             )
         return key

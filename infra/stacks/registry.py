@@ -41,10 +41,25 @@ class RegistryStack(Stack):
             shared=shared,
             pattern=CandidateRegistered.pattern(approval_status="PendingManualApproval"),
         )
-        registered.tell(approvers, message=events.RuleTargetInput.from_multiline_text(_write_message()))
+        registered.tell(
+            self._admit_rules(approvers), message=events.RuleTargetInput.from_multiline_text(_write_message())
+        )
         approver = self._make_approver()
         CfnOutput(self, "ApproversTopicArn", value=approvers.topic_arn)
         CfnOutput(self, "ApproverRoleArn", value=approver.role_arn)
+
+    def _admit_rules(self, topic: sns.Topic) -> sns.ITopic:
+        """The topic as rules are handed it; CDK's own grant would open the key with a wildcard in its actions."""
+        topic.add_to_resource_policy(
+            # EventBridge cannot meet conditions here.
+            # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+            )
+        )
+        return sns.Topic.from_topic_arn(self, "ApproversForRules", topic.topic_arn)
 
     def _make_approver(self) -> iam.Role:
         """The approver's role: read the evidence, approve or reject; neither train nor deploy."""
@@ -56,14 +71,16 @@ class RegistryStack(Stack):
             max_session_duration=Duration.hours(1),
         )
         packages = [f"model-package/{group.model_package_group_name}/*" for group in self.groups.values()]
+        # Lists are judged on packages, not on their group.
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
         allow(
             role,
-            ["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"],
+            ["sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages", "sagemaker:UpdateModelPackage"],
             [format_arn(self, "sagemaker", package) for package in packages],
         )
         allow(
             role,
-            ["sagemaker:ListModelPackages", "sagemaker:DescribeModelPackageGroup"],
+            ["sagemaker:DescribeModelPackageGroup"],
             [group.attr_model_package_group_arn for group in self.groups.values()],
         )
         acknowledge_wildcard(

@@ -47,7 +47,9 @@ class RolloutStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, description="Noriba: from approval to production")
         self._shared, self._data, self._training = shared, data, training
-        self._endpoints = [name_endpoint(use_case.name, prefix=shared.settings.prefix) for use_case in use_cases]
+        prefix = shared.settings.prefix
+        self._endpoints = [name_endpoint(use_case.name, prefix=prefix) for use_case in use_cases]
+        self._groups = [name_package_group(use_case, prefix=prefix) for use_case in use_cases]
         machine = self._make_machine(self._make_model_role(), self._make_golden_checker())
         for use_case in use_cases:
             self._start_on_approval(use_case, machine)
@@ -133,20 +135,25 @@ class RolloutStack(Stack):
         return machine
 
     def _allow_endpoints(self, machine: Machine) -> None:
-        groups = [name.removeprefix("endpoint/") for name in self._endpoints]
-        mine = {
-            "model-package": ([f"model-package/{name}/*" for name in groups], ["DescribeModelPackage"]),
-            "model": ([f"model/{name}-*" for name in self._endpoints], ["CreateModel"]),
-            "endpoint-config": (
-                [f"endpoint-config/{name}-*" for name in self._endpoints],
-                ["CreateEndpointConfig", "DeleteEndpointConfig"],
+        """Make and remove staging, make and change production; production is never removed."""
+        names = self._endpoints
+        mine = (
+            ([f"model-package/{group}/*" for group in self._groups], ["DescribeModelPackage"]),
+            ([f"model/{name}-*" for name in names], ["CreateModel"]),
+            # CreateEndpoint and UpdateEndpoint are also judged on the configuration that they name.
+            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
+            (
+                [f"endpoint-config/{name}-*" for name in names],
+                ["CreateEndpointConfig", "CreateEndpoint", "UpdateEndpoint"],
             ),
-            "endpoint": (
-                [f"endpoint/{name}{rest}" for name in self._endpoints for rest in ("", "-staging-*")],
-                ["CreateEndpoint", "UpdateEndpoint", "DescribeEndpoint", "DeleteEndpoint"],
+            ([f"endpoint-config/{name}-staging-*" for name in names], ["DeleteEndpointConfig"]),
+            ([f"endpoint/{name}" for name in names], ["CreateEndpoint", "UpdateEndpoint", "DescribeEndpoint"]),
+            (
+                [f"endpoint/{name}-staging-*" for name in names],
+                ["CreateEndpoint", "DescribeEndpoint", "DeleteEndpoint"],
             ),
-        }
-        for resources, actions in mine.values():
+        )
+        for resources, actions in mine:
             allow(
                 machine.role,
                 [f"sagemaker:{action}" for action in actions],
@@ -157,10 +164,3 @@ class RolloutStack(Stack):
                 *(f"{_HERE}{name}" for name in resources if name.endswith("*")),
                 reason="named after the endpoint and the attempt; versions get their numbers from the registry",
             )
-        # CreateEndpoint and UpdateEndpoint are also judged on the configuration that they name.
-        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
-        allow(
-            machine.role,
-            ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"],
-            [format_arn(self, "sagemaker", name) for name in mine["endpoint-config"][0]],
-        )

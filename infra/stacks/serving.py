@@ -59,6 +59,8 @@ class ServingStack(Stack):
         api = apigateway.RestApi(
             self,
             "Api",
+            # Its metrics know the API by this name alone.
+            rest_api_name=settings.prefix,
             description="Noriba: predictions and outcomes",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             deploy_options=apigateway.StageOptions(
@@ -194,5 +196,5 @@ class ServingStack(Stack):
         ).bucket
         archive = EventArchive(self, "OutcomeArchive", bucket=bucket, prefix="outcomes", shared=shared)
         observed = EventRule(self, "Observed", shared=shared, pattern=OutcomeObserved.pattern())
-        observed.deliver(archive.target)
+        observed.deliver(archive.stream_arn, role=archive.sender)
         CfnOutput(self, "OutcomesBucket", value=bucket.bucket_name)

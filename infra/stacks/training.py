@@ -109,15 +109,19 @@ class TrainingStack(Stack):
             memory_mb=512,
         )
         allow_reading(function.role, self.models)
-        allow_reading(function.role, self._data.datasets)
         names = [group.model_package_group_name for group in groups.values()]
         packages = [format_arn(self, "sagemaker", f"model-package/{name}/*") for name in names]
+        # Four eyes: whatever the function's code says, it cannot approve what it registers.
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
+        undecided: dict[str, object] = {"sagemaker:ModelApprovalStatus": ["PendingManualApproval", "Rejected"]}
         allow(
             function.role,
             ["sagemaker:CreateModelPackage"],
             [*packages, *(group.attr_model_package_group_arn for group in groups.values())],
+            StringEquals=undecided,
         )
-        allow(function.role, ["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"], packages)
+        allow(function.role, ["sagemaker:UpdateModelPackage"], packages, StringEquals=undecided)
+        allow(function.role, ["sagemaker:DescribeModelPackage"], packages)
         for name in names:
             acknowledge_wildcard(
                 function.role,

@@ -1,0 +1,48 @@
+"""The application is synthesised once with its defaults and once with every setting changed; tests read the results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.application import build_app
+from tests.infra.assembly import Assembly
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Text, as `cdk -c name=value` gives it.
+OVERRIDES = {
+    "prefix": "trial",
+    "approver_email": "approver@example.com",
+    "operator_email": "operator@example.com",
+    "keep_data": "true",
+    "log_retention": "ONE_WEEK",
+    "access_log_days": "7",
+    "archive_days": "30",
+    "training_instance": "ml.m5.4xlarge",
+    "training_hours": "5",
+    "staging_instance": "ml.c5.large",
+    "production_instance": "ml.c5.2xlarge",
+    "production_instances": "3",
+    "api_requests_per_s": "7.5",
+    "api_burst": "9",
+}
+
+
+@pytest.fixture(scope="session")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    """The application as `cdk synth` makes it in a fresh checkout."""
+    return _synthesise(tmp_path_factory.mktemp("assembly"), {})
+
+
+@pytest.fixture(scope="session")
+def customised(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    """The application with every setting other than its default."""
+    return _synthesise(tmp_path_factory.mktemp("customised"), OVERRIDES)
+
+
+def _synthesise(folder: Path, context: dict[str, str]) -> Assembly:
+    build_app(context=context, outdir=str(folder)).synth()
+    return Assembly.load(folder, prefix=context.get("prefix", "noriba"))

@@ -1,0 +1,186 @@
+"""What every role may do, in full: action, and the resources that it is for."""
+
+from __future__ import annotations
+
+TRACING = {"xray:PutTelemetryRecords": {"*"}, "xray:PutTraceSegments": {"*"}}
+READ_KEY = {"kms:Decrypt": {"Key"}}
+USE_KEY = {**READ_KEY, "kms:GenerateDataKey": {"Key"}}
+PACKAGES = {"sagemaker:model-package/noriba-taxi-eta/*"}
+PRODUCTION = {"sagemaker:endpoint/noriba-taxi-eta"}
+STAGING = {"sagemaker:endpoint/noriba-taxi-eta-staging-*"}
+CONFIGURATIONS = {"sagemaker:endpoint-config/noriba-taxi-eta-*"}
+
+FUNCTIONS: dict[str, dict[str, set[str]]] = {
+    "PlanIngest": {
+        "s3:GetObject": {"RawBucket/*"},
+        "s3:GetObjectVersion": {"RawBucket/*"},
+        "dynamodb:GetItem": {"Ledger"},
+        "dynamodb:PutItem": {"Ledger"},
+        **USE_KEY,
+    },
+    "TransformFeatures": {
+        "s3:GetObject": {"RawBucket/*", "DatasetsBucket/*"},
+        "s3:GetObjectVersion": {"RawBucket/*"},
+        "s3:PutObject": {"DatasetsBucket/*", "QuarantineBucket/*"},
+        **USE_KEY,
+    },
+    "CommitSnapshot": {
+        "s3:GetObject": {"DatasetsBucket/*"},
+        "s3:ListBucket": {"DatasetsBucket"},
+        "s3:PutObject": {"DatasetsBucket/*"},
+        "dynamodb:PutItem": {"Ledger"},
+        "dynamodb:Query": {"Ledger"},
+        "dynamodb:UpdateItem": {"Ledger"},
+        **USE_KEY,
+    },
+    "RefuseObject": {
+        "s3:PutObject": {"QuarantineBucket/*"},
+        "dynamodb:UpdateItem": {"Ledger"},
+        **USE_KEY,
+    },
+    "DecideRetraining": {
+        "s3:GetObject": {"DatasetsBucket/*"},
+        "dynamodb:GetItem": {"Ledger"},
+        "dynamodb:PutItem": {"Ledger"},
+        "dynamodb:Query": {"Ledger"},
+        "events:PutEvents": {"Bus"},
+        "sqs:SendMessage": {"DeadLettersQueue"},
+        **USE_KEY,
+    },
+    "RegisterCandidate": {
+        "s3:GetObject": {"ModelsBucket/*"},
+        "sagemaker:CreateModelPackage": {"GroupTaxiEta", *PACKAGES},
+        "sagemaker:DescribeModelPackage": PACKAGES,
+        "sagemaker:UpdateModelPackage": PACKAGES,
+        **READ_KEY,
+    },
+    "CheckGoldenRequests": {
+        "s3:GetObject": {"ModelsBucket/*"},
+        "sagemaker:InvokeEndpoint": STAGING,
+        **READ_KEY,
+    },
+    "Predict": {"sagemaker:InvokeEndpoint": PRODUCTION},
+    "RecordOutcome": {"events:PutEvents": {"Bus"}},
+    "DescribeService": {"sagemaker:DescribeEndpoint": PRODUCTION},
+}
+
+MACHINE = {
+    "events:PutEvents": {"Bus"},
+    **TRACING,
+    "xray:GetSamplingRules": {"*"},
+    "xray:GetSamplingTargets": {"*"},
+    # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
+    "logs:CreateLogDelivery": {"*"},
+    "logs:DeleteLogDelivery": {"*"},
+    "logs:DescribeLogGroups": {"*"},
+    "logs:DescribeResourcePolicies": {"*"},
+    "logs:GetLogDelivery": {"*"},
+    "logs:ListLogDeliveries": {"*"},
+    "logs:PutResourcePolicy": {"*"},
+    "logs:UpdateLogDelivery": {"*"},
+}
+JOB_RULES = {f"events:rule/StepFunctionsGetEventsForSageMaker{kind}JobsRule" for kind in ("Training", "Processing")}
+IMAGES = {"ecr:repository/cdk-hnb659fds-container-assets-<AWS::AccountId>-<AWS::Region>"}
+CONTAINER = {
+    "ecr:BatchCheckLayerAvailability": IMAGES,
+    "ecr:BatchGetImage": IMAGES,
+    "ecr:GetDownloadUrlForLayer": IMAGES,
+    "ecr:GetAuthorizationToken": {"*"},
+    "cloudwatch:PutMetricData": {"*"},
+    "logs:CreateLogGroup": {"logs:log-group:/aws/sagemaker/*"},
+    "logs:CreateLogStream": {"logs:log-group:/aws/sagemaker/*"},
+    "logs:DescribeLogStreams": {"logs:log-group:/aws/sagemaker/*"},
+    "logs:PutLogEvents": {"logs:log-group:/aws/sagemaker/*"},
+}
+
+OTHERS: dict[str, dict[str, set[str]]] = {
+    "IngestRole": {
+        **MACHINE,
+        "lambda:InvokeFunction": {
+            "PlanIngestFunction",
+            "TransformFeaturesFunction",
+            "CommitSnapshotFunction",
+            "RefuseObjectFunction",
+        },
+        "states:StartExecution": {"IngestMachine"},
+        "states:DescribeExecution": {"states:execution:<IngestMachine.Name>/*"},
+        "states:StopExecution": {"states:execution:<IngestMachine.Name>/*"},
+    },
+    "TrainRole": {
+        **MACHINE,
+        "lambda:InvokeFunction": {"RegisterCandidateFunction"},
+        "dynamodb:UpdateItem": {"Ledger"},
+        **USE_KEY,
+        "sagemaker:CreateTrainingJob": {"sagemaker:training-job/*"},
+        "sagemaker:DescribeTrainingJob": {"sagemaker:training-job/*"},
+        "sagemaker:StopTrainingJob": {"sagemaker:training-job/*"},
+        "sagemaker:CreateProcessingJob": {"sagemaker:processing-job/*"},
+        "sagemaker:DescribeProcessingJob": {"sagemaker:processing-job/*"},
+        "sagemaker:StopProcessingJob": {"sagemaker:processing-job/*"},
+        "sagemaker:AddTags": {"sagemaker:training-job/*", "sagemaker:processing-job/*"},
+        "iam:PassRole": {"JobsRole"},
+        "events:PutRule": JOB_RULES,
+        "events:PutTargets": JOB_RULES,
+        "events:DescribeRule": JOB_RULES,
+    },
+    "RolloutRole": {
+        **MACHINE,
+        "lambda:InvokeFunction": {"CheckGoldenRequestsFunction"},
+        "dynamodb:PutItem": {"Ledger"},
+        "dynamodb:DeleteItem": {"Ledger"},
+        **USE_KEY,
+        "kms:CreateGrant": {"Key"},
+        "iam:PassRole": {"ModelsRole"},
+        "sagemaker:DescribeModelPackage": PACKAGES,
+        "sagemaker:CreateModel": {"sagemaker:model/noriba-taxi-eta-*"},
+        "sagemaker:CreateEndpointConfig": CONFIGURATIONS,
+        "sagemaker:DeleteEndpointConfig": {"sagemaker:endpoint-config/noriba-taxi-eta-staging-*"},
+        "sagemaker:CreateEndpoint": {*PRODUCTION, *STAGING, *CONFIGURATIONS},
+        "sagemaker:UpdateEndpoint": {*PRODUCTION, *CONFIGURATIONS},
+        "sagemaker:DescribeEndpoint": {*PRODUCTION, *STAGING},
+        "sagemaker:DeleteEndpoint": STAGING,
+    },
+    "JobsRole": {
+        **CONTAINER,
+        "s3:GetObject": {"DatasetsBucket/*", "ModelsBucket/*"},
+        "s3:ListBucket": {"DatasetsBucket", "ModelsBucket"},
+        "s3:PutObject": {"ModelsBucket/*"},
+        **USE_KEY,
+        "kms:CreateGrant": {"Key"},
+    },
+    "ModelsRole": {**CONTAINER, "s3:GetObject": {"ModelsBucket/*"}, **READ_KEY},
+    "Approver": {
+        "sagemaker:DescribeModelPackage": PACKAGES,
+        "sagemaker:UpdateModelPackage": PACKAGES,
+        "sagemaker:ListModelPackages": PACKAGES,
+        "sagemaker:DescribeModelPackageGroup": {"GroupTaxiEta"},
+    },
+    "OutcomeArchiveRole": {
+        "s3:AbortMultipartUpload": {"OutcomesBucket"},
+        "s3:GetBucketLocation": {"OutcomesBucket"},
+        "s3:ListBucket": {"OutcomesBucket"},
+        "s3:ListBucketMultipartUploads": {"OutcomesBucket"},
+        "s3:GetObject": {"OutcomesBucket/*"},
+        "s3:PutObject": {"OutcomesBucket/*"},
+        "logs:PutLogEvents": {"OutcomeArchiveLogs:log-stream:OutcomeArchiveLogsStream"},
+        **USE_KEY,
+    },
+    "OutcomeArchiveSender": {
+        "firehose:PutRecord": {"OutcomeArchiveStream"},
+        "firehose:PutRecordBatch": {"OutcomeArchiveStream"},
+    },
+    **{
+        f"{machine}EventsRole": {"states:StartExecution": {machine}}
+        for machine in ("IngestMachine", "TrainMachine", "RolloutMachine")
+    },
+}
+
+ROLES = sorted([*OTHERS, *(f"{function}Role" for function in FUNCTIONS)])
+
+
+def expected_grants(role: str) -> dict[str, set[str]]:
+    if role in OTHERS:
+        return OTHERS[role]
+    function = role.removesuffix("Role")
+    logs = {f"{function}Logs"}
+    return {**FUNCTIONS[function], **TRACING, "logs:CreateLogStream": logs, "logs:PutLogEvents": logs}

@@ -1,0 +1,80 @@
+"""Whatever goes wrong is told to the operators, at once and in words that say what it means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.infra.assembly import Assembly, Resource
+
+
+@pytest.fixture(scope="session")
+def alarms(assembly: Assembly) -> list[Resource]:
+    return assembly.find("AWS::CloudWatch::Alarm")
+
+
+def watched(alarms: list[Resource], namespace: str) -> set[tuple[str, str]]:
+    """Metric and dimension of the alarms on a namespace."""
+    return {
+        (alarm.properties["MetricName"], alarm.properties["Dimensions"][0]["Value"])
+        for alarm in alarms
+        if alarm.properties["Namespace"] == namespace
+    }
+
+
+def test_every_state_machine_has_an_alarm_for_failure_and_one_for_time(assembly: Assembly, alarms: list[Resource]):
+    machines = {machine.name for machine in assembly.find("AWS::StepFunctions::StateMachine")}
+
+    assert machines == {"IngestMachine", "TrainMachine", "RolloutMachine"}
+    assert watched(alarms, "AWS/States") == {
+        (metric, f"<{machine}>") for machine in machines for metric in ("ExecutionsFailed", "ExecutionsTimedOut")
+    }
+
+
+def test_every_dead_letter_queue_has_an_alarm(assembly: Assembly, alarms: list[Resource]):
+    assert watched(alarms, "AWS/SQS") == {
+        ("ApproximateNumberOfMessagesVisible", f"<{queue.name}.QueueName>")
+        for queue in assembly.find("AWS::SQS::Queue")
+    }
+
+
+def test_the_api_has_an_alarm_for_its_own_faults_under_its_own_name(
+    assembly: Assembly, customised: Assembly, alarms: list[Resource]
+):
+    [api] = assembly.find("AWS::ApiGateway::RestApi")
+    [other] = customised.find("AWS::ApiGateway::RestApi")
+
+    assert watched(alarms, "AWS/ApiGateway") == {("5XXError", api.properties["Name"])}
+    # The metric knows an API by its name: two deployments in an account must not answer for each other.
+    assert other.properties["Name"] != api.properties["Name"]
+
+
+def test_alarms_go_off_at_the_first_occurrence_and_silence_is_no_alarm(alarms: list[Resource]):
+    for alarm in alarms:
+        properties = alarm.properties
+
+        assert properties["Threshold"] == 1, alarm.name
+        assert properties["EvaluationPeriods"] == 1, alarm.name
+        assert properties["Period"] == 60, alarm.name
+        assert properties["ComparisonOperator"] == "GreaterThanOrEqualToThreshold", alarm.name
+        assert properties["TreatMissingData"] == "notBreaching", alarm.name
+
+
+def test_counts_are_summed_and_levels_are_not(alarms: list[Resource]):
+    statistics = {alarm.properties["MetricName"]: alarm.properties["Statistic"] for alarm in alarms}
+
+    assert statistics == {
+        "ExecutionsFailed": "Sum",
+        "ExecutionsTimedOut": "Sum",
+        "5XXError": "Sum",
+        "ApproximateNumberOfMessagesVisible": "Maximum",
+    }
+
+
+def test_all_alarms_tell_the_operators_what_they_mean(alarms: list[Resource]):
+    for alarm in alarms:
+        assert alarm.properties["AlarmActions"] == ["<Operators>"], alarm.name
+        assert alarm.properties.get("ActionsEnabled", True), alarm.name
+        assert len(alarm.properties["AlarmDescription"]) > 20, alarm.name

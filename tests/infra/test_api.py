@@ -1,0 +1,166 @@
+"""The API: these routes and no others, keys where something is asked of a model, limits, and logs without riders."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.infra.assembly import Assembly
+
+ROUTES = {
+    ("POST", "/v1/{use_case}/predictions"): ("<Live>", True),
+    ("POST", "/v1/{use_case}/outcomes"): ("<RecordOutcomeFunction.Arn>", True),
+    ("GET", "/v1/health"): ("<DescribeServiceFunction.Arn>", False),
+    ("GET", "/v1/openapi.json"): ("<DescribeServiceFunction.Arn>", False),
+}
+
+
+def paths(assembly: Assembly) -> dict[str, str]:
+    """The path of each resource, by reference."""
+    resources = {f"<{r.name}>": r.properties for r in assembly.find("AWS::ApiGateway::Resource")}
+
+    def climb(reference: str) -> str:
+        if reference not in resources:
+            return ""
+        return f"{climb(resources[reference]['ParentId'])}/{resources[reference]['PathPart']}"
+
+    return {reference: climb(reference) for reference in resources}
+
+
+def routes(assembly: Assembly) -> dict[tuple[str, str], dict[str, Any]]:
+    found = paths(assembly)
+    return {
+        (method.properties["HttpMethod"], found[method.properties["ResourceId"]]): dict(method.properties)
+        for method in assembly.find("AWS::ApiGateway::Method")
+    }
+
+
+@pytest.fixture(scope="session")
+def stage(assembly: Assembly) -> dict[str, Any]:
+    [found] = assembly.find("AWS::ApiGateway::Stage")
+    return dict(found.properties)
+
+
+def test_there_are_exactly_these_routes(assembly: Assembly):
+    assert routes(assembly).keys() == ROUTES.keys()
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=" ".join)
+def test_a_route_hands_the_whole_request_to_its_function(assembly: Assembly, route: tuple[str, str]):
+    target, _ = ROUTES[route]
+    integration = routes(assembly)[route]["Integration"]
+
+    assert integration["Type"] == "AWS_PROXY"
+    assert integration["Uri"].endswith(f"functions/{target}/invocations")
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=" ".join)
+def test_a_key_is_asked_for_where_something_is_posted(assembly: Assembly, route: tuple[str, str]):
+    _, needs_key = ROUTES[route]
+
+    assert routes(assembly)[route]["ApiKeyRequired"] is needs_key
+    assert needs_key == (route[0] == "POST")
+
+
+def test_the_gateway_may_call_a_function_for_its_own_routes_only(assembly: Assembly):
+    called: dict[str, set[str]] = {}
+    for permission in assembly.find("AWS::Lambda::Permission"):
+        if permission.properties["Principal"] == "apigateway.amazonaws.com":
+            source = permission.properties["SourceArn"].split("<Api>/", 1)[1].split("/", 1)[1]
+            called.setdefault(permission.properties["FunctionName"], set()).add(source)
+
+    expected: dict[str, set[str]] = {}
+    for (verb, path), (target, _) in ROUTES.items():
+        expected.setdefault(target, set()).add(f"{verb}{path.replace('{use_case}', '*')}")
+    assert called == expected
+
+
+def test_the_usage_plan_and_the_stage_hold_the_same_limits(assembly: Assembly, customised: Assembly):
+    for found, rate, burst in ((assembly, 50, 100), (customised, 7.5, 9)):
+        [plan] = found.find("AWS::ApiGateway::UsagePlan")
+        [stage] = found.find("AWS::ApiGateway::Stage")
+        [settings] = stage.properties["MethodSettings"]
+
+        assert plan.properties["Throttle"] == {"RateLimit": rate, "BurstLimit": burst}
+        assert settings["ThrottlingRateLimit"] == rate
+        assert settings["ThrottlingBurstLimit"] == burst
+        assert (settings["HttpMethod"], settings["ResourcePath"]) == ("*", "/*")
+
+
+def test_the_first_app_has_a_key_under_the_plan(assembly: Assembly):
+    [key] = assembly.find("AWS::ApiGateway::ApiKey")
+    [plan] = assembly.find("AWS::ApiGateway::UsagePlan")
+    [joined] = assembly.find("AWS::ApiGateway::UsagePlanKey")
+
+    assert joined.properties["KeyId"] == f"<{key.name}>"
+    assert joined.properties["UsagePlanId"] == f"<{plan.name}>"
+    assert "Value" not in key.properties  # a secret in a template is no secret
+    assert [s["Stage"] for s in plan.properties["ApiStages"]] == ["<ApiDeploymentStagelive>"]
+
+
+def test_the_access_log_says_what_was_asked_and_not_by_whom(stage: dict[str, Any]):
+    log_format = json.loads(stage["AccessLogSetting"]["Format"])
+
+    assert {"requestId", "requestTime", "httpMethod", "resourcePath", "status"} <= log_format.keys()
+    for private in ("sourceIp", "identity", "caller", "user", "authorizer", "requestBody"):
+        assert private not in stage["AccessLogSetting"]["Format"]
+
+
+def test_bodies_are_never_logged(stage: dict[str, Any]):
+    [settings] = stage["MethodSettings"]
+
+    assert settings["DataTraceEnabled"] is False
+    assert settings["LoggingLevel"] == "ERROR"  # INFO would log requests
+
+
+def test_the_stage_is_measured_and_traced(stage: dict[str, Any]):
+    [settings] = stage["MethodSettings"]
+
+    assert settings["MetricsEnabled"] is True
+    assert stage["TracingEnabled"] is True
+    assert stage["StageName"] == "live"
+
+
+def test_the_gateway_s_own_errors_are_problem_documents(assembly: Assembly):
+    for response in assembly.find("AWS::ApiGateway::GatewayResponse"):
+        properties = response.properties
+        problem = json.loads(properties["ResponseTemplates"]["application/json"])
+
+        assert properties["ResponseParameters"] == {
+            "gatewayresponse.header.Content-Type": "'application/problem+json'"
+        }, response.name
+        assert problem.keys() == {"type", "title", "status", "detail"}, response.name
+        assert str(problem["status"]) == properties["StatusCode"], response.name
+        assert "$context" not in properties["ResponseTemplates"]["application/json"], response.name
+
+
+def test_all_errors_that_an_app_can_run_into_are_covered(assembly: Assembly):
+    statuses = {
+        r.properties["ResponseType"]: r.properties["StatusCode"]
+        for r in assembly.find("AWS::ApiGateway::GatewayResponse")
+    }
+
+    assert statuses == {
+        "MISSING_AUTHENTICATION_TOKEN": "404",
+        "INVALID_API_KEY": "403",
+        "THROTTLED": "429",
+        "QUOTA_EXCEEDED": "429",
+        "REQUEST_TOO_LARGE": "413",
+        "INTEGRATION_TIMEOUT": "504",
+        "INTEGRATION_FAILURE": "502",
+    }
+
+
+def test_the_deployment_waits_for_every_part_of_the_api(assembly: Assembly):
+    """A deployment is a picture of the API; one taken before its last part would lack it."""
+    [deployment] = assembly.find("AWS::ApiGateway::Deployment")
+    parts = {
+        part.logical_id
+        for kind in ("Method", "Resource", "GatewayResponse")
+        for part in assembly.find(f"AWS::ApiGateway::{kind}")
+    }
+
+    assert parts <= set(deployment.attributes["DependsOn"])

@@ -1,0 +1,245 @@
+"""Least privilege, proved: what every role may do stands in one table, so that a wider grant fails a test."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.infra.assembly import Statement, as_list
+from tests.infra.grants import ROLES, expected_grants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.infra.assembly import Assembly
+
+GATEWAY_LOGS = "arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+
+
+@pytest.fixture(scope="session")
+def statements(assembly: Assembly) -> list[Statement]:
+    return list(assembly.identity_statements())
+
+
+@pytest.fixture(scope="session")
+def grants(statements: list[Statement]) -> dict[str, dict[str, set[str]]]:
+    """What each role may do on what."""
+    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for statement in statements:
+        for action in statement.actions:
+            found[statement.owner][action] |= set(statement.resources)
+    return found
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+
+def test_every_role_stands_in_the_table(assembly: Assembly, grants: dict[str, dict[str, set[str]]]):
+    roles = {role.name for role in assembly.find("AWS::IAM::Role")}
+
+    assert sorted(grants) == ROLES
+    # The gateway's has its grants from AWS; see below.
+    assert roles - grants.keys() == {"ApiCloudWatchRole"}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_may_do_this_and_no_more(grants: dict[str, dict[str, set[str]]], role: str):
+    assert grants[role] == expected_grants(role)
+
+
+# --- rules that hold for all ------------------------------------------------------------------------------------------
+
+
+def test_policies_only_allow_and_only_named_actions(statements: list[Statement]):
+    for statement in statements:
+        assert statement.effect == "Allow", statement
+        assert not [action for action in statement.actions if "*" in action], statement
+
+
+@pytest.fixture(scope="session")
+def actions_of_aws() -> dict[str, Any]:
+    """Actions and the kinds of resource that they know, as AWS publishes them and cfn-lint ships them."""
+    specification = find_spec("cfnlint")
+    assert specification is not None
+    [folder] = specification.submodule_search_locations or []
+    published: dict[str, Any] = json.loads(Path(folder, "data/AdditionalSpecs/Policies.json").read_text())
+    return published
+
+
+def look_up(actions_of_aws: dict[str, Any], action: str) -> list[str]:
+    """The kinds of resource that an action knows; KeyError for an action that AWS does not have."""
+    service, name = action.split(":")
+    kinds: list[str] = actions_of_aws[service]["Actions"][name.lower()].get("Resources", [])
+    return kinds
+
+
+def test_every_action_exists(statements: list[Statement], actions_of_aws: dict[str, Any]):
+    for statement in statements:
+        for action in statement.actions:
+            look_up(actions_of_aws, action)
+    with pytest.raises(KeyError):
+        look_up(actions_of_aws, "sagemaker:ApproveModelPackage")
+
+
+def test_all_resources_are_allowed_only_where_an_action_knows_none(
+    statements: list[Statement], actions_of_aws: dict[str, Any]
+):
+    for statement in statements:
+        if "*" in statement.resources:
+            known = {action for action in statement.actions if look_up(actions_of_aws, action)}
+            if "cloudwatch:PutMetricData" in known:
+                # Metrics are no resource; what holds it is the namespace.
+                assert statement.conditions == {
+                    "StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*"]}
+                }
+                known.remove("cloudwatch:PutMetricData")
+            assert known == set(), statement
+
+
+def test_sagemaker_actions_are_allowed_on_kinds_of_resource_that_they_know(
+    statements: list[Statement], actions_of_aws: dict[str, Any]
+):
+    """An action on another kind allows nothing, and is found out in production."""
+    for statement in statements:
+        named = [r.removeprefix("sagemaker:").split("/")[0] for r in statement.resources if r.startswith("sagemaker:")]
+        for action in statement.actions:
+            if named:
+                assert set(named) & set(look_up(actions_of_aws, action)), statement
+
+
+def test_nobody_writes_to_a_bucket_as_a_whole(statements: list[Statement]):
+    for statement in statements:
+        for resource in statement.resources:
+            if resource.endswith("Bucket") and any(action.startswith("s3:") for action in statement.actions):
+                assert not {"s3:PutObject", "s3:GetObject", "s3:DeleteObject"} & set(statement.actions), statement
+
+
+def test_nobody_deletes_data(grants: dict[str, dict[str, set[str]]]):
+    deletions = {
+        (role, action) for role, actions in grants.items() for action in actions if "Delete" in action.split(":")[1]
+    }
+
+    assert {(role, action) for role, action in deletions if not action.startswith("logs:")} == {
+        ("RolloutRole", "dynamodb:DeleteItem"),  # its lock
+        ("RolloutRole", "sagemaker:DeleteEndpoint"),  # staging, by the table above
+        ("RolloutRole", "sagemaker:DeleteEndpointConfig"),
+    }
+
+
+def test_roles_are_passed_to_sagemaker_alone(statements: list[Statement]):
+    passing = [statement for statement in statements if "iam:PassRole" in statement.actions]
+
+    assert len(passing) == 2
+    for statement in passing:
+        assert statement.actions == ("iam:PassRole",)
+        assert statement.conditions == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+        assert "*" not in "".join(statement.resources)
+
+
+def test_key_grants_are_made_for_aws_services_alone(statements: list[Statement]):
+    granting = [statement for statement in statements if "kms:CreateGrant" in statement.actions]
+
+    assert [statement.conditions for statement in granting] == [{"Bool": {"kms:GrantIsForAWSResource": True}}] * 2
+
+
+def test_each_role_is_taken_by_one_kind_of_caller(assembly: Assembly):
+    takers = {
+        role.name: [s["Principal"] for s in role.properties["AssumeRolePolicyDocument"]["Statement"]]
+        for role in assembly.find("AWS::IAM::Role")
+    }
+    account = {"AWS": "arn:<AWS::Partition>:iam::<AWS::AccountId>:root"}
+
+    assert [role for role, principals in takers.items() if principals == [account]] == ["Approver"]
+    for role, principals in takers.items():
+        if role != "Approver":
+            [principal] = principals
+            assert list(principal) == ["Service"], role
+
+
+def test_the_only_managed_policy_is_the_gateway_s(assembly: Assembly):
+    managed = {r.name: r.properties.get("ManagedPolicyArns", []) for r in assembly.find("AWS::IAM::Role")}
+
+    assert {role: policies for role, policies in managed.items() if policies} == {"ApiCloudWatchRole": [GATEWAY_LOGS]}
+    assert not [r for r in assembly.find("AWS::IAM::Role") if "Policies" in r.properties]
+
+
+# --- who must not ----------------------------------------------------------------------------------------------------
+
+
+def test_the_approver_can_neither_train_nor_deploy_nor_read_data(grants: dict[str, dict[str, set[str]]]):
+    verbs = {action.split(":")[1] for action in grants["Approver"]}
+
+    assert {action.split(":")[0] for action in grants["Approver"]} == {"sagemaker"}
+    assert not {verb for verb in verbs if verb.startswith(("Create", "Delete", "Start", "Stop", "Invoke"))}
+    assert {verb for verb in verbs if verb.startswith("Update")} == {"UpdateModelPackage"}
+
+
+def test_what_registers_a_candidate_cannot_approve_it(statements: list[Statement]):
+    writing = {"sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"}
+    found = [s for s in statements if s.owner == "RegisterCandidateRole" and writing & set(s.actions)]
+
+    assert {action for statement in found for action in statement.actions} == writing
+    for statement in found:
+        assert statement.conditions == {
+            "StringEquals": {"sagemaker:ModelApprovalStatus": ["PendingManualApproval", "Rejected"]}
+        }
+
+
+def test_only_the_approver_can_approve(statements: list[Statement]):
+    unconditional = {
+        s.owner
+        for s in statements
+        if not s.conditions and {"sagemaker:UpdateModelPackage", "sagemaker:CreateModelPackage"} & set(s.actions)
+    }
+
+    assert unconditional == {"Approver"}
+
+
+def test_what_apps_call_reads_no_data_and_no_ledger(grants: dict[str, dict[str, set[str]]]):
+    for function in ("Predict", "RecordOutcome", "DescribeService"):
+        services = {action.split(":")[0] for action in grants[f"{function}Role"]}
+
+        assert not services & {"s3", "dynamodb", "kms", "iam", "states", "lambda"}, function
+
+
+def test_a_model_in_service_reads_models_and_nothing_else(grants: dict[str, dict[str, set[str]]]):
+    assert {action: on for action, on in grants["ModelsRole"].items() if action.startswith(("s3:", "dynamodb:"))} == {
+        "s3:GetObject": {"ModelsBucket/*"}
+    }
+
+
+# --- policies on resources --------------------------------------------------------------------------------------------
+
+
+def resource_statements(assembly: Assembly) -> Iterator[Statement]:
+    for resource in assembly.resources:
+        for name in ("PolicyDocument", "KeyPolicy"):
+            if resource.type != "AWS::IAM::Policy" and name in resource.properties:
+                for document in resource.properties[name]["Statement"]:
+                    yield Statement.parse(resource.name, document)
+
+
+def test_resources_let_nobody_in_but_this_account_and_named_services(assembly: Assembly):
+    for statement in resource_statements(assembly):
+        if statement.effect == "Allow":
+            principals = {p for value in statement.principal.values() for p in as_list(value)}
+
+            assert "*" not in principals, statement
+            assert all(p.endswith((".amazonaws.com", "<AWS::AccountId>:root")) for p in principals), statement
+
+
+def test_only_refusals_and_the_key_s_owner_have_wildcards_in_their_actions(assembly: Assembly):
+    wide = {
+        (statement.owner, action)
+        for statement in resource_statements(assembly)
+        for action in statement.actions
+        if "*" in action and statement.effect == "Allow"
+    }
+
+    # Without it, the account could lose its key. https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+    assert wide == {("Key", "kms:*")}

@@ -1,0 +1,178 @@
+"""What holds for every state machine: it parses, leads somewhere from everywhere, retries, and is seen."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
+
+from noriba.events import NORIBA_EVENTS
+from tests.infra.executions import list_tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tests.infra.assembly import Assembly
+
+MACHINES = ("IngestMachine", "TrainMachine", "RolloutMachine")
+ENDS = {"Succeed", "Fail"}
+EVENTS = {(event.source, event.detail_type()): event for event in NORIBA_EVENTS}
+
+
+@pytest.fixture(params=MACHINES)
+def machine(assembly: Assembly, request: pytest.FixtureRequest) -> dict[str, Any]:
+    return assembly.machine(request.param)
+
+
+def follow(state: Mapping[str, Any]) -> Iterator[str]:
+    """The states that may come after one."""
+    if "Next" in state:
+        yield state["Next"]
+    if "Default" in state:
+        yield state["Default"]
+    for way in (*state.get("Choices", []), *state.get("Catch", [])):
+        yield way["Next"]
+
+
+def reach(states: Mapping[str, Any], start: str) -> set[str]:
+    """The states that can be reached from one, itself among them."""
+    found, ahead = set(), [start]
+    while ahead:
+        name = ahead.pop()
+        if name not in found:
+            found.add(name)
+            ahead += follow(states[name])
+    return found
+
+
+def processors(machine: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A machine, and the small ones inside its maps."""
+    inner = [state["ItemProcessor"] for state in machine["States"].values() if state["Type"] == "Map"]
+    return [machine, *inner]
+
+
+def test_there_are_exactly_these_machines(assembly: Assembly):
+    assert sorted(m.name for m in assembly.find("AWS::StepFunctions::StateMachine")) == sorted(MACHINES)
+
+
+def test_it_is_amazon_states_language(machine: dict[str, Any]):
+    AmazonStateLanguageParser.parse(json.dumps(machine))
+
+
+def test_the_parser_does_refuse_what_is_not(machine: dict[str, Any]):
+    first = machine["States"][machine["StartAt"]]
+    broken = {**machine, "States": {**machine["States"], machine["StartAt"]: {**first, "Type": "Guess"}}}
+
+    with pytest.raises(ASLParserException):
+        AmazonStateLanguageParser.parse(json.dumps(broken))
+
+
+def test_every_state_that_is_named_exists(machine: dict[str, Any]):
+    for processor in processors(machine):
+        named = {name for state in processor["States"].values() for name in follow(state)}
+
+        assert {processor["StartAt"], *named} <= processor["States"].keys()
+
+
+def test_every_state_can_be_reached(machine: dict[str, Any]):
+    for processor in processors(machine):
+        assert reach(processor["States"], processor["StartAt"]) == processor["States"].keys()
+
+
+def test_from_every_state_an_end_can_be_reached(machine: dict[str, Any]):
+    for processor in processors(machine):
+        states = processor["States"]
+        ends = {name for name, state in states.items() if state["Type"] in ENDS or state.get("End")}
+
+        assert ends
+        for name in states:
+            assert reach(states, name) & ends, name
+
+
+def test_an_execution_ends_in_time(machine: dict[str, Any]):
+    assert 0 < machine["TimeoutSeconds"] <= 49 * 3600
+
+
+def test_every_task_is_tried_again_after_a_fault_that_passes(machine: dict[str, Any]):
+    for name, state in list_tasks(machine["States"]):
+        for retry in state["Retry"]:
+            assert retry["MaxAttempts"] > 1, name
+            assert not {"States.ALL", "States.TaskFailed"} & set(retry["ErrorEquals"]), name
+
+
+def test_retries_back_off_and_scatter_but_for_the_lock_s_turn(machine: dict[str, Any]):
+    for name, state in list_tasks(machine["States"]):
+        if name != "Take the lock":
+            [retry] = state["Retry"]
+
+            assert retry["BackoffRate"] == 2, name
+            assert retry["JitterStrategy"] == "FULL", name
+            assert {"Lambda.TooManyRequestsException", "EventBridge.FailedEntry"} <= set(retry["ErrorEquals"]), name
+
+
+def test_a_task_keeps_its_input_and_says_where_its_result_goes(machine: dict[str, Any]):
+    """An absent ResultPath puts the result in the input's place; null, which drops it, must survive synthesis."""
+    for name, state in machine["States"].items():
+        if state["Type"] in {"Task", "Map"}:
+            assert "ResultPath" in state, name
+            assert state["ResultPath"] is None or state["ResultPath"].startswith("$."), name
+
+
+def test_what_services_say_without_being_asked_is_dropped(machine: dict[str, Any]):
+    for name, state in list_tasks(machine["States"]):
+        if state["Resource"].endswith((":putEvents", ":putItem", ":updateItem", ":deleteItem", ":deleteEndpoint")):
+            assert state["ResultPath"] is None, name
+
+
+def test_a_catch_keeps_the_input_too(machine: dict[str, Any]):
+    for name, state in machine["States"].items():
+        for catch in state.get("Catch", []):
+            assert catch["ResultPath"] in {None, "$.failure"}, name
+
+
+def test_catching_everything_comes_last(machine: dict[str, Any]):
+    for name, state in machine["States"].items():
+        catches = [catch["ErrorEquals"] for catch in state.get("Catch", [])]
+
+        assert ["States.ALL"] not in catches[:-1], name
+
+
+def test_a_failed_execution_says_what_was_caught(machine: dict[str, Any]):
+    failures = [state for state in machine["States"].values() if state["Type"] == "Fail"]
+
+    assert failures == [{"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"}]
+
+
+def test_jobs_are_waited_for_by_step_functions_itself(machine: dict[str, Any]):
+    for name, state in list_tasks(machine["States"]):
+        if "Job" in state["Resource"]:
+            assert state["Resource"].endswith(".sync"), name
+
+
+def test_events_have_their_models_fields_and_go_to_our_bus(machine: dict[str, Any]):
+    publishing = [state for _, state in list_tasks(machine["States"]) if state["Resource"].endswith(":putEvents")]
+
+    assert publishing
+    for state in publishing:
+        [entry] = state["Parameters"]["Entries"]
+        event = EVENTS[entry["Source"], entry["DetailType"]]
+        assert entry["EventBusName"] == "<Bus>"
+        if "Detail" in entry:
+            assert {name.removesuffix(".$") for name in entry["Detail"]} == event.model_fields.keys()
+        else:
+            assert entry["Detail.$"].startswith("$."), entry  # a function's answer; see the tests of each machine
+
+
+def test_executions_are_logged_and_traced(assembly: Assembly):
+    for resource in assembly.find("AWS::StepFunctions::StateMachine"):
+        logging = resource.properties["LoggingConfiguration"]
+        [destination] = logging["Destinations"]
+        group = assembly.one("AWS::Logs::LogGroup", f"{resource.name.removesuffix('Machine')}Logs")
+
+        assert resource.properties["TracingConfiguration"] == {"Enabled": True}
+        assert logging["Level"] == "ALL"
+        assert destination == {"CloudWatchLogsLogGroup": {"LogGroupArn": f"<{group.name}.Arn>"}}
+        # Outside this folder, each machine would lengthen a policy that has a limit.
+        assert group.properties["LogGroupName"].startswith("/aws/vendedlogs/states/noriba-")

@@ -1,0 +1,115 @@
+"""The bus and what stands beside it: archive, dead letters, topics, and the key that all of them share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from noriba.events import NORIBA_EVENTS
+
+if TYPE_CHECKING:
+    from tests.infra.assembly import Assembly
+
+WEEKS_2_S = 14 * 24 * 3600
+
+
+def test_the_archive_keeps_every_event_that_noriba_knows(assembly: Assembly, customised: Assembly):
+    [archive] = assembly.find("AWS::Events::Archive")
+    [shorter] = customised.find("AWS::Events::Archive")
+
+    assert archive.properties["SourceArn"] == "<Bus.Arn>"
+    assert set(archive.properties["EventPattern"]["source"]) == {event.source for event in NORIBA_EVENTS}
+    assert archive.properties["RetentionDays"] == 90
+    assert shorter.properties["RetentionDays"] == 30
+
+
+def test_queues_are_encrypted_and_wait_two_weeks_for_somebody_to_look(assembly: Assembly):
+    for queue in assembly.find("AWS::SQS::Queue"):
+        assert queue.properties["KmsMasterKeyId"] == "<Key.Arn>"
+        assert queue.properties["MessageRetentionPeriod"] == WEEKS_2_S
+
+
+def test_topics_are_encrypted(assembly: Assembly):
+    topics = assembly.by_name("AWS::SNS::Topic")
+
+    assert topics.keys() == {"Operators", "Approvers"}
+    assert {topic.properties["KmsMasterKeyId"] for topic in topics.values()} == {"<Key.Arn>"}
+
+
+@pytest.mark.parametrize("kind", ["AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"])
+def test_queues_and_topics_refuse_plain_text(assembly: Assembly, kind: str):
+    for policy in assembly.find(kind):
+        refusals = [s for s in policy.properties["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+
+        assert [refusal["Condition"] for refusal in refusals] == [{"Bool": {"aws:SecureTransport": "false"}}]
+
+
+def test_every_queue_and_topic_has_a_policy(assembly: Assembly):
+    queues = {f"<{queue.name}>" for queue in assembly.find("AWS::SQS::Queue")}
+    topics = {f"<{topic.name}>" for topic in assembly.find("AWS::SNS::Topic")}
+
+    assert {q for policy in assembly.find("AWS::SQS::QueuePolicy") for q in policy.properties["Queues"]} == queues
+    assert {t for policy in assembly.find("AWS::SNS::TopicPolicy") for t in policy.properties["Topics"]} == topics
+
+
+def allowed(document: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Service, action and condition of what a resource's policy lets in from outside of roles."""
+    return [
+        (statement["Principal"]["Service"], statement["Action"], statement.get("Condition"))
+        for statement in document["Statement"]
+        if statement["Effect"] == "Allow"
+    ]
+
+
+def test_only_rules_of_this_account_may_fill_the_dead_letters(assembly: Assembly):
+    [policy] = assembly.find("AWS::SQS::QueuePolicy")
+    rules = "arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:rule/*"
+
+    assert allowed(policy.properties["PolicyDocument"]) == [
+        ("events.amazonaws.com", "sqs:SendMessage", {"ArnLike": {"aws:SourceArn": rules}})
+    ]
+
+
+def test_only_alarms_of_this_account_may_call_the_operators(assembly: Assembly):
+    policy = assembly.one("AWS::SNS::TopicPolicy", "OperatorsPolicy")
+
+    assert allowed(policy.properties["PolicyDocument"]) == [
+        ("cloudwatch.amazonaws.com", "sns:Publish", {"StringEquals": {"aws:SourceAccount": "<AWS::AccountId>"}})
+    ]
+
+
+def test_only_rules_may_write_to_the_approvers(assembly: Assembly):
+    policy = assembly.one("AWS::SNS::TopicPolicy", "ApproversPolicy")
+
+    # EventBridge meets no condition in a topic's policy: with one, no approver would ever be told.
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
+    assert allowed(policy.properties["PolicyDocument"]) == [("events.amazonaws.com", "sns:Publish", None)]
+
+
+def test_the_key_rotates_and_serves_this_account_alarms_and_rules(assembly: Assembly):
+    [key] = assembly.find("AWS::KMS::Key")
+    owner, *services = key.properties["KeyPolicy"]["Statement"]
+    use = ["kms:Decrypt", "kms:GenerateDataKey"]
+
+    assert key.properties["EnableKeyRotation"] is True
+    assert owner["Principal"] == {"AWS": "arn:<AWS::Partition>:iam::<AWS::AccountId>:root"}
+    # EventBridge says no source when it encrypts for a topic or a queue.
+    # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+    assert allowed({"Statement": services}) == [
+        ("cloudwatch.amazonaws.com", use, {"StringEquals": {"aws:SourceAccount": "<AWS::AccountId>"}}),
+        ("events.amazonaws.com", use, None),
+    ]
+
+
+def test_nobody_is_subscribed_unless_named(assembly: Assembly):
+    assert [r for r in assembly.resources if r.type == "AWS::SNS::Subscription"] == []
+
+
+def test_the_named_are_subscribed_each_to_their_topic(customised: Assembly):
+    subscriptions = [s.properties for s in customised.find("AWS::SNS::Subscription")]
+
+    assert [(s["TopicArn"], s["Protocol"], s["Endpoint"]) for s in subscriptions] == [
+        ("<Operators>", "email", "operator@example.com"),
+        ("<Approvers>", "email", "approver@example.com"),
+    ]

@@ -1,0 +1,356 @@
+"""ROLLOUT: staging, golden requests, production; and at each step, what happens when it fails."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from noriba.events import RolledBack, RolloutAdvanced, RolloutCompleted
+from noriba.rollout.names import name_staging_endpoint, name_variant
+from tests.infra.executions import EXECUTION_ID, Execution, Failure, answer_function, list_tasks, run_machine
+from tests.infra.test_machines import follow
+
+if TYPE_CHECKING:
+    from noriba.events import Event
+    from tests.infra.assembly import Assembly
+
+PACKAGE = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/noriba-taxi-eta/7"
+ENDPOINT = "noriba-taxi-eta"
+MODEL_URI = "s3://models/taxi_eta/training/j/output/model.tar.gz"
+GIVEN = {"use_case": "taxi_eta", "endpoint_name": ENDPOINT, "model_package_arn": PACKAGE, "version": 7}
+APPROVED = {
+    "ModelApprovalStatus": "Approved",
+    "InferenceSpecification": {"Containers": [{"ModelDataUrl": MODEL_URI}]},
+}
+MISSING = Failure("SageMaker.SageMakerException", 'Could not find endpoint "noriba-taxi-eta"')
+RELEASED = {"Release the lock", "Release the lock after failure"}
+
+
+def describe(status: str, config: str = "some-config") -> dict[str, Any]:
+    return {"EndpointStatus": status, "EndpointConfigName": config, "FailureReason": "no capacity"}
+
+
+@pytest.fixture(scope="session")
+def definition(assembly: Assembly) -> dict[str, Any]:
+    return assembly.machine("RolloutMachine")
+
+
+@pytest.fixture
+def known_attempt(definition: dict[str, Any]) -> dict[str, Any]:
+    """The machine with an attempt whose name a test can foresee; production answers with the model's own name."""
+    name = definition["States"]["Name"]
+    parameters = {key: value for key, value in name["Parameters"].items() if key != "attempt.$"}
+    named = {**name, "Parameters": {**parameters, "attempt": "a1b2c3"}}
+    return {**definition, "States": {**definition["States"], "Name": named}}
+
+
+MODEL = f"{ENDPOINT}-v7-a1b2c3"
+STAGING = f"{ENDPOINT}-staging-a1b2c3"
+
+
+def roll_out(definition: dict[str, Any], **answers: dict[str, Any] | Failure) -> Execution:
+    """A rollout to an endpoint that is there, in which all goes well but for what is said."""
+    said: dict[str, dict[str, Any] | Failure] = {
+        "Read package": APPROVED,
+        "Look at staging": describe("InService"),
+        "Check golden requests": answer_function({"checked": 3}),
+        "Is there an endpoint?": describe("InService"),
+        "Look at production": describe("InService", MODEL),
+    }
+    said |= {state_named(definition, name): answer for name, answer in answers.items()}
+    return run_machine(definition, GIVEN, said)
+
+
+def state_named(definition: dict[str, Any], name: str) -> str:
+    found: str
+    [found] = [state for state in definition["States"] if re.sub(r"\W+", "_", state).strip("_").lower() == name]
+    return found
+
+
+# --- when all goes well -----------------------------------------------------------------------------------------------
+
+
+def test_an_approved_model_reaches_production(known_attempt: dict[str, Any]):
+    execution = roll_out(known_attempt)
+
+    assert execution.failure is None
+    assert [state for state, _ in execution.calls] == [
+        "Read package",
+        "Take the lock",
+        "Announce staging",
+        "Create model",
+        "Configure staging",
+        "Create staging endpoint",
+        "Look at staging",
+        "Check golden requests",
+        "Delete staging endpoint",
+        "Delete staging configuration",
+        "Announce production",
+        "Configure production",
+        "Is there an endpoint?",
+        "Update production endpoint",
+        "Look at production",
+        "Record champion",
+        "Announce completion",
+        "Release the lock",
+    ]
+
+
+def test_the_first_model_gets_a_new_endpoint(known_attempt: dict[str, Any]):
+    execution = roll_out(known_attempt, is_there_an_endpoint=MISSING)
+
+    assert execution.called("Create production endpoint") == {
+        "EndpointName": ENDPOINT,
+        "EndpointConfigName": MODEL,
+    }
+    assert "Update production endpoint" not in execution.visited
+    assert execution.visited[-1] == "Completed"
+
+
+def test_an_endpoint_that_is_there_is_updated_without_a_gap(known_attempt: dict[str, Any]):
+    execution = roll_out(known_attempt)
+
+    assert execution.called("Update production endpoint") == {"EndpointName": ENDPOINT, "EndpointConfigName": MODEL}
+    assert "Create production endpoint" not in execution.visited
+
+
+def test_names_tell_the_use_case_the_version_and_the_attempt(known_attempt: dict[str, Any]):
+    execution = roll_out(known_attempt)
+
+    assert execution.called("Create model")["ModelName"] == MODEL
+    assert execution.called("Create staging endpoint")["EndpointName"] == STAGING
+    assert STAGING.startswith(name_staging_endpoint("taxi_eta", prefix="noriba"))
+    for stage in ("staging", "production"):
+        [variant] = execution.called(f"Configure {stage}")["ProductionVariants"]
+        assert variant["VariantName"] == name_variant(7)
+        assert variant["ModelName"] == MODEL
+
+
+def test_a_model_approved_twice_does_not_meet_what_the_first_rollout_left(definition: dict[str, Any]):
+    """The production check fails here, as its answer cannot foresee the name; staging is enough to see."""
+    first, second = (roll_out(definition).called("Create model")["ModelName"] for _ in range(2))
+
+    assert first != second
+    assert re.fullmatch(rf"{ENDPOINT}-v7-[0-9a-f]{{8}}", first)
+    assert len(first) <= 63
+
+
+def test_the_model_is_the_package_that_was_approved_and_has_no_network(known_attempt: dict[str, Any]):
+    model = roll_out(known_attempt).called("Create model")
+
+    assert model["PrimaryContainer"] == {"ModelPackageName": PACKAGE}
+    assert model["EnableNetworkIsolation"] is True
+    assert model["ExecutionRoleArn"] == "<ModelsRole.Arn>"
+
+
+def test_golden_requests_are_asked_of_staging(known_attempt: dict[str, Any]):
+    assert roll_out(known_attempt).called("Check golden requests")["Payload"] == {
+        "use_case": "taxi_eta",
+        "endpoint_name": STAGING,
+        "model_data_uri": MODEL_URI,
+    }
+
+
+def test_every_stage_is_announced_in_order(known_attempt: dict[str, Any]):
+    published = roll_out(known_attempt).published
+
+    kinds: dict[str, type[Event]] = {event.detail_type(): event for event in (RolloutAdvanced, RolloutCompleted)}
+
+    assert [kinds[kind].model_validate(detail) for _, kind, detail in published] == [
+        RolloutAdvanced(use_case="taxi_eta", model_package_arn=PACKAGE, stage="staging"),
+        RolloutAdvanced(use_case="taxi_eta", model_package_arn=PACKAGE, stage="production"),
+        RolloutCompleted(use_case="taxi_eta", model_package_arn=PACKAGE, endpoint_name=ENDPOINT),
+    ]
+    assert {source for source, _, _ in published} == {"noriba.rollout"}
+
+
+def test_the_champion_is_recorded_for_the_next_decision(known_attempt: dict[str, Any]):
+    item = roll_out(known_attempt).called("Record champion")["Item"]
+
+    assert item.pop("since")["S"]
+    assert item == {
+        "use_case": {"S": "taxi_eta"},
+        "entry": {"S": "champion"},
+        "model_package_arn": {"S": PACKAGE},
+        "model_data_uri": {"S": MODEL_URI},
+    }
+
+
+# --- approval and lock ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["Rejected", "PendingManualApproval"])
+def test_an_approval_withdrawn_meanwhile_ends_it_before_anything_is_touched(known_attempt: dict[str, Any], status: str):
+    execution = roll_out(known_attempt, read_package={**APPROVED, "ModelApprovalStatus": status})
+
+    assert execution.visited[-1] == "Approval was withdrawn"
+    assert [state for state, _ in execution.calls] == ["Read package"]
+
+
+def test_the_lock_is_the_execution_s_own(known_attempt: dict[str, Any]):
+    execution = roll_out(known_attempt)
+    taken, released = execution.called("Take the lock"), execution.called("Release the lock")
+
+    assert taken["Item"] == {
+        "use_case": {"S": "taxi_eta"},
+        "entry": {"S": "rollout"},
+        "execution": {"S": EXECUTION_ID},
+    }
+    assert taken["ConditionExpression"] == "attribute_not_exists(entry) OR execution = :mine"
+    assert released["Key"] == {"use_case": {"S": "taxi_eta"}, "entry": {"S": "rollout"}}
+    assert released["ConditionExpression"] == "execution = :mine"
+    for call in (taken, released):
+        assert call["ExpressionAttributeValues"] == {":mine": {"S": EXECUTION_ID}}
+
+
+def test_a_second_rollout_waits_for_the_first_but_not_longer_than_it_may_last(definition: dict[str, Any]):
+    [retry] = definition["States"]["Take the lock"]["Retry"]
+
+    assert retry["ErrorEquals"] == ["DynamoDB.ConditionalCheckFailedException"]
+    assert retry["BackoffRate"] == 1
+    assert 3600 <= retry["IntervalSeconds"] * retry["MaxAttempts"] < definition["TimeoutSeconds"]
+
+
+def test_whatever_fails_under_the_lock_leads_to_its_release(definition: dict[str, Any]):
+    """A lock that nobody releases would end all rollouts to come."""
+    states = definition["States"]
+    ahead = [states["Take the lock"]["Next"]]
+    seen: set[str] = set()
+    while ahead:
+        name = ahead.pop()
+        if name in seen | RELEASED:
+            continue
+        seen.add(name)
+        ahead += follow(states[name])
+        assert states[name]["Type"] not in {"Succeed", "Fail"}, f"{name} ends under the lock"
+        if states[name]["Type"] == "Task":
+            assert ["States.ALL"] in [catch["ErrorEquals"] for catch in states[name].get("Catch", [])], name
+    assert len(seen) > 15
+
+
+def test_a_lock_lost_meanwhile_is_no_failure(known_attempt: dict[str, Any]):
+    execution = roll_out(known_attempt, release_the_lock=Failure("DynamoDB.ConditionalCheckFailedException"))
+
+    assert execution.visited[-1] == "Completed"
+
+
+# --- when something fails ---------------------------------------------------------------------------------------------
+
+UNDER_LOCK = (
+    "announce_staging",
+    "create_model",
+    "configure_staging",
+    "create_staging_endpoint",
+    "look_at_staging",
+    "check_golden_requests",
+    "delete_staging_endpoint",
+    "delete_staging_configuration",
+    "announce_production",
+    "configure_production",
+    "is_there_an_endpoint",
+    "update_production_endpoint",
+    "look_at_production",
+)
+
+
+@pytest.mark.parametrize("step", UNDER_LOCK)
+def test_a_failure_at_any_step_is_announced_unlocked_and_reported(known_attempt: dict[str, Any], step: str):
+    failure = Failure("SomeError", "and its cause")
+    execution = roll_out(known_attempt, **{step: failure})
+    _, kind, detail = execution.published[-1]
+
+    assert execution.failure == failure
+    assert execution.visited[-2:] == ("Release the lock after failure", "Failed")
+    assert kind == "RolledBack"
+    assert RolledBack.model_validate(detail) == RolledBack(
+        use_case="taxi_eta", model_package_arn=PACKAGE, error=failure.error, reason=failure.cause
+    )
+
+
+@pytest.mark.parametrize("step", UNDER_LOCK[: UNDER_LOCK.index("is_there_an_endpoint")])
+def test_before_production_is_reached_nothing_of_it_is_touched(known_attempt: dict[str, Any], step: str):
+    execution = roll_out(known_attempt, **{step: Failure("SomeError")})
+    touched = [parameters for _, parameters in execution.calls if parameters.get("EndpointName") == ENDPOINT]
+
+    assert touched == []
+    assert "Record champion" not in execution.visited
+
+
+@pytest.mark.parametrize("step", ["create_staging_endpoint", "look_at_staging", "check_golden_requests"])
+def test_a_staging_that_fails_is_removed(known_attempt: dict[str, Any], step: str):
+    execution = roll_out(known_attempt, **{step: Failure("SomeError")})
+
+    assert execution.called("Delete staging endpoint after failure") == {"EndpointName": STAGING}
+    assert execution.called("Delete staging configuration after failure") == {"EndpointConfigName": STAGING}
+
+
+def test_a_staging_that_was_never_made_does_not_hide_the_failure(known_attempt: dict[str, Any]):
+    missing = Failure("SageMaker.SageMakerException", "could not find it")
+    execution = roll_out(
+        known_attempt,
+        create_model=Failure("SomeError"),
+        delete_staging_endpoint_after_failure=missing,
+        delete_staging_configuration_after_failure=missing,
+    )
+
+    assert execution.failure == Failure("SomeError")
+    assert execution.published[-1][2]["error"] == "SomeError"
+
+
+@pytest.mark.parametrize("stage", ["staging", "production"])
+def test_an_endpoint_that_is_on_its_way_is_looked_at_again(definition: dict[str, Any], stage: str):
+    states = definition["States"]
+    decided = {rule["And"][1]["StringEquals"] for rule in states[f"Is {stage} in service?"]["Choices"]}
+
+    assert not decided & {"Creating", "Updating", "SystemUpdating", "RollingBack"}
+    assert states[f"Is {stage} in service?"]["Default"] == f"Wait for {stage}"
+    assert states[f"Wait for {stage}"] == {"Type": "Wait", "Seconds": 15, "Next": f"Look at {stage}"}
+
+
+@pytest.mark.parametrize("status", ["Failed", "OutOfService", "UpdateRollbackFailed"])
+@pytest.mark.parametrize("stage", ["staging", "production"])
+def test_an_endpoint_that_does_not_come_up_is_a_failure_with_its_own_words(
+    known_attempt: dict[str, Any], stage: str, status: str
+):
+    execution = roll_out(known_attempt, **{f"look_at_{stage}": describe(status)})
+
+    assert execution.failure is not None
+    assert execution.failure.error == "EndpointFailed"
+    assert "no capacity" in execution.failure.cause
+    assert execution.published[-1][1] == "RolledBack"
+
+
+def test_an_update_that_sagemaker_took_back_is_no_success(known_attempt: dict[str, Any]):
+    """It leaves the endpoint in service, with what it served before."""
+    execution = roll_out(known_attempt, look_at_production=describe("InService", "noriba-taxi-eta-v6-old"))
+
+    assert "Record champion" not in execution.visited
+    assert execution.published[-1][1] == "RolledBack"
+
+
+def test_a_rollback_that_cannot_be_announced_is_unlocked_all_the_same(known_attempt: dict[str, Any]):
+    execution = roll_out(
+        known_attempt, create_model=Failure("SomeError"), announce_rollback=Failure("EventBridgeIsAway")
+    )
+
+    assert execution.visited[-2:] == ("Release the lock after failure", "Failed")
+    assert execution.failure == Failure("SomeError")
+
+
+@pytest.mark.parametrize("step", ["record_champion", "announce_completion"])
+def test_a_failure_after_the_switch_is_not_called_a_rollback(known_attempt: dict[str, Any], step: str):
+    execution = roll_out(known_attempt, **{step: Failure("SomeError")})
+
+    assert "RolledBack" not in [kind for _, kind, _ in execution.published]
+    assert execution.visited[-2:] == ("Release the lock after failure", "Failed")
+    assert execution.failure == Failure("SomeError")
+
+
+def test_endpoints_keep_no_data_unencrypted(definition: dict[str, Any]):
+    configurations = [s for name, s in list_tasks(definition["States"]) if name.startswith("Configure")]
+
+    assert len(configurations) == 2
+    for state in configurations:
+        assert state["Parameters"]["KmsKeyId"] == "<Key.Arn>"

@@ -1,0 +1,272 @@
+"""Who hears what: rules made from the event models, judged with events as AWS and Noriba send them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from moto.events.models import EventPattern
+
+from noriba.events import (
+    CandidateRegistered,
+    DatasetSnapshotCreated,
+    ModelPackageStateChanged,
+    ObjectRefused,
+    OutcomeObserved,
+    RetrainingDecided,
+    RetrainingRequested,
+    RolledBack,
+    RolloutAdvanced,
+    RolloutCompleted,
+    S3ObjectCreated,
+    TrainingFailed,
+)
+
+if TYPE_CHECKING:
+    from noriba.events import Event
+    from tests.infra.assembly import Assembly, Resource
+
+DEFAULT_BUS, BUS = None, "<Bus>"
+GROUP = "noriba-taxi-eta"
+ARN = f"arn:aws:sagemaker:eu-west-1:123456789012:model-package/{GROUP}/7"
+DECIDER = "<DecideRetrainingFunction.Arn>"
+
+RULES: dict[str, tuple[str | None, dict[str, Any], str]] = {
+    "LandedRule": (DEFAULT_BUS, S3ObjectCreated.in_bucket("<RawBucket>"), "<IngestMachine>"),
+    "AfterDatasetSnapshotCreatedRule": (BUS, DatasetSnapshotCreated.pattern(), DECIDER),
+    "AfterRetrainingRequestedRule": (BUS, RetrainingRequested.pattern(), DECIDER),
+    "AfterCandidateRegisteredRule": (BUS, CandidateRegistered.pattern(), DECIDER),
+    "AfterTrainingFailedRule": (BUS, TrainingFailed.pattern(), DECIDER),
+    "DecidedRule": (BUS, RetrainingDecided.pattern(train=True), "<TrainMachine>"),
+    "CandidateRegisteredRule": (
+        BUS,
+        CandidateRegistered.pattern(approval_status="PendingManualApproval"),
+        "<Approvers>",
+    ),
+    "ApprovedTaxiEtaRule": (
+        DEFAULT_BUS,
+        ModelPackageStateChanged.pattern(model_package_group_name=GROUP, model_approval_status="Approved"),
+        "<RolloutMachine>",
+    ),
+    "ObservedRule": (BUS, OutcomeObserved.pattern(), "<OutcomeArchiveStream.Arn>"),
+}
+
+
+@pytest.fixture(scope="session")
+def rules(assembly: Assembly) -> dict[str, Resource]:
+    return assembly.by_name("AWS::Events::Rule")
+
+
+def test_there_are_exactly_these_rules(rules: dict[str, Resource]):
+    assert rules.keys() == RULES.keys()
+    assert {rule.properties["State"] for rule in rules.values()} == {"ENABLED"}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_joins_an_event_model_to_one_target(rules: dict[str, Resource], name: str):
+    bus, pattern, target = RULES[name]
+    properties = rules[name].properties
+
+    assert properties.get("EventBusName") == bus
+    assert properties["EventPattern"] == pattern
+    assert [t["Arn"] for t in properties["Targets"]] == [target]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_what_cannot_be_delivered_is_tried_for_six_hours_and_then_kept(rules: dict[str, Resource], name: str):
+    for target in rules[name].properties["Targets"]:
+        assert target["DeadLetterConfig"] == {"Arn": "<DeadLettersQueue.Arn>"}
+        assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 6 * 3600, "MaximumRetryAttempts": 20}
+
+
+# --- events as they come ---------------------------------------------------------------------------------------------
+
+
+def hear(rules: dict[str, Resource], event: dict[str, Any], bus: str | None) -> set[str]:
+    """The rules on a bus that an event sets off."""
+    return {
+        name
+        for name, rule in rules.items()
+        if rule.properties.get("EventBusName") == bus
+        and EventPattern.load(json.dumps(rule.properties["EventPattern"])).matches_event(cast("Any", event))
+    }
+
+
+def landed(*, bucket: str, detail_type: str = "Object Created") -> dict[str, Any]:
+    return {
+        "version": "0",
+        "source": "aws.s3",
+        "detail-type": detail_type,
+        "account": "123456789012",
+        "region": "eu-west-1",
+        "resources": [f"arn:aws:s3:::{bucket}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket},
+            "object": {"key": "taxi_eta/a.csv", "size": 9, "etag": "e", "version-id": "v", "sequencer": "1"},
+            "reason": "PutObject",
+        },
+    }
+
+
+def package_change(*, status: str, group: str = GROUP) -> dict[str, Any]:
+    return {
+        "version": "0",
+        "source": "aws.sagemaker",
+        "detail-type": "SageMaker Model Package State Change",
+        "account": "123456789012",
+        "region": "eu-west-1",
+        "resources": [ARN],
+        "detail": {
+            "ModelPackageGroupName": group,
+            "ModelPackageVersion": 7,
+            "ModelPackageArn": ARN,
+            "ModelPackageStatus": "Completed",
+            "ModelApprovalStatus": status,
+        },
+    }
+
+
+def test_only_objects_created_in_the_raw_bucket_are_ingested(rules: dict[str, Resource]):
+    assert hear(rules, landed(bucket="<RawBucket>"), DEFAULT_BUS) == {"LandedRule"}
+    assert hear(rules, landed(bucket="somebody-elses"), DEFAULT_BUS) == set()
+    assert hear(rules, landed(bucket="<RawBucket>", detail_type="Object Deleted"), DEFAULT_BUS) == set()
+
+
+def test_only_an_approval_in_our_group_starts_a_rollout(rules: dict[str, Resource]):
+    assert hear(rules, package_change(status="Approved"), DEFAULT_BUS) == {"ApprovedTaxiEtaRule"}
+    assert hear(rules, package_change(status="Rejected"), DEFAULT_BUS) == set()
+    assert hear(rules, package_change(status="PendingManualApproval"), DEFAULT_BUS) == set()
+    assert hear(rules, package_change(status="Approved", group="another-group"), DEFAULT_BUS) == set()
+
+
+def test_an_approval_put_on_our_own_bus_starts_nothing(rules: dict[str, Resource]):
+    assert hear(rules, package_change(status="Approved"), BUS) == set()
+
+
+def candidate(status: str) -> CandidateRegistered:
+    return CandidateRegistered.model_validate(
+        {
+            "use_case": "taxi_eta",
+            "model_package_arn": ARN,
+            "version": 7,
+            "approval_status": status,
+            "snapshot_id": "s",
+            "training_job_name": "j",
+            "summary": "better by 3 %",
+        }
+    )
+
+
+def decision(*, train: bool) -> RetrainingDecided:
+    return RetrainingDecided(
+        use_case="taxi_eta",
+        decision_id="d",
+        train=train,
+        cause="snapshot",
+        reason="enough new rows",
+        snapshot_id="s",
+        manifest_uri="s3://datasets/m",
+        training_job_name="j",
+    )
+
+
+SPOKEN: list[tuple[Event, set[str]]] = [
+    (candidate("PendingManualApproval"), {"CandidateRegisteredRule", "AfterCandidateRegisteredRule"}),
+    (candidate("Rejected"), {"AfterCandidateRegisteredRule"}),
+    (decision(train=True), {"DecidedRule"}),
+    (decision(train=False), set()),
+    (RetrainingRequested(use_case="taxi_eta", cause="hand"), {"AfterRetrainingRequestedRule"}),
+    (
+        DatasetSnapshotCreated(
+            use_case="taxi_eta", snapshot_id="s", manifest_uri="m", rows_read=2, rows_kept=1, rows_quarantined=1
+        ),
+        {"AfterDatasetSnapshotCreatedRule"},
+    ),
+    (
+        TrainingFailed(use_case="taxi_eta", decision_id="d", training_job_name="j", error="E", cause="c"),
+        {"AfterTrainingFailedRule"},
+    ),
+    (
+        OutcomeObserved.model_validate(
+            {"use_case": "taxi_eta", "prediction_id": "p", "value": 1.0, "observed_at": "2026-11-21T10:00:00Z"}
+        ),
+        {"ObservedRule"},
+    ),
+    (ObjectRefused(use_case="taxi_eta", bucket="b", key="k", version_id="v", error="E", reason="r"), set()),
+    (RolloutAdvanced(use_case="taxi_eta", model_package_arn=ARN, stage="staging"), set()),
+    (RolloutCompleted(use_case="taxi_eta", model_package_arn=ARN, endpoint_name="e"), set()),
+    (RolledBack(use_case="taxi_eta", model_package_arn=ARN, error="E", reason="r"), set()),
+]
+
+
+@pytest.mark.parametrize(("event", "heard_by"), SPOKEN, ids=lambda value: getattr(value, "source", ""))
+def test_an_event_of_ours_is_heard_by_whom_it_concerns(rules: dict[str, Resource], event: Event, heard_by: set[str]):
+    entry = event.entry()
+    envelope = {
+        "source": entry["Source"],
+        "detail-type": entry["DetailType"],
+        "detail": json.loads(entry["Detail"]),
+    }
+
+    assert hear(rules, envelope, BUS) == heard_by
+
+
+# --- what targets are given -------------------------------------------------------------------------------------------
+
+
+def transform(target: dict[str, Any], event: dict[str, Any], *, quoted: bool) -> str:
+    """What EventBridge makes of a target's input transformer; text is quoted where the template is JSON."""
+    transformer = target["InputTransformer"]
+
+    def look_up(match: re.Match[str]) -> str:
+        value: Any = event
+        for name in transformer["InputPathsMap"][match[1]].removeprefix("$.").split("."):
+            value = value[name]
+        return json.dumps(value) if quoted else str(value)
+
+    return re.sub(r"<([\w-]+)>", look_up, transformer["InputTemplate"])
+
+
+def test_the_rollout_is_told_which_model_goes_where(rules: dict[str, Resource]):
+    [target] = rules["ApprovedTaxiEtaRule"].properties["Targets"]
+
+    assert json.loads(transform(target, package_change(status="Approved"), quoted=True)) == {
+        "use_case": "taxi_eta",
+        "endpoint_name": "noriba-taxi-eta",
+        "model_package_arn": ARN,
+        "version": 7,
+    }
+
+
+def test_the_training_is_given_the_decision(rules: dict[str, Resource]):
+    [target] = rules["DecidedRule"].properties["Targets"]
+
+    assert target["InputPath"] == "$.detail"
+
+
+def test_the_approver_reads_what_waits_why_and_what_to_type(rules: dict[str, Resource]):
+    [target] = rules["CandidateRegisteredRule"].properties["Targets"]
+    event = {"detail": candidate("PendingManualApproval").model_dump()}
+    lines = [line.strip('"') for line in transform(target, event, quoted=False).splitlines()]
+
+    assert lines[0] == "A candidate of taxi_eta waits for approval: version 7."
+    assert lines[1] == "better by 3 %"
+    assert lines[-1].endswith(f"--model-approval-status Approved --model-package-arn {ARN}")
+
+
+def test_whole_events_reach_the_planner_the_decider_and_the_archive(rules: dict[str, Resource]):
+    whole = RULES.keys() - {"ApprovedTaxiEtaRule", "DecidedRule", "CandidateRegisteredRule"}
+    for name in whole:
+        for target in rules[name].properties["Targets"]:
+            assert not target.keys() & {"Input", "InputPath", "InputTransformer"}, name
+
+
+def test_a_second_deployment_has_a_bus_and_a_group_of_its_own(customised: Assembly):
+    rule = customised.one("AWS::Events::Rule", "ApprovedTaxiEtaRule")
+    bus = customised.one("AWS::Events::EventBus", "Bus")
+
+    assert rule.properties["EventPattern"]["detail"]["ModelPackageGroupName"] == ["trial-taxi-eta"]
+    assert bus.properties["Name"] == "trial"

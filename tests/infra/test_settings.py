@@ -1,0 +1,152 @@
+"""Settings: every one can be given on the command line, is checked by name, and arrives where it matters."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws_cdk import App
+from pydantic import ValidationError
+
+from infra.settings import Settings
+from tests.infra.conftest import OVERRIDES
+
+if TYPE_CHECKING:
+    from tests.infra.assembly import Assembly
+
+STACKS = ["data", "events", "registry", "rollout", "serving", "training"]
+
+
+def read(**context: object) -> Settings:
+    return Settings.from_context(App(context=context).node)
+
+
+def test_nothing_has_to_be_set():
+    assert read() == Settings()
+
+
+def test_every_setting_is_tried_here_with_another_value():
+    changed = Settings.model_validate(OVERRIDES)
+
+    assert OVERRIDES.keys() == Settings.model_fields.keys()
+    for name in Settings.model_fields:
+        assert getattr(changed, name) != getattr(Settings(), name), name
+
+
+def test_text_from_the_command_line_becomes_what_the_setting_is():
+    settings = read(keep_data="true", production_instances="2", api_requests_per_s="0.5")
+
+    assert settings.keep_data is True
+    assert settings.production_instances == 2
+    assert settings.api_requests_per_s == 0.5
+
+
+def test_values_of_cdk_json_need_no_quotes():
+    assert read(keep_data=True, production_instances=2).production_instances == 2
+
+
+def test_context_that_is_not_ours_is_left_alone():
+    assert read(**{"@aws-cdk/core:checkSecretUsage": True, "availability-zones": ["a"]}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("prefix", "Noriba"),
+        ("prefix", "1st"),
+        ("prefix", "n"),
+        ("prefix", "much-too-long-for-the-names-it-is-part-of"),
+        ("keep_data", "perhaps"),
+        ("log_retention", "90"),
+        ("access_log_days", "0"),
+        ("archive_days", "-1"),
+        ("training_hours", "25"),
+        ("training_hours", "two"),
+        ("production_instances", "0"),
+        ("api_requests_per_s", "0"),
+        ("api_burst", "1.5"),
+    ],
+)
+def test_a_bad_value_is_refused_with_the_setting_s_name(name: str, value: str):
+    with pytest.raises(ValidationError) as refusal:
+        read(**{name: value})
+
+    assert [error["loc"] for error in refusal.value.errors()] == [(name,)]
+
+
+def test_the_prefix_names_the_stacks(assembly: Assembly, customised: Assembly):
+    assert stack_names(assembly) == [f"noriba-{name}" for name in STACKS]
+    assert stack_names(customised) == [f"trial-{name}" for name in STACKS]
+
+
+def stack_names(assembly: Assembly) -> list[str]:
+    artifacts = json.loads((assembly.path / "manifest.json").read_text())["artifacts"]
+    return sorted(name for name, a in artifacts.items() if a["type"] == "aws:cloudformation:stack")
+
+
+def test_the_prefix_names_everything_that_has_a_fixed_name(customised: Assembly):
+    [group] = customised.find("AWS::SageMaker::ModelPackageGroup")
+    [bus] = customised.find("AWS::Events::EventBus")
+    [rule] = [r for r in customised.find("AWS::Events::Rule") if r.name == "ApprovedTaxiEtaRule"]
+    predict = customised.one("AWS::Lambda::Function", "PredictFunction")
+
+    assert group.properties["ModelPackageGroupName"] == "trial-taxi-eta"
+    assert bus.properties["Name"] == "trial"
+    assert '"endpoint_name":"trial-taxi-eta"' in rule.properties["Targets"][0]["InputTransformer"]["InputTemplate"]
+    assert predict.properties["Environment"]["Variables"]["RESOURCE_PREFIX"] == "trial"
+
+
+def test_no_trace_of_the_default_prefix_is_left(customised: Assembly):
+    resources = [resource.properties for resource in customised.resources]
+
+    # Sources of events and descriptions are the product's, not the deployment's.
+    assert "noriba-" not in json.dumps(resources)
+
+
+def test_everything_is_tagged_with_the_prefix(assembly: Assembly, customised: Assembly):
+    for found, prefix in ((assembly, "noriba"), (customised, "trial")):
+        for bucket in found.find("AWS::S3::Bucket"):
+            assert {"Key": "application", "Value": prefix} in bucket.properties["Tags"]
+
+
+def states(assembly: Assembly, machine: str) -> dict[str, Any]:
+    found: dict[str, Any] = assembly.machine(machine)["States"]
+    return found
+
+
+def test_training_runs_where_and_for_as_long_as_it_may(assembly: Assembly, customised: Assembly):
+    usual, changed = (states(found, "TrainMachine")["Train"]["Parameters"] for found in (assembly, customised))
+
+    assert usual["ResourceConfig"]["InstanceType"] == "ml.m5.xlarge"
+    assert usual["StoppingCondition"] == {"MaxRuntimeInSeconds": 2 * 3600}
+    assert changed["ResourceConfig"]["InstanceType"] == "ml.m5.4xlarge"
+    assert changed["StoppingCondition"] == {"MaxRuntimeInSeconds": 5 * 3600}
+    # Two jobs one after the other, and what it takes to start them.
+    assert customised.machine("TrainMachine")["TimeoutSeconds"] == (2 * 5 + 1) * 3600
+
+
+def test_staging_and_production_run_on_their_own_instances(assembly: Assembly, customised: Assembly):
+    def variants(found: Assembly) -> list[tuple[str, int]]:
+        configurations = (
+            states(found, "RolloutMachine")[f"Configure {stage}"]["Parameters"] for stage in ("staging", "production")
+        )
+        return [
+            (variant["InstanceType"], variant["InitialInstanceCount"])
+            for configuration in configurations
+            for variant in configuration["ProductionVariants"]
+        ]
+
+    assert variants(assembly) == [("ml.m5.large", 1), ("ml.m5.large", 1)]
+    assert variants(customised) == [("ml.c5.large", 1), ("ml.c5.2xlarge", 3)]
+
+
+def test_access_logs_are_kept_as_long_as_asked(assembly: Assembly, customised: Assembly):
+    def days(found: Assembly) -> int:
+        bucket = found.one("AWS::S3::Bucket", "AccessLogsBucket").properties
+        [rule] = bucket["LifecycleConfiguration"]["Rules"]
+        expiration: int = rule["ExpirationInDays"]
+        return expiration
+
+    assert days(assembly) == 90
+    assert days(customised) == 7
