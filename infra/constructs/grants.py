@@ -56,9 +56,12 @@ def allow_table(role: iam.IRole, table: dynamodb.ITable, *actions: str) -> None:
     allow_using_key(role, table.encryption_key, writing=True)
 
 
-def allow_publishing(role: iam.IRole, bus_arn: str) -> None:
-    """Put events on a bus."""
-    allow(role, ["events:PutEvents"], [bus_arn])
+def allow_publishing(role: iam.IRole, bus_arn: str, *, sources: Sequence[str]) -> None:
+    """Put events of these sources on a bus, so that nobody can speak in another part's name.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+    """
+    allow(role, ["events:PutEvents"], [bus_arn], StringEquals={"events:source": list(sources)})
 
 
 def format_arn(stack: Stack, service: str, resource: str) -> str:

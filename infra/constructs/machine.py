@@ -16,7 +16,7 @@ from infra.constructs.alarm import OperatorAlarm
 from infra.constructs.grants import allow, allow_publishing, format_arn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from aws_cdk import aws_lambda as lambda_
 
@@ -69,7 +69,8 @@ class Machine(Construct):
             logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True),
             tracing_enabled=True,
         )
-        allow_publishing(self.role, shared.bus.event_bus_arn)
+        if sources := _find_sources(states.values()):
+            allow_publishing(self.role, shared.bus.event_bus_arn, sources=sources)
         acknowledge(
             self.role,
             "AwsSolutions-IAM5[Resource::*]",
@@ -95,27 +96,36 @@ class Machine(Construct):
         allow(self.role, ["lambda:InvokeFunction"], [function.function_arn for function in functions])
 
     def allow_children(self) -> None:
-        """Let a distributed map start executions of this machine.
+        """Let a distributed map start executions of this machine."""
+        starting = iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.machine.state_machine_arn])
+        self._allow_executions("Children", "/*", ["states:DescribeExecution", "states:StopExecution"], starting)
+
+    def allow_looking_at_itself(self) -> None:
+        """Let an execution look at another one of this machine."""
+        self._allow_executions("Siblings", ":*", ["states:DescribeExecution"])
+
+    def _allow_executions(self, policy_id: str, names: str, actions: list[str], *more: iam.PolicyStatement) -> None:
+        """Actions on this machine's executions.
 
         In a policy of its own: the machine waits for its role's own policy, which therefore cannot name the machine.
         """
         stack = Stack.of(self)
-        name = self.machine.state_machine_name
+        executions = format_arn(stack, "states", f"execution:{self.machine.state_machine_name}{names}")
         policy = iam.Policy(
             self,
-            "Children",
+            policy_id,
             roles=[self.role],
-            statements=[
-                iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.machine.state_machine_arn]),
-                iam.PolicyStatement(
-                    actions=["states:DescribeExecution", "states:StopExecution"],
-                    resources=[format_arn(stack, "states", f"execution:{name}/*")],
-                ),
-            ],
+            statements=[*more, iam.PolicyStatement(actions=actions, resources=[executions])],
         )
         logical = stack.get_logical_id(self.machine.node.default_child)  # type: ignore[arg-type]  # an L2's child
         acknowledge_wildcard(
             policy,
-            f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{logical}.Name>/*",
-            reason="child executions of this machine's maps get their names at run time",
+            f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{logical}.Name>{names}",
+            reason="executions get their names at run time",
         )
+
+
+def _find_sources(states: Iterable[State]) -> list[str]:
+    """The sources of the events that states publish."""
+    entries = (entry for state in states for entry in state.get("Parameters", {}).get("Entries", ()))
+    return sorted({entry["Source"] for entry in entries})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from infra.constructs.rollout_lock import release_lock, take_lock
 from infra.constructs.states import (
     DISCARD,
     State,
@@ -21,8 +22,6 @@ from infra.constructs.states import (
 from noriba.events import RolledBack, RolloutAdvanced, RolloutCompleted
 
 POLL_S = 15
-LOCK_RETRY_S = 30
-LOCK_ATTEMPTS = 120
 _SDK = "arn:aws:states:::aws-sdk:sagemaker:"
 _FAIL = "Delete staging endpoint after failure"
 _ROLL_BACK = "Announce rollback"
@@ -95,29 +94,7 @@ def _prepare(places: RolloutPlaces) -> dict[str, State]:
             (equals("$.package.status", "Approved"), "Take the lock"), otherwise="Approval was withdrawn"
         ),
         "Approval was withdrawn": succeed(),
-        # Two rollouts of one use case would undo each other; the second waits for the first.
-        "Take the lock": call(
-            "arn:aws:states:::dynamodb:putItem",
-            {
-                "TableName": places.ledger_table,
-                "Item": {
-                    "use_case": {"S.$": "$.use_case"},
-                    "entry": {"S": "rollout"},
-                    "execution": {"S.$": "$$.Execution.Id"},
-                },
-                "ConditionExpression": "attribute_not_exists(entry) OR execution = :mine",
-                "ExpressionAttributeValues": {":mine": {"S.$": "$$.Execution.Id"}},
-            },
-            follow="Announce staging",
-            Retry=[
-                {
-                    "ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"],
-                    "IntervalSeconds": LOCK_RETRY_S,
-                    "MaxAttempts": LOCK_ATTEMPTS,
-                    "BackoffRate": 1,
-                }
-            ],
-        ),
+        **take_lock(places.ledger_table, follow="Announce staging"),
     }
 
 
@@ -250,7 +227,7 @@ def _finish(places: RolloutPlaces) -> dict[str, State]:
             follow="Release the lock",
             **catch_all(_GIVE_UP),
         ),
-        "Release the lock": _release(places, follow="Completed"),
+        "Release the lock": release_lock(places.ledger_table, follow="Completed"),
         "Completed": succeed(),
     }
 
@@ -283,7 +260,7 @@ def _roll_back(places: RolloutPlaces) -> dict[str, State]:
             follow=_GIVE_UP,
             **_regardless(_GIVE_UP),
         ),
-        _GIVE_UP: _release(places, follow="Failed"),
+        _GIVE_UP: release_lock(places.ledger_table, follow="Failed"),
         "Failed": fail_as_caught(),
     }
 
@@ -341,17 +318,3 @@ def _announce(places: RolloutPlaces, stage: str, *, follow: str, catch: str) -> 
 def _regardless(follow: str) -> State:
     """Go on after a failure too, with what was caught before."""
     return {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": DISCARD, "Next": follow}]}
-
-
-def _release(places: RolloutPlaces, *, follow: str) -> State:
-    return call(
-        "arn:aws:states:::dynamodb:deleteItem",
-        {
-            "TableName": places.ledger_table,
-            "Key": {"use_case": {"S.$": "$.use_case"}, "entry": {"S": "rollout"}},
-            "ConditionExpression": "execution = :mine",
-            "ExpressionAttributeValues": {":mine": {"S.$": "$$.Execution.Id"}},
-        },
-        follow=follow,
-        Catch=[{"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "ResultPath": DISCARD, "Next": follow}],
-    )

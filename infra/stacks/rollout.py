@@ -126,7 +126,8 @@ class RolloutStack(Stack):
             meaning="an approved model did not reach production, which answers as before; see the execution",
         )
         machine.allow_invoking(checker.function)
-        allow_table(machine.role, self._data.ledger, "PutItem", "DeleteItem")
+        allow_table(machine.role, self._data.ledger, "GetItem", "PutItem", "DeleteItem")
+        machine.allow_looking_at_itself()
         allow_passing(machine.role, model_role)
         # SageMaker makes a grant for the endpoint's volumes on the caller's behalf.
         allow_using_key(machine.role, shared.key, writing=True)

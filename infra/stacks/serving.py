@@ -167,7 +167,7 @@ class ServingStack(Stack):
             timeout=Duration.seconds(20),
             memory_mb=512,
         )
-        allow_publishing(function.role, self._shared.bus.event_bus_arn)
+        allow_publishing(function.role, self._shared.bus.event_bus_arn, sources=[OutcomeObserved.source])
         return function.function
 
     def _make_describer(self) -> lambda_.IFunction:

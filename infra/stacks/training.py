@@ -95,7 +95,7 @@ class TrainingStack(Stack):
         )
         allow_reading(function.role, data.datasets)
         allow_table(function.role, data.ledger, "GetItem", "PutItem", "Query")
-        allow_publishing(function.role, shared.bus.event_bus_arn)
+        allow_publishing(function.role, shared.bus.event_bus_arn, sources=[RetrainingDecided.source])
         function.send_failures_to(shared.dead_letters)
         return function
 

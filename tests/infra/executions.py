@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from moto.stepfunctions.parser.api import HistoryEventType, StateMachineType
 from moto.stepfunctions.parser.asl.eval.environment import Environment
@@ -20,6 +21,7 @@ from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryC
 from moto.stepfunctions.parser.asl.eval.states import ContextObjectData, ExecutionData, StateMachineData
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.mocking.mock_config import (
+    MockedResponse,
     MockedResponseReturn,
     MockedResponseThrow,
     MockTestCase,
@@ -60,6 +62,24 @@ class Failure:
     cause: str = "because"
 
 
+Answer: TypeAlias = dict[str, Any] | Failure
+# What a service answers to a state: always the same, or one thing after another.
+Answers: TypeAlias = Answer | list[Answer]
+
+
+class _Conversation(list[MockedResponse]):
+    """Answers by call; the last one holds for ever.
+
+    moto asks for them by retry, and would tell a state that is entered again the first answer again.
+    """
+
+    def __len__(self) -> int:
+        return sys.maxsize
+
+    def __getitem__(self, _retry: Any) -> Any:
+        return self.pop(0) if super().__len__() > 1 else super().__getitem__(0)
+
+
 @dataclass(frozen=True)
 class Execution:
     """An execution that has ended.
@@ -96,9 +116,7 @@ def answer_function(payload: object) -> dict[str, Any]:
     return {"Payload": payload, "StatusCode": 200}
 
 
-def run_machine(
-    definition: Mapping[str, Any], given: dict[str, Any], answers: Mapping[str, dict[str, Any] | Failure]
-) -> Execution:
+def run_machine(definition: Mapping[str, Any], given: dict[str, Any], answers: Mapping[str, Answers]) -> Execution:
     """Run a machine to its end; `answers` are what the services say, by state."""
     tasks = dict(list_tasks(definition["States"]))
     assert answers.keys() <= tasks.keys(), f"no such task: {answers.keys() - tasks.keys()}"
@@ -166,13 +184,16 @@ def _parse(definition: str) -> Any:
     return AmazonStateLanguageParser.parse(definition)[0]
 
 
-def _respond(state: str, answer: dict[str, Any] | Failure) -> StateMockedResponses:
-    response = (
+def _respond(state: str, answers: Answers) -> StateMockedResponses:
+    one_by_one = answers if isinstance(answers, list) else [answers]
+    told = StateMockedResponses(state, state, [])
+    told.mocked_responses = _Conversation(
         MockedResponseThrow(0, 0, answer.error, answer.cause)
         if isinstance(answer, Failure)
         else MockedResponseReturn(0, 0, answer)
+        for answer in one_by_one
     )
-    return StateMockedResponses(state, state, [response])
+    return told
 
 
 def _read_history(history: Sequence[Mapping[str, Any]]) -> Execution:

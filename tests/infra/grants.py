@@ -126,6 +126,8 @@ OTHERS: dict[str, dict[str, set[str]]] = {
     "RolloutRole": {
         **MACHINE,
         "lambda:InvokeFunction": {"CheckGoldenRequestsFunction"},
+        "states:DescribeExecution": {"states:execution:<RolloutMachine.Name>:*"},
+        "dynamodb:GetItem": {"Ledger"},
         "dynamodb:PutItem": {"Ledger"},
         "dynamodb:DeleteItem": {"Ledger"},
         **USE_KEY,

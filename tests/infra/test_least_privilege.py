@@ -112,6 +112,22 @@ def test_sagemaker_actions_are_allowed_on_kinds_of_resource_that_they_know(
                 assert set(named) & set(look_up(actions_of_aws, action)), statement
 
 
+def test_nobody_publishes_in_another_part_s_name(statements: list[Statement]):
+    """Whoever could put any event on the bus could approve a model."""
+    said = {s.owner: s.conditions for s in statements if "events:PutEvents" in s.actions}
+
+    assert said == {
+        role: {"StringEquals": {"events:source": [f"noriba.{part}" for part in parts]}}
+        for role, parts in {
+            "DecideRetrainingRole": ["monitoring"],
+            "IngestRole": ["data"],
+            "RecordOutcomeRole": ["serving"],
+            "RolloutRole": ["rollout"],
+            "TrainRole": ["registry", "training"],
+        }.items()
+    }
+
+
 def test_nobody_writes_to_a_bucket_as_a_whole(statements: list[Statement]):
     for statement in statements:
         for resource in statement.resources:

@@ -9,7 +9,7 @@ import pytest
 
 from noriba.events import RolledBack, RolloutAdvanced, RolloutCompleted
 from noriba.rollout.names import name_staging_endpoint, name_variant
-from tests.infra.executions import EXECUTION_ID, Execution, Failure, answer_function, list_tasks, run_machine
+from tests.infra.executions import EXECUTION_ID, Answers, Execution, Failure, answer_function, list_tasks, run_machine
 from tests.infra.test_machines import follow
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ MODEL = f"{ENDPOINT}-v7-a1b2c3"
 STAGING = f"{ENDPOINT}-staging-a1b2c3"
 
 
-def roll_out(definition: dict[str, Any], **answers: dict[str, Any] | Failure) -> Execution:
+def roll_out(definition: dict[str, Any], **answers: Answers) -> Execution:
     """A rollout to an endpoint that is there, in which all goes well but for what is said."""
-    said: dict[str, dict[str, Any] | Failure] = {
+    said: dict[str, Answers] = {
         "Read package": APPROVED,
         "Look at staging": describe("InService"),
         "Check golden requests": answer_function({"checked": 3}),
@@ -205,12 +205,69 @@ def test_the_lock_is_the_execution_s_own(known_attempt: dict[str, Any]):
         assert call["ExpressionAttributeValues"] == {":mine": {"S": EXECUTION_ID}}
 
 
-def test_a_second_rollout_waits_for_the_first_but_not_longer_than_it_may_last(definition: dict[str, Any]):
-    [retry] = definition["States"]["Take the lock"]["Retry"]
+TAKEN = Failure("DynamoDB.ConditionalCheckFailedException")
+OTHER = EXECUTION_ID.replace("execution:execution", "execution:other")
+HELD = {"Item": {"execution": {"S": OTHER}}}
+ASKING = ["Take the lock", "Who holds the lock?", "Is it still held?"]
+LOOKING = [*ASKING, "Look at its holder", "Does its holder run?"]
 
-    assert retry["ErrorEquals"] == ["DynamoDB.ConditionalCheckFailedException"]
-    assert retry["BackoffRate"] == 1
-    assert 3600 <= retry["IntervalSeconds"] * retry["MaxAttempts"] < definition["TimeoutSeconds"]
+
+def visited_for_the_lock(execution: Execution) -> list[str]:
+    """What was visited from the approval to the first thing done under the lock."""
+    start, end = (execution.visited.index(state) for state in ("Take the lock", "Announce staging"))
+    return list(execution.visited[start:end])
+
+
+def test_a_second_rollout_waits_as_long_as_the_first_runs(known_attempt: dict[str, Any]):
+    execution = roll_out(
+        known_attempt,
+        take_the_lock=[TAKEN, TAKEN, {}],
+        who_holds_the_lock=HELD,
+        look_at_its_holder={"Status": "RUNNING"},
+    )
+
+    assert visited_for_the_lock(execution) == [*[*LOOKING, "Wait for the lock"] * 2, "Take the lock"]
+    assert execution.visited[-1] == "Completed"
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        *({"Status": status} for status in ("TIMED_OUT", "ABORTED", "FAILED", "SUCCEEDED")),
+        # An execution is forgotten 90 days after its end.
+        Failure("Sfn.ExecutionDoesNotExistException"),
+    ],
+)
+def test_a_lock_whose_holder_was_stopped_is_freed(known_attempt: dict[str, Any], holder: dict[str, Any] | Failure):
+    execution = roll_out(known_attempt, take_the_lock=[TAKEN, {}], who_holds_the_lock=HELD, look_at_its_holder=holder)
+    freed = execution.called("Free the lock")
+
+    assert visited_for_the_lock(execution)[-2:] == ["Free the lock", "Take the lock"]
+    assert freed["ConditionExpression"] == "execution = :holder"
+    assert freed["ExpressionAttributeValues"] == {":holder": {"S": OTHER}}
+    assert execution.visited[-1] == "Completed"
+
+
+def test_of_two_that_would_free_it_the_slower_asks_again(known_attempt: dict[str, Any]):
+    execution = roll_out(
+        known_attempt,
+        take_the_lock=[TAKEN, {}],
+        who_holds_the_lock=HELD,
+        look_at_its_holder={"Status": "ABORTED"},
+        free_the_lock=TAKEN,
+    )
+
+    assert visited_for_the_lock(execution) == [*LOOKING, "Free the lock", "Take the lock"]
+
+
+def test_a_lock_released_meanwhile_is_asked_for_again(known_attempt: dict[str, Any]):
+    execution = roll_out(known_attempt, take_the_lock=[TAKEN, {}], who_holds_the_lock={})
+
+    assert visited_for_the_lock(execution) == [*ASKING, "Take the lock"]
+
+
+def test_nobody_waits_for_ever(definition: dict[str, Any]):
+    assert definition["TimeoutSeconds"] == 3 * 60 * 60
 
 
 def test_whatever_fails_under_the_lock_leads_to_its_release(definition: dict[str, Any]):

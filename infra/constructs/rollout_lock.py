@@ -1,0 +1,80 @@
+"""One rollout of a use case at a time: two at once would undo each other.
+
+The lock is an entry of the ledger that names the execution that holds it. Whoever finds it taken looks whether that
+execution still runs: one that was stopped or timed out cannot have released it, and must not hold it for ever.
+"""
+
+from __future__ import annotations
+
+from infra.constructs.states import DISCARD, State, call, choose, equals, present, wait
+
+RETRY_S = 30
+_TAKEN = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "ResultPath": DISCARD}
+_KEY = {"use_case": {"S.$": "$.use_case"}, "entry": {"S": "rollout"}}
+_MINE = {":mine": {"S.$": "$$.Execution.Id"}}
+_HOLDER = "$.lock.Item.execution.S"
+
+
+def take_lock(table: str, *, follow: str) -> dict[str, State]:
+    """States from `Take the lock` on; `follow` when it is ours. How long they wait, the machine's timeout says."""
+    return {
+        "Take the lock": call(
+            "arn:aws:states:::dynamodb:putItem",
+            {
+                "TableName": table,
+                "Item": {**_KEY, "execution": {"S.$": "$$.Execution.Id"}},
+                "ConditionExpression": "attribute_not_exists(entry) OR execution = :mine",
+                "ExpressionAttributeValues": _MINE,
+            },
+            follow=follow,
+            Catch=[{**_TAKEN, "Next": "Who holds the lock?"}],
+        ),
+        "Who holds the lock?": call(
+            "arn:aws:states:::dynamodb:getItem",
+            {"TableName": table, "Key": _KEY, "ConsistentRead": True},
+            follow="Is it still held?",
+            ResultPath="$.lock",
+        ),
+        "Is it still held?": choose((present(_HOLDER), "Look at its holder"), otherwise="Take the lock"),
+        "Look at its holder": call(
+            "arn:aws:states:::aws-sdk:sfn:describeExecution",
+            {"ExecutionArn.$": _HOLDER},
+            follow="Does its holder run?",
+            ResultSelector={"status.$": "$.Status"},
+            ResultPath="$.holder",
+            Catch=[
+                {"ErrorEquals": ["Sfn.ExecutionDoesNotExistException"], "ResultPath": DISCARD, "Next": "Free the lock"}
+            ],
+        ),
+        "Does its holder run?": choose(
+            (equals("$.holder.status", "RUNNING"), "Wait for the lock"), otherwise="Free the lock"
+        ),
+        "Wait for the lock": wait(RETRY_S, follow="Take the lock"),
+        "Free the lock": call(
+            "arn:aws:states:::dynamodb:deleteItem",
+            {
+                "TableName": table,
+                "Key": _KEY,
+                "ConditionExpression": "execution = :holder",
+                "ExpressionAttributeValues": {":holder": {"S.$": _HOLDER}},
+            },
+            follow="Take the lock",
+            # Somebody else was faster.
+            Catch=[{**_TAKEN, "Next": "Take the lock"}],
+        ),
+    }
+
+
+def release_lock(table: str, *, follow: str) -> State:
+    """Release it, if it is ours."""
+    return call(
+        "arn:aws:states:::dynamodb:deleteItem",
+        {
+            "TableName": table,
+            "Key": _KEY,
+            "ConditionExpression": "execution = :mine",
+            "ExpressionAttributeValues": _MINE,
+        },
+        follow=follow,
+        Catch=[{**_TAKEN, "Next": follow}],
+    )
