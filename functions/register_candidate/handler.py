@@ -15,7 +15,6 @@ from noriba.aws.objects import ObjectStore, split_uri
 from noriba.aws.registry import ModelRegistry
 from noriba.events import CandidateRegistered, RetrainingDecided
 from noriba.records.evidence import Evidence
-from noriba.records.snapshot import SnapshotManifest
 from noriba.registry.candidates import Candidate, Lineage, name_package_group
 from noriba.registry.gates import apply_gates
 from noriba.registry.model_cards import write_model_card
@@ -56,7 +55,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     task = Task.model_validate(event)
     decision, use_case = task.decision, load_use_case(task.decision.use_case)
     evidence = Evidence.model_validate_json(read_object(clients, task.evaluation_uri))
-    manifest = SnapshotManifest.model_validate_json(read_object(clients, decision.manifest_uri))
     candidate = Candidate(
         use_case=use_case.name,
         lineage=Lineage(
@@ -69,14 +67,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             evaluation_uri=task.evaluation_uri,
             bundle_digest=evidence.bundle_digest,
             code_digest=evidence.code_digest,
-            feature_fingerprint=manifest.feature_fingerprint,
+            feature_fingerprint=evidence.feature_fingerprint,
         ),
         evidence=evidence,
         gates=apply_gates(evidence, use_case.gates),
     )
     registry = ModelRegistry(clients.sagemaker, name_package_group(use_case, prefix=settings.resource_prefix))
     card = write_model_card(candidate, use_case)
-    package = registry.register(candidate, card=card, client_token=decision.training_job_name)
+    package = registry.register(candidate, card=card, client_token=decision.decision_id)
     logger.info("registered", extra={"model_package_arn": package.arn, "status": package.status})
     registered = CandidateRegistered(
         use_case=use_case.name,

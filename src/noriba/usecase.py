@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from noriba.features import Column, Columns, FeatureSet
 
 _PACKAGE = "usecases"
-_NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
+# SageMaker takes names of 63 characters, and puts prefix, version, attempt and kind of job around this one.
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,22}[a-z0-9]")
 
 Mask: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Labels: TypeAlias = np.ndarray[tuple[int], np.dtype[np.str_]]

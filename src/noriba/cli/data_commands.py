@@ -101,7 +101,7 @@ def datasets(
     if as_json:
         print_json({"snapshots": found, "refused": refused})
         return
-    columns = ("snapshot", "created", "read", "kept", "quarantined", "from", "to")
+    columns = ("snapshot", "created", "read", "kept", "quarantined", "repeated", "from", "to")
     print_table(f"Snapshots of {use_case}", columns, [[item[name] for name in item] for item in found])
     if refused:
         print_table("Refused objects", ("key", "reason"), list(refused.items()))
@@ -114,6 +114,7 @@ def _summarise(manifest: SnapshotManifest, created: datetime) -> dict[str, Any]:
         "rows_read": manifest.rows_read,
         "rows_kept": manifest.rows_kept,
         "rows_quarantined": manifest.rows_quarantined,
+        "rows_repeated": manifest.rows_repeated,
         "from": _to_day(manifest.first_s),
         "to": _to_day(manifest.last_s),
     }

@@ -48,6 +48,7 @@ def describe_part(table: pa.Table, content: bytes, use_case: UseCase, *, version
         sha256=sha256,
         key=name_part(use_case, sha256),
         version_id=version_id,
+        feature_fingerprint=use_case.features.fingerprint,
         rows=table.num_rows,
         size=len(content),
         first_s=span["min"],

@@ -1,7 +1,7 @@
 """A snapshot: the manifest of an immutable dataset version.
 
-Its id is made from content alone (which parts, computed by which features), so the same data give the same id in
-whatever order and under whatever names they arrived.
+Its id is made from content alone, so the same data give the same id in whatever order and under whatever names they
+arrived.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ def build_manifest(use_case: UseCase, objects: Iterable[IngestedObject], *, buck
     parts = sorted({part.sha256: part for item in latest for part in item.parts}.values(), key=lambda part: part.sha256)
     if not parts:
         raise NotEnoughDataError(f"no row of {use_case.name} was kept; see the quarantine for the reasons")
+    kept = sum(part.rows for part in parts)
+    quarantined = sum(item.rows_quarantined for item in latest)
     return SnapshotManifest(
         use_case=use_case.name,
         snapshot_id=name_snapshot(use_case, parts),
         bucket=bucket,
-        feature_fingerprint=use_case.features.fingerprint,
-        feature_identities=use_case.features.identities,
         label=use_case.label,
         event_time=use_case.event_time,
-        rows_read=sum(item.rows_read for item in latest),
-        # One object landed under two names is read twice and kept once; what was kept is what the parts hold.
-        rows_kept=sum(item.rows_kept for item in latest),
-        rows_quarantined=sum(item.rows_quarantined for item in latest),
+        rows_read=kept + quarantined,
+        rows_kept=kept,
+        rows_quarantined=quarantined,
+        rows_repeated=sum(item.rows_kept for item in latest) - kept,
         first_s=min(part.first_s for part in parts),
         last_s=max(part.last_s for part in parts),
         parts=tuple(parts),
@@ -62,10 +62,9 @@ def keep_latest(objects: Iterable[IngestedObject]) -> list[IngestedObject]:
 
 
 def name_snapshot(use_case: UseCase, parts: Sequence[Part]) -> str:
-    """`snap-` and 16 hex digits over the use case, the feature identities and the parts' contents."""
+    """`snap-` and 16 hex digits over the use case, its label and the parts' contents."""
     content = {
         "use_case": use_case.name,
-        "features": use_case.features.identities,
         "label": use_case.label,
         "parts": sorted(part.sha256 for part in parts),
     }

@@ -45,5 +45,6 @@ class Evidence(BaseModel):
     champion_unavailable: str | None = Field(default=None, description="why a champion could not be judged here")
     slices: tuple[SliceEvidence, ...]
     latency_p95_ms: float = Field(description="95th percentile of a single-row answer in this container")
+    feature_fingerprint: str = Field(description="of the definitions that the candidate reads")
     bundle_digest: str
     code_digest: str

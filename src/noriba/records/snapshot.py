@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 class Part(BaseModel):
     """One immutable object of a snapshot.
 
-    `sha256` names the content; `version_id` pins the object in its versioned bucket. Times are event times in seconds
-    since 1970 UTC, first and last, both inclusive.
+    `sha256` names the content; `version_id` pins the object in its versioned bucket; `feature_fingerprint` says which
+    definitions computed its feature columns. Times are event times in seconds since 1970 UTC, first and last, both
+    inclusive.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -17,6 +18,7 @@ class Part(BaseModel):
     sha256: str = Field(min_length=64, max_length=64)
     key: str
     version_id: str
+    feature_fingerprint: str
     rows: int = Field(gt=0)
     size: int = Field(gt=0, description="bytes")
     first_s: float
@@ -42,20 +44,23 @@ class IngestedObject(BaseModel):
 
 
 class SnapshotManifest(BaseModel):
-    """What a snapshot holds; everything that training needs to read exactly these rows again."""
+    """What a snapshot holds; everything that training needs to read exactly these rows again.
+
+    Counts add up: rows_read = rows_kept + rows_quarantined. Kept rows that landed again under another name are counted
+    once there, and their repetitions in rows_repeated.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     use_case: str
     snapshot_id: str
     bucket: str
-    feature_fingerprint: str
-    feature_identities: tuple[str, ...]
     label: str
     event_time: str
     rows_read: int
     rows_kept: int
     rows_quarantined: int
+    rows_repeated: int
     first_s: float
     last_s: float
     parts: tuple[Part, ...]

@@ -90,6 +90,7 @@ def judge(
         champion_unavailable=unavailable,
         slices=tuple(_judge_slices(use_case, held_out, outcome, answers, champion_answers)),
         latency_p95_ms=_measure_latency_ms(candidate, held_out),
+        feature_fingerprint=use_case.features.fingerprint,
         bundle_digest=provenance.bundle_digest,
         code_digest=provenance.code_digest,
     )

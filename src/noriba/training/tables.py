@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.parquet
 
-from noriba.errors import CorruptSnapshotError
+from noriba.errors import CorruptSnapshotError, FeatureMismatchError
 from noriba.features import as_column
 from noriba.features.columns import take_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from noriba.features import Column
-    from noriba.records.snapshot import SnapshotManifest
+    from noriba.records.snapshot import Part, SnapshotManifest
     from noriba.usecase import UseCase
 
 
 def read_snapshot(manifest: SnapshotManifest, folder: Path, use_case: UseCase) -> dict[str, Column]:
     """All columns of a snapshot, ordered by event time; rows of one instant keep the order of their part's name.
 
-    Features that were computed by other definitions than today's are computed anew from the inputs, so that an old
-    snapshot can train a new feature set.
+    Where a part's features were computed by other definitions than today's, all are computed anew from the inputs: an
+    old snapshot can train a new feature set, and no model learns from columns that two definitions made.
 
     Args:
         manifest: which parts belong.
@@ -35,15 +36,21 @@ def read_snapshot(manifest: SnapshotManifest, folder: Path, use_case: UseCase) -
         CorruptSnapshotError: a part is missing or is not what the manifest pinned.
         FeatureMismatchError: the snapshot lacks an input that today's features read.
     """
-    tables = [_read_part(folder / part.sha256[:2] / f"{part.sha256}.parquet", part.sha256) for part in manifest.parts]
-    columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    wanted = [*use_case.features.inputs, manifest.label]
+    is_current = all(part.feature_fingerprint == use_case.features.fingerprint for part in manifest.parts)
+    if is_current:
+        wanted += use_case.features.names
+    tables = [_read_part(_locate(folder, part), part.sha256, wanted) for part in manifest.parts]
+    columns = {name: np.concatenate([table[name] for table in tables]) for name in wanted}
     columns = take_rows(columns, np.argsort(columns[manifest.event_time], kind="stable"))
-    if manifest.feature_identities != use_case.features.identities:
-        columns |= use_case.features.compute(columns)
-    return columns
+    return columns if is_current else {**columns, **use_case.features.compute(columns)}
 
 
-def _read_part(path: Path, sha256: str) -> dict[str, Column]:
+def _locate(folder: Path, part: Part) -> Path:
+    return folder / part.sha256[:2] / f"{part.sha256}.parquet"
+
+
+def _read_part(path: Path, sha256: str, wanted: Sequence[str]) -> dict[str, Column]:
     if not path.is_file():
         raise CorruptSnapshotError(f"part {sha256} of the snapshot is not in the channel; was its object deleted?")
     content = path.read_bytes()
@@ -51,5 +58,8 @@ def _read_part(path: Path, sha256: str) -> dict[str, Column]:
         raise CorruptSnapshotError(f"part {sha256} has the content of {found}; the object was overwritten")
     # Without threads: decoding takes no longer than hashing did, and a program that ends right after reading is not
     # aborted while Arrow's threads are still starting.
-    table = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(content)).read(use_threads=False)
-    return {name: as_column(table[name].to_numpy()) for name in table.column_names}
+    file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(content))
+    if missing := [name for name in wanted if name not in file.schema_arrow.names]:
+        raise FeatureMismatchError(f"part {sha256} of the snapshot has no column {', '.join(missing)}; ingest it anew")
+    table = file.read(columns=list(wanted), use_threads=False)
+    return {name: as_column(table[name].to_numpy()) for name in wanted}

@@ -58,6 +58,7 @@ def evidence(metrics: MakeMetrics) -> MakeEvidence:
             "baseline": metrics(150.0, coverage=None, mean_width=None),
             "slices": (),
             "latency_p95_ms": 2.5,
+            "feature_fingerprint": "f" * 64,
             "bundle_digest": "b" * 64,
             "code_digest": "c" * 64,
         }
@@ -80,7 +81,7 @@ def candidate(use_case: UseCase, evidence: MakeEvidence) -> MakeCandidate:
         evaluation_uri="s3://models/taxi_eta/evaluation/taxi-eta-20260301-101500-a1b2c3/evaluation.json",
         bundle_digest="b" * 64,
         code_digest="c" * 64,
-        feature_fingerprint=use_case.features.fingerprint,
+        feature_fingerprint="f" * 64,
     )
 
     def make(**changes: Any) -> Candidate:

@@ -129,7 +129,7 @@ def test_a_snapshot_without_an_input_of_today_s_features_is_refused(tmp_path: Pa
     del columns["metres"]
     manifest = write_snapshot([columns], tmp_path)
 
-    with pytest.raises(FeatureMismatchError, match="missing input column metres"):
+    with pytest.raises(FeatureMismatchError, match="has no column metres; ingest it anew"):
         read_snapshot(manifest, tmp_path, TOMORROW)
 
 
