@@ -31,7 +31,7 @@ def _check_time_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"no time zone {name!r}; send an IANA name such as {DEFAULT_TIME_ZONE}") from None
+        raise ValueError(f"no such time zone; send an IANA name such as {DEFAULT_TIME_ZONE}") from None
     return name
 
 
@@ -50,7 +50,7 @@ def _check_instant(instant: AwareDatetime) -> AwareDatetime:
 
 def _check_zone(zone: int) -> int:
     if np.isnan(read_zone_table().locate(as_column([zone]))[0][0]):
-        raise ValueError(f"taxi zone {zone} has no place; send a zone from 1 to 263, or latitude and longitude")
+        raise ValueError("this taxi zone has no place; send a zone from 1 to 263, or latitude and longitude")
     return zone
 
 

@@ -67,11 +67,12 @@ class Endpoint:
                 InferenceId=inference_id,
                 Body=encode_columns(columns),
             )
+            body = reply["Body"].read()
         except ClientError as error:
             raise _translate(error) from error
         except BotoCoreError as error:
             raise ModelUnavailableError(f"endpoint {self.name} did not answer: {error}") from error
-        answer = decode_answer(reply["Body"].read())
+        answer = decode_answer(body)
         return EndpointReply(answer, read_version(reply["InvokedProductionVariant"]))
 
 

@@ -28,7 +28,7 @@ def read_body(event: ProxyEvent) -> str:
         ProblemError: 413 when it is too large, 400 when it is not text.
     """
     body: str = event.get("body") or ""
-    if len(body) > MAX_BODY_BYTES:
+    if len(body.encode()) > MAX_BODY_BYTES:
         raise ProblemError(Problem.of(413, f"the body is larger than {MAX_BODY_BYTES} bytes"))
     if not event.get("isBase64Encoded"):
         return body

@@ -94,7 +94,8 @@ class Ledger:
 
     def list_refused(self) -> dict[str, str]:
         """Keys of refused objects and the reasons."""
-        return {i["entry"].split("#")[1]: i["reason"] for i in self._query("object#") if i["status"] == "refused"}
+        refused = [item for item in self._query("object#") if item["status"] == "refused"]
+        return {item["entry"].removeprefix("object#").rpartition("#")[0]: item["reason"] for item in refused}
 
     def find_object(self, key: str, version_id: str) -> ObjectState | None:
         """How far an object version is; None when no execution has taken it yet."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -19,8 +18,9 @@ READ_AHEAD = 8 * 2**20
 
 def split_uri(uri: str) -> tuple[str, str]:
     """Bucket and key of `s3://bucket/key`."""
-    parts = urlsplit(uri)
-    return parts.netloc, parts.path.lstrip("/")
+    # Not as a URL is split: a key may hold `#` and `?`.
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
 
 
 class ObjectStore:

@@ -1,11 +1,13 @@
 """How a large file is read in pieces: row groups of Parquet, stretches of lines of CSV.
 
-Every piece can be read by itself, by another function, and all pieces together are the file, row for row.
+Every piece can be read by itself, by another function, and all pieces together are the file, row for row. For that a
+CSV row must end with its line: a value that holds a line break is not supported, and its lines are called broken.
 """
 
 from __future__ import annotations
 
 import io
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -25,6 +27,9 @@ PARQUET_ROWS_PER_CHUNK = 250_000
 CSV_BYTES_PER_CHUNK = 48 * 2**20
 _CSV_HEADER_LIMIT = 2**16
 _LINE_STEP = 2**16
+# As pyarrow reads a field: a quote opens only at its start, and closes where no second one follows.
+_FIELD = rb'(?:"(?:[^"]|"")*"(?!")[^,]*|[^",][^,]*|)'
+_CLOSED_LINE = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*")
 
 
 class BinaryFile(Protocol):
@@ -39,7 +44,7 @@ class BinaryFile(Protocol):
 
 @dataclass(frozen=True)
 class BrokenLine:
-    """A CSV line whose number of fields is not the header's."""
+    """A CSV line with an open quote, in another encoding, or whose number of fields is not the header's."""
 
     row: int
     text: str
@@ -70,14 +75,15 @@ def plan_file(file: BinaryFile, *, size: int) -> FilePlan:
     """Look at a file's beginning and end and say how to read it.
 
     Raises:
-        RefusedObjectError: empty, neither Parquet nor CSV, damaged, or without rows.
+        RefusedObjectError: empty, neither Parquet nor CSV, damaged, without rows, or with two columns of one name.
     """
     if size == 0:
         raise RefusedObjectError("the file is empty (0 bytes)")
     file.seek(0)
-    if file.read(4) == b"PAR1":
-        return _plan_parquet(file)
-    return _plan_csv(file, size=size)
+    plan = _plan_parquet(file) if file.read(4) == b"PAR1" else _plan_csv(file, size=size)
+    if repeated := sorted({name for name in plan.header if plan.header.count(name) > 1}):
+        raise RefusedObjectError(f"column {', '.join(repeated)} stands in the header more than once")
+    return plan
 
 
 def read_chunk(file: BinaryFile, plan: FilePlan, chunk: Chunk) -> RawRows:
@@ -118,8 +124,6 @@ def _plan_csv(file: BinaryFile, *, size: int) -> FilePlan:
     line, newline, _rest = head.partition(b"\n")
     with _refusing("CSV"):
         header = tuple(pa.csv.read_csv(io.BytesIO(line + b"\n")).column_names)
-    if repeated := sorted({name for name in header if header.count(name) > 1}):
-        raise RefusedObjectError(f"column {', '.join(repeated)} stands in the header more than once")
     first = len(line) + 1
     if not newline or not _has_text(file, first):
         raise RefusedObjectError(f"the file has a header ({', '.join(header)}) but no rows")
@@ -140,29 +144,48 @@ def _make_chunks(edges: Sequence[int]) -> tuple[Chunk, ...]:
 
 
 def _read_csv(file: BinaryFile, plan: FilePlan, chunk: Chunk) -> RawRows:
-    broken: list[BrokenLine] = []
+    lines = [line for line in _read_whole_lines(file, chunk, is_first=chunk.index == 0).splitlines() if line]
+    faults = {row: fault for row, line in enumerate(lines) if (fault := _find_fault(line))}
+    broken = [BrokenLine(row, lines[row].decode(errors="replace"), fault) for row, fault in faults.items()]
+    whole = [row for row in range(len(lines)) if row not in faults]
+    if not whole:
+        return RawRows(pa.table({name: pa.array([], pa.string()) for name in plan.header}), (), broken)
+    table, misfits = _parse_csv(b"\n".join(lines[row] for row in whole), plan.header)
+    broken += [BrokenLine(whole[misfit.row], misfit.text, misfit.problem) for misfit in misfits]
+    skipped = {line.row for line in broken}
+    return RawRows(table, [row for row in whole if row not in skipped], sorted(broken, key=lambda line: line.row))
 
-    def keep_broken(line: pa.csv.InvalidRow) -> str:
+
+def _find_fault(line: bytes) -> str | None:
+    """What would make a line unreadable, or make it swallow the lines that follow."""
+    if b'"' in line and not _CLOSED_LINE.fullmatch(line):
+        return "a quote is not closed on its line; a value can hold no line break"
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return "not UTF-8 text; save the file as UTF-8"
+    return None
+
+
+def _parse_csv(text: bytes, header: Sequence[str]) -> tuple[pa.Table, list[BrokenLine]]:
+    misfits: list[BrokenLine] = []
+
+    def keep_misfit(line: pa.csv.InvalidRow) -> str:
         # The reader counts from 1, and only without threads.
         problem = f"{line.actual_columns} fields instead of {line.expected_columns}; a comma in a value needs quotes"
-        broken.append(BrokenLine(line.number - 1, line.text, problem))
+        misfits.append(BrokenLine(line.number - 1, line.text, problem))
         return "skip"
 
-    text = _read_whole_lines(file, chunk, is_first=chunk.index == 0)
-    if not text.strip():
-        return RawRows(pa.table({name: pa.array([], pa.string()) for name in plan.header}), ())
     with _refusing("CSV"):
         table = pa.csv.read_csv(
             io.BytesIO(text),
-            read_options=pa.csv.ReadOptions(column_names=list(plan.header), use_threads=False),
-            parse_options=pa.csv.ParseOptions(invalid_row_handler=keep_broken),
+            read_options=pa.csv.ReadOptions(column_names=list(header), use_threads=False),
+            parse_options=pa.csv.ParseOptions(invalid_row_handler=keep_misfit),
             convert_options=pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(plan.header, pa.string()), strings_can_be_null=True, null_values=[""]
+                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""]
             ),
         )
-    skipped = {line.row for line in broken}
-    numbers = [row for row in range(table.num_rows + len(broken)) if row not in skipped]
-    return RawRows(table, numbers, broken)
+    return table, misfits
 
 
 def _read_whole_lines(file: BinaryFile, chunk: Chunk, *, is_first: bool) -> bytes:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from noriba.usecase import Mask, UseCase
 
 BROKEN_LINE = "broken_line"
+_EXPLANATION = ("_row", "_reasons", "_text")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class TransformedChunk:
     Attributes:
         kept: input columns, label and features of the rows that may teach; None when there is no such row.
         quarantine: the other rows as they came, with `_row` (place in the chunk, from 0), `_reasons` and `_text` (a
-            line that fits no table); None when there is no such row.
+            line that fits no table); None when there is no such row. Columns of these names in the raw table, left
+            from an earlier quarantine, give way.
         rows_read: all rows; rows_read = rows_kept + rows_quarantined.
         reasons: rows by reason; a row may have several.
     """
@@ -91,6 +93,7 @@ def _quarantine(raw: RawRows, verdict: Verdict | None) -> pa.Table | None:
 
 def _explain_rows(raw: RawRows, verdict: Verdict, refused: Mask) -> pa.Table:
     rows = np.flatnonzero(refused)
-    table = raw.table.take(pa.array(rows))
+    table = raw.table.select([name for name in raw.table.column_names if name not in _EXPLANATION])
+    table = table.take(pa.array(rows))
     table = table.append_column("_row", pa.array(np.asarray(raw.row_numbers)[rows], pa.int64()))
     return table.append_column("_reasons", pa.array([verdict.explain(int(row)) for row in rows], pa.string()))

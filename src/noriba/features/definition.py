@@ -45,15 +45,17 @@ def hash_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 
-def _describe_function(function: Callable[..., Any], *, callers: tuple[Callable[..., Any], ...]) -> Any:
+def _describe_function(function: Callable[..., Any], *, callers: tuple[object, ...]) -> Any:
     """The function's tree, its defaults, and every helper and constant that it uses, by name."""
     if function in callers:
         return "recursion"
     if not isinstance(function, FunctionType):
         raise FeatureDefinitionError(f"{function!r} is not a plain function; a feature is defined with `def`")
     if function.__closure__:
-        names = ", ".join(function.__code__.co_freevars)
-        raise FeatureDefinitionError(f"{function.__name__} uses {names} of an enclosing function; define it beside it")
+        enclosed = ", ".join(function.__code__.co_freevars)
+        raise FeatureDefinitionError(
+            f"{function.__name__} uses {enclosed} of an enclosing function; move it to the module's own level"
+        )
     names = _list_globals(function.__code__) & function.__globals__.keys()
     used = {name: function.__globals__[name] for name in sorted(names)}
     defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
@@ -71,7 +73,7 @@ def _list_globals(code: Any) -> set[str]:
     return own.union(*(_list_globals(inner) for inner in nested))
 
 
-def _describe(value: Any, user: str, name: str, *, callers: tuple[Callable[..., Any], ...]) -> Any:
+def _describe(value: Any, user: str, name: str, *, callers: tuple[object, ...]) -> Any:
     """What a name stands for: a function's description, or a constant's."""
     if isinstance(value, ModuleType):
         if value not in _TRUSTED:
@@ -79,8 +81,9 @@ def _describe(value: Any, user: str, name: str, *, callers: tuple[Callable[..., 
                 f"{user} uses module {name}; import its functions by name, so that their definitions count"
             )
         return value.__name__
-    if any(getattr(module, getattr(value, "__name__", ""), None) is value for module in _TRUSTED):
-        return value.__name__
+    own_name = getattr(value, "__name__", None)
+    if own_name is not None and any(getattr(module, own_name, None) is value for module in _TRUSTED):
+        return own_name
     if isinstance(value, FunctionType):
         return _describe_function(value, callers=callers)
     return _describe_constant(value, user, name)

@@ -1,0 +1,119 @@
+"""SageMaker's runtime API on a port of this machine: what boto3 sends really travels, and so does what it gets back.
+
+Shapes: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from noriba.records.inference import ModelAnswer, decode_columns, encode_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from noriba.features import Column
+
+Model: TypeAlias = "Callable[[Mapping[str, Column]], ModelAnswer]"
+
+
+class ModelFailure(Exception):  # noqa: N818  # what happened, not what is wrong with the test
+    """The container answered with a status other than 200."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class ConnectionLost(Exception):  # noqa: N818  # what happened, not what is wrong with the test
+    """The endpoint went away in the middle of its answer."""
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What was asked."""
+
+    endpoint_name: str
+    inference_id: str
+    columns: dict[str, Column]
+
+
+@dataclass
+class FakeRuntime:
+    """Endpoints by name, each a model and the variant in whose name it answers."""
+
+    url: str
+    models: dict[str, tuple[Model, str]] = field(default_factory=dict)
+    invocations: list[Invocation] = field(default_factory=list)
+
+    def put(self, endpoint_name: str, model: Model, *, variant: str = "v3") -> None:
+        """Create or replace an endpoint."""
+        self.models[endpoint_name] = model, variant
+
+
+@contextmanager
+def serve_runtime() -> Iterator[FakeRuntime]:
+    """The API, as long as it is needed."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    runtime = FakeRuntime(f"http://127.0.0.1:{server.server_port}")
+    server.runtime = runtime  # type: ignore[attr-defined]  # the only way to a handler
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield runtime
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        runtime: FakeRuntime = self.server.runtime  # type: ignore[attr-defined]  # see serve_runtime
+        name = self.path.split("/")[2]
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if name not in runtime.models:
+            message = f"Endpoint {name} of account 123456789012 not found."
+            self._send(400, {"Message": message}, {"x-amzn-ErrorType": "ValidationError"})
+            return
+        columns = decode_columns(body)
+        runtime.invocations.append(Invocation(name, self.headers["X-Amzn-SageMaker-Inference-Id"], columns))
+        model, variant = runtime.models[name]
+        try:
+            answer = encode_answer(model(columns))
+        except ConnectionLost:
+            self._send_half(variant)
+        except ModelFailure as failure:
+            document = {
+                "Message": f"Received error ({failure.status}) from primary with message {failure.message!r}.",
+                "OriginalStatusCode": failure.status,
+                "OriginalMessage": failure.message,
+                "LogStreamArn": "arn:aws:logs:ap-northeast-1:123456789012:log-group:/aws/sagemaker/Endpoints/x",
+            }
+            self._send(424, document, {"x-amzn-ErrorType": "ModelError"})
+        else:
+            self._send(200, json.loads(answer), {"x-Amzn-Invoked-Production-Variant": variant})
+
+    def _send(self, status: int, document: Any, headers: dict[str, str]) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _send_half(self, variant: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.send_header("x-Amzn-Invoked-Production-Variant", variant)
+        self.end_headers()
+        self.wfile.write(b'{"low": [')
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name for it
+        """Say nothing: the test says what it saw."""

@@ -1,0 +1,165 @@
+"""What a model must answer before it may serve: what makes sense, and what it answered in training."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from functions.check_golden_requests.handler import GoldenRequestsFailedError
+from functions.check_golden_requests.handler import handler as check_golden_requests
+from noriba.aws.endpoints import ModelRefusedError, NoModelError
+from noriba.aws.objects import split_uri
+from noriba.records.inference import ModelAnswer
+from noriba.rollout.golden import RELATIVE_TOLERANCE
+from noriba.serving.requests import convert_request, name_by_identity
+from noriba.usecase import load_use_case
+from tests.functions.conftest import Cloud, read_event
+from tests.functions.fake_runtime import ModelFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from noriba.features import Column
+
+USE_CASE = load_use_case("taxi_eta")
+TASK = read_event("check_golden_requests")
+STAGING = TASK["endpoint_name"]
+RECORDED = USE_CASE.request.model_validate(USE_CASE.golden_requests[3])
+
+
+def make_model(*, scale: float = 1.0, **spoil: Callable[[np.ndarray], np.ndarray]) -> Callable[..., ModelAnswer]:
+    """A model of one feature; `scale` makes it another one, and `spoil` bends what it answers."""
+
+    def predict(columns: Mapping[str, Column]) -> ModelAnswer:
+        identity = next(name for name in columns if name.startswith("haversine_m@"))
+        seconds = scale * (60.0 + columns[identity] / 8.0)
+        answer = {"low": seconds * 0.8, "value": seconds, "high": seconds * 1.25}
+        spoilt = {name: tuple(spoil.get(name, np.array)(values).tolist()) for name, values in answer.items()}
+        return ModelAnswer(**spoilt, claimed_coverage=0.8, bundle_digest="abc")
+
+    return predict
+
+
+def write_bundle(cloud: Cloud, *, name: str = "golden.json", content: bytes | None = None) -> None:
+    """model.tar.gz as training leaves it, with the rows and answers that it recorded."""
+    inputs = RECORDED.to_columns()
+    answer = make_model()(name_by_identity(USE_CASE, USE_CASE.features.compute(inputs)))
+    record = {
+        "inputs": {
+            column: [None if np.isnan(value) else value for value in values] for column, values in inputs.items()
+        },
+        "answers": {part: list(getattr(answer, part)) for part in ("low", "value", "high")},
+    }
+    text = json.dumps(record).encode() if content is None else content
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w:gz") as archive:
+        member = tarfile.TarInfo(name)
+        member.size = len(text)
+        archive.addfile(member, io.BytesIO(text))
+    bucket, key = split_uri(TASK["model_data_uri"])
+    cloud.store(bucket).write(key, sink.getvalue())
+
+
+@pytest.mark.parametrize("name", ["golden.json", "./golden.json"])
+def test_a_model_that_answers_as_it_did_in_training_passes(cloud: Cloud, context: LambdaContext, name: str) -> None:
+    write_bundle(cloud, name=name)
+    cloud.runtime.put(STAGING, make_model())
+
+    answer = check_golden_requests(TASK, context)
+
+    assert answer == {"requests": len(USE_CASE.golden_requests), "recorded_rows": 1}
+    assert len(cloud.runtime.invocations) == len(USE_CASE.golden_requests) + 1
+
+
+def test_requests_go_through_the_whole_conversion(cloud: Cloud, context: LambdaContext) -> None:
+    write_bundle(cloud)
+    cloud.runtime.put(STAGING, make_model())
+
+    check_golden_requests(TASK, context)
+
+    for body, asked in zip(USE_CASE.golden_requests, cloud.runtime.invocations, strict=False):
+        expected = convert_request(USE_CASE, USE_CASE.request.model_validate(body))
+        np.testing.assert_equal(dict(asked.columns), expected)
+
+
+FAULTS: dict[str, tuple[Any, str]] = {
+    "another model": (make_model(scale=1.001), "value of recorded row 0: "),
+    "a median outside its interval": (
+        make_model(value=lambda value: value * 2),
+        "golden request 0: a median lies outside",
+    ),
+    "an answer of nothing": (
+        make_model(low=lambda low: low * 0.0),
+        "golden request 0: an answer is not positive",
+    ),
+    "an answer that is no number": (
+        make_model(high=lambda high: high * np.inf),
+        "golden request 0: an answer is not a finite number",
+    ),
+    "an answer for somebody else's rows": (
+        make_model(value=lambda value: np.append(value, 1.0)),
+        "golden request 0: 1 rows were sent, 2 answers came back",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_model_is_kept_from_production_by(cloud: Cloud, context: LambdaContext, fault: str) -> None:
+    model, message = FAULTS[fault]
+    write_bundle(cloud)
+    cloud.runtime.put(STAGING, model)
+
+    with pytest.raises(GoldenRequestsFailedError) as failed:
+        check_golden_requests(TASK, context)
+
+    assert message in str(failed.value)
+
+
+def test_every_fault_is_named_at_once(cloud: Cloud, context: LambdaContext) -> None:
+    write_bundle(cloud)
+    cloud.runtime.put(STAGING, make_model(value=lambda value: value * 2))
+
+    with pytest.raises(GoldenRequestsFailedError) as failed:
+        check_golden_requests(TASK, context)
+
+    assert str(failed.value).count("golden request") == len(USE_CASE.golden_requests)
+
+
+def test_another_processor_may_differ_in_the_last_digits(cloud: Cloud, context: LambdaContext) -> None:
+    write_bundle(cloud)
+    cloud.runtime.put(STAGING, make_model(scale=1.0 + RELATIVE_TOLERANCE / 2))
+
+    assert check_golden_requests(TASK, context)["recorded_rows"] == 1
+
+
+def test_a_model_of_other_features_is_refused(cloud: Cloud, context: LambdaContext) -> None:
+    def refuse(_columns: Mapping[str, Column]) -> ModelAnswer:
+        raise ModelFailure(400, "missing column rain@0000")
+
+    write_bundle(cloud)
+    cloud.runtime.put(STAGING, refuse)
+
+    with pytest.raises(ModelRefusedError, match="missing column rain@0000"):
+        check_golden_requests(TASK, context)
+
+
+def test_without_a_staging_endpoint_nothing_is_checked(cloud: Cloud, context: LambdaContext) -> None:
+    write_bundle(cloud)
+
+    with pytest.raises(NoModelError):
+        check_golden_requests(TASK, context)
+
+
+def test_a_bundle_without_a_record_cannot_be_checked(cloud: Cloud, context: LambdaContext) -> None:
+    write_bundle(cloud, name="other.json")
+    cloud.runtime.put(STAGING, make_model())
+
+    with pytest.raises(GoldenRequestsFailedError, match=r"model.tar.gz holds no golden.json"):
+        check_golden_requests(TASK, context)

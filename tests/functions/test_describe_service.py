@@ -1,0 +1,74 @@
+"""What the API says of itself."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import openapi_spec_validator
+import pytest
+
+from functions.describe_service.handler import handler as describe_service
+from tests.functions.conftest import Cloud, read_event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+HEALTH, OPENAPI = read_event("api_health"), read_event("api_openapi")
+
+
+def describe(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    answered = describe_service(event, context)
+    assert answered["statusCode"] == 200
+    document: dict[str, Any] = json.loads(answered["body"])
+    return document
+
+
+def find_refs(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        yield from (value for name, value in node.items() if name == "$ref")
+        node = list(node.values())
+    if isinstance(node, list):
+        for item in node:
+            yield from find_refs(item)
+
+
+@pytest.mark.usefixtures("cloud")
+def test_before_the_first_rollout_the_api_answers_and_has_no_model(context: LambdaContext) -> None:
+    assert describe(HEALTH, context) == {
+        "status": "ok",
+        "use_cases": [{"use_case": "taxi_eta", "status": "NoModel", "model_version": None}],
+    }
+
+
+def test_health_says_which_version_answers_in_production(cloud: Cloud, context: LambdaContext) -> None:
+    sagemaker = cloud.clients.sagemaker
+    sagemaker.create_model(
+        ModelName="m", ExecutionRoleArn="arn:aws:iam::123456789012:role/x", PrimaryContainer={"Image": "i"}
+    )
+    variant = {"VariantName": "v4", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])  # type: ignore[list-item]
+    sagemaker.create_endpoint(EndpointName="noriba-taxi-eta", EndpointConfigName="c")
+
+    health = describe(HEALTH, context)
+    sagemaker.delete_endpoint(EndpointName="noriba-taxi-eta")
+
+    assert health["use_cases"] == [{"use_case": "taxi_eta", "status": "InService", "model_version": 4}]
+    schema = describe(OPENAPI, context)["paths"]["/v1/health"]["get"]["responses"]["200"]["content"]
+    jsonschema.validate(health, schema["application/json"]["schema"])
+
+
+@pytest.mark.usefixtures("cloud")
+def test_the_api_describes_itself_in_openapi(context: LambdaContext) -> None:
+    document = describe(OPENAPI, context)
+
+    openapi_spec_validator.validate(document)
+    assert document["openapi"].startswith("3.1")
+    assert {"/v1/health", "/v1/openapi.json"} < set(document["paths"])
+    assert {"/v1/taxi_eta/predictions", "/v1/taxi_eta/outcomes"} < set(document["paths"])
+    assert all(
+        ref.removeprefix("#/components/schemas/") in document["components"]["schemas"] for ref in find_refs(document)
+    )

@@ -1,0 +1,242 @@
+"""From an app's request to an answer; every failure has its own status, and no log knows where anybody is."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+from functions.predict import handler as predict_module
+from functions.predict.handler import handler as predict
+from noriba.aws.gateway import MAX_BODY_BYTES
+from noriba.records.inference import ModelAnswer
+from noriba.serving.openapi import describe_answer
+from noriba.usecase import load_use_case
+from tests.functions.conftest import Cloud, Listen, read_event
+from tests.functions.fake_runtime import ModelFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from noriba.features import Column
+
+USE_CASE = load_use_case("taxi_eta")
+ENDPOINT = "noriba-taxi-eta"
+ONE = read_event("api_predict")
+CANDIDATES = read_event("api_predict_candidates")
+RIDE = json.loads(ONE["body"])
+
+
+def drive_at_eight_metres_a_second(columns: Mapping[str, Column]) -> ModelAnswer:
+    """A model of one feature."""
+    identity = next(name for name in USE_CASE.features.identities if name.startswith("haversine_m@"))
+    seconds = 60.0 + columns[identity] / 8.0
+    return ModelAnswer(
+        low=tuple((seconds * 0.8).tolist()),
+        value=tuple(seconds.tolist()),
+        high=tuple((seconds * 1.25).tolist()),
+        claimed_coverage=0.8,
+        bundle_digest="abc",
+    )
+
+
+def ask(context: LambdaContext, body: object, *, use_case: str = "taxi_eta") -> tuple[int, dict[str, Any]]:
+    text = body if isinstance(body, str) else json.dumps(body)
+    answered = predict(ONE | {"body": text, "pathParameters": {"use_case": use_case}}, context)
+    is_good = answered["statusCode"] == 200
+    assert answered["headers"]["content-type"] == ("application/json" if is_good else "application/problem+json")
+    return answered["statusCode"], json.loads(answered["body"])
+
+
+def test_a_ride_is_answered_as_the_api_describes_it(cloud: Cloud, context: LambdaContext) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second, variant="v7")
+
+    answered = predict(ONE, context)
+
+    document = json.loads(answered["body"])
+    assert answered["statusCode"] == 200
+    jsonschema.validate(document, describe_answer(USE_CASE))
+    assert document["use_case"] == "taxi_eta"
+    assert document["model_version"] == 7
+    assert document["interval_coverage"] == 0.8
+    (prediction,) = document["predictions"]
+    assert prediction["eta_low_s"] < prediction["eta_s"] < prediction["eta_high_s"]
+    assert prediction["eta_s"] == pytest.approx(60 + 6_300 / 8, abs=2)
+
+
+def test_the_endpoint_is_asked_with_the_features_that_training_computes(cloud: Cloud, context: LambdaContext) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second)
+
+    document = json.loads(predict(ONE, context)["body"])
+
+    (asked,) = cloud.runtime.invocations
+    assert asked.endpoint_name == ENDPOINT
+    assert asked.inference_id == document["prediction_id"]
+    assert tuple(asked.columns) == USE_CASE.features.identities
+    computed = USE_CASE.features.compute(USE_CASE.request.model_validate(RIDE).to_columns())
+    for feature in USE_CASE.features.features:
+        assert (
+            asked.columns[feature.identity].tobytes()
+            == np.where(np.isnan(computed[feature.name]), np.nan, computed[feature.name]).tobytes()
+        )
+
+
+def test_every_candidate_is_answered_under_its_own_name_in_the_order_sent(cloud: Cloud, context: LambdaContext) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second)
+
+    answered = json.loads(predict(CANDIDATES, context)["body"])
+
+    near, far = answered["predictions"]
+    assert (near["candidate_id"], far["candidate_id"]) == ("near", "far")
+    assert near["eta_s"] < far["eta_s"]
+    assert len(cloud.runtime.invocations) == 1
+
+
+def test_five_hundred_candidates_are_one_request_to_the_model(cloud: Cloud, context: LambdaContext) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second)
+    cars = [{"candidate_id": f"car-{car}", "origin": {"zone_id": 1 + car % 263}} for car in range(500)]
+
+    status, document = ask(
+        context, {"candidates": cars, "destination": {"zone_id": 74}, "pickup_at": RIDE["pickup_at"]}
+    )
+
+    assert status == 200
+    assert [prediction["candidate_id"] for prediction in document["predictions"]] == [
+        f"car-{car}" for car in range(500)
+    ]
+    assert len(cloud.runtime.invocations) == 1
+
+
+def test_every_prediction_has_its_own_id(cloud: Cloud, context: LambdaContext) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second)
+
+    ids = {json.loads(predict(ONE, context)["body"])["prediction_id"] for _ in range(3)}
+
+    assert len(ids) == 3
+
+
+# --- what the app did wrong ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        ("", 400, "the body is not JSON"),
+        ("{", 400, "the body is not JSON"),
+        ("[" * 100_000, 400, "the body is not JSON"),
+        ("[]", 400, "the body must be a JSON object"),
+        ("x" * (MAX_BODY_BYTES + 1), 413, "the body is larger than"),
+        ({}, 422, "destination: Field required; pickup_at: Field required"),
+        (RIDE | {"origin": {"zone_id": 999}}, 422, "origin.zone_id: this taxi zone has no place"),
+        (RIDE | {"pickup_at": "now"}, 422, "pickup_at: write ISO 8601"),
+        (RIDE | {"passenger": "Ada"}, 422, "passenger: Extra inputs are not permitted"),
+    ],
+)
+def test_a_request_that_cannot_be_understood_is_the_apps_to_correct(
+    cloud: Cloud, context: LambdaContext, body: object, status: int, detail: str
+) -> None:
+    answered, problem = ask(context, body)
+
+    assert answered == problem["status"] == status
+    assert problem["detail"].startswith(detail)
+    assert cloud.runtime.invocations == []
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_problem_names_every_field_and_repeats_no_values(context: LambdaContext) -> None:
+    _, problem = ask(
+        context, RIDE | {"origin": {"latitude": 140.7947113, "longitude": -73.9425117}, "pickup_at": "soon"}
+    )
+
+    assert {fault["field"] for fault in problem["errors"]} == {"origin.latitude", "pickup_at"}
+    assert "140.79" not in json.dumps(problem)
+
+
+@pytest.mark.usefixtures("cloud")
+def test_an_unknown_use_case_is_not_found(context: LambdaContext) -> None:
+    status, problem = ask(context, RIDE, use_case="bus_eta")
+
+    assert (status, problem["detail"]) == (404, "no use case 'bus_eta'; installed: taxi_eta")
+
+
+# --- what went wrong here --------------------------------------------------------------------------------------------
+
+
+def fail_with(status: int, message: str = "out of memory") -> Any:
+    def fail(_columns: Mapping[str, Column]) -> ModelAnswer:
+        raise ModelFailure(status, message)
+
+    return fail
+
+
+@pytest.mark.usefixtures("cloud")
+def test_before_the_first_rollout_the_app_is_told_what_is_missing(context: LambdaContext) -> None:
+    status, problem = ask(context, RIDE)
+
+    assert status == 503
+    assert problem["detail"].startswith("no model is in production yet")
+
+
+def test_a_model_that_fails_is_worth_another_try(cloud: Cloud, context: LambdaContext) -> None:
+    cloud.runtime.put(ENDPOINT, fail_with(500))
+
+    status, problem = ask(context, RIDE)
+
+    assert (status, problem["detail"]) == (503, "the model did not answer; try again in a moment")
+
+
+def test_a_model_of_other_features_is_a_matter_for_the_operator(cloud: Cloud, context: LambdaContext) -> None:
+    cloud.runtime.put(ENDPOINT, fail_with(400, "missing column rain@0000"))
+
+    status, problem = ask(context, RIDE)
+
+    assert status == 502
+    assert "tell the operator" in problem["detail"]
+
+
+# --- what the log may know -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        (drive_at_eight_metres_a_second, RIDE),
+        (fail_with(500), RIDE),
+        (fail_with(400, "missing column rain@0000"), RIDE),
+        (None, RIDE),
+        (None, RIDE | {"pickup_at": "soon"}),
+        (None, RIDE | {"origin": {"latitude": 140.7947113, "longitude": -73.9425117}}),
+        (None, '{"origin": {"latitude": 40.7947113, "longitude": -73.9425117}'),
+    ],
+)
+def test_no_log_line_says_where_anybody_is_or_goes(
+    cloud: Cloud, context: LambdaContext, listen: Listen, model: Any, body: object
+) -> None:
+    read = listen(predict_module.logger)
+    if model is not None:
+        cloud.runtime.put(ENDPOINT, model)
+
+    ask(context, body)
+
+    log = read()
+    for value in ("40.79", "73.94", "40.74", "73.98", "2026-07-04T18:45"):
+        assert value not in log
+    # Nor as one of the model's columns.
+    straight = USE_CASE.features.compute(USE_CASE.request.model_validate(RIDE).to_columns())["haversine_m"][0]
+    assert f"{straight:.1f}" not in log
+
+
+def test_the_log_says_which_prediction_and_which_model(cloud: Cloud, context: LambdaContext, listen: Listen) -> None:
+    read = listen(predict_module.logger)
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second, variant="v7")
+
+    document = json.loads(predict(CANDIDATES, context)["body"])
+
+    line = json.loads(read())
+    assert line["prediction_id"] == document["prediction_id"]
+    assert (line["model_version"], line["candidates"]) == (7, 2)

@@ -1,0 +1,223 @@
+"""What must be known exactly once, however often an event is delivered and whoever is quickest."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from noriba.aws.ledger import ABANDONED_AFTER, Champion, Ledger
+from noriba.events import RetrainingDecided
+from noriba.monitoring.retraining import TrainingRecord
+from noriba.records.snapshot import IngestedObject
+
+if TYPE_CHECKING:
+    from noriba.aws.clients import Clients
+
+NOW = datetime(2026, 7, 4, 12, tzinfo=UTC)
+LATER = NOW + ABANDONED_AFTER + timedelta(seconds=1)
+
+
+def make_record(key: str, version_id: str = "v1", rows: int = 10) -> IngestedObject:
+    return IngestedObject(
+        key=key,
+        version_id=version_id,
+        sequencer="01",
+        source="TLC trip records",
+        rows_read=rows,
+        rows_kept=rows,
+        rows_quarantined=0,
+        reasons={},
+    )
+
+
+# --- landed objects --------------------------------------------------------------------------------------------------
+
+
+def test_the_first_execution_takes_an_object_and_its_own_retry_takes_it_again(ledger: Ledger) -> None:
+    assert ledger.claim_object("a", "v1", execution="first", now=NOW) == "claimed"
+    assert ledger.claim_object("a", "v1", execution="first", now=NOW) == "claimed"
+
+
+def test_another_execution_leaves_an_object_that_is_taken(ledger: Ledger) -> None:
+    ledger.claim_object("a", "v1", execution="first", now=NOW)
+
+    assert ledger.claim_object("a", "v1", execution="second", now=NOW + ABANDONED_AFTER) == "taken"
+
+
+def test_an_object_that_was_abandoned_is_taken_over(ledger: Ledger) -> None:
+    ledger.claim_object("a", "v1", execution="first", now=NOW)
+
+    assert ledger.claim_object("a", "v1", execution="second", now=LATER) == "claimed"
+    assert ledger.claim_object("a", "v1", execution="first", now=LATER) == "taken"
+
+
+@pytest.mark.parametrize("execution", ["first", "second"])
+def test_an_object_that_was_dealt_with_is_never_taken_again(ledger: Ledger, execution: str) -> None:
+    for key in ("kept", "refused"):
+        ledger.claim_object(key, "v1", execution="first", now=NOW)
+    ledger.keep_object(make_record("kept"))
+    ledger.refuse_object("refused", "v1", reason="the file is empty (0 bytes)")
+
+    assert ledger.claim_object("kept", "v1", execution=execution, now=LATER) == "settled"
+    assert ledger.claim_object("refused", "v1", execution=execution, now=LATER) == "settled"
+
+
+def test_each_version_of_an_object_is_taken_by_itself(ledger: Ledger) -> None:
+    ledger.claim_object("a", "v1", execution="first", now=NOW)
+
+    assert ledger.claim_object("a", "v2", execution="second", now=NOW) == "claimed"
+
+
+def test_objects_are_pending_until_they_are_settled_or_abandoned(ledger: Ledger) -> None:
+    for key in ("kept", "refused", "pending"):
+        ledger.claim_object(key, "v1", execution=key, now=NOW)
+    ledger.keep_object(make_record("kept"))
+    ledger.refuse_object("refused", "v1", reason="no")
+
+    assert ledger.count_pending(now=NOW) == 1
+    assert ledger.count_pending(now=NOW + ABANDONED_AFTER) == 1
+    assert ledger.count_pending(now=LATER) == 0
+
+
+def test_what_was_kept_and_what_was_refused_is_listed_with_everything_known(ledger: Ledger) -> None:
+    for key in ("jan", "feb", "bad#1.csv"):
+        ledger.claim_object(key, "v1", execution="e", now=NOW)
+    ledger.keep_object(make_record("jan"))
+    ledger.keep_object(make_record("feb", rows=20))
+    ledger.refuse_object("bad#1.csv", "v1", reason="not readable as CSV")
+
+    assert sorted(ledger.list_kept(), key=lambda item: item.key) == [make_record("feb", rows=20), make_record("jan")]
+    assert ledger.list_refused() == {"bad#1.csv": "not readable as CSV"}
+
+
+def test_the_state_of_one_object_is_told(ledger: Ledger) -> None:
+    assert ledger.find_object("a", "v1") is None
+    ledger.claim_object("a", "v1", execution="e", now=NOW)
+    received = ledger.find_object("a", "v1")
+    ledger.keep_object(make_record("a"))
+    kept = ledger.find_object("a", "v1")
+
+    assert received is not None
+    assert (received.status, received.record) == ("received", None)
+    assert kept is not None
+    assert (kept.status, kept.record) == ("kept", make_record("a"))
+
+
+def test_use_cases_do_not_see_each_other(clients: Clients, ledger: Ledger) -> None:
+    other = Ledger(clients.dynamodb.Table(ledger._table.name), "bus_eta")
+    ledger.claim_object("a", "v1", execution="first", now=NOW)
+    ledger.claim_snapshot("snap-1", execution="first", now=NOW)
+
+    assert other.claim_object("a", "v1", execution="second", now=NOW) == "claimed"
+    assert other.latest_snapshot() is None
+    assert other.count_pending(now=NOW) == 1
+
+
+def test_a_ledger_longer_than_one_page_is_read_to_its_end(ledger: Ledger) -> None:
+    """DynamoDB answers at most a mebibyte at once."""
+    wide = make_record("x").model_copy(update={"quarantine_keys": ("k" * 300_000,)})
+    for number in range(5):
+        record = wide.model_copy(update={"key": f"object-{number}"})
+        ledger.claim_object(record.key, "v1", execution="e", now=NOW)
+        ledger.keep_object(record)
+
+    assert len(ledger.list_kept()) == 5
+
+
+# --- snapshots -------------------------------------------------------------------------------------------------------
+
+
+def test_one_execution_announces_a_snapshot_and_so_does_its_retry(ledger: Ledger) -> None:
+    assert ledger.claim_snapshot("snap-1", execution="first", now=NOW)
+    assert ledger.claim_snapshot("snap-1", execution="first", now=LATER)
+    assert not ledger.claim_snapshot("snap-1", execution="second", now=LATER)
+
+
+def test_the_latest_snapshot_is_the_one_committed_last(ledger: Ledger) -> None:
+    assert ledger.latest_snapshot() is None
+
+    ledger.claim_snapshot("snap-b", execution="e", now=NOW)
+    ledger.claim_snapshot("snap-a", execution="e", now=LATER)
+
+    assert ledger.latest_snapshot() == "snap-a"
+    assert ledger.list_snapshots() == [("snap-b", NOW), ("snap-a", LATER)]
+
+
+def test_a_snapshot_committed_on_the_full_second_is_older_than_one_a_moment_later(ledger: Ledger) -> None:
+    """Times are compared as text, and text leaves out fractions of zero."""
+    ledger.claim_snapshot("snap-late", execution="e", now=NOW + timedelta(microseconds=1))
+    ledger.claim_snapshot("snap-early", execution="e", now=NOW)
+
+    assert ledger.latest_snapshot() == "snap-late"
+
+
+# --- training --------------------------------------------------------------------------------------------------------
+
+
+def make_training(decision_id: str, *, running: bool = True) -> TrainingRecord:
+    return TrainingRecord(decision_id, "snap-1", rows=9_000, started_at=NOW, running=running)
+
+
+def test_before_the_first_training_nothing_is_known(ledger: Ledger) -> None:
+    assert ledger.read_training() is None
+
+
+def test_of_two_decisions_at_the_same_moment_one_takes_the_lock(ledger: Ledger) -> None:
+    both_saw = ledger.read_training()
+
+    taken = [ledger.begin_training(make_training(name), replacing=both_saw) for name in ("d1", "d2")]
+
+    assert taken == [True, False]
+    assert ledger.read_training() == make_training("d1")
+
+
+def test_of_two_decisions_that_saw_the_same_old_training_one_takes_the_lock(ledger: Ledger) -> None:
+    ledger.begin_training(make_training("old", running=False), replacing=None)
+    both_saw = ledger.read_training()
+
+    taken = [ledger.begin_training(make_training(name), replacing=both_saw) for name in ("d1", "d2")]
+
+    assert taken == [True, False]
+
+
+def test_a_decision_that_was_interrupted_takes_its_own_lock_again(ledger: Ledger) -> None:
+    ledger.begin_training(make_training("d1"), replacing=None)
+
+    assert ledger.begin_training(make_training("d1"), replacing=None)
+
+
+def make_decision(decision_id: str, *, reason: str = "first training") -> RetrainingDecided:
+    return RetrainingDecided(
+        use_case="taxi_eta",
+        decision_id=decision_id,
+        train=True,
+        cause="DatasetSnapshotCreated",
+        reason=reason,
+        snapshot_id="snap-1",
+        manifest_uri="s3://datasets/manifest.json",
+        training_job_name=f"taxi-eta-{decision_id}",
+    )
+
+
+def test_a_decision_is_kept_as_it_was_taken_first(ledger: Ledger) -> None:
+    assert ledger.read_decision("d1") is None
+
+    ledger.record_decision(make_decision("d1"), now=NOW)
+    ledger.record_decision(make_decision("d1", reason="another"), now=LATER)
+
+    assert ledger.read_decision("d1") == make_decision("d1")
+
+
+# --- champion --------------------------------------------------------------------------------------------------------
+
+
+def test_the_champion_is_known_once_a_rollout_has_written_it(ledger: Ledger) -> None:
+    assert ledger.read_champion() is None
+
+    ledger._table.put_item(
+        Item={"use_case": "taxi_eta", "entry": "champion", "model_package_arn": "arn", "model_data_uri": "s3://m/m"}
+    )
+
+    assert ledger.read_champion() == Champion(model_package_arn="arn", model_data_uri="s3://m/m")
