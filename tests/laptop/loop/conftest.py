@@ -1,0 +1,237 @@
+"""The real stacks on a laptop cloud of their own, walked round once for the whole session."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow.parquet
+import pytest
+
+from laptop import process
+from laptop.deploy import deploy, synthesize
+from laptop.state import PROJECT_ROOT
+from noriba.cli.data_commands import find_snapshot, upload_files
+from noriba.cli.prediction_commands import ApiClient
+from noriba.cli.session import Session
+from noriba.cli.waiting import wait_for_candidate, wait_for_decision, wait_for_objects, wait_for_rollout
+from usecases.taxi_eta.simulator import simulate, write_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from laptop.process import RunningCloud
+    from noriba.aws.ledger import ObjectState
+    from noriba.aws.registry import ModelPackage
+    from noriba.records.snapshot import SnapshotManifest
+
+USE_CASE = "taxi_eta"
+ROWS = 12_000
+LIMIT_S = 240.0
+PAUSE_S = 0.03
+"""Between two requests of an app: fewer a second than the fifty that its plan allows."""
+RIDE = {
+    "origin": {"latitude": 40.758, "longitude": -73.9855},
+    "destination": {"latitude": 40.7061, "longitude": -74.0087},
+    "pickup_at": "2026-07-01T17:45:00-04:00",
+}
+
+
+class SilentProgress:
+    """Nobody watches a test."""
+
+    def update(self, text: str) -> None:
+        """Say nothing."""
+
+    def done(self, text: str) -> None:
+        """Say nothing."""
+
+
+@dataclass
+class Loop:
+    """A deployment, and short ways to use it."""
+
+    cloud: RunningCloud
+    session: Session
+    folder: Path
+
+    @property
+    def api(self) -> ApiClient:
+        return ApiClient.of(self.session)
+
+    def land(self, *files: Path) -> tuple[dict[str, str], dict[str, ObjectState]]:
+        """Upload, and wait until every object is kept or refused."""
+        landed = upload_files(self.session, files, SilentProgress())
+        return landed, wait_for_objects(self.session, landed, limit_s=LIMIT_S, progress=SilentProgress())
+
+    def land_snapshot(self, *files: Path) -> SnapshotManifest:
+        landed, states = self.land(*files)
+        manifest = find_snapshot(self.session, landed, states, limit_s=LIMIT_S)
+        assert manifest is not None, states
+        return manifest
+
+    def land_one(self, name: str, content: bytes) -> ObjectState:
+        """What becomes of one file."""
+        path = self.folder / name
+        path.write_bytes(content)
+        _landed, states = self.land(path)
+        return next(iter(states.values()))
+
+    def wait_for_candidate(self, snapshot_id: str) -> ModelPackage:
+        decision = wait_for_decision(self.session, snapshot_id, limit_s=LIMIT_S)
+        return wait_for_candidate(self.session, decision, limit_s=LIMIT_S, progress=SilentProgress())
+
+    def roll_out(self, package: ModelPackage) -> None:
+        self.session.as_approver().approve(package.arn, note="approved by a test")
+        wait_for_rollout(self.session, package.arn, limit_s=LIMIT_S, progress=SilentProgress())
+
+    def eventually(self, look: Callable[[], Any], within_s: float = 60.0) -> Any:
+        """What a look finds, as soon as it finds something."""
+        end = time.monotonic() + within_s
+        while time.monotonic() < end:
+            if found := look():
+                return found
+            time.sleep(0.3)
+        pytest.fail(f"did not come within {within_s} s")
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command line against this cloud, as a user would."""
+        environment = {"PATH": f"{PROJECT_ROOT}/.venv/bin:/usr/bin:/bin", "HOME": str(self.folder)}
+        environment |= self.cloud.environment
+        return subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+    def run_json(self, *words: str) -> Any:
+        done = self.run(*words)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@dataclass
+class BusRecorder:
+    """Every event on the bus, as it comes; a rule into a queue beside the stacks'."""
+
+    session: Session
+    url: str
+    seen: list[dict[str, Any]] = field(default_factory=list)
+
+    def find(self, detail_type: str, **fields: object) -> list[dict[str, Any]]:
+        """Details of the events of a type whose fields are these."""
+        sqs = self.session.clients.sqs
+        while messages := sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                self.seen.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        details = [event["detail"] for event in self.seen if event["detail-type"] == detail_type]
+        return [detail for detail in details if fields.items() <= detail.items()]
+
+
+@pytest.fixture(scope="session")
+def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
+    """The stacks, deployed by the real `cdk`, unchanged."""
+    folder = tmp_path_factory.mktemp("loop")
+    assembly, state_dir = folder / "cdk.out", folder / "state"
+    synthesize(PROJECT_ROOT, assembly)
+    cloud = process.start(state_dir=state_dir, assembly=assembly, port=None)
+    try:
+        deploy(cloud, assembly, lambda _line: None)
+        yield Loop(cloud, Session("noriba", USE_CASE, environment=cloud.environment), folder)
+    finally:
+        process.stop(state_dir)
+        shutil.rmtree(state_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def bus(loop: Loop) -> BusRecorder:
+    clients, bus_name = loop.session.clients, loop.session.deployment.bus_name
+    url = clients.sqs.create_queue(QueueName="bus-recorder")["QueueUrl"]
+    arn = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = json.dumps({"source": [{"prefix": "noriba."}]})
+    clients.events.put_rule(Name="bus-recorder", EventBusName=bus_name, EventPattern=pattern)
+    clients.events.put_targets(Rule="bus-recorder", EventBusName=bus_name, Targets=[{"Id": "queue", "Arn": arn}])
+    return BusRecorder(loop.session, url)
+
+
+@pytest.fixture(scope="session")
+def trips(loop: Loop) -> list[Path]:
+    """Two months of simulated trips, some of them broken."""
+    table = simulate(ROWS, seed=7, first_day=date(2026, 1, 5), days=56)
+    return write_files(table, loop.folder)
+
+
+@pytest.fixture(scope="session")
+def snapshot(loop: Loop, bus: BusRecorder, trips: list[Path]) -> SnapshotManifest:
+    """The first snapshot; the recorder listens before anything lands."""
+    assert bus.find("DatasetSnapshotCreated") == []
+    return loop.land_snapshot(*trips)
+
+
+@pytest.fixture(scope="session")
+def candidate(loop: Loop, snapshot: SnapshotManifest) -> ModelPackage:
+    return loop.wait_for_candidate(snapshot.snapshot_id)
+
+
+@pytest.fixture(scope="session")
+def answer_without_model(loop: Loop, candidate: ModelPackage) -> tuple[int, dict[str, Any]]:
+    """What the API says while a candidate waits and nothing is in production."""
+    assert candidate.status == "PendingManualApproval"
+    return loop.api.post(f"/v1/{USE_CASE}/predictions", RIDE)
+
+
+@pytest.fixture(scope="session")
+def champion(loop: Loop, candidate: ModelPackage, answer_without_model: tuple[int, dict[str, Any]]) -> ModelPackage:
+    """The candidate, approved and in production."""
+    assert answer_without_model
+    loop.roll_out(candidate)
+    return candidate
+
+
+@pytest.fixture(scope="session")
+def more_trips(loop: Loop) -> Path:
+    """Another week of trips."""
+    table = simulate(2_000, seed=8, first_day=date(2026, 3, 2), days=7)
+    path = loop.folder / "trips_2026-03-more.parquet"
+    pyarrow.parquet.write_table(table, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def challenger(loop: Loop, champion: ModelPackage, more_trips: Path) -> ModelPackage:
+    """A second candidate, trained on more data and judged beside the champion; not yet decided upon."""
+    assert champion.version == 1
+    return loop.wait_for_candidate(loop.land_snapshot(more_trips).snapshot_id)
+
+
+class Caller:
+    """An app that asks on and on, and keeps what it was answered."""
+
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._call)
+        self.answers: list[tuple[int, int | None]] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _call(self) -> None:
+        while not self._stop.is_set():
+            status, answer = self._api.post(f"/v1/{USE_CASE}/predictions", RIDE)
+            self.answers.append((status, answer.get("model_version")))
+            time.sleep(PAUSE_S)
+
+
+@pytest.fixture
+def caller(loop: Loop) -> Caller:
+    return Caller(loop.api)

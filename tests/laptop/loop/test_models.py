@@ -1,0 +1,212 @@
+"""From a snapshot to a champion: training, judging, approval, rollout, and what stops them."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from noriba.aws.objects import split_uri
+from noriba.cli.waiting import StepFailedError, wait_for_rollout
+from noriba.events import RetrainingDecided
+from noriba.records.evidence import Evidence
+from noriba.records.snapshot import name_channel_manifest, name_manifest
+from noriba.training.bundles import load_bundle, save_bundle
+from tests.laptop.loop.conftest import RIDE, SilentProgress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from noriba.aws.registry import ModelPackage
+    from noriba.records.snapshot import SnapshotManifest
+    from tests.laptop.loop.conftest import BusRecorder, Caller, Loop
+
+PREDICTIONS = "/v1/taxi_eta/predictions"
+
+
+def read_uri(loop: Loop, uri: str) -> bytes:
+    bucket, key = split_uri(uri)
+    return loop.session.clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+def count_rollouts(loop: Loop) -> int:
+    return sum(loop.session.history(loop.session.deployment.rollout_machine_arn).count().values())
+
+
+def test_a_candidate_waits_with_its_evidence_its_lineage_and_a_card(
+    loop: Loop, bus: BusRecorder, candidate: ModelPackage, snapshot: SnapshotManifest
+):
+    evidence = Evidence.model_validate_json(read_uri(loop, candidate.metadata["evaluation_uri"]))
+    assert evidence.candidate.mae < 0.8 * evidence.baseline.mae
+    assert evidence.snapshot_id == candidate.metadata["snapshot_id"] == snapshot.snapshot_id
+    assert evidence.bundle_digest == candidate.metadata["bundle_digest"]
+    card = json.loads(loop.session.registry.read_card(candidate.arn))
+    assert card["additional_information"]["custom_details"]["snapshot"] == snapshot.snapshot_id
+    (announced,) = bus.find("CandidateRegistered", model_package_arn=candidate.arn)
+    assert announced["approval_status"] == "PendingManualApproval"
+
+
+def test_before_the_first_approval_the_api_says_that_there_is_no_model(
+    answer_without_model: tuple[int, dict[str, Any]],
+):
+    status, problem = answer_without_model
+    assert status == 503
+    assert "no model is in production yet" in problem["detail"]
+
+
+def test_an_approved_candidate_answers_over_https(loop: Loop, champion: ModelPackage):
+    answer, _took_ms = loop.api.predict("taxi_eta", RIDE)
+    (prediction,) = answer["predictions"]
+    assert answer["model_version"] == champion.version
+    assert 60 < prediction["eta_low_s"] < prediction["eta_s"] < prediction["eta_high_s"] < 7200
+
+
+def test_a_rollout_is_told_stage_by_stage_and_leaves_no_staging_endpoint(
+    loop: Loop, bus: BusRecorder, champion: ModelPackage
+):
+    stages = [detail["stage"] for detail in bus.find("RolloutAdvanced", model_package_arn=champion.arn)]
+    assert stages == ["staging", "production"]
+    assert bus.find("RolloutCompleted", model_package_arn=champion.arn)
+    names = [found["EndpointName"] for found in loop.session.clients.sagemaker.list_endpoints()["Endpoints"]]
+    assert names == ["noriba-taxi-eta"]
+
+
+def test_a_second_candidate_is_judged_beside_the_champion(loop: Loop, champion: ModelPackage, challenger: ModelPackage):
+    evidence = Evidence.model_validate_json(read_uri(loop, challenger.metadata["evaluation_uri"]))
+    assert evidence.champion is not None
+    assert evidence.champion.rows == evidence.candidate.rows
+    assert challenger.version == champion.version + 1
+
+
+def test_neither_waiting_nor_rejected_starts_a_rollout(loop: Loop, champion: ModelPackage, challenger: ModelPackage):
+    before = count_rollouts(loop)
+    loop.session.as_approver().reject(challenger.arn, note="not yet")
+    # The event of the rejection has been delivered when an event sent after it has arrived.
+    sqs, events = loop.session.clients.sqs, loop.session.clients.events
+    url = sqs.create_queue(QueueName=f"after-{uuid.uuid4().hex[:8]}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name="after", EventPattern=json.dumps({"source": ["test.after"]}))
+    events.put_targets(Rule="after", Targets=[{"Id": "queue", "Arn": arn}])
+    events.put_events(Entries=[{"Source": "test.after", "DetailType": "after", "Detail": "{}"}])
+    loop.eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"))
+    assert count_rollouts(loop) == before
+    champion_now = loop.session.ledger.read_champion()
+    assert champion_now is not None
+    assert champion_now.model_package_arn == champion.arn
+
+
+def test_a_new_champion_takes_over_without_one_failed_request(loop: Loop, challenger: ModelPackage, caller: Caller):
+    with caller:
+        loop.eventually(lambda: len(caller.answers) > 20)
+        loop.roll_out(challenger)
+        asked = len(caller.answers)
+        loop.eventually(lambda: len(caller.answers) > asked + 20)
+    assert {status for status, _version in caller.answers} == {200}
+    versions = [version for _status, version in caller.answers]
+    assert versions == sorted(versions, key=lambda version: version or 0)
+    assert set(versions) == {challenger.version - 1, challenger.version}
+
+
+def test_an_earlier_version_can_be_rolled_back_to(loop: Loop, champion: ModelPackage, challenger: ModelPackage):
+    assert challenger.version
+    loop.roll_out(champion)
+    answer, _took_ms = loop.api.predict("taxi_eta", RIDE)
+    assert answer["model_version"] == champion.version
+
+
+@pytest.fixture
+def liar(loop: Loop, champion: ModelPackage, tmp_path: Path) -> ModelPackage:
+    """A registered model that does not answer as it did in training: its golden answers are others."""
+    source = tmp_path / "model"
+    with tarfile.open(fileobj=io.BytesIO(read_uri(loop, champion.model_data_uri))) as archive:
+        archive.extractall(source, filter="data")
+    model, _digest = load_bundle(source)
+    golden = json.loads((source / "golden.json").read_text())
+    golden["answers"]["value"][3] *= 1.01
+    target = tmp_path / "liar"
+    target.mkdir()
+    extras = {"golden.json": json.dumps(golden).encode(), "code.zip": (source / "code.zip").read_bytes()}
+    save_bundle(model, target, extras=extras)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for path in target.iterdir():
+            archive.add(path, path.name)
+    bucket, _key = split_uri(champion.model_data_uri)
+    loop.session.clients.s3.put_object(Bucket=bucket, Key="liar/model.tar.gz", Body=packed.getvalue())
+    answer = loop.session.clients.sagemaker.create_model_package(
+        ModelPackageGroupName=champion.group,
+        ModelApprovalStatus="PendingManualApproval",
+        InferenceSpecification={
+            "Containers": [{"Image": champion.image_uri, "ModelDataUrl": f"s3://{bucket}/liar/model.tar.gz"}],
+            "SupportedContentTypes": ["application/json"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+    )
+    return loop.session.registry.describe(answer["ModelPackageArn"])
+
+
+def test_a_model_that_fails_golden_requests_never_reaches_production(
+    loop: Loop, bus: BusRecorder, champion: ModelPackage, liar: ModelPackage
+):
+    production = loop.session.clients.sagemaker.describe_endpoint(EndpointName="noriba-taxi-eta")
+    loop.session.as_approver().approve(liar.arn, note="approved in error")
+    with pytest.raises(StepFailedError, match="value of recorded row 3"):
+        wait_for_rollout(loop.session, liar.arn, limit_s=120, progress=SilentProgress())
+    (told,) = loop.eventually(lambda: bus.find("RolledBack", model_package_arn=liar.arn))
+    assert told["error"] == "GoldenRequestsFailedError"
+    after = loop.session.clients.sagemaker.describe_endpoint(EndpointName="noriba-taxi-eta")
+    assert after["EndpointConfigName"] == production["EndpointConfigName"]
+    answer, _took_ms = loop.api.predict("taxi_eta", RIDE)
+    assert answer["model_version"] == champion.version
+    names = [found["EndpointName"] for found in loop.session.clients.sagemaker.list_endpoints()["Endpoints"]]
+    assert names == ["noriba-taxi-eta"]
+
+
+@pytest.fixture
+def doomed(loop: Loop, snapshot: SnapshotManifest) -> RetrainingDecided:
+    """A decision to train on a snapshot whose part is not what its manifest pins."""
+    part = snapshot.parts[0].model_copy(update={"sha256": "0" * 64})
+    manifest = snapshot.model_copy(update={"snapshot_id": "snap-doomed", "parts": (part, *snapshot.parts[1:])})
+    datasets = loop.session.datasets
+    channel = name_channel_manifest("taxi_eta", snapshot.snapshot_id)
+    datasets.write(name_channel_manifest("taxi_eta", "snap-doomed"), datasets.read(channel))
+    key = name_manifest("taxi_eta", "snap-doomed")
+    datasets.write(key, manifest.model_dump_json().encode())
+    decision_id = f"doomed-{uuid.uuid4().hex[:6]}"
+    return RetrainingDecided(
+        use_case="taxi_eta",
+        decision_id=decision_id,
+        train=True,
+        cause="test",
+        reason="test",
+        snapshot_id="snap-doomed",
+        manifest_uri=datasets.uri(key),
+        training_job_name=f"taxi-eta-{decision_id}",
+    )
+
+
+def test_training_that_fails_registers_nothing_and_says_why_in_the_containers_own_words(
+    loop: Loop, bus: BusRecorder, champion: ModelPackage, doomed: RetrainingDecided
+):
+    assert champion
+    clients = loop.session.clients
+    before = [package.version for package in loop.session.registry.list_packages()]
+    clients.events.put_events(Entries=[doomed.entry(bus=loop.session.deployment.bus_name)])
+    (told,) = loop.eventually(lambda: bus.find("TrainingFailed", decision_id=doomed.decision_id))
+    assert f"CorruptSnapshotError: part {'0' * 64} of the snapshot is not in the channel" in told["cause"]
+    history = loop.session.history(loop.session.deployment.train_machine_arn)
+    since = datetime.now(UTC) - timedelta(hours=1)
+    failed = loop.eventually(lambda: _if_failed(history.find(doomed.decision_id, since=since)))
+    assert "CorruptSnapshotError" in failed.cause
+    assert [package.version for package in loop.session.registry.list_packages()] == before
+    alarms = loop.eventually(lambda: clients.cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"])
+    assert any("noriba-training-TrainFailed" in alarm["AlarmName"] for alarm in alarms)
+
+
+def _if_failed(execution: Any) -> Any:
+    return execution if execution is not None and execution.failed else None

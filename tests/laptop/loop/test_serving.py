@@ -1,0 +1,173 @@
+"""What apps see, and what people see through the command and the AWS CLI."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+import urllib3
+from openapi_spec_validator import validate as validate_openapi
+
+from tests.laptop.loop.conftest import RIDE
+
+if TYPE_CHECKING:
+    from noriba.aws.registry import ModelPackage
+    from noriba.records.snapshot import SnapshotManifest
+    from tests.laptop.loop.conftest import Loop
+
+PREDICTIONS = "/v1/taxi_eta/predictions"
+
+
+@pytest.fixture(scope="module")
+def contract(loop: Loop) -> dict[str, Any]:
+    """The API's own description of itself."""
+    document: dict[str, Any] = urllib3.request("GET", f"{loop.session.deployment.api_url}/v1/openapi.json").json()
+    return document
+
+
+def find_schema(contract: dict[str, Any], name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}", "components": contract["components"]}
+
+
+def test_the_contract_is_openapi(contract: dict[str, Any]):
+    validate_openapi(contract)
+    assert PREDICTIONS in contract["paths"]
+
+
+def test_answers_are_what_the_contract_says(loop: Loop, champion: ModelPackage, contract: dict[str, Any]):
+    assert champion
+    answer, _took_ms = loop.api.predict("taxi_eta", RIDE)
+    jsonschema.validate(answer, find_schema(contract, "TaxiEtaAnswer"))
+
+
+def test_five_hundred_candidates_are_answered_in_one_request_and_in_their_order(loop: Loop, champion: ModelPackage):
+    assert champion
+    cars = [
+        {"candidate_id": f"car-{number}", "origin": {"latitude": 40.70 + number / 5000, "longitude": -73.98}}
+        for number in range(500)
+    ]
+    request = {"candidates": cars, "destination": RIDE["destination"], "pickup_at": RIDE["pickup_at"]}
+    answer, _took_ms = loop.api.predict("taxi_eta", request)
+    assert [found["candidate_id"] for found in answer["predictions"]] == [car["candidate_id"] for car in cars]
+
+
+BAD_REQUESTS = {
+    "missing": ({"origin": RIDE["origin"], "pickup_at": RIDE["pickup_at"]}, 422, "destination"),
+    "extra": ({**RIDE, "fare": 12}, 422, "fare"),
+    "wrong type": ({**RIDE, "rain_mm_per_h": "much"}, 422, "rain_mm_per_h"),
+    "impossible": ({**RIDE, "origin": {"latitude": 123.0, "longitude": 0.0}}, 422, "origin.latitude"),
+    "no object": ([1, 2], 400, None),
+}
+
+
+@pytest.mark.parametrize("name", BAD_REQUESTS)
+def test_a_bad_request_is_told_which_field_is_at_fault(loop: Loop, contract: dict[str, Any], name: str):
+    request, wanted, field = BAD_REQUESTS[name]
+    status, problem = loop.api.post(PREDICTIONS, request)
+    assert status == wanted
+    jsonschema.validate(problem, find_schema(contract, "Problem"))
+    assert field is None or field in {error["field"] for error in problem["errors"]}
+
+
+def test_an_unknown_use_case_and_an_unknown_route_are_404(loop: Loop):
+    status, problem = loop.api.post("/v1/bicycles/predictions", RIDE)
+    assert (status, problem["detail"]) == (404, "no use case 'bicycles'; installed: taxi_eta")
+    answer = urllib3.request("GET", f"{loop.session.deployment.api_url}/v1/nowhere")
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_without_a_key_nobody_is_answered(loop: Loop):
+    answer = urllib3.request("POST", f"{loop.session.deployment.api_url}{PREDICTIONS}", json=RIDE)
+    assert answer.status == 403
+    assert answer.json()["status"] == 403
+
+
+def test_health_says_which_model_answers(loop: Loop, champion: ModelPackage):
+    answer = urllib3.request("GET", f"{loop.session.deployment.api_url}/v1/health")
+    (model,) = answer.json()["use_cases"]
+    assert model["status"] == "InService"
+    assert model["model_version"] >= champion.version
+
+
+def test_an_outcome_is_taken_and_kept(loop: Loop, champion: ModelPackage):
+    assert champion
+    prediction_id = loop.api.predict("taxi_eta", RIDE)[0]["prediction_id"]
+    outcome = {"prediction_id": prediction_id, "value": 1234.5, "observed_at": datetime.now(UTC).isoformat()}
+    status, _answer = loop.api.post("/v1/taxi_eta/outcomes", outcome)
+    assert status == 202
+    kept = loop.eventually(lambda: find_outcomes(loop, prediction_id), within_s=90)
+    assert [event["detail"]["value"] for event in kept] == [1234.5]
+
+
+def find_outcomes(loop: Loop, prediction_id: str) -> list[dict[str, Any]]:
+    """The lines in the outcomes bucket about a prediction; each file is a table of JSON lines."""
+    s3, bucket = loop.session.clients.s3, loop.session.deployment.outcomes_bucket
+    found = s3.list_objects_v2(Bucket=bucket, Prefix="outcomes/date=").get("Contents", [])
+    texts = [s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode() for item in found]
+    events = [json.loads(line) for text in texts for line in text.splitlines()]
+    return [event for event in events if event["detail"]["prediction_id"] == prediction_id]
+
+
+def test_an_outcome_from_the_future_is_refused(loop: Loop):
+    outcome = {
+        "prediction_id": "24e0b31f-f213-4188-90fc-589527eb6732",
+        "value": 1.0,
+        "observed_at": "2199-01-01T00:00:00Z",
+    }
+    status, problem = loop.api.post("/v1/taxi_eta/outcomes", outcome)
+    assert status == 422
+    assert problem["errors"][0]["field"] == "observed_at"
+
+
+def test_the_command_shows_what_there_is(loop: Loop, snapshot: SnapshotManifest, champion: ModelPackage):
+    status = loop.run_json("noriba", "status", "--json")
+    assert status["endpoint_url"] == loop.cloud.endpoint_url
+    assert set(status["stacks"].values()) == {"CREATE_COMPLETE"}
+    assert status["endpoint"] == "InService"
+    datasets = loop.run_json("noriba", "datasets", "--json")
+    assert snapshot.snapshot_id in [found["snapshot_id"] for found in datasets["snapshots"]]
+    models = loop.run_json("noriba", "models", "--json")
+    assert champion.version in [found["version"] for found in models]
+    one = loop.run_json("noriba", "models", str(champion.version))
+    assert one["lineage"]["bundle_digest"] == champion.metadata["bundle_digest"]
+    answer = loop.run_json("noriba", "predict", json.dumps(RIDE), "--json")["answer"]
+    assert answer["predictions"]
+    lines = loop.run_json("noriba", "logs", "predict", "--json")
+    assert any(answer["prediction_id"] in line["message"] for line in lines)
+
+
+def test_no_place_of_a_ride_stands_in_the_logs(loop: Loop, champion: ModelPackage):
+    assert champion
+    loop.api.predict("taxi_eta", {**RIDE, "origin": {"latitude": 40.7123456, "longitude": -73.9123456}})
+    lines = loop.run_json("noriba", "logs", "predict", "--json")
+    assert lines
+    assert not any("40.7123456" in line["message"] or "73.9123456" in line["message"] for line in lines)
+
+
+@pytest.mark.parametrize("words", [["predict", "{"], ["approve", "99"], ["logs", "nothing"], ["models", "99"]])
+def test_a_command_that_fails_says_so_in_one_line(loop: Loop, champion: ModelPackage, words: list[str]):
+    assert champion
+    done = loop.run("noriba", *words)
+    assert done.returncode in {1, 2}
+    assert done.stderr.strip().startswith("✗")
+    assert "Traceback" not in done.stderr
+
+
+def test_the_aws_cli_sees_the_same(loop: Loop, champion: ModelPackage):
+    stacks = loop.run_json("aws", "cloudformation", "describe-stacks")["Stacks"]
+    assert {stack["StackStatus"] for stack in stacks} == {"CREATE_COMPLETE"}
+    raw = loop.session.deployment.raw_bucket
+    assert loop.run_json("aws", "s3api", "list-object-versions", "--bucket", raw)["Versions"]
+    package = loop.run_json("aws", "sagemaker", "describe-model-package", "--model-package-name", champion.arn)
+    assert package["ModelApprovalStatus"] == "Approved"
+    endpoint = loop.run_json("aws", "sagemaker", "describe-endpoint", "--endpoint-name", "noriba-taxi-eta")
+    assert endpoint["EndpointStatus"] == "InService"
+    machine = loop.session.deployment.ingest_machine_arn
+    executions = loop.run_json(
+        "aws", "stepfunctions", "list-executions", "--state-machine-arn", machine, "--status-filter", "SUCCEEDED"
+    )["executions"]
+    assert executions
