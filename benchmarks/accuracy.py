@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import lightgbm
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 TRAINED = [f"green_tripdata_2023-{month:02d}.parquet" for month in range(1, 7)]
 JUDGED = "green_tripdata_2023-07.parquet"
-CALIBRATION_SHARE = 0.15
 
 
 def run(folder: Path | None) -> None:
@@ -39,15 +39,16 @@ def run(folder: Path | None) -> None:
     future = _read(use_case, [folder / JUDGED])
     outcome = future[use_case.label]
     rows = len(past[use_case.label])
-    cut = round(rows * (1 - CALIBRATION_SHARE))
+    cut = round(rows * (1 - use_case.training.calibration_share))
 
     baseline = fit_baseline(use_case.baseline_keys, use_case.pace, past, past[use_case.label])
     _print("median pace by hour", measure(baseline.predict(future), outcome))
     plain = as_column(_fit_plain(use_case, settings, past).predict(_matrix(use_case, future)))
     _print("plain LightGBM L1", measure(plain, outcome))
-    model = fit_model(use_case, settings, past, fit=slice(0, cut), calibration=slice(cut, rows))
-    answers = model.load().predict_features(future)
-    _print("noriba", measure(answers.value, outcome, low=answers.low, high=answers.high))
+    for name, kind in (("noriba", use_case), ("noriba, no encoders", replace(use_case, encoders=()))):
+        model = fit_model(kind, settings, past, fit=slice(0, cut), calibration=slice(cut, rows))
+        answers = model.load().predict_features(future)
+        _print(name, measure(answers.value, outcome, low=answers.low, high=answers.high))
 
 
 def _fit_plain(use_case: UseCase, settings: Hyperparameters, past: dict[str, Column]) -> lightgbm.Booster:

@@ -11,9 +11,12 @@ import pytest
 import urllib3
 from openapi_spec_validator import validate as validate_openapi
 
+from noriba.cli.prediction_commands import ApiClient
 from tests.laptop.loop.conftest import RIDE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from noriba.aws.registry import ModelPackage
     from noriba.records.snapshot import SnapshotManifest
     from tests.laptop.loop.conftest import Loop
@@ -84,6 +87,28 @@ def test_without_a_key_nobody_is_answered(loop: Loop):
     answer = urllib3.request("POST", f"{loop.session.deployment.api_url}{PREDICTIONS}", json=RIDE)
     assert answer.status == 403
     assert answer.json()["status"] == 403
+
+
+@pytest.fixture
+def hasty_app(loop: Loop) -> Iterator[ApiClient]:
+    """An app with a key of its own, whose plan allows two requests at once and one a minute after that."""
+    gateway, url = loop.session.clients.apigateway, loop.session.deployment.api_url
+    [api] = gateway.get_rest_apis()["items"]
+    stage = {"apiId": api["id"], "stage": url.rpartition("/")[2]}
+    plan = gateway.create_usage_plan(name="hasty", apiStages=[stage], throttle={"rateLimit": 1 / 60, "burstLimit": 2})
+    key = gateway.create_api_key(name="hasty", enabled=True)
+    gateway.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
+    yield ApiClient(url, key["value"])
+    gateway.delete_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"])
+    gateway.delete_api_key(apiKey=key["id"])
+
+
+def test_a_key_is_held_to_its_plan_and_others_are_not(loop: Loop, hasty_app: ApiClient):
+    answers = [hasty_app.post(PREDICTIONS, []) for _ in range(3)]
+
+    assert [status for status, _ in answers] == [400, 400, 429]
+    assert answers[-1][1]["detail"] == "too many requests; slow down and try again"
+    assert loop.api.post(PREDICTIONS, [])[0] == 400
 
 
 def test_health_says_which_model_answers(loop: Loop, champion: ModelPackage):
