@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
 from noriba import __version__
-from noriba.aws.clients import Clients
 from noriba.aws.endpoints import describe_endpoint
-from noriba.aws.environment import Environment
+from noriba.aws.environment import Environment, connector
 from noriba.aws.gateway import answer, answering_problems
 from noriba.rollout.names import name_endpoint
 from noriba.serving.openapi import describe_api
@@ -28,10 +26,7 @@ class Settings(Environment):
     resource_prefix: str
 
 
-@lru_cache
-def connect() -> tuple[Settings, Clients]:
-    """Settings and clients, once for the life of the function."""
-    return Settings.read(), Clients()
+connect = connector(Settings)
 
 
 @logger.inject_lambda_context

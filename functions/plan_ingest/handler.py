@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel
 
-from noriba.aws.clients import Clients
-from noriba.aws.environment import Environment
+from noriba.aws.environment import Environment, connector
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
 from noriba.datasets.chunks import plan_file
@@ -37,10 +35,7 @@ class Task(BaseModel):
     event: dict[str, Any]
 
 
-@lru_cache
-def connect() -> tuple[Settings, Clients]:
-    """Settings and clients, once for the life of the function."""
-    return Settings.read(), Clients()
+connect = connector(Settings)
 
 
 @logger.inject_lambda_context

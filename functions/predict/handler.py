@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from aws_lambda_powertools import Logger
 
-from noriba.aws.clients import Clients
 from noriba.aws.endpoints import Endpoint, ModelRefusedError, ModelUnavailableError, NoModelError
-from noriba.aws.environment import Environment
+from noriba.aws.environment import Environment, connector
 from noriba.aws.gateway import answer, answering_problems, read_body, read_path
 from noriba.rollout.names import name_endpoint
 from noriba.serving.answers import write_answer
@@ -35,10 +33,7 @@ class Settings(Environment):
     resource_prefix: str
 
 
-@lru_cache
-def connect() -> tuple[Settings, Clients]:
-    """Settings and clients, once for the life of the function."""
-    return Settings.read(), Clients()
+connect = connector(Settings)
 
 
 @logger.inject_lambda_context

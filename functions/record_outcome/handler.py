@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from aws_lambda_powertools import Logger
 
 from noriba.aws.bus import EventBus, PublishError
-from noriba.aws.clients import Clients
-from noriba.aws.environment import Environment
+from noriba.aws.environment import Environment, connector
 from noriba.aws.gateway import answer, answering_problems, read_body, read_path
 from noriba.events import OutcomeObserved
 from noriba.serving.problems import Problem, ProblemError
@@ -29,10 +27,7 @@ class Settings(Environment):
     bus_name: str
 
 
-@lru_cache
-def connect() -> tuple[Settings, Clients]:
-    """Settings and clients, once for the life of the function."""
-    return Settings.read(), Clients()
+connect = connector(Settings)
 
 
 @logger.inject_lambda_context

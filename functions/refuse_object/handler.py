@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel
 
-from noriba.aws.clients import Clients
-from noriba.aws.environment import Environment
+from noriba.aws.environment import Environment, connector
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
 from noriba.events import ObjectRefused
@@ -43,10 +41,7 @@ class Task(BaseModel):
     failure: Failure
 
 
-@lru_cache
-def connect() -> tuple[Settings, Clients]:
-    """Settings and clients, once for the life of the function."""
-    return Settings.read(), Clients()
+connect = connector(Settings)
 
 
 @logger.inject_lambda_context

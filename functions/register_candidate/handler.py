@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel
 
-from noriba.aws.clients import Clients
-from noriba.aws.environment import Environment
+from noriba.aws.environment import Environment, connector
 from noriba.aws.objects import ObjectStore, split_uri
 from noriba.aws.registry import ModelRegistry
 from noriba.events import CandidateRegistered, RetrainingDecided
@@ -22,6 +20,8 @@ from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from noriba.aws.clients import Clients
 
 logger = Logger()
 
@@ -42,10 +42,7 @@ class Task(BaseModel):
     evaluation_uri: str
 
 
-@lru_cache
-def connect() -> tuple[Settings, Clients]:
-    """Settings and clients, once for the life of the function."""
-    return Settings.read(), Clients()
+connect = connector(Settings)
 
 
 @logger.inject_lambda_context

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel
 
-from noriba.aws.clients import Clients
-from noriba.aws.environment import Environment
+from noriba.aws.environment import Environment, connector
 from noriba.aws.objects import ObjectStore
 from noriba.datasets.chunks import read_chunk
 from noriba.datasets.parts import describe_part, encode_parquet, name_part
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from noriba.aws.clients import Clients
     from noriba.records.snapshot import Part
     from noriba.usecase import UseCase
 
@@ -44,10 +43,7 @@ class Task(BaseModel):
     chunk: Chunk
 
 
-@lru_cache
-def connect() -> tuple[Settings, Clients]:
-    """Settings and clients, once for the life of the function."""
-    return Settings.read(), Clients()
+connect = connector(Settings)
 
 
 @logger.inject_lambda_context

@@ -13,7 +13,7 @@ from laptop.sagemaker import events
 from laptop.sagemaker.errors import JobFailedError, ValidationError
 from laptop.sagemaker.fleets import FleetBuilder
 from laptop.sagemaker.platform import refuse
-from laptop.sagemaker.records import ENDPOINT, page
+from laptop.sagemaker.records import ENDPOINT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,15 +92,11 @@ class Endpoints:
 
     def describe(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """All that is known of an endpoint."""
-        records = self._platform.records(scope)
-        return records.describe(ENDPOINT, records.find(ENDPOINT, params["EndpointName"]))
+        return self._platform.records(scope).describe_named(ENDPOINT, params["EndpointName"])
 
     def list_endpoints(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """The endpoints of an account and region."""
-        records = self._platform.records(scope)
-        descriptions = (records.describe(ENDPOINT, one) for one in records.all(ENDPOINT))
-        found, token = page(ENDPOINT, descriptions, params, order="Descending")
-        return {"Endpoints": found, **token}
+        return self._platform.records(scope).list_page(ENDPOINT, "Endpoints", params, order="Descending")
 
     def delete(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """Begin to end an endpoint; requests in flight are answered."""

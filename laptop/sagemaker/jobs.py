@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 from laptop.sagemaker.errors import JobFailedError, ValidationError
 from laptop.sagemaker.images import UnknownImageError
 from laptop.sagemaker.programs import ProgramRun
-from laptop.sagemaker.records import page
 
 if TYPE_CHECKING:
     from laptop.sagemaker.host import Root
@@ -73,14 +72,11 @@ class Jobs(ABC):
 
     def describe(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """All that is known of a job."""
-        records = self._platform.records(scope)
-        return records.describe(self.kind, records.find(self.kind, params[self.kind.name_member]))
+        return self._platform.records(scope).describe_named(self.kind, params[self.kind.name_member])
 
     def list_jobs(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """The jobs of an account and region."""
-        records = self._platform.records(scope)
-        found, token = page(self.kind, (records.describe(self.kind, one) for one in records.all(self.kind)), params)
-        return {f"{self.kind.prefix}Summaries": found, **token}
+        return self._platform.records(scope).list_page(self.kind, f"{self.kind.prefix}Summaries", params)
 
     def stop(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """Begin to stop a job; stopping one that is being stopped is no error."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from laptop.sagemaker.errors import UnsupportedError, ValidationError
 from laptop.sagemaker.images import UnknownImageError
 from laptop.sagemaker.platform import refuse
-from laptop.sagemaker.records import ENDPOINT_CONFIG, MODEL, page
+from laptop.sagemaker.records import ENDPOINT_CONFIG, MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,15 +70,11 @@ class Models:
 
     def describe(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """All that is known of a model."""
-        records = self._platform.records(scope)
-        return records.describe(MODEL, records.find(MODEL, params["ModelName"]))
+        return self._platform.records(scope).describe_named(MODEL, params["ModelName"])
 
     def list_models(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """The models of an account and region."""
-        records = self._platform.records(scope)
-        descriptions = (records.describe(MODEL, one) for one in records.all(MODEL))
-        found, token = page(MODEL, descriptions, params, order="Descending")
-        return {"Models": found, **token}
+        return self._platform.records(scope).list_page(MODEL, "Models", params, order="Descending")
 
     def delete(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """Forget a model; servers that run it go on."""
@@ -105,15 +101,11 @@ class Models:
 
     def describe_config(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """All that is known of an endpoint configuration."""
-        records = self._platform.records(scope)
-        return records.describe(ENDPOINT_CONFIG, records.find(ENDPOINT_CONFIG, params["EndpointConfigName"]))
+        return self._platform.records(scope).describe_named(ENDPOINT_CONFIG, params["EndpointConfigName"])
 
     def list_configs(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """The endpoint configurations of an account and region."""
-        records = self._platform.records(scope)
-        descriptions = (records.describe(ENDPOINT_CONFIG, one) for one in records.all(ENDPOINT_CONFIG))
-        found, token = page(ENDPOINT_CONFIG, descriptions, params, order="Descending")
-        return {"EndpointConfigs": found, **token}
+        return self._platform.records(scope).list_page(ENDPOINT_CONFIG, "EndpointConfigs", params, order="Descending")
 
     def delete_config(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """Forget an endpoint configuration; an endpoint that uses it goes on."""

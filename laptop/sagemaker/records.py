@@ -231,6 +231,15 @@ class Records(SageMakerModelBackend):
             remembered = {k: v for k, v in record.gen_response_object().items() if v not in (None, {}, [], [None])}
             return copy.deepcopy({**remembered, **record.requested, kind.arn_member: record.arn})
 
+    def describe_named(self, kind: Kind, name: str) -> dict[str, Any]:
+        """The record of a name as the API's members; raises as `find` does."""
+        return self.describe(kind, self.find(kind, name))
+
+    def list_page(self, kind: Kind, member: str, params: dict[str, Any], *, order: str = "Ascending") -> dict[str, Any]:
+        """What a `List…` operation answers with all records of a kind: the page in `member`; see `page`."""
+        found, token = page(kind, (self.describe(kind, record) for record in self.all(kind)), params, order=order)
+        return {member: found, **token}
+
     def _collection(self, kind: Kind) -> dict[str, Any]:
         collection: dict[str, Any] = getattr(self, kind.collection)
         return collection

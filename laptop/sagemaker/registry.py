@@ -38,16 +38,13 @@ class Registry:
 
     def describe_group(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """All that is known of a group."""
-        records = self._platform.records(scope)
-        return records.describe(MODEL_PACKAGE_GROUP, records.find(MODEL_PACKAGE_GROUP, _group_name(scope, params)))
+        return self._platform.records(scope).describe_named(MODEL_PACKAGE_GROUP, _group_name(scope, params))
 
     def list_groups(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """The groups of an account and region."""
         refuse("ListModelPackageGroups", params, ["CrossAccountFilterOption"])
         records = self._platform.records(scope)
-        descriptions = (records.describe(MODEL_PACKAGE_GROUP, one) for one in records.all(MODEL_PACKAGE_GROUP))
-        found, token = page(MODEL_PACKAGE_GROUP, descriptions, params)
-        return {"ModelPackageGroupSummaryList": found, **token}
+        return records.list_page(MODEL_PACKAGE_GROUP, "ModelPackageGroupSummaryList", params)
 
     def delete_group(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """Close an empty group."""

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Self
+from functools import lru_cache
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
+
+from noriba.aws.clients import Clients
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+S = TypeVar("S", bound="Environment")
 
 
 class Environment(BaseModel):
@@ -21,3 +29,8 @@ class Environment(BaseModel):
             pydantic.ValidationError: a variable is missing; the message names it.
         """
         return cls.model_validate(dict(os.environ))
+
+
+def connector(settings: type[S]) -> Callable[[], tuple[S, Clients]]:
+    """What gives a function its settings and clients, the same ones for the life of the function."""
+    return lru_cache(lambda: (settings.read(), Clients()))
