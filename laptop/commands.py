@@ -108,7 +108,9 @@ def print_environment(cloud: RunningCloud) -> None:
 
 def print_summary(document: dict[str, Any]) -> None:
     """What the demo showed."""
-    print_table("Phases", ("phase", "seconds"), [(p["name"], f"{p['seconds']:.1f}") for p in document["phases"]])
+    phases = [(phase["name"], f"{phase['seconds']:.1f}") for phase in document["phases"]]
+    total_s = sum(phase["seconds"] for phase in document["phases"])
+    print_table("Phases", ("phase", "seconds"), [*phases, ("all", f"{total_s:.1f}")])
     snapshot, model = document["snapshot"], document["model"]
     metrics = model["metrics"]
     print_table(
@@ -125,5 +127,6 @@ def print_summary(document: dict[str, Any]) -> None:
             ("coverage of the interval", f"{metrics['coverage']:.3f} (claims {metrics['claimed_coverage']:.2f})"),
             ("predictions over HTTP", len(document["predictions"])),
             ("API", document["api_url"]),
+            ("memory at its peak", f"{document['peak_memory_mib']} MiB"),
         ],
     )

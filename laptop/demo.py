@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from laptop.demo_data import cut_files, simulate_files
 from laptop.deploy import DeployError, deploy, synthesize
+from laptop.memory import PeakMemory
 from laptop.process import CloudError, start, stop
 from laptop.state import ASSEMBLY, DEMO_FILES, PROJECT_ROOT, STATE_DIR, find_cloud
 from noriba.cli.data_commands import find_snapshot, upload_files
@@ -88,12 +89,13 @@ def run_demo(plan: DemoPlan) -> dict[str, Any]:
     Raises:
         DemoError: a phase failed.
     """
-    with show_progress("beginning") as progress:
+    with show_progress("beginning") as progress, PeakMemory() as memory:
         walk = Walk(progress)
         try:
             _clear_the_way()
             _walk(plan, walk)
         finally:
+            walk.document["peak_memory_mib"] = memory.mib
             plan.report.parent.mkdir(parents=True, exist_ok=True)
             plan.report.write_text(json.dumps(walk.document, indent=1) + "\n", encoding="utf-8")
             if not plan.keep and _MARK.exists():

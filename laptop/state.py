@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from laptop.process import RunningCloud
 
 PROJECT_ROOT = Path(__file__).parent.parent
-HOME = PROJECT_ROOT / ".noriba"
+# Another folder is another laptop cloud; the two run side by side.
+HOME = Path(os.environ.get("NORIBA_HOME", PROJECT_ROOT / ".noriba")).resolve()
 STATE_DIR = HOME / "laptop"
 ASSEMBLY = HOME / "cdk.out"
 REPORT = HOME / "demo-report.json"
