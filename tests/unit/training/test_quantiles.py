@@ -61,15 +61,18 @@ def test_where_the_noise_is_small_the_quantiles_are_nearly_exact():
         np.testing.assert_allclose(answers, typical + 0.1 * (quantile - 0.5), atol=0.01)
 
 
-def test_one_thread_and_two_grow_the_same_bytes():
+def test_any_number_of_threads_grows_the_same_bytes():
     columns, outcome = draw(20_000, seed=3)
 
-    one, two = (
-        fit_quantiles(as_matrix(columns), outcome, names=NAMES, settings=settle(trees=5, leaves=31, threads=threads))
-        for threads in (1, 2)
-    )
+    # One quantile after another; side by side; side by side with two threads each.
+    found = {
+        fit_quantiles(
+            as_matrix(columns), outcome, names=NAMES, settings=settle(trees=5, leaves=31, threads=threads)
+        ).texts
+        for threads in (1, 2, 6)
+    }
 
-    assert one.texts == two.texts
+    assert len(found) == 1
 
 
 def test_the_text_says_what_the_model_is_and_not_how_the_job_was_set_up():
