@@ -73,6 +73,9 @@ def _open_bundle(folder: Path, target: Path) -> tuple[Model, str, str]:
     if not artifact.is_file():
         raise CorruptBundleError(f"input {folder.name} holds no {_ARTIFACT}")
     with tarfile.open(artifact) as archive:
-        archive.extractall(target, filter="data")
+        for member in archive:
+            # A bundle is flat: nothing is written beside the target, whatever the archive says.
+            if member.isfile() and (content := archive.extractfile(member)) is not None:
+                (target / Path(member.name).name).write_bytes(content.read())
     model, digest = load_bundle(target)
     return model, digest, hashlib.sha256((target / "code.zip").read_bytes()).hexdigest()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import tarfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
+from backports import tarfile
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError

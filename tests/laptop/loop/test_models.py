@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import tarfile
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from backports import tarfile
 
 from noriba.aws.objects import split_uri
 from noriba.cli.waiting import StepFailedError, wait_for_rollout
