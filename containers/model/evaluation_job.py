@@ -72,6 +72,7 @@ def _open_bundle(folder: Path, target: Path) -> tuple[Model, str, str]:
     artifact = folder / _ARTIFACT
     if not artifact.is_file():
         raise CorruptBundleError(f"input {folder.name} holds no {_ARTIFACT}")
+    target.mkdir()
     with tarfile.open(artifact) as archive:
         for member in archive:
             # A bundle is flat: nothing is written beside the target, whatever the archive says.
