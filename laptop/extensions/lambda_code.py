@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import importlib.metadata
 import io
@@ -115,7 +116,7 @@ class CodeStore:
             foreign = [each for each in _distributions(fresh / packages) if not _loads_here(each)]
             replacements = [self._wheel(each.name, each.version) for each in foreign]
             # The native code is most of a package, and nobody here could use it.
-            unusable = {str(PurePosixPath(packages, file)) for each in foreign for file in each.files or ()}
+            unusable = {str(PurePosixPath(packages, file)) for each in foreign for file in _recorded_files(each)}
             zipped.extractall(fresh, [name for name in names if name not in unusable and not name.endswith("/")])
             (fresh / _REPLACEMENTS).write_text("\n".join(str(path) for path in replacements))
             fresh.rename(tree)
@@ -147,6 +148,11 @@ def _distributions(folder: Path) -> list[Distribution]:
     for distribution in found:
         _check_python(distribution)
     return found
+
+
+def _recorded_files(distribution: Distribution) -> list[str]:
+    """The files that a wheel's RECORD names; `Distribution.files` leaves out those that are not unpacked yet."""
+    return [row[0] for row in csv.reader((distribution.read_text("RECORD") or "").splitlines())]
 
 
 def _loads_here(distribution: Distribution) -> bool:
