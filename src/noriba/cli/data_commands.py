@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from noriba.cli.output import AsJson, print_json, print_line, print_table, show_progress
+from noriba.cli.output import AsJson, print_json, print_line, print_table, show_progress, write_time
 from noriba.cli.session import THE_PREFIX, THE_USE_CASE, Prefix, Session, UseCaseName
 from noriba.cli.waiting import StepFailedError, wait_for_objects, wait_for_snapshot
 
@@ -101,8 +101,9 @@ def datasets(
     if as_json:
         print_json({"snapshots": found, "refused": refused})
         return
-    columns = ("snapshot", "created", "read", "kept", "quarantined", "repeated", "from", "to")
-    print_table(f"Snapshots of {use_case}", columns, [[item[name] for name in item] for item in found])
+    columns = ("snapshot", "created (UTC)", "read", "kept", "quarantined", "repeated", "from", "to")
+    rows = [{**item, "created_at": write_time(item["created_at"])} for item in found]
+    print_table(f"Snapshots of {use_case}", columns, [list(row.values()) for row in rows])
     if refused:
         print_table("Refused objects", ("key", "reason"), list(refused.items()))
 

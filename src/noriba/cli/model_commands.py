@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from noriba.aws.bus import EventBus
-from noriba.cli.output import AsJson, print_json, print_line, print_table, show_progress
+from noriba.cli.output import AsJson, print_json, print_line, print_table, show_progress, write_time
 from noriba.cli.session import THE_PREFIX, THE_USE_CASE, Prefix, Session, UseCaseName
 from noriba.cli.waiting import wait_for_rollout
 from noriba.errors import NoribaError
@@ -49,7 +50,7 @@ def models(
     if as_json:
         print_json(found)
         return
-    columns = ("version", "status", "champion", "created", "mae", "baseline mae", "coverage", "snapshot", "note")
+    columns = ("version", "status", "champion", "created (UTC)", "mae", "baseline mae", "coverage", "snapshot", "note")
     print_table(f"Models of {use_case}", columns, [_to_row(model) for model in found])
 
 
@@ -132,7 +133,7 @@ def _describe(package: ModelPackage, champion: Champion | None) -> dict[str, Any
         "version": package.version,
         "status": package.status,
         "champion": champion is not None and champion.model_package_arn == package.arn,
-        "created_at": package.created_at.isoformat(timespec="seconds"),
+        "created_at": package.created_at.astimezone(UTC).isoformat(timespec="seconds"),
         "arn": package.arn,
         "snapshot_id": package.metadata.get("snapshot_id"),
         "note": package.note,
@@ -146,7 +147,7 @@ def _to_row(model: dict[str, Any]) -> list[object]:
         model["version"],
         model["status"],
         "★" if model["champion"] else "",
-        model["created_at"],
+        write_time(model["created_at"]),
         f"{metrics['mae']:.1f}" if "mae" in metrics else None,
         f"{metrics['baseline_mae']:.1f}" if "baseline_mae" in metrics else None,
         f"{metrics['coverage']:.3f}" if "coverage" in metrics else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
-_stdout = Console(soft_wrap=True)
+# A file or a pipe has no width: rows stay whole, one a line.
+_NO_WIDTH = 10_000
+_stdout = Console(soft_wrap=True, width=None if sys.stdout.isatty() else _NO_WIDTH)
 _stderr = Console(stderr=True, soft_wrap=True)
 
 
@@ -41,6 +44,11 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     _stdout.print(table)
+
+
+def write_time(iso: str) -> str:
+    """A moment in UTC, to the minute, as a cell of a table: 2026-01-05 08:30."""
+    return iso[:16].replace("T", " ")
 
 
 def print_fields(fields: Mapping[str, object]) -> None:

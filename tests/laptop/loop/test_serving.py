@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import pytest
 import urllib3
 from openapi_spec_validator import validate as validate_openapi
 
+from laptop.state import PROJECT_ROOT
 from noriba.cli.prediction_commands import ApiClient
 from tests.laptop.loop.conftest import RIDE
 
@@ -180,6 +183,27 @@ def test_a_command_that_fails_says_so_in_one_line(loop: Loop, champion: ModelPac
     assert done.returncode in {1, 2}
     assert done.stderr.strip().startswith("✗")
     assert "Traceback" not in done.stderr
+
+
+def test_the_readme_s_own_words_point_the_aws_cli_here(loop: Loop, champion: ModelPackage):
+    blocks = re.findall(r"^```sh\n(.*?)^```", (PROJECT_ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    [block] = [block for block in blocks if "export AWS_ENDPOINT_URL" in block]
+    words = block.replace("http://127.0.0.1:4566", loop.cloud.endpoint_url)
+
+    # Nothing but what the README exports.
+    done = subprocess.run(
+        ["sh", "-euc", words],
+        cwd=PROJECT_ROOT,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(loop.folder)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "noriba-serving" in done.stdout
+    assert champion.arn in done.stdout
 
 
 def test_the_aws_cli_sees_the_same(loop: Loop, champion: ModelPackage):
