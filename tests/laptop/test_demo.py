@@ -39,11 +39,13 @@ class Home:
         found: dict[str, Any] = json.loads((self.folder / "report.json").read_text())
         return found
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, program: str = "noriba", **variables: str) -> subprocess.CompletedProcess[str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        kept["PATH"] = f"{PROJECT_ROOT / '.venv/bin'}:{kept['PATH']}"
         return subprocess.run(
-            [PROJECT_ROOT / ".venv/bin/noriba", *words],
-            env={**kept, "NORIBA_HOME": str(self.folder)},
+            [program, *words],
+            env={**kept, **variables, "NORIBA_HOME": str(self.folder)},
+            cwd=PROJECT_ROOT,
             capture_output=True,
             text=True,
             timeout=250,
@@ -107,6 +109,27 @@ def test_a_demo_does_not_end_a_cloud_that_it_did_not_start(home: Home, walked: d
     (home.folder / "mark").rename(mark)
     assert done.returncode == 1
     assert f"a laptop cloud runs at {walked['endpoint_url']}; stop it first: noriba down" in done.stderr
+
+
+def test_everything_can_be_torn_down_and_asking_twice_is_no_error(home: Home, walked: dict[str, Any]):
+    account = {
+        "AWS_ENDPOINT_URL": walked["endpoint_url"],
+        "AWS_ACCESS_KEY_ID": "123456789012",
+        "AWS_SECRET_ACCESS_KEY": "laptop",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+    removed = json.loads(home.run("teardown", "--yes", "--json").stdout)
+    destroyed = home.run("destroy", "--all", "--force", "--app", str(home.folder / "cdk.out"), program="cdk", **account)
+    again = home.run("teardown", "--yes", "--json")
+
+    assert removed["endpoint noriba-taxi-eta"] == 3, "an endpoint, its configuration and its model"
+    assert removed["models of taxi_eta"] == 1
+    assert sum(removed.values()) > 10
+    assert destroyed.returncode == 0, destroyed.stderr
+    left = json.loads(home.run("cloudformation", "describe-stacks", program="aws", **account).stdout)["Stacks"]
+    assert [stack["StackName"] for stack in left] == ["CDKToolkit"]
+    assert json.loads(again.stdout) == {"endpoint noriba-taxi-eta": 0, "models of taxi_eta": 0}
 
 
 def test_a_demo_that_fails_says_in_which_phase_and_why(home: Home, walked: dict[str, Any]):

@@ -10,7 +10,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from noriba.errors import NoribaError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 STACKS = ("events", "data", "registry", "training", "rollout", "serving")
 DEFAULT_PREFIX = "noriba"
@@ -50,17 +53,7 @@ class Deployment(BaseModel):
 
 def read_stacks(cloudformation: CloudFormationClient, *, prefix: str) -> dict[str, str]:
     """The status of each stack of a deployment; stacks that are not there are left out."""
-    found = {}
-    for name in STACKS:
-        try:
-            stack = cloudformation.describe_stacks(StackName=f"{prefix}-{name}")["Stacks"][0]
-        except ClientError as error:
-            # DescribeStacks has no error of its own for this: a ValidationError, "Stack with id … does not exist".
-            if error.response["Error"]["Code"] != "ValidationError":
-                raise
-            continue
-        found[stack["StackName"]] = str(stack["StackStatus"])
-    return found
+    return {name: str(stack["StackStatus"]) for name, stack in _describe_stacks(cloudformation, prefix).items()}
 
 
 def read_deployment(cloudformation: CloudFormationClient, *, prefix: str) -> Deployment:
@@ -69,23 +62,39 @@ def read_deployment(cloudformation: CloudFormationClient, *, prefix: str) -> Dep
     Raises:
         NotDeployedError: it is not there, or not whole; the message says what to do.
     """
-    outputs: dict[str, str] = {}
-    missing = []
-    for name in STACKS:
-        try:
-            stack = cloudformation.describe_stacks(StackName=f"{prefix}-{name}")["Stacks"][0]
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ValidationError":
-                raise
-            missing.append(f"{prefix}-{name}")
-            continue
-        outputs |= {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
-    if missing:
+    stacks = _describe_stacks(cloudformation, prefix)
+    if missing := [name for name in _name_stacks(prefix) if name not in stacks]:
         raise NotDeployedError(
             f"not deployed here: {', '.join(missing)}. On the laptop: `noriba up`; on AWS: `cdk deploy --all`"
         )
     try:
-        return Deployment.model_validate({"prefix": prefix, **outputs})
+        return Deployment.model_validate({"prefix": prefix, **_gather_outputs(stacks)})
     except ValidationError as error:
         absent = ", ".join(str(fault["loc"][0]) for fault in error.errors())
         raise NotDeployedError(f"the stacks lack the outputs {absent}: deploy this version of Noriba again") from error
+
+
+def list_buckets(cloudformation: CloudFormationClient, *, prefix: str) -> list[str]:
+    """The buckets of those stacks that are there."""
+    outputs = _gather_outputs(_describe_stacks(cloudformation, prefix))
+    return [value for name, value in outputs.items() if name.endswith("Bucket")]
+
+
+def _name_stacks(prefix: str) -> list[str]:
+    return [f"{prefix}-{name}" for name in STACKS]
+
+
+def _describe_stacks(cloudformation: CloudFormationClient, prefix: str) -> dict[str, StackTypeDef]:
+    found = {}
+    for name in _name_stacks(prefix):
+        try:
+            [found[name]] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        except ClientError as error:
+            # DescribeStacks has no error of its own for this: a ValidationError, "Stack with id … does not exist".
+            if error.response["Error"]["Code"] != "ValidationError":
+                raise
+    return found
+
+
+def _gather_outputs(stacks: Mapping[str, StackTypeDef]) -> dict[str, str]:
+    return {item["OutputKey"]: item["OutputValue"] for stack in stacks.values() for item in stack.get("Outputs", [])}

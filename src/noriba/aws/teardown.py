@@ -40,6 +40,9 @@ def remove_endpoints(sagemaker: SageMakerClient, *, prefix: str) -> int:
 
 def remove_packages(sagemaker: SageMakerClient, group: str) -> int:
     """Delete all model packages of a group, so that the group itself can go; how many."""
+    groups = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=group)
+    if group not in {one["ModelPackageGroupName"] for page in groups for one in page["ModelPackageGroupSummaryList"]}:
+        return 0
     pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
     arns = [found["ModelPackageArn"] for page in pages for found in page["ModelPackageSummaryList"]]
     for arn in arns:

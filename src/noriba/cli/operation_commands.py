@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from noriba.aws.deployment import read_deployment, read_stacks
+from noriba.aws.deployment import list_buckets, read_stacks
 from noriba.aws.endpoints import describe_endpoint
 from noriba.aws.logs import find_groups, read_lines
 from noriba.aws.teardown import empty_bucket, remove_endpoints, remove_packages
@@ -121,7 +121,8 @@ def teardown(
 ) -> None:
     """Remove what the stacks do not own: endpoints, models, all objects. Then: `cdk destroy --all`."""
     session = Session(prefix)
-    deployment = read_deployment(session.clients.cloudformation, prefix=prefix)
+    # Not the whole deployment: after a `cdk destroy` that stopped half-way, what is left must go all the same.
+    buckets = list_buckets(session.clients.cloudformation, prefix=prefix)
     if not yes:
         typer.confirm(f"Delete all data and models of {prefix}? This cannot be undone", abort=True)
     removed: dict[str, int] = {}
@@ -131,14 +132,7 @@ def teardown(
             removed[f"endpoint {endpoint}"] = remove_endpoints(session.clients.sagemaker, prefix=endpoint)
             group = name_package_group(load_use_case(name), prefix=prefix)
             removed[f"models of {name}"] = remove_packages(session.clients.sagemaker, group)
-        for bucket in (
-            deployment.raw_bucket,
-            deployment.datasets_bucket,
-            deployment.quarantine_bucket,
-            deployment.models_bucket,
-            deployment.outcomes_bucket,
-            deployment.access_logs_bucket,
-        ):
+        for bucket in buckets:
             progress.update(f"emptying {bucket}")
             removed[bucket] = empty_bucket(session.clients.s3, bucket)
         progress.done("emptied; now run: cdk destroy --all")
