@@ -155,10 +155,10 @@ def _ingest(session: Session, files: Sequence[Path], walk: Walk) -> SnapshotMani
     with walk.phase("land and ingest"):
         landed = upload_files(session, files, walk.progress)
         states = wait_for_objects(session, landed, limit_s=LIMIT_S, progress=walk.progress)
-        manifest = find_snapshot(session, landed, states, limit_s=LIMIT_S)
+        manifest = find_snapshot(session, states, limit_s=LIMIT_S)
         refused = {key: state.reason for key, state in states.items() if state.status == "refused"}
         if manifest is None:
-            raise StepFailedError(f"every file was refused: {refused}")
+            raise StepFailedError(f"no row of any file was kept; refused files: {refused or 'none'}")
         walk.document["snapshot"] = {
             "id": manifest.snapshot_id,
             "rows_read": manifest.rows_read,

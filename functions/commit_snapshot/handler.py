@@ -74,6 +74,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         logger.warning("nothing kept", extra={"reason": str(error)})
         return {"outcome": "nothing_kept", "reason": str(error)}
     manifest_uri = store(manifest, datasets)
+    ledger.mark_latest(manifest.snapshot_id, now=now)
     if not ledger.claim_snapshot(manifest.snapshot_id, execution=task.execution, now=now):
         return {"outcome": "unchanged", "snapshot_id": manifest.snapshot_id}
     created = DatasetSnapshotCreated(

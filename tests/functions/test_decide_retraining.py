@@ -57,7 +57,7 @@ def commit(cloud: Cloud, *, rows: int = ENOUGH, content: str = "first") -> Snaps
     manifest = build_manifest(USE_CASE, [landed], bucket="datasets")
     key = name_manifest("taxi_eta", manifest.snapshot_id)
     cloud.store("datasets").write(key, manifest.model_dump_json().encode())
-    cloud.ledger().claim_snapshot(manifest.snapshot_id, execution="e", now=datetime.now(UTC))
+    cloud.ledger().mark_latest(manifest.snapshot_id, now=datetime.now(UTC))
     return manifest
 
 

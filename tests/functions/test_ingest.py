@@ -230,6 +230,19 @@ def test_a_corrected_file_takes_the_place_of_the_old_one(cloud: Cloud, start: Ca
     assert (manifest.rows_read, manifest.rows_kept, manifest.rows_quarantined) == (40, 40, 0)
 
 
+def test_what_comes_back_is_the_latest_again_and_not_announced_again(
+    cloud: Cloud, start: Callable[..., Ingest]
+) -> None:
+    key = KEY.format(month="01")
+    first = start(cloud.land(key, JANUARY)).run()
+    start(cloud.land(key, write_trips("2023-01", rows=40))).run()
+
+    back = start(cloud.land(key, JANUARY)).run()
+
+    assert back["outcome"] == "unchanged"
+    assert cloud.ledger().latest_snapshot() == back["snapshot_id"] == first["snapshot"]["snapshot_id"]
+
+
 # --- refused ---------------------------------------------------------------------------------------------------------
 
 

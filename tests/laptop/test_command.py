@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet
 import pytest
 
 from laptop.state import PROJECT_ROOT
@@ -90,7 +91,7 @@ def walked(home: Home) -> dict[str, Any]:
     """The report of a demo that went well, and whose cloud still runs."""
     done = home.demo("--rows", "8000", "--keep")
     assert done.returncode == 0, done.stderr
-    return home.report
+    return {**home.report, "files": sorted(map(str, (home.folder / "demo").iterdir()))}
 
 
 def test_the_report_says_what_was_seen(walked: dict[str, Any]):
@@ -143,6 +144,23 @@ def test_landed_files_lead_to_a_candidate_that_a_person_decides_on(home: Home, w
     assert home.read("predict")["answer"]["model_version"] == candidate["version"] == 2
 
 
+def test_landing_what_was_there_before_brings_its_snapshot_back(home: Home, walked: dict[str, Any]):
+    landed = home.read("land", *walked["files"])
+
+    assert landed["snapshot_id"] == home.read("status")["snapshot"] == walked["snapshot"]["id"]
+
+
+def test_where_no_row_is_good_there_is_no_snapshot(home: Home, walked: dict[str, Any]):
+    table = pyarrow.parquet.read_table(walked["files"][0]).slice(0, 50)
+    backwards = table.set_column(table.column_names.index("dropoff_at"), "dropoff_at", table["pickup_at"])
+    pyarrow.parquet.write_table(backwards, home.folder / "backwards.parquet")
+
+    landed = home.read("land", str(home.folder / "backwards.parquet"))
+
+    assert landed["snapshot_id"] is None
+    assert landed["objects"]["taxi_eta/backwards.parquet"]["record"]["rows_quarantined"] == 50
+
+
 def test_where_every_file_is_refused_landing_fails(home: Home, walked: dict[str, Any]):
     assert walked
     (home.folder / "notes.csv").write_text("dear diary\n1\n")
@@ -193,7 +211,7 @@ def test_a_demo_that_fails_says_in_which_phase_and_why(home: Home, walked: dict[
     done = home.demo("--trips", str(broken))
 
     assert done.returncode == 1
-    assert "land and ingest: every file was refused" in done.stderr
+    assert "land and ingest: no row of any file was kept" in done.stderr
     assert home.report["failed"]["phase"] == "land and ingest"
     assert "not readable as Parquet" in home.report["failed"]["cause"]
     assert [phase["name"] for phase in home.report["phases"]] == PHASES[:5]

@@ -126,10 +126,15 @@ class Ledger:
         found = sorted(self._query("snapshot#"), key=lambda item: item["created_at"])
         return [(i["entry"].removeprefix("snapshot#"), datetime.fromisoformat(i["created_at"])) for i in found]
 
+    def mark_latest(self, snapshot_id: str, *, now: datetime) -> None:
+        """Say that a snapshot is what there is at that moment, unless somebody has looked later."""
+        item = {"snapshot_id": snapshot_id, "committed_at": now.isoformat(timespec="microseconds")}
+        self._put("latest-snapshot", item, unless_exists_but=Attr("committed_at").lte(item["committed_at"]))
+
     def latest_snapshot(self) -> str | None:
-        """The id of the snapshot committed last."""
-        found = self.list_snapshots()
-        return found[-1][0] if found else None
+        """The id of the snapshot committed last: not the newest one, when an older state of the data came back."""
+        found = self._get("latest-snapshot")
+        return found["snapshot_id"] if found else None
 
     # --- training -----------------------------------------------------------------------------------------------------
 

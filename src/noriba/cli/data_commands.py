@@ -38,7 +38,7 @@ def land(
     with show_progress("landing") as progress:
         landed = upload_files(session, files, progress)
         states = wait_for_objects(session, landed, limit_s=limit, progress=progress) if wait else {}
-        manifest = find_snapshot(session, landed, states, limit_s=limit) if wait else None
+        manifest = find_snapshot(session, states, limit_s=limit) if wait else None
     document = {
         "landed": landed,
         "objects": {key: state.model_dump(exclude_none=True) for key, state in states.items()},
@@ -72,12 +72,10 @@ def upload_files(session: Session, files: Sequence[Path], progress: Progress) ->
     return landed
 
 
-def find_snapshot(
-    session: Session, landed: dict[str, str], states: dict[str, ObjectState], *, limit_s: float
-) -> SnapshotManifest | None:
-    """The snapshot of what was kept; None when everything was refused."""
-    kept = {key: version for key, version in landed.items() if states[key].status == "kept"}
-    return wait_for_snapshot(session, kept, limit_s=limit_s) if kept else None
+def find_snapshot(session: Session, states: dict[str, ObjectState], *, limit_s: float) -> SnapshotManifest | None:
+    """The snapshot of what was kept; None when no row was."""
+    parts = {part.sha256 for state in states.values() if state.record for part in state.record.parts}
+    return wait_for_snapshot(session, parts, limit_s=limit_s) if parts else None
 
 
 def datasets(

@@ -11,7 +11,7 @@ from noriba.aws.logs import SAGEMAKER_GROUPS, read_lines
 from noriba.errors import NoribaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from noriba.aws.ledger import ObjectState
     from noriba.aws.registry import ModelPackage
@@ -49,8 +49,10 @@ def wait_for_objects(
     return states
 
 
-def wait_for_snapshot(session: Session, landed: dict[str, str], *, limit_s: float) -> SnapshotManifest:
-    """Wait for a snapshot that holds these object versions.
+def wait_for_snapshot(session: Session, parts: Collection[str], *, limit_s: float) -> SnapshotManifest:
+    """Wait for a snapshot that holds these parts, by their hashes; the newest of several.
+
+    By content, not by the objects' versions: content that landed before makes no new snapshot.
 
     Raises:
         StepFailedError: not within the limit.
@@ -62,7 +64,7 @@ def wait_for_snapshot(session: Session, landed: dict[str, str], *, limit_s: floa
                 continue
             seen.add(snapshot_id)
             manifest = session.read_manifest(snapshot_id)
-            if landed.items() <= {(item.key, item.version_id) for item in manifest.objects}:
+            if {part.sha256 for part in manifest.parts}.issuperset(parts):
                 return manifest
     raise AssertionError  # pragma: no cover - _poll raises before
 

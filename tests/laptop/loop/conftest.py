@@ -72,8 +72,8 @@ class Loop:
         return landed, wait_for_objects(self.session, landed, limit_s=LIMIT_S, progress=SilentProgress())
 
     def land_snapshot(self, *files: Path) -> SnapshotManifest:
-        landed, states = self.land(*files)
-        manifest = find_snapshot(self.session, landed, states, limit_s=LIMIT_S)
+        _landed, states = self.land(*files)
+        manifest = find_snapshot(self.session, states, limit_s=LIMIT_S)
         assert manifest is not None, states
         return manifest
 

@@ -111,7 +111,7 @@ def test_use_cases_do_not_see_each_other(clients: Clients, ledger: Ledger) -> No
     ledger.claim_snapshot("snap-1", execution="first", now=NOW)
 
     assert other.claim_object("a", "v1", execution="second", now=NOW) == "claimed"
-    assert other.latest_snapshot() is None
+    assert other.list_snapshots() == []
     assert other.count_pending(now=NOW) == 1
 
 
@@ -135,20 +135,29 @@ def test_one_execution_announces_a_snapshot_and_so_does_its_retry(ledger: Ledger
     assert not ledger.claim_snapshot("snap-1", execution="second", now=LATER)
 
 
-def test_the_latest_snapshot_is_the_one_committed_last(ledger: Ledger) -> None:
-    assert ledger.latest_snapshot() is None
-
+def test_snapshots_are_listed_by_the_time_of_their_first_commit(ledger: Ledger) -> None:
     ledger.claim_snapshot("snap-b", execution="e", now=NOW)
     ledger.claim_snapshot("snap-a", execution="e", now=LATER)
+    ledger.claim_snapshot("snap-b", execution="another", now=LATER + timedelta(hours=1))
 
-    assert ledger.latest_snapshot() == "snap-a"
     assert ledger.list_snapshots() == [("snap-b", NOW), ("snap-a", LATER)]
 
 
-def test_a_snapshot_committed_on_the_full_second_is_older_than_one_a_moment_later(ledger: Ledger) -> None:
-    """Times are compared as text, and text leaves out fractions of zero."""
-    ledger.claim_snapshot("snap-late", execution="e", now=NOW + timedelta(microseconds=1))
-    ledger.claim_snapshot("snap-early", execution="e", now=NOW)
+def test_the_latest_snapshot_is_the_one_committed_last_be_it_new_or_not(ledger: Ledger) -> None:
+    assert ledger.latest_snapshot() is None
+
+    found = []
+    for hour, snapshot_id in enumerate(["snap-a", "snap-b", "snap-a"]):
+        ledger.mark_latest(snapshot_id, now=NOW + timedelta(hours=hour))
+        found.append(ledger.latest_snapshot())
+
+    assert found == ["snap-a", "snap-b", "snap-a"]
+
+
+def test_who_looked_earlier_and_comes_later_changes_nothing(ledger: Ledger) -> None:
+    """Times are compared as text; one on the full second must not lose its fraction."""
+    ledger.mark_latest("snap-late", now=NOW + timedelta(microseconds=1))
+    ledger.mark_latest("snap-early", now=NOW)
 
     assert ledger.latest_snapshot() == "snap-late"
 
