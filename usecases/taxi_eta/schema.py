@@ -5,17 +5,16 @@ A place is a pair of coordinates, or the number of a New York taxi zone. A time 
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from noriba.features import Column, as_column
 from noriba.features.clock import read_zone_clock
+from noriba.moments import Moment
 from noriba.usecase import PredictionRequest
 from usecases.taxi_eta.zones import read_zone_table
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 DEFAULT_TIME_ZONE = "America/New_York"
 MAX_CANDIDATES = 500
-_DATE_AND_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 
 
 def _check_time_zone(name: str) -> str:
@@ -35,19 +33,6 @@ def _check_time_zone(name: str) -> str:
     return name
 
 
-def _check_written(value: object) -> object:
-    # Numbers would be taken for seconds since 1970, and for milliseconds when they are large.
-    if not isinstance(value, datetime) and not (isinstance(value, str) and _DATE_AND_TIME.match(value)):
-        raise ValueError("write ISO 8601 with zone or offset, such as 2026-07-01T08:30:00-04:00")
-    return value
-
-
-def _check_instant(instant: AwareDatetime) -> AwareDatetime:
-    if not 2000 <= instant.year < 2100:  # noqa: PLR2004  # outside it, a clock is broken
-        raise ValueError("the year must be from 2000 to 2099")
-    return instant
-
-
 def _check_zone(zone: int) -> int:
     if np.isnan(read_zone_table().locate(as_column([zone]))[0][0]):
         raise ValueError("this taxi zone has no place; send a zone from 1 to 263, or latitude and longitude")
@@ -55,7 +40,6 @@ def _check_zone(zone: int) -> int:
 
 
 TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
-PickupTime = Annotated[AwareDatetime, BeforeValidator(_check_written), AfterValidator(_check_instant)]
 Latitude = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)]
 Zone = Annotated[int, Field(strict=True), AfterValidator(_check_zone)]
@@ -102,7 +86,7 @@ class TaxiEtaRequest(PredictionRequest):
     """From one origin, or from many candidate cars, to one place at a time: how long?"""
 
     destination: Place
-    pickup_at: PickupTime = Field(
+    pickup_at: Moment = Field(
         description="when the ride begins, with zone or offset", examples=["2026-07-01T08:30:00-04:00"]
     )
     origin: Place | None = Field(default=None, description="one origin; or send candidates")

@@ -6,8 +6,9 @@ import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from noriba.moments import Moment
 from noriba.serving.problems import Problem, ProblemError, list_faults
 
 if TYPE_CHECKING:
@@ -28,8 +29,10 @@ class OutcomeRequest(BaseModel):
     candidate_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
         default=None, description="which of several candidates it was"
     )
-    value: float = Field(gt=0, allow_inf_nan=False, description="in the unit of the prediction; seconds for a ride")
-    observed_at: AwareDatetime = Field(description="when the truth became known, with zone or offset")
+    value: float = Field(
+        strict=True, gt=0, allow_inf_nan=False, description="in the unit of the prediction; seconds for a ride"
+    )
+    observed_at: Moment = Field(description="when the truth became known, with zone or offset")
 
 
 def parse_body(model: type[BaseModel], body: str | None) -> BaseModel:

@@ -204,8 +204,13 @@ def test_an_outcome_is_read_with_its_zone():
         ("value", 0),
         ("value", -1),
         ("value", "soon"),
+        ("value", "1234.5"),
+        ("value", True),
         ("observed_at", "2026-07-01T18:00:00"),
         ("observed_at", "yesterday"),
+        ("observed_at", 1_782_943_200),
+        ("observed_at", "1782943200"),
+        ("observed_at", "1970-01-01T00:00:00Z"),
         ("rider", "somebody"),
     ],
 )

@@ -1,0 +1,28 @@
+"""A moment as an app writes it: ISO 8601 with zone or offset, and nothing that only might be one."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+
+_DATE_AND_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
+
+
+def _check_written(value: object) -> object:
+    # Numbers would be taken for seconds since 1970, and for milliseconds when they are large.
+    if not isinstance(value, datetime) and not (isinstance(value, str) and _DATE_AND_TIME.match(value)):
+        raise ValueError("write ISO 8601 with zone or offset, such as 2026-07-01T08:30:00-04:00")
+    return value
+
+
+def _check_year(moment: AwareDatetime) -> AwareDatetime:
+    if not 2000 <= moment.year < 2100:  # noqa: PLR2004  # outside it, a clock is broken
+        raise ValueError("the year must be from 2000 to 2099")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_check_written), AfterValidator(_check_year)]
+"""The type of a request's field that is a moment; both faults say what to send."""
