@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from job_tree import JobTree, report_metrics, say
+from job_tree import JobTree, end_when_told, report_metrics, say
 
 from noriba.errors import CorruptBundleError
 from noriba.records.snapshot import SnapshotManifest
@@ -30,6 +30,7 @@ _ARTIFACT = "model.tar.gz"
 
 def main() -> None:
     """Run the job that the tree describes."""
+    end_when_told()
     tree = JobTree.from_environment()
     with tree.reporting_failure("message"):
         evaluate(tree)

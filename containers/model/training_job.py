@@ -9,7 +9,7 @@ import hashlib
 import time
 
 from code_snapshot import archive_code
-from job_tree import JobTree, report_metrics, say
+from job_tree import JobTree, end_when_told, report_metrics, say
 
 from noriba.records.snapshot import SnapshotManifest
 from noriba.training.bundles import save_bundle, write_golden
@@ -22,6 +22,7 @@ from noriba.training.tables import read_snapshot
 
 def main() -> None:
     """Run the job that the tree describes."""
+    end_when_told()
     tree = JobTree.from_environment()
     with tree.reporting_failure("failure"):
         train(tree)

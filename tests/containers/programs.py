@@ -45,6 +45,17 @@ def find_program(name: str, base: Path) -> str:
     return found
 
 
+def stop_program(name: str, base: Path, *, after: str) -> int:
+    """Start a program, and ask it to stop once it has said something; the status it ends with."""
+    with subprocess.Popen(
+        [find_program(name, base)], cwd=base, env=describe_environment(base), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert any(after in line for line in process.stdout)
+        process.terminate()
+        return process.wait(timeout=10)
+
+
 def run_program(name: str, base: Path, **environment: str) -> Run:
     """Run a program to its end."""
     ended = subprocess.run(

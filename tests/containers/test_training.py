@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import signal
 import zipfile
 from dataclasses import fields
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from infra.constructs.training_machine import METRICS, TrainingPlaces, describe_
 from noriba.rollout.golden import GoldenRecord
 from noriba.training.bundles import load_bundle
 from noriba.usecase import load_use_case
-from tests.containers.programs import PROGRAMS, REPOSITORY, run_program
+from tests.containers.programs import PROGRAMS, REPOSITORY, run_program, stop_program
 from tests.containers.trips import write_snapshot
 
 if TYPE_CHECKING:
@@ -100,6 +101,17 @@ def test_the_bundle_brings_golden_rows_of_the_hold_out(training: Training, snaps
 
     assert tuple(record.inputs) == load_use_case("taxi_eta").features.inputs
     assert record.inputs["pickup_at_s"][-1] == snapshot.manifest.last_s
+
+
+def test_a_training_that_is_stopped_ends_at_once(snapshot: Snapshot, make_job: MakeJob):
+    base = make_job(snapshot, trees="100000")
+
+    status = stop_program("train", base, after="encoders")
+
+    # By its own hand: the first process of a container is not ended by a signal that it leaves to the system.
+    assert status == 128 + signal.SIGTERM
+    assert not (base / "model").exists()
+    assert not (base / "output/failure").exists()
 
 
 # --- failures --------------------------------------------------------------------------------------------------------
