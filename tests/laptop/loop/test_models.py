@@ -208,5 +208,29 @@ def test_training_that_fails_registers_nothing_and_says_why_in_the_containers_ow
     assert any("noriba-training-TrainFailed" in alarm["AlarmName"] for alarm in alarms)
 
 
+def test_training_that_a_person_asks_for_and_stops_registers_nothing_and_frees_the_way(
+    loop: Loop, bus: BusRecorder, champion: ModelPackage
+):
+    assert champion
+    ledger, sagemaker = loop.session.ledger, loop.session.clients.sagemaker
+    loop.eventually(lambda: not ledger.read_training().running)
+    before = [package.version for package in loop.session.registry.list_packages()]
+
+    loop.run_json("noriba", "retrain", "--note", "the road was closed", "--json")
+    (asked,) = loop.eventually(lambda: [one for one in ledger.list_decisions() if one.cause == "RetrainingRequested"])
+    assert asked.train, asked.reason
+    job = asked.training_job_name
+    loop.eventually(
+        lambda: job in [one["TrainingJobName"] for one in sagemaker.list_training_jobs()["TrainingJobSummaries"]]
+    )
+    stopped = loop.run("aws", "sagemaker", "stop-training-job", "--training-job-name", job)
+
+    assert stopped.returncode == 0, stopped.stderr
+    assert loop.eventually(lambda: bus.find("TrainingFailed", decision_id=asked.decision_id))
+    assert sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] == "Stopped"
+    assert [package.version for package in loop.session.registry.list_packages()] == before
+    loop.eventually(lambda: not ledger.read_training().running)
+
+
 def _if_failed(execution: Any) -> Any:
     return execution if execution is not None and execution.failed else None
