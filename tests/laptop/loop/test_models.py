@@ -119,6 +119,52 @@ def test_an_earlier_version_can_be_rolled_back_to(loop: Loop, champion: ModelPac
     assert answer["model_version"] == champion.version
 
 
+def list_rollouts(loop: Loop) -> list[dict[str, Any]]:
+    """The rollouts' executions, the latest first."""
+    machine = loop.session.deployment.rollout_machine_arn
+    found: Any = loop.session.clients.stepfunctions.list_executions(stateMachineArn=machine)["executions"]
+    return list(found)
+
+
+def list_states(loop: Loop, execution_arn: str) -> list[str]:
+    """The states that an execution entered."""
+    history = loop.session.clients.stepfunctions.get_execution_history(executionArn=execution_arn, maxResults=1000)
+    entered = [event.get("stateEnteredEventDetails") for event in history["events"]]
+    return [details["name"] for details in entered if details]
+
+
+def test_two_approvals_at_once_are_rolled_out_one_after_the_other(
+    loop: Loop, champion: ModelPackage, challenger: ModelPackage
+):
+    known = len(list_rollouts(loop))
+    for package in (challenger, champion):
+        loop.session.as_approver().approve(package.arn, note="at once")
+
+    def find_ended() -> list[dict[str, Any]]:
+        new = list_rollouts(loop)[:-known]
+        return new if len(new) == 2 and all(one["status"] != "RUNNING" for one in new) else []
+
+    ended = loop.eventually(find_ended, within_s=120)
+    assert [one["status"] for one in ended] == ["SUCCEEDED", "SUCCEEDED"]
+    states = [name for one in ended for name in list_states(loop, one["executionArn"])]
+    assert "Wait for the lock" in states
+    assert "Free the lock" not in states
+
+
+def test_a_rollout_that_was_stopped_does_not_lock_out_the_next(loop: Loop, champion: ModelPackage):
+    """An execution that was stopped could not release its lock; here, one that has ended still holds it."""
+    stopped = list_rollouts(loop)[0]["executionArn"]
+    table = loop.session.clients.dynamodb.Table(loop.session.deployment.ledger_table)
+    table.put_item(Item={"use_case": "taxi_eta", "entry": "rollout", "execution": stopped})
+
+    loop.session.as_approver().approve(champion.arn, note="once more")
+
+    latest = loop.eventually(lambda: [one for one in list_rollouts(loop)[:1] if one["executionArn"] != stopped])[0]
+    loop.eventually(lambda: list_rollouts(loop)[0]["status"] == "SUCCEEDED", within_s=120)
+    assert "Free the lock" in list_states(loop, latest["executionArn"])
+    assert "Item" not in table.get_item(Key={"use_case": "taxi_eta", "entry": "rollout"})
+
+
 @pytest.fixture
 def liar(loop: Loop, champion: ModelPackage, tmp_path: Path) -> ModelPackage:
     """A registered model that does not answer as it did in training: its golden answers are others."""
