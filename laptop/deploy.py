@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import ClientError
 
+from laptop.callers import connect_as
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -158,13 +160,7 @@ def _environments(cloud: RunningCloud, assembly: Path) -> list[tuple[str, str]]:
 
 
 def _cloudformation(cloud: RunningCloud, account: str, region: str) -> CloudFormationClient:
-    return boto3.client(
-        "cloudformation",
-        endpoint_url=cloud.endpoint_url,
-        region_name=region,
-        aws_access_key_id=account,
-        aws_secret_access_key=cloud.environment["AWS_SECRET_ACCESS_KEY"],
-    )
+    return boto3.client("cloudformation", **connect_as(account, region, cloud.endpoint_url))
 
 
 def _exists(client: CloudFormationClient, stack_name: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +15,9 @@ from typing import TYPE_CHECKING
 import psutil
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from laptop.server import DEFAULT_PORT, HOST, CloudSettings, log_file
+from laptop.callers import describe_caller
+from laptop.ports import find_free_port
+from laptop.server import DEFAULT_PORT, CloudSettings, log_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,14 +51,8 @@ class RunningCloud(BaseModel):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that send every AWS client to this cloud; an access key of 12 digits *is* the account."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": self.account,
-            "AWS_SECRET_ACCESS_KEY": "laptop",
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-        }
+        """The variables that send every AWS client to this cloud."""
+        return {"AWS_ENDPOINT_URL": self.endpoint_url, **describe_caller(self.account, self.region)}
 
 
 def start(
@@ -83,7 +78,7 @@ def start(
     if (cloud := running(state_dir)) is not None:
         return cloud
     state_dir.mkdir(parents=True, exist_ok=True)
-    settings = CloudSettings(port=port or _free_port(), state_dir=state_dir.resolve(), account=account, region=region)
+    settings = CloudSettings(port=port or _choose_port(), state_dir=state_dir.resolve(), account=account, region=region)
     process = _spawn(settings, assembly)
     _wait_until_it_answers(process, settings)
     cloud = RunningCloud(
@@ -167,17 +162,11 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], settings: CloudSett
     raise CloudError(f"the laptop cloud did not answer within {_START_LIMIT_S:.0f} s:\n{_tail(settings.state_dir)}")
 
 
-def _free_port() -> int:
-    for port in (DEFAULT_PORT, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            free: int = probe.getsockname()[1]
-            return free
-    raise CloudError("no port is free on this computer")
+def _choose_port() -> int:
+    try:
+        return find_free_port(DEFAULT_PORT)
+    except OSError as error:
+        raise CloudError("no port is free on this computer") from error
 
 
 def _answers(endpoint_url: str, *, within_s: float = _ANSWER_LIMIT_S) -> bool:

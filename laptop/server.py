@@ -22,7 +22,9 @@ from hypercorn.asyncio import serve as serve_asgi
 from hypercorn.config import Config
 from pydantic import BaseModel, ConfigDict
 
-HOST = "127.0.0.1"
+from laptop.callers import describe_caller
+from laptop.ports import HOST
+
 DEFAULT_PORT = 4566
 
 _LOG_BYTES = 10_000_000
@@ -128,10 +130,7 @@ def _set_environment(settings: CloudSettings, kept: dict[str, Path]) -> None:
             "LAMBDA_STRICT": "0",
             "LAMBDA_EXECUTOR": "local",
             "DOCKER_HOST": f"unix://{kept['temporary']}/no-docker.sock",
-            "AWS_ACCESS_KEY_ID": settings.account,
-            "AWS_SECRET_ACCESS_KEY": "laptop",
-            "AWS_REGION": settings.region,
-            "AWS_DEFAULT_REGION": settings.region,
+            **describe_caller(settings.account, settings.region),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
     )

@@ -11,7 +11,6 @@ from infra.constructs.states import DISCARD, State, call, choose, equals, presen
 RETRY_S = 30
 _TAKEN = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "ResultPath": DISCARD}
 _KEY = {"use_case": {"S.$": "$.use_case"}, "entry": {"S": "rollout"}}
-_MINE = {":mine": {"S.$": "$$.Execution.Id"}}
 _HOLDER = "$.lock.Item.execution.S"
 
 
@@ -24,7 +23,7 @@ def take_lock(table: str, *, follow: str) -> dict[str, State]:
                 "TableName": table,
                 "Item": {**_KEY, "execution": {"S.$": "$$.Execution.Id"}},
                 "ConditionExpression": "attribute_not_exists(entry) OR execution = :mine",
-                "ExpressionAttributeValues": _MINE,
+                "ExpressionAttributeValues": {":mine": {"S.$": "$$.Execution.Id"}},
             },
             follow=follow,
             Catch=[{**_TAKEN, "Next": "Who holds the lock?"}],
@@ -50,30 +49,25 @@ def take_lock(table: str, *, follow: str) -> dict[str, State]:
             (equals("$.holder.status", "RUNNING"), "Wait for the lock"), otherwise="Free the lock"
         ),
         "Wait for the lock": wait(RETRY_S, follow="Take the lock"),
-        "Free the lock": call(
-            "arn:aws:states:::dynamodb:deleteItem",
-            {
-                "TableName": table,
-                "Key": _KEY,
-                "ConditionExpression": "execution = :holder",
-                "ExpressionAttributeValues": {":holder": {"S.$": _HOLDER}},
-            },
-            follow="Take the lock",
-            # Somebody else was faster.
-            Catch=[{**_TAKEN, "Next": "Take the lock"}],
-        ),
+        # When somebody else was faster, the lock is asked for all the same.
+        "Free the lock": _let_go(table, "holder", _HOLDER, follow="Take the lock"),
     }
 
 
 def release_lock(table: str, *, follow: str) -> State:
     """Release it, if it is ours."""
+    return _let_go(table, "mine", "$$.Execution.Id", follow=follow)
+
+
+def _let_go(table: str, name: str, execution: str, *, follow: str) -> State:
+    """Remove the entry if it names an execution; go on either way."""
     return call(
         "arn:aws:states:::dynamodb:deleteItem",
         {
             "TableName": table,
             "Key": _KEY,
-            "ConditionExpression": "execution = :mine",
-            "ExpressionAttributeValues": _MINE,
+            "ConditionExpression": f"execution = :{name}",
+            "ExpressionAttributeValues": {f":{name}": {"S.$": execution}},
         },
         follow=follow,
         Catch=[{**_TAKEN, "Next": follow}],

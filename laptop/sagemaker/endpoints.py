@@ -74,7 +74,7 @@ class Endpoints:
         endpoint = Endpoint(scope, params["EndpointName"], record)
         self._endpoints[scope, endpoint.name] = endpoint
         self._tell(endpoint)
-        self._begin(endpoint, lambda: self._deploy_first(endpoint, config, containers))
+        self._begin(endpoint, lambda: self._deploy(endpoint, config, containers))
         return {"EndpointArn": record.arn}
 
     def update(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class Endpoints:
             self._refuse_busy(endpoint)
             endpoint.settled.clear()
         self._change(endpoint, endpoint_status="Updating", failure_reason=None, pending_deployment_summary=pending)
-        self._begin(endpoint, lambda: self._deploy_next(endpoint, config, containers))
+        self._begin(endpoint, lambda: self._deploy(endpoint, config, containers))
         return {"EndpointArn": endpoint.record.arn}
 
     def describe(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
@@ -149,26 +149,13 @@ class Endpoints:
         names = {variant["ModelName"] for variant in config["ProductionVariants"]}
         return config, {name: self._models.container(scope, name) for name in names}
 
-    def _deploy_first(self, endpoint: Endpoint, config: dict[str, Any], containers: dict[str, ModelContainer]) -> None:
+    def _deploy(self, endpoint: Endpoint, config: dict[str, Any], containers: dict[str, ModelContainer]) -> None:
         try:
             fleet = self._bring_up(endpoint, config, containers)
         except JobFailedError as error:
-            self._settle(endpoint, endpoint_status="Failed", failure_reason=str(error))
+            self._settle_failed(endpoint, str(error))
             return
-        self._enter_service(endpoint, fleet)
-
-    def _deploy_next(self, endpoint: Endpoint, config: dict[str, Any], containers: dict[str, ModelContainer]) -> None:
-        try:
-            fleet = self._bring_up(endpoint, config, containers)
-        except JobFailedError as error:
-            # "the status is InService but update operation fails, this provides the reason why it failed":
-            # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_EndpointMetadata.html
-            self._settle(
-                endpoint, endpoint_status="InService", failure_reason=str(error), pending_deployment_summary=None
-            )
-            return
-        old = self._enter_service(endpoint, fleet)
-        if old is not None:
+        if old := self._enter_service(endpoint, fleet):
             old.retire()
 
     def _bring_up(self, endpoint: Endpoint, config: dict[str, Any], containers: dict[str, ModelContainer]) -> Fleet:
@@ -207,9 +194,9 @@ class Endpoints:
                 work()
             except Exception:  # noqa: BLE001 -- a fault of the laptop cloud's own must show in the endpoint's status
                 _log.exception("endpoint %s of account %s", endpoint.name, endpoint.scope.account)
-                reason = "InternalServerError: We encountered an internal error. Please try again."
-                status = "Failed" if endpoint.fleet is None else "InService"
-                self._settle(endpoint, endpoint_status=status, failure_reason=reason)
+                self._settle_failed(
+                    endpoint, "InternalServerError: We encountered an internal error. Please try again."
+                )
 
         threading.Thread(target=run, name=f"endpoint-{endpoint.name}", daemon=True).start()
 
@@ -228,6 +215,12 @@ class Endpoints:
     def _change(self, endpoint: Endpoint, **live: Any) -> None:
         self._platform.records(endpoint.scope).change(endpoint.record, **live)
         self._tell(endpoint)
+
+    def _settle_failed(self, endpoint: Endpoint, reason: str) -> None:
+        # "the status is InService but update operation fails, this provides the reason why it failed":
+        # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_EndpointMetadata.html
+        status = "Failed" if endpoint.fleet is None else "InService"
+        self._settle(endpoint, endpoint_status=status, failure_reason=reason, pending_deployment_summary=None)
 
     def _settle(self, endpoint: Endpoint, *, requested: dict[str, Any] | None = None, **live: Any) -> None:
         self._platform.records(endpoint.scope).change(endpoint.record, requested=requested, **live)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from laptop import ministack_seams
+from laptop.callers import describe_caller
 from laptop.sagemaker.errors import JobFailedError
 from laptop.sagemaker.processes import ContainerProcess
 
@@ -158,13 +159,7 @@ class Host:
             "SAGEMAKER_BASE_DIR": str(root.folder),
         }
         if not isolated:
-            environment |= {
-                "AWS_ENDPOINT_URL": self._endpoint_url,
-                "AWS_ACCESS_KEY_ID": scope.account,
-                "AWS_SECRET_ACCESS_KEY": "laptop",
-                "AWS_REGION": scope.region,
-                "AWS_DEFAULT_REGION": scope.region,
-            }
+            environment |= {"AWS_ENDPOINT_URL": self._endpoint_url, **describe_caller(scope.account, scope.region)}
         return environment
 
 

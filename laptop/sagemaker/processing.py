@@ -87,10 +87,7 @@ class ProcessingJobs(Jobs):
         for one in job.spec.get("ProcessingInputs", []):
             source = one["S3Input"]
             target = Path(root.rebase(source["LocalPath"]))
-            if source["S3DataType"] == "ManifestFile":
-                self._platform.storage.fetch_manifest(job.scope, source["S3Uri"], target)
-            else:
-                self._platform.storage.fetch_prefix(job.scope, source["S3Uri"], target, role=job.spec["RoleArn"])
+            self._platform.storage.fetch(job.scope, source, target, role=job.spec["RoleArn"])
         for one in _outputs(job):
             Path(root.rebase(one["LocalPath"])).mkdir(parents=True, exist_ok=True)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from laptop import ministack_seams
 from laptop.sagemaker.errors import ApiError, UnsupportedError, ValidationError
-from laptop.sagemaker.scopes import Scope
+from laptop.sagemaker.scopes import current_scope
 from laptop.sagemaker.shapes import coerce, service_model
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class _ResourceType:
 
     def retag(self, physical_id: str, old: Properties, new: Properties) -> None:
         before, after = ({tag["Key"] for tag in props.get("Tags", [])} for props in (old, new))
-        scope = _current_scope()
+        scope = current_scope()
         if removed := sorted(before - after):
             self.service.call(scope, "DeleteTags", {"ResourceArn": physical_id, "TagKeys": removed})
         if new.get("Tags"):
@@ -85,7 +85,7 @@ class _ResourceType:
         return description[f"{self.noun}Arn"], attributes
 
     def _call(self, verb: str, params: Properties) -> dict[str, Any]:
-        return self.service.call(_current_scope(), verb + self.noun, params)
+        return self.service.call(current_scope(), verb + self.noun, params)
 
 
 class _EndpointType(_ResourceType):
@@ -105,12 +105,12 @@ class _EndpointType(_ResourceType):
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         name = physical_id.rpartition("/")[2]
-        self.service.endpoints.wait(_current_scope(), name)
+        self.service.endpoints.wait(current_scope(), name)
         super().delete(physical_id, properties)
-        self.service.endpoints.wait(_current_scope(), name)
+        self.service.endpoints.wait(current_scope(), name)
 
     def _await_service(self, arn: str) -> None:
-        description = self.service.endpoints.wait(_current_scope(), arn.rpartition("/")[2])
+        description = self.service.endpoints.wait(current_scope(), arn.rpartition("/")[2])
         if description is None or description.get("FailureReason"):
             reason = description["FailureReason"] if description else "it was deleted"
             raise ApiError("ValidationException", f"Endpoint {arn} is not in service: {reason}")
@@ -139,7 +139,3 @@ def _register(resource_type: _ResourceType, replacing: Sequence[str]) -> None:
 def _all_but_tags(noun: str) -> list[str]:
     shape = cast("StructureShape", service_model().operation_model(f"Create{noun}").input_shape)
     return [name for name in shape.members if name != "Tags"]
-
-
-def _current_scope() -> Scope:
-    return Scope(ministack_seams.current_account(), ministack_seams.current_region())

@@ -8,7 +8,6 @@ on 8080, and its address by `SERVE_HOST`: a laptop's model is nobody else's busi
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import time
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import urllib3
 
+from laptop.ports import HOST, find_free_port
 from laptop.sagemaker.errors import JobFailedError
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_HOST = "127.0.0.1"
 _PING_INTERVAL_S = 0.05
 _PING_TIMEOUT_S = 2.0
 _INVOCATION_TIMEOUT_S = 60.0
@@ -163,9 +162,9 @@ class ModelServer:
         self._settled.set()
 
     def _run_once(self) -> None:
-        port = _free_port()
+        port = find_free_port()
         try:
-            process = self._process = self._start({"SAGEMAKER_BIND_TO_PORT": str(port), "SERVE_HOST": _HOST})
+            process = self._process = self._start({"SAGEMAKER_BIND_TO_PORT": str(port), "SERVE_HOST": HOST})
         except JobFailedError as error:
             _log.warning("server %s: %s", self._name, error)
             return
@@ -174,7 +173,7 @@ class ModelServer:
             process.stop(0)
             return
         # A server that is down refuses a connection at once; one that is overrun takes it late, and then answers.
-        self._pool = urllib3.HTTPConnectionPool(_HOST, port, maxsize=_CONNECTIONS, timeout=_INVOCATION_TIMEOUT_S)
+        self._pool = urllib3.HTTPConnectionPool(HOST, port, maxsize=_CONNECTIONS, timeout=_INVOCATION_TIMEOUT_S)
         if self._await_ping(process, self._pool):
             self._healthy = True
             self._settled.set()
@@ -191,10 +190,3 @@ class ModelServer:
             if reply.status == 200:  # noqa: PLR2004 -- HTTP's OK
                 return True
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

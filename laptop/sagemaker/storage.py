@@ -14,6 +14,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from laptop.callers import connect_as
 from laptop.sagemaker.errors import JobFailedError
 
 if TYPE_CHECKING:
@@ -47,6 +48,17 @@ class Storage:
         except ClientError:
             return False
         return True
+
+    def fetch(self, scope: Scope, source: dict[str, Any], folder: Path, *, role: str) -> None:
+        """Copy what an input's `S3DataType` and `S3Uri` mean into a folder.
+
+        Raises:
+            JobFailedError: it is missing or malformed.
+        """
+        if source["S3DataType"] == "ManifestFile":
+            self.fetch_manifest(scope, source["S3Uri"], folder)
+        else:
+            self.fetch_prefix(scope, source["S3Uri"], folder, role=role)
 
     def fetch_prefix(self, scope: Scope, uri: str, folder: Path, *, role: str) -> None:
         """Copy all objects under a prefix into a folder, as an input of type `S3Prefix` is laid out.
@@ -150,21 +162,13 @@ class Storage:
     def _client(self, scope: Scope) -> S3Client:
         with self._lock:
             if scope not in self._clients:
-                self._clients[scope] = boto3.client("s3", **connection(scope, self._endpoint_url), config=_CONFIG)
+                self._clients[scope] = boto3.client(
+                    "s3", **connect_as(scope.account, scope.region, self._endpoint_url), config=_CONFIG
+                )
             return self._clients[scope]
 
 
 _CONFIG = Config(s3={"addressing_style": "path"}, max_pool_connections=2 * _PARALLEL_DOWNLOADS)
-
-
-def connection(scope: Scope, endpoint_url: str) -> dict[str, Any]:
-    """What a boto3 client needs to act for a scope: in the laptop cloud a 12-digit access key is the account."""
-    return {
-        "endpoint_url": endpoint_url,
-        "region_name": scope.region,
-        "aws_access_key_id": scope.account,
-        "aws_secret_access_key": "laptop",
-    }
 
 
 def split_uri(uri: str) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from laptop import ministack_seams
 from laptop.ministack_seams import Seam
 from laptop.sagemaker.errors import ApiError, UnsupportedError
-from laptop.sagemaker.scopes import Scope
+from laptop.sagemaker.scopes import current_scope
 from laptop.sagemaker.shapes import epoch_millis, iso_instant, render_answer, service_model
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _run_optimized(
     service: Service, cancellations: _Cancellations, jobs: Jobs | None, resource: str, params: dict[str, Any]
 ) -> Any:
     action, _, pattern = resource.removeprefix(_OPTIMIZED).partition(".")
-    scope = _current_scope()
+    scope = current_scope()
     operation = action[0].upper() + action[1:]
     # The table finds an integration by its beginning: createModel for createModelPackage, say.
     known = action in _REQUEST_RESPONSE or (jobs is not None and action == f"create{jobs.kind.prefix}")
@@ -116,7 +116,7 @@ def _run_sdk(service: Service, resource: str, params: dict[str, Any]) -> Any:
     action = resource.removeprefix(_SDK)
     operation = action[0].upper() + action[1:]
     try:
-        return render_answer(operation, service.call(_current_scope(), operation, params), iso_instant)
+        return render_answer(operation, service.call(current_scope(), operation, params), iso_instant)
     except ApiError as error:
         raise _as_task_error(error, operation, "SageMakerException") from error
 
@@ -129,7 +129,3 @@ def _as_task_error(error: ApiError, operation: str, general: str) -> Exception:
     name = error.code.removesuffix("Exception") + "Exception" if error.code in declared else general
     cause = f"{error.message} (Service: SageMaker, Status Code: {error.status}, Error Code: {error.code})"
     return ministack_seams.task_error(f"SageMaker.{name}", cause)
-
-
-def _current_scope() -> Scope:
-    return Scope(ministack_seams.current_account(), ministack_seams.current_region())

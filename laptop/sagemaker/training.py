@@ -114,10 +114,7 @@ class TrainingJobs(Jobs):
         for channel in job.spec.get("InputDataConfig", []):
             source = channel["DataSource"]["S3DataSource"]
             target = root / f"input/data/{channel['ChannelName']}"
-            if source["S3DataType"] == "ManifestFile":
-                self._platform.storage.fetch_manifest(job.scope, source["S3Uri"], target)
-            else:
-                self._platform.storage.fetch_prefix(job.scope, source["S3Uri"], target, role=job.spec["RoleArn"])
+            self._platform.storage.fetch(job.scope, source, target, role=job.spec["RoleArn"])
 
     def _finish(self, job: Job, root: Root, outcome: Outcome) -> None:
         if not outcome.started:

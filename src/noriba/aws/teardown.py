@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
 
 def remove_endpoints(sagemaker: SageMakerClient, *, prefix: str) -> int:
     """Delete endpoints, their configurations and models whose names begin so; how many of all."""
-    endpoints = [
-        found["EndpointName"]
-        for page in sagemaker.get_paginator("list_endpoints").paginate(NameContains=prefix)
-        for found in page["Endpoints"]
-        if found["EndpointName"].startswith(prefix)
-    ]
-    configs = [
-        found["EndpointConfigName"]
-        for page in sagemaker.get_paginator("list_endpoint_configs").paginate(NameContains=prefix)
-        for found in page["EndpointConfigs"]
-        if found["EndpointConfigName"].startswith(prefix)
-    ]
-    models = [
-        found["ModelName"]
-        for page in sagemaker.get_paginator("list_models").paginate(NameContains=prefix)
-        for found in page["Models"]
-        if found["ModelName"].startswith(prefix)
-    ]
+    endpoints = _list_names(sagemaker, "list_endpoints", "Endpoints", "EndpointName", prefix)
+    configs = _list_names(sagemaker, "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName", prefix)
+    models = _list_names(sagemaker, "list_models", "Models", "ModelName", prefix)
     for name in endpoints:
         sagemaker.delete_endpoint(EndpointName=name)
     for name in configs:
@@ -40,8 +27,10 @@ def remove_endpoints(sagemaker: SageMakerClient, *, prefix: str) -> int:
 
 def remove_packages(sagemaker: SageMakerClient, group: str) -> int:
     """Delete all model packages of a group, so that the group itself can go; how many."""
-    groups = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=group)
-    if group not in {one["ModelPackageGroupName"] for page in groups for one in page["ModelPackageGroupSummaryList"]}:
+    groups = _list_names(
+        sagemaker, "list_model_package_groups", "ModelPackageGroupSummaryList", "ModelPackageGroupName", group
+    )
+    if group not in groups:
         return 0
     pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
     arns = [found["ModelPackageArn"] for page in pages for found in page["ModelPackageSummaryList"]]
@@ -62,3 +51,9 @@ def empty_bucket(s3: S3Client, bucket: str) -> int:
             )
             count += len(found)
     return count
+
+
+def _list_names(sagemaker: SageMakerClient, operation: Any, member: str, field: str, prefix: str) -> list[str]:
+    """The names that a list operation finds and that begin so; SageMaker itself looks anywhere in a name."""
+    pages: Iterable[Mapping[str, Any]] = sagemaker.get_paginator(operation).paginate(NameContains=prefix)
+    return [found[field] for page in pages for found in page[member] if found[field].startswith(prefix)]
