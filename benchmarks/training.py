@@ -8,7 +8,7 @@ import lightgbm
 import numpy as np
 
 from benchmarks.clock import time_in_turn
-from noriba.datasets.chunks import RawRows
+from noriba.datasets.raw import RawRows
 from noriba.datasets.sources import choose_source, load_sources
 from noriba.datasets.transformation import transform_chunk
 from noriba.features import as_column
@@ -25,7 +25,7 @@ def run(rows: int) -> None:
     use_case, settings = Hyperparameters.parse({"use_case": "taxi_eta"})
     table = simulate(rows, seed=1, first_day=date(2026, 1, 5), days=56)
     source = choose_source(load_sources(use_case), table.column_names)
-    kept = transform_chunk(RawRows(table, range(rows)), source, use_case, object_key="trips.parquet").kept
+    kept = transform_chunk(RawRows.whole(table), source, use_case, object_key="trips.parquet").kept
     assert kept is not None  # noqa: S101  # a city of nothing but faults is not simulated
     names = use_case.features.names
     matrix = stack_columns({name: as_column(kept[name].to_numpy()) for name in names}, names)

@@ -7,8 +7,8 @@ from datetime import date
 
 from benchmarks.clock import time_in_turn
 from benchmarks.pandas_features import compute, keep_plausible
-from noriba.datasets.chunks import RawRows
 from noriba.datasets.parts import encode_parquet
+from noriba.datasets.raw import RawRows
 from noriba.datasets.sources import choose_source, load_sources
 from noriba.datasets.transformation import transform_chunk
 from noriba.usecase import load_use_case
@@ -22,7 +22,7 @@ def run(rows: int) -> None:
     use_case = load_use_case("taxi_eta")
     table = simulate(rows, seed=1, first_day=date(2026, 1, 5), days=56)
     source = choose_source(load_sources(use_case), table.column_names)
-    raw = RawRows(table, range(rows))
+    raw = RawRows.whole(table)
 
     def ours() -> None:
         done = transform_chunk(raw, source, use_case, object_key="trips.parquet")

@@ -12,7 +12,7 @@ from noriba.aws.objects import ObjectStore
 from noriba.datasets.chunks import read_chunk
 from noriba.datasets.parts import describe_part, encode_parquet, name_part
 from noriba.datasets.sources import choose_source, load_sources
-from noriba.datasets.transformation import transform_chunk
+from noriba.datasets.transformation import ROWS_AT_ONCE, transform_chunk
 from noriba.errors import RefusedObjectError
 from noriba.records.ingest import Chunk, ChunkResult, FilePlan, LandedObject, name_chunk_results, name_quarantine
 from noriba.usecase import load_use_case
@@ -74,7 +74,7 @@ def transform(task: Task, settings: Settings, clients: Clients) -> ChunkResult:
     quarantine_key = None
     if transformed.quarantine is not None:
         quarantine_key = name_quarantine(landed, chunk.index)
-        content = encode_parquet(transformed.quarantine)
+        content = encode_parquet(transformed.quarantine, rows_per_group=ROWS_AT_ONCE)
         ObjectStore(clients.s3, settings.quarantine_bucket).write(quarantine_key, content)
     return ChunkResult(
         index=chunk.index,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
@@ -17,12 +16,12 @@ import pyarrow.compute
 
 from noriba.datasets.sources import Fault, Reading, Source
 from noriba.features import Column, as_column
-from noriba.features.clock import read_zone_clock
-from usecases.taxi_eta.schema import DEFAULT_TIME_ZONE
+from noriba.features.clock import list_zones, read_zone_clock
+from usecases.taxi_eta.schema import DEFAULT_TIME_ZONE, Trip
 from usecases.taxi_eta.zones import read_zone_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from noriba.usecase import Mask
 
@@ -38,14 +37,22 @@ def simplify(name: str) -> str:
 class _Header:
     """The columns of a file, found by any of their names."""
 
-    by_simple_name: Mapping[str, str]
+    by_simple_name: Mapping[str, Sequence[str]]
 
     @classmethod
     def of(cls, names: Sequence[str]) -> _Header:
-        return cls({simplify(name): name for name in reversed(names)})
+        by_simple_name: dict[str, list[str]] = {}
+        for name in names:
+            by_simple_name.setdefault(simplify(name), []).append(name)
+        return cls(by_simple_name)
 
     def find(self, names: Sequence[str]) -> str | None:
-        return next((self.by_simple_name[name] for name in names if name in self.by_simple_name), None)
+        return next((self.by_simple_name[name][0] for name in names if name in self.by_simple_name), None)
+
+    def find_ambiguous(self, names: Iterable[str]) -> list[str]:
+        """Those of the names that several columns have, for people."""
+        found = (self.by_simple_name.get(name, ()) for name in names)
+        return [f"one column, not {len(same)}, named {' or '.join(same)}" for same in found if len(same) > 1]
 
 
 class _Reader:
@@ -91,6 +98,8 @@ class _Reader:
         self.faults.append(Fault(name, remedy, rows))
 
 
+# No time, number or zone's name is half as long; what one costs to read may grow faster than its length.
+_LONGEST = 100
 _A_TIME = "a date and time such as 2023-01-31 17:05:00"
 _OFFSET = r"(?:[zZ]|[tT ].*[+-]\d{2}(?::?\d{2})?)$"
 _ENDS = ("origin", "destination")
@@ -99,6 +108,11 @@ _DROPOFF = ("lpepdropoffdatetime", "tpepdropoffdatetime", "tripdropoffdatetime",
 _ZONES = {"origin": ("pulocationid", "pickuplocationid"), "destination": ("dolocationid", "dropofflocationid")}
 _LATITUDES = {"origin": ("pickuplatitude", "startlat"), "destination": ("dropofflatitude", "endlat")}
 _LONGITUDES = {"origin": ("pickuplongitude", "startlon"), "destination": ("dropofflongitude", "endlon")}
+_TLC_NAMES = (
+    *_PICKUP,
+    *_DROPOFF,
+    *(name for kind in (_ZONES, _LATITUDES, _LONGITUDES) for names in kind.values() for name in names),
+)
 
 
 @dataclass(frozen=True)
@@ -116,7 +130,7 @@ class TlcSource:
         return found.find(_PICKUP) is not None or found.find(_DROPOFF) is not None
 
     def find_missing(self, header: Sequence[str]) -> Sequence[str]:
-        """Times and both places."""
+        """Times and both places, each once."""
         found = _Header.of(header)
         missing = []
         if found.find(_PICKUP) is None:
@@ -127,7 +141,7 @@ class TlcSource:
             coordinates = found.find(_LATITUDES[end]) and found.find(_LONGITUDES[end])
             if found.find(_ZONES[end]) is None and not coordinates:
                 missing.append(f"the {end} ({zone}, or its latitude and longitude)")
-        return missing
+        return missing + found.find_ambiguous(_TLC_NAMES)
 
     def read(self, table: pa.Table, *, object_key: str) -> Reading:
         """Local times become instants; an hour that occurs twice is told apart by the trip's own length."""
@@ -176,14 +190,14 @@ class CanonicalSource:
         return found.find(["pickupat"]) is not None or found.find(["dropoffat"]) is not None
 
     def find_missing(self, header: Sequence[str]) -> Sequence[str]:
-        """Times and both places."""
+        """Times and both places, each once."""
         found = _Header.of(header)
         missing = [name for name in ("pickup_at", "dropoff_at") if found.find([simplify(name)]) is None]
         for end in _ENDS:
             coordinates = found.find([f"{end}latitude"]) and found.find([f"{end}longitude"])
             if found.find([f"{end}zone"]) is None and not coordinates:
                 missing.append(f"{end}_latitude and {end}_longitude, or {end}_zone")
-        return missing
+        return missing + found.find_ambiguous(simplify(name) for name in Trip.model_fields)
 
     def read(self, table: pa.Table, *, object_key: str) -> Reading:  # noqa: ARG002  # the table says all
         """Times carry their zone; the city's clock is `time_zone`, row by row."""
@@ -224,16 +238,22 @@ def _make_plain(column: pa.ChunkedArray, is_wanted: Sequence[Callable[[pa.DataTy
         column = column.cast(pa.timestamp("s"), safe=False)
     elif pa.types.is_timestamp(kind) and kind.tz:
         column = column.cast(pa.timestamp(kind.unit, "UTC"))
-    if any(is_kind(column.type) for is_kind in is_wanted) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if any(is_kind(column.type) for is_kind in is_wanted):
         return column
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _shorten(column)
     if pa.types.is_string_view(kind):
-        return column.cast(pa.string())
+        return _shorten(column.cast(pa.string()))
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return pa.chunked_array(
-            [[value and value.decode(errors="replace") for value in column.to_pylist()]], pa.string()
-        )
+        texts = [value and value[:_LONGEST].decode(errors="replace") for value in column.to_pylist()]
+        return pa.chunked_array([texts], pa.string())
     # What is neither has no reading: the type's name stands for each value, and is refused as any wrong word is.
     return pa.compute.if_else(column.is_valid(), str(kind), pa.scalar(None, pa.string()))
+
+
+def _shorten(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column with a word that is no value for each that is too long to be one."""
+    return pa.compute.if_else(pa.compute.greater(pa.compute.binary_length(column), _LONGEST), "too long", column)
 
 
 def _parse_times(text: pd.Series) -> tuple[pd.Series, pd.Series]:
@@ -314,27 +334,18 @@ def _read_wall(reader: _Reader, instant_s: Column) -> Column:
     series = reader.text(["timezone"])
     if series is None:
         return read_zone_clock(DEFAULT_TIME_ZONE).to_wall_s(instant_s)
-    names = series.fillna(DEFAULT_TIME_ZONE).to_numpy(dtype=np.str_)
+    # Numbers for names: a text array would give every row the room of the longest.
+    numbers, names = pd.factorize(series.fillna(DEFAULT_TIME_ZONE))
+    known = {number: name for number, name in enumerate(names) if name in list_zones()}
     wall_s = np.full(len(instant_s), np.nan)
-    unknown = np.zeros(len(instant_s), dtype=np.bool_)
-    for name in np.unique(names):
-        rows = names == name
-        if _is_zone(name):
-            wall_s[rows] = read_zone_clock(name).to_wall_s(instant_s[rows])
-        else:
-            unknown |= rows
+    for number, name in known.items():
+        rows = numbers == number
+        wall_s[rows] = read_zone_clock(name).to_wall_s(instant_s[rows])
+    unknown = ~np.isin(numbers, list(known))
     reader.accuse(
         "unknown_time_zone", "time_zone is not an IANA name such as America/New_York; correct or empty it", unknown
     )
     return wall_s
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
 
 
 SOURCES: tuple[Source, ...] = (CanonicalSource(), TlcSource())

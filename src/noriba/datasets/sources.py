@@ -6,6 +6,7 @@ import importlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from noriba.datasets.raw import list_names
 from noriba.errors import RefusedObjectError
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ def choose_source(sources: Sequence[Source], header: Sequence[str]) -> Source:
         if source.recognises(header):
             if missing := source.find_missing(header):
                 raise RefusedObjectError(
-                    f"looks like {source.name}, but needs {'; '.join(missing)}; columns found: {', '.join(header)}"
+                    f"looks like {source.name}, but needs {'; '.join(missing)}; columns found: {list_names(header)}"
                 )
             return source
     known = ", ".join(source.name for source in sources)
-    raise RefusedObjectError(f"no known kind of file has the columns {', '.join(header)}; known kinds: {known}")
+    raise RefusedObjectError(f"no known kind of file has the columns {list_names(header)}; known kinds: {known}")

@@ -13,14 +13,16 @@ from noriba.datasets.validation import judge_rows
 from noriba.features.columns import take_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from noriba.datasets.chunks import RawRows
+    from noriba.datasets.raw import RawRows, Rows
     from noriba.datasets.sources import Source
     from noriba.datasets.validation import Verdict
-    from noriba.usecase import Mask, UseCase
+    from noriba.usecase import UseCase
 
 BROKEN_LINE = "broken_line"
+ROWS_AT_ONCE = 2**16
+"""Rows judged together: what judging takes, some hundred bytes a row, then does not grow with the chunk."""
 _EXPLANATION = ("_row", "_reasons", "_text")
 
 
@@ -55,45 +57,43 @@ class TransformedChunk:
 
 def transform_chunk(raw: RawRows, source: Source, use_case: UseCase, *, object_key: str) -> TransformedChunk:
     """Read, judge and compute the features of one chunk."""
-    if raw.table.num_rows == 0:
-        return TransformedChunk(None, _quarantine(raw, None), raw.rows_read, _count_reasons(raw, None))
-    reading = source.read(raw.table, object_key=object_key)
-    verdict = judge_rows(reading, use_case.rules)
-    kept = None
-    if verdict.kept.any():
-        columns = take_rows(reading.columns, verdict.kept)
-        kept = pa.table({**columns, **use_case.features.compute(columns)})
-    return TransformedChunk(kept, _quarantine(raw, verdict), raw.rows_read, _count_reasons(raw, verdict))
+    kept, refused, reasons = [], [], Counter[str]()
+    for start in range(0, raw.table.num_rows, ROWS_AT_ONCE):
+        table = raw.table.slice(start, ROWS_AT_ONCE)
+        reading = source.read(table, object_key=object_key)
+        verdict = judge_rows(reading, use_case.rules)
+        reasons.update(verdict.counts)
+        if verdict.kept.any():
+            columns = take_rows(reading.columns, verdict.kept)
+            kept.append(pa.table({**columns, **use_case.features.compute(columns)}))
+        if not verdict.kept.all():
+            refused.append(_explain_rows(table, raw.row_numbers[start : start + ROWS_AT_ONCE], verdict))
+    if raw.broken.num_rows:
+        reasons[BROKEN_LINE] += raw.broken.num_rows
+        refused.append(_explain_lines(raw.broken))
+    return TransformedChunk(
+        kept=pa.concat_tables(kept).combine_chunks() if kept else None,
+        quarantine=_merge(refused) if refused else None,
+        rows_read=raw.rows_read,
+        reasons=dict(reasons),
+    )
 
 
-def _count_reasons(raw: RawRows, verdict: Verdict | None) -> dict[str, int]:
-    counts = Counter(verdict.counts if verdict else {})
-    if raw.broken:
-        counts[BROKEN_LINE] += len(raw.broken)
-    return dict(counts)
+def _explain_rows(table: pa.Table, row_numbers: Rows, verdict: Verdict) -> pa.Table:
+    rows = np.flatnonzero(~verdict.kept)
+    refused = table.select([name for name in table.column_names if name not in _EXPLANATION]).take(pa.array(rows))
+    refused = refused.append_column("_row", pa.array(row_numbers[rows], pa.int64()))
+    return refused.append_column("_reasons", verdict.explain_all(rows))
 
 
-def _quarantine(raw: RawRows, verdict: Verdict | None) -> pa.Table | None:
-    tables = []
-    if verdict is not None and not verdict.kept.all():
-        refused = ~verdict.kept
-        tables.append(_explain_rows(raw, verdict, refused))
-    if raw.broken:
-        tables.append(
-            pa.table(
-                {
-                    "_row": pa.array([line.row for line in raw.broken], pa.int64()),
-                    "_reasons": [f"{BROKEN_LINE}: {line.problem}" for line in raw.broken],
-                    "_text": [line.text for line in raw.broken],
-                }
-            )
-        )
-    return pa.concat_tables(tables, promote_options="default").sort_by("_row") if tables else None
+def _explain_lines(broken: pa.Table) -> pa.Table:
+    problems = broken["problem"].combine_chunks()
+    reasons = [f"{BROKEN_LINE}: {problem}" for problem in problems.dictionary.to_pylist()]
+    explained = pa.DictionaryArray.from_arrays(problems.indices, pa.array(reasons, pa.string()))
+    return pa.table({"_row": broken["row"], "_reasons": explained, "_text": broken["text"]})
 
 
-def _explain_rows(raw: RawRows, verdict: Verdict, refused: Mask) -> pa.Table:
-    rows = np.flatnonzero(refused)
-    table = raw.table.select([name for name in raw.table.column_names if name not in _EXPLANATION])
-    table = table.take(pa.array(rows))
-    table = table.append_column("_row", pa.array(np.asarray(raw.row_numbers)[rows], pa.int64()))
-    return table.append_column("_reasons", pa.array([verdict.explain(int(row)) for row in rows], pa.string()))
+def _merge(refused: Sequence[pa.Table]) -> pa.Table:
+    """All of them, in the order of their rows."""
+    merged = pa.concat_tables(refused, promote_options="default").unify_dictionaries()
+    return merged.sort_by("_row")

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from importlib import resources
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 DAY_S = 86_400.0
 WEEK_S = 7.0 * DAY_S
 _FIRST_YEAR, _LAST_YEAR = 1970, 2100
+# "Factory" is the zone of a computer whose zone nobody has set: https://data.iana.org/time-zones/tzdb/factory
+_NO_PLACE = frozenset({"Factory"})
 # The shortest stay at another offset on record, Recife's summer time of October 2000, lasted a week.
 _STEP_S = 4 * 86_400
 
@@ -40,14 +43,25 @@ class ZoneClock:
         return self.offsets_s[np.maximum(index, 0)]
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=1)
+def list_zones() -> frozenset[str]:
+    """The names of time zones that requests and files may use: IANA's, the same ones on every computer.
+
+    A computer's own table knows others besides (`localtime`, `posixrules`, `right/UTC`), which mean something else
+    from one to the next.
+    """
+    names = resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
+    return frozenset(names) - _NO_PLACE
+
+
+@lru_cache(maxsize=1024)
 def read_zone_clock(zone: str) -> ZoneClock:
     """The offsets of an IANA time zone, such as `America/New_York`, from 1970 to 2100.
 
     Raises:
-        zoneinfo.ZoneInfoNotFoundError: no such zone.
+        zoneinfo.ZoneInfoNotFoundError: not one of `list_zones`.
     """
-    info = ZoneInfo(zone)
+    info = _open_zone(zone)
     instant, end = _begin_year(_FIRST_YEAR), _begin_year(_LAST_YEAR)
     starts, offsets = [instant], [_offset(info, instant)]
     while instant < end:
@@ -58,6 +72,14 @@ def read_zone_clock(zone: str) -> ZoneClock:
             offsets.append(_offset(info, following))
         instant = following
     return ZoneClock(np.array(starts, dtype=np.float64), np.array(offsets))
+
+
+def _open_zone(zone: str) -> ZoneInfo:
+    """The zone as the package `tzdata` has it; `ZoneInfo(zone)` would ask the computer's own table first."""
+    if zone not in list_zones():
+        raise ZoneInfoNotFoundError(f"no time zone {zone!r}")
+    with resources.files("tzdata.zoneinfo").joinpath(*zone.split("/")).open("rb") as file:
+        return ZoneInfo.from_file(file, key=zone)
 
 
 def _begin_year(year: int) -> int:

@@ -39,7 +39,7 @@ class LandedObject(BaseModel):
 
 
 class Chunk(BaseModel):
-    """A piece of a file: row groups `first` to `last` of Parquet, or the CSV lines that begin in those bytes."""
+    """A piece of a file: rows `first` to `last` of Parquet, or the CSV lines that begin in those bytes."""
 
     model_config = ConfigDict(frozen=True)
 

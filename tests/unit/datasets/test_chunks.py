@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noriba.datasets.chunks import CSV_BYTES_PER_CHUNK, PARQUET_ROWS_PER_CHUNK, plan_file, read_chunk
+from noriba.datasets.chunks import plan_file, read_chunk
+from noriba.datasets.csv_files import CSV_BYTES_PER_CHUNK
+from noriba.datasets.parquet_files import PARQUET_ROWS_PER_CHUNK
 from noriba.errors import RefusedObjectError
 from noriba.records.ingest import Chunk, FilePlan
 
@@ -32,7 +34,9 @@ def read_in_pieces(content: bytes, cuts: Sequence[int] = ()) -> list[Row]:
     for index, (begin, end) in enumerate(pairwise(edges)):
         raw = read_chunk(io.BytesIO(content), plan, Chunk(index=index, first=begin, last=end))
         whole = zip(raw.row_numbers, raw.table.to_pylist(), strict=True)
-        pieces = sorted([*whole, *((line.row, line.text) for line in raw.broken)], key=lambda row: row[0])
+        pieces = sorted(
+            [*whole, *((line["row"], line["text"]) for line in raw.broken.to_pylist())], key=lambda row: row[0]
+        )
         assert [number for number, _ in pieces] == list(range(raw.rows_read))
         rows += [(len(rows) + number, values) for number, values in pieces]
     return rows
@@ -118,7 +122,7 @@ def test_a_broken_line_says_what_is_wrong_with_it() -> None:
 
     raw = read_chunk(io.BytesIO(content), plan, plan.chunks[0])
 
-    assert {line.text: line.problem for line in raw.broken} == {
+    assert {line["text"]: line["problem"] for line in raw.broken.to_pylist()} == {
         "1,2,3": "3 fields instead of 2; a comma in a value needs quotes",
         "1": "1 fields instead of 2; a comma in a value needs quotes",
         '1,"x': "a quote is not closed on its line; a value can hold no line break",
@@ -189,11 +193,10 @@ def write_parquet(table: pa.Table, *, rows_per_group: int = 1024) -> bytes:
 
 
 @given(st.integers(1, 60), st.integers(1, 20), st.sets(st.integers(0, 60), max_size=6))
-def test_parquet_read_group_by_group_has_the_rows_of_the_whole(rows: int, per_group: int, cuts: set[int]) -> None:
+def test_parquet_cut_anywhere_has_the_rows_of_the_whole(rows: int, per_group: int, cuts: set[int]) -> None:
     content = write_parquet(pa.table({"a": list(range(rows)), "b": [None] * rows}), rows_per_group=per_group)
     plan = plan_file(io.BytesIO(content), size=len(content))
-    groups = plan.chunks[-1].last
-    edges = [0, *sorted(cut for cut in cuts if 0 < cut < groups), groups]
+    edges = [0, *sorted(cut for cut in cuts if 0 < cut < rows), rows]
 
     pieces = [
         read_chunk(io.BytesIO(content), plan, Chunk(index=index, first=first, last=last))
@@ -205,13 +208,20 @@ def test_parquet_read_group_by_group_has_the_rows_of_the_whole(rows: int, per_gr
     assert plan.header == ("a", "b")
 
 
-def test_small_row_groups_are_read_together_and_large_ones_alone() -> None:
-    table = pa.table({"a": pa.nulls(PARQUET_ROWS_PER_CHUNK * 2)})
-    content = write_parquet(table, rows_per_group=PARQUET_ROWS_PER_CHUNK // 5 * 2)
+@pytest.mark.parametrize(
+    ("rows_per_group", "edges"),
+    [(0.4, [0, 0.8, 1.6, 2.5]), (0.6, [0, 0.6, 1.2, 1.8, 2.5]), (2.5, [0, 1, 2, 2.5])],
+)
+def test_small_row_groups_are_read_together_and_large_ones_in_slices(rows_per_group: float, edges: list[float]) -> None:
+    most = PARQUET_ROWS_PER_CHUNK
+    table = pa.table({"a": pa.nulls(most * 5 // 2)})
+    content = write_parquet(table, rows_per_group=round(most * rows_per_group))
 
     plan = plan_file(io.BytesIO(content), size=len(content))
 
-    assert [(chunk.first, chunk.last) for chunk in plan.chunks] == [(0, 2), (2, 4), (4, 5)]
+    assert [(chunk.first, chunk.last) for chunk in plan.chunks] == [
+        (round(most * first), round(most * last)) for first, last in pairwise(edges)
+    ]
 
 
 # --- refused as a whole ----------------------------------------------------------------------------------------------

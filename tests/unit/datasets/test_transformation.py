@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noriba.datasets.chunks import RawRows, plan_file, read_chunk
+from noriba.datasets.chunks import plan_file, read_chunk
 from noriba.datasets.parts import encode_parquet
+from noriba.datasets.raw import RawRows
 from noriba.datasets.sources import choose_source, load_sources
 from noriba.datasets.transformation import BROKEN_LINE, TransformedChunk, transform_chunk
 from noriba.usecase import load_use_case

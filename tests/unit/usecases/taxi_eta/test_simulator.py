@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from noriba.datasets.chunks import RawRows
+from noriba.datasets.raw import RawRows
 from noriba.datasets.sources import choose_source, load_sources
 from noriba.datasets.transformation import transform_chunk
 from noriba.features.clock import read_zone_clock
@@ -42,7 +42,7 @@ def changed() -> pa.Table:
 
 def transform(table: pa.Table):
     source = choose_source(load_sources(USE_CASE), table.column_names)
-    return transform_chunk(RawRows(table, range(table.num_rows)), source, USE_CASE, object_key="trips.parquet")
+    return transform_chunk(RawRows.whole(table), source, USE_CASE, object_key="trips.parquet")
 
 
 def read_wall_s(table: pa.Table) -> np.ndarray:
