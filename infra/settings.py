@@ -29,6 +29,15 @@ class Settings(BaseModel):
     log_retention: LogRetention = "THREE_MONTHS"
     access_log_days: int = Field(default=90, gt=0)
     archive_days: int = Field(default=90, gt=0)
+    transform_memory_mb: int = Field(
+        default=1769,
+        ge=1024,
+        le=10240,
+        description=(
+            "memory of the function that reads a chunk, and with it processor: 1769 MB are one core, 3538 two. New "
+            "accounts may have 3008 at most until AWS raises their quota, by usage or on request"
+        ),
+    )
     training_instance: str = "ml.m5.xlarge"
     training_hours: int = Field(default=2, gt=0, le=24)
     staging_instance: str = "ml.m5.large"

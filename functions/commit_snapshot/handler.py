@@ -101,7 +101,8 @@ def gather(landed: LandedObject, plan: FilePlan, source: str, datasets: ObjectSt
     if len(results) != len(plan.chunks):
         raise RuntimeError(f"{len(plan.chunks)} chunks were planned, {len(results)} reported")
     if refused := [f"chunk {result.index}: {result.refused}" for result in results if result.refused]:
-        raise RefusedObjectError("; ".join(refused))
+        # The first few: a state holds 256 KiB, and there may be a thousand.
+        raise RefusedObjectError("; ".join(refused[:10]))
     reasons: Counter[str] = Counter()
     for result in results:
         reasons.update(result.reasons)

@@ -40,11 +40,17 @@ connect = connector(Settings)
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Claim and plan; an object that somebody else deals with, or dealt with, is skipped."""
+    """Claim and plan; an object that somebody else deals with, or dealt with, is skipped, and so is a folder.
+
+    Returns:
+        `claim`: the ledger's, or `folder`; when it is `claimed`, `plan` and `source` besides.
+    """
     settings, clients = connect()
     task = Task.model_validate(event)
     landed = LandedObject.from_event(task.event)
     logger.append_keys(use_case=landed.use_case, key=landed.key, version_id=landed.version_id)
+    if landed.is_folder:
+        return {"claim": "folder", "landed": landed.model_dump()}
     ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), landed.use_case)
     now = datetime.now(UTC)
     claim = ledger.claim_object(landed.key, landed.version_id, execution=task.execution, now=now)

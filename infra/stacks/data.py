@@ -115,7 +115,9 @@ class DataStack(Stack):
                 "QUARANTINE_BUCKET": self.quarantine.bucket_name,
             },
             timeout=Duration.minutes(10),
-            memory_mb=3538,  # two cores
+            # One core by default, and no more than the 3,008 MB that new accounts may have:
+            # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+            memory_mb=self._shared.settings.transform_memory_mb,
         )
         allow_reading(function.role, self.raw, versions=True)
         # Reading finds the version of a part that is already there.

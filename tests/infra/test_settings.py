@@ -10,11 +10,14 @@ from aws_cdk import App
 from pydantic import ValidationError
 
 from infra.settings import Settings
+from noriba.datasets.raw import MOST_CHUNK_MEMORY_MIB
 from tests.infra.conftest import OVERRIDES
 
 if TYPE_CHECKING:
     from tests.infra.assembly import Assembly
 
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+NEW_ACCOUNT_MEMORY_MB = 3008
 STACKS = ["data", "events", "registry", "rollout", "serving", "training"]
 
 
@@ -61,6 +64,8 @@ def test_context_that_is_not_ours_is_left_alone():
         ("log_retention", "90"),
         ("access_log_days", "0"),
         ("archive_days", "-1"),
+        ("transform_memory_mb", "512"),
+        ("transform_memory_mb", "10241"),
         ("training_hours", "25"),
         ("training_hours", "two"),
         ("production_instances", "0"),
@@ -113,6 +118,23 @@ def test_everything_is_tagged_with_the_prefix(assembly: Assembly, customised: As
 def states(assembly: Assembly, machine: str) -> dict[str, Any]:
     found: dict[str, Any] = assembly.machine(machine)["States"]
     return found
+
+
+def test_a_chunk_is_transformed_in_as_much_memory_as_asked_and_in_what_a_new_account_may_have(
+    assembly: Assembly, customised: Assembly
+):
+    usual, changed = (
+        found.one("AWS::Lambda::Function", "TransformFeaturesFunction").properties for found in (assembly, customised)
+    )
+
+    assert MOST_CHUNK_MEMORY_MIB < usual["MemorySize"] <= NEW_ACCOUNT_MEMORY_MB
+    assert changed["MemorySize"] == 3538
+
+
+def test_no_function_asks_for_more_memory_than_a_new_account_may_have(assembly: Assembly):
+    asked = {f.name: f.properties["MemorySize"] for f in assembly.find("AWS::Lambda::Function")}
+
+    assert max(asked.values()) <= NEW_ACCOUNT_MEMORY_MB, asked
 
 
 def test_training_runs_where_and_for_as_long_as_it_may(assembly: Assembly, customised: Assembly):

@@ -2,7 +2,7 @@
 
 Partition key `use_case`; sort key `entry`, one of
 
-    object#<key>#<version>   a landed object version: received, kept or refused
+    object#<key>#<version>   a landed object version: received, kept or refused; of a long key, beginning and hash
     snapshot#<id>            who committed a snapshot
     training                 the latest training run, which is also the lock
     decision#<id>            a retraining decision
@@ -11,6 +11,7 @@ Partition key `use_case`; sort key `entry`, one of
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 ABANDONED_AFTER = timedelta(hours=1)
 """An object received so long ago and not settled is taken for dead, so that it cannot hold up snapshots for ever."""
+
+# Of a sort key: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+_MOST_ENTRY_BYTES = 1024
 
 Claim: TypeAlias = Literal["claimed", "settled", "taken"]
 
@@ -228,4 +232,9 @@ class Ledger:
 
 
 def _name_object(key: str, version_id: str) -> str:
-    return f"object#{key}#{version_id}"
+    entry = f"object#{key}#{version_id}"
+    if len(entry.encode()) <= _MOST_ENTRY_BYTES:
+        return entry
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    beginning = key.encode()[: _MOST_ENTRY_BYTES // 2].decode(errors="ignore")
+    return f"object#{beginning}…{digest}#{version_id}"

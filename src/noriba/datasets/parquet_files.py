@@ -66,7 +66,7 @@ def plan_parquet(file: BinaryFile, *, size: int) -> FilePlan:
         raise RefusedObjectError("the file has columns but no rows; is the extract of an empty month?")
     most = min(PARQUET_ROWS_PER_CHUNK, max(1, PARQUET_BYTES_PER_CHUNK // row_bytes))
     check_number(sum(rows) // most)
-    return make_plan("parquet", header, list(_find_edges(rows, most)))
+    return make_plan("parquet", header, list(find_edges(rows, most)))
 
 
 def read_parquet(file: BinaryFile, plan: FilePlan, chunk: Chunk) -> RawRows:
@@ -120,7 +120,7 @@ def _measure_row(opened: pq.ParquetFile, header: Sequence[str]) -> int:
     return max(1, sum(length or _WIDTHS.get(kind, _WIDEST_NUMBER) for kind, length in kinds))
 
 
-def _find_edges(rows: Sequence[int], most: int) -> Iterator[int]:
+def find_edges(rows: Sequence[int], most: int) -> Iterator[int]:
     """Where chunks begin, in rows from the file's first, and where the last one ends."""
     first = filled = 0
     yield first

@@ -26,10 +26,15 @@ MOST_COLUMNS = 1_000
 MOST_HEADER_BYTES = 2**16
 """Of the header as JSON. With the chunks it travels in a state of at most 256 KiB, the event and the failure beside it.
 
-https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+https://docs.aws.amazon.com/step-functions/latest/dg/limits-overview.html
 """
 MOST_CHUNKS = 1_024
 """A chunk is about 70 bytes of that state. The largest files are thus 16 GiB of CSV or 256 million rows of Parquet."""
+MOST_CHUNK_MEMORY_MIB = 900
+"""Of a process that reads and transforms a chunk, whatever stands in it; `python -m benchmarks hostile` measures it.
+
+An honest chunk takes less than half. What each megabyte of CSV may cost on top of the process itself is 40 megabytes.
+"""
 _SHOWN_CHARACTERS = 600
 
 Rows: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +11,14 @@ from noriba.events import S3ObjectCreated
 from noriba.records.snapshot import Part
 
 FileFormat: TypeAlias = Literal["parquet", "csv"]
+
+NO_USE_CASE = "no-use-case"
+"""Stands for the use case of a key that begins with a slash: the ledger's keys may not be empty."""
+MOST_NAME_BYTES = 900
+"""Of the place that a landed object is given in other buckets. S3's keys may have 1,024 bytes, and a name follows it.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+"""
 
 
 class LandedObject(BaseModel):
@@ -29,13 +38,21 @@ class LandedObject(BaseModel):
         """The object that S3's event announces; the first part of its key is the use case."""
         created = S3ObjectCreated.parse(event)
         return cls(
-            use_case=created.object.key.partition("/")[0],
+            use_case=created.object.key.partition("/")[0] or NO_USE_CASE,
             bucket=created.bucket.name,
             key=created.object.key,
             version_id=created.object.version_id,
             sequencer=created.object.sequencer,
             size=created.object.size,
         )
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is what S3's console writes for a folder: no file, and nothing to refuse.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-folders.html
+        """
+        return self.size == 0 and self.key.endswith("/")
 
 
 class Chunk(BaseModel):
@@ -78,14 +95,25 @@ class ChunkResult(BaseModel):
 
 def name_chunk_results(landed: LandedObject) -> str:
     """Prefix in the datasets bucket under which the chunks of an object version report."""
-    return f"{landed.use_case}/ingest/{landed.key}/{landed.version_id}/"
+    return _name_place(landed, "ingest/")
 
 
 def name_quarantine(landed: LandedObject, chunk_index: int) -> str:
     """Where a chunk's refused rows wait for repair."""
-    return f"{landed.use_case}/{landed.key}/{landed.version_id}/chunk-{chunk_index:05d}.parquet"
+    return f"{_name_place(landed)}chunk-{chunk_index:05d}.parquet"
 
 
 def name_refusal(landed: LandedObject) -> str:
     """Where the reason stands why a whole object was refused."""
-    return f"{landed.use_case}/{landed.key}/{landed.version_id}/refused.json"
+    return f"{_name_place(landed)}refused.json"
+
+
+def _name_place(landed: LandedObject, folder: str = "") -> str:
+    """An object version's own prefix: its key, or the key's hash where the key is too long to be part of another."""
+    place = f"{landed.use_case}/{folder}{landed.key}/{landed.version_id}/"
+    if len(place.encode()) <= MOST_NAME_BYTES:
+        return place
+    # The first part of such a key may itself be too long; then it names no use case.
+    use_case = landed.use_case if len(landed.use_case) <= MOST_NAME_BYTES // 8 else NO_USE_CASE
+    key = hashlib.sha256(landed.key.encode()).hexdigest()
+    return f"{use_case}/{folder}{key}/{landed.version_id}/"
