@@ -56,11 +56,13 @@ def plan_parquet(file: BinaryFile, *, size: int) -> FilePlan:
         _check_footer(file, size)
         opened = pq.ParquetFile(file)
         header = _list_flat(opened.schema_arrow)
+        if not header:
+            raise RefusedObjectError("the file has no column with one value a row, only lists and structures")
         check_header(header)
         groups = [opened.metadata.row_group(index) for index in range(opened.num_row_groups)]
         rows = [group.num_rows for group in groups]
         for index, group in enumerate(groups):
-            _check_group(index, group, columns=len(header))
+            check_group(index, rows=group.num_rows, columns=len(header), unpacked_bytes=group.total_byte_size)
         row_bytes = _measure_row(opened, header)
     if sum(rows) == 0:
         raise RefusedObjectError("the file has columns but no rows; is the extract of an empty month?")
@@ -95,13 +97,18 @@ def _check_footer(file: BinaryFile, size: int) -> None:
         )
 
 
-def _check_group(index: int, group: pq.RowGroupMetaData, *, columns: int) -> None:
-    if group.num_rows < 0 or group.total_byte_size < 0:
-        raise RefusedObjectError(f"not readable as Parquet: row group {index} has {group.num_rows} rows")
-    if group.num_rows * columns > MOST_GROUP_VALUES:
-        raise RefusedObjectError(f"row group {index} has {group.num_rows:,} rows of {columns} columns; {_REMEDY}")
-    if group.total_byte_size > MOST_GROUP_BYTES:
-        raise RefusedObjectError(f"row group {index} has {group.total_byte_size:,} bytes when unpacked; {_REMEDY}")
+def check_group(index: int, *, rows: int, columns: int, unpacked_bytes: int) -> None:
+    """See that a row group can be read a slice at a time.
+
+    Raises:
+        RefusedObjectError: it is too large for that, or none.
+    """
+    if rows < 0 or unpacked_bytes < 0:
+        raise RefusedObjectError(f"not readable as Parquet: row group {index} has {rows} rows, {unpacked_bytes} bytes")
+    if rows * columns > MOST_GROUP_VALUES:
+        raise RefusedObjectError(f"row group {index} has {rows:,} rows of {columns} columns; {_REMEDY}")
+    if unpacked_bytes > MOST_GROUP_BYTES:
+        raise RefusedObjectError(f"row group {index} has {unpacked_bytes:,} bytes when unpacked; {_REMEDY}")
 
 
 def _list_flat(schema: pa.Schema) -> list[str]:
@@ -121,7 +128,10 @@ def _measure_row(opened: pq.ParquetFile, header: Sequence[str]) -> int:
 
 
 def find_edges(rows: Sequence[int], most: int) -> Iterator[int]:
-    """Where chunks begin, in rows from the file's first, and where the last one ends."""
+    """Where chunks of at most so many rows begin, in rows from the file's first, and where the last one ends.
+
+    A row group is cut only when it is larger than a chunk: what stands before a slice of it is read and thrown away.
+    """
     first = filled = 0
     yield first
     for count in rows:
