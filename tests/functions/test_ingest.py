@@ -14,6 +14,7 @@ import pytest
 from functions.refuse_object.handler import handler as refuse_object
 from noriba.errors import RefusedObjectError, UnknownUseCaseError
 from noriba.events import DatasetSnapshotCreated, ObjectRefused
+from noriba.records.ingest import NO_USE_CASE, LandedObject, name_refusal
 from noriba.records.snapshot import SnapshotManifest
 from noriba.usecase import load_use_case
 from tests.functions.conftest import Cloud, read_event
@@ -285,6 +286,83 @@ def test_a_file_that_cannot_be_read_is_refused_and_the_reason_recorded(
     assert cloud.ledger(use_case).list_refused() == {key: refused.reason}
     place = f"{use_case}/{key}/{event['detail']['object']['version-id']}/refused.json"
     assert json.loads(cloud.store("quarantine").read(place)) == outcome["refused"]
+
+
+@pytest.mark.parametrize(
+    ("key", "use_case", "error"),
+    [
+        ("/taxi_eta/x.csv", NO_USE_CASE, "UnknownUseCaseError"),
+        ("/", NO_USE_CASE, "UnknownUseCaseError"),
+        ("x" * 1024, "x" * 1024, "UnknownUseCaseError"),
+        ("taxi_eta/" + "k" * 1015, "taxi_eta", "RefusedObjectError"),
+        ("taxi_eta/" + "日" * 338, "taxi_eta", "RefusedObjectError"),
+    ],
+)
+def test_a_key_that_cannot_be_part_of_another_is_refused_like_any_other(
+    cloud: Cloud, start: Callable[..., Ingest], key: str, use_case: str, error: str
+) -> None:
+    event = cloud.land(key, b"a\n1\n")
+
+    outcome = start(event).run()
+
+    assert outcome["refused"]["error"] == error
+    assert outcome["refused"]["key"] == key
+    (reason,) = cloud.ledger(use_case).list_refused().values()
+    assert reason == outcome["refused"]["reason"]
+    place = name_refusal(LandedObject.from_event(event))
+    assert json.loads(cloud.store("quarantine").read(place)) == outcome["refused"]
+    assert start(event).plan()["claim"] == "settled"
+
+
+def test_a_file_with_the_longest_key_is_ingested(cloud: Cloud, start: Callable[..., Ingest]) -> None:
+    outcome = start(cloud.land("taxi_eta/" + "k" * 1015, JANUARY)).run()
+
+    manifest = read_manifest(cloud, outcome)
+    assert (manifest.rows_kept, manifest.rows_quarantined) == (37, 3)
+    (quarantined,) = manifest.objects[0].quarantine_keys
+    assert quarantined.startswith("taxi_eta/")
+    assert cloud.store("quarantine").read(quarantined)
+
+
+def test_a_folder_made_in_the_console_is_no_file_and_is_not_refused(cloud: Cloud, start: Callable[..., Ingest]) -> None:
+    for key in ("taxi_eta/", "taxi_eta/may/", "elsewhere/"):
+        ingest = start(cloud.land(key, b""))
+
+        assert ingest.run() == {"outcome": "folder"}
+        assert cloud.ledger(key.partition("/")[0]).list_refused() == {}
+    assert list(cloud.store("quarantine").list_keys("")) == []
+
+
+def test_what_a_refusal_says_of_a_wide_file_fits_a_state(cloud: Cloud, start: Callable[..., Ingest]) -> None:
+    header = ",".join(f"column-{number:050}" for number in range(1_000))
+    ingest = start(cloud.land("taxi_eta/wide.csv", f"{header}\n1\n".encode()))
+
+    outcome = ingest.run()
+
+    assert "no known kind of file has the columns column-0" in outcome["refused"]["reason"]
+    assert outcome["refused"]["reason"].endswith("known kinds: canonical trips, TLC trip records")
+
+
+def test_a_header_with_one_column_twice_is_refused_with_both_names(cloud: Cloud, start: Callable[..., Ingest]) -> None:
+    header = "pickup_at,Pickup At,dropoff_at,origin_zone,destination_zone,Notes,notes"
+
+    outcome = start(cloud.land("taxi_eta/twice.csv", f"{header}\n1,2,3,4,5,6,7\n".encode())).run()
+
+    assert "needs one column, not 2, named pickup_at or Pickup At; columns found" in outcome["refused"]["reason"]
+
+
+def test_an_object_of_which_every_chunk_is_refused_gives_a_reason_that_can_be_read(
+    cloud: Cloud, start: Callable[..., Ingest]
+) -> None:
+    ingest = start(cloud.land(KEY.format(month="01"), JANUARY[:40] + bytes(400) + JANUARY[440:]))
+    ingest.plan()
+    ingest.planned["plan"]["chunks"] = [{"index": index, "first": index, "last": index + 1} for index in range(16)]
+    ingest.transform()
+
+    with pytest.raises(RefusedObjectError) as refused:
+        ingest.commit()
+
+    assert str(refused.value).count("not readable as Parquet") == 10
 
 
 def test_damage_inside_a_file_is_found_by_the_chunk_and_refuses_the_whole(

@@ -117,8 +117,10 @@ def test_nothing_is_announced_where_no_snapshot_was_made(definition: dict[str, A
     assert execution.visited[-1] == "Ingested"
 
 
-@pytest.mark.parametrize("claim", ["settled", "taken"])
-def test_an_object_that_somebody_else_deals_with_is_left_to_them(definition: dict[str, Any], claim: str):
+@pytest.mark.parametrize("claim", ["settled", "taken", "folder"])
+def test_an_object_that_somebody_else_deals_with_or_nobody_needs_to_is_left_alone(
+    definition: dict[str, Any], claim: str
+):
     execution = ingest(definition, plan=answer_function({"claim": claim, "landed": LANDED.model_dump()}))
 
     assert execution.visited == ("Plan", "Is it ours to do?", "Dealt with elsewhere")

@@ -245,8 +245,8 @@ def _make_plain(column: pa.ChunkedArray, is_wanted: Sequence[Callable[[pa.DataTy
     if pa.types.is_string_view(kind):
         return _shorten(column.cast(pa.string()))
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        texts = [value and value[:_LONGEST].decode(errors="replace") for value in column.to_pylist()]
-        return pa.chunked_array([texts], pa.string())
+        texts = [value and value[: _LONGEST + 1].decode(errors="replace") for value in column.to_pylist()]
+        return _shorten(pa.chunked_array([texts], pa.string()))
     # What is neither has no reading: the type's name stands for each value, and is refused as any wrong word is.
     return pa.compute.if_else(column.is_valid(), str(kind), pa.scalar(None, pa.string()))
 
@@ -336,7 +336,8 @@ def _read_wall(reader: _Reader, instant_s: Column) -> Column:
         return read_zone_clock(DEFAULT_TIME_ZONE).to_wall_s(instant_s)
     # Numbers for names: a text array would give every row the room of the longest.
     numbers, names = pd.factorize(series.fillna(DEFAULT_TIME_ZONE))
-    known = {number: name for number, name in enumerate(names) if name in list_zones()}
+    zones = list_zones()
+    known = {number: name for number, name in enumerate(names) if name in zones}
     wall_s = np.full(len(instant_s), np.nan)
     for number, name in known.items():
         rows = numbers == number

@@ -28,8 +28,12 @@ MOST_HEADER_BYTES = 2**16
 
 https://docs.aws.amazon.com/step-functions/latest/dg/limits-overview.html
 """
-MOST_CHUNKS = 1_024
-"""A chunk is about 70 bytes of that state. The largest files are thus 16 GiB of CSV or 256 million rows of Parquet."""
+MOST_CHUNKS = 400
+"""The largest files are thus 6.25 GiB of CSV or 100 million rows of Parquet.
+
+In the state a chunk has some 70 bytes, and in the ledger's entry of the object, which DynamoDB limits to 400 KB, up to
+900: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+"""
 MOST_CHUNK_MEMORY_MIB = 900
 """Of a process that reads and transforms a chunk, whatever stands in it; `python -m benchmarks hostile` measures it.
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -59,9 +59,9 @@ def read_zone_clock(zone: str) -> ZoneClock:
     """The offsets of an IANA time zone, such as `America/New_York`, from 1970 to 2100.
 
     Raises:
-        zoneinfo.ZoneInfoNotFoundError: not one of `list_zones`.
+        zoneinfo.ZoneInfoNotFoundError: no such zone.
     """
-    info = _open_zone(zone)
+    info = ZoneInfo(zone)
     instant, end = _begin_year(_FIRST_YEAR), _begin_year(_LAST_YEAR)
     starts, offsets = [instant], [_offset(info, instant)]
     while instant < end:
@@ -72,14 +72,6 @@ def read_zone_clock(zone: str) -> ZoneClock:
             offsets.append(_offset(info, following))
         instant = following
     return ZoneClock(np.array(starts, dtype=np.float64), np.array(offsets))
-
-
-def _open_zone(zone: str) -> ZoneInfo:
-    """The zone as the package `tzdata` has it; `ZoneInfo(zone)` would ask the computer's own table first."""
-    if zone not in list_zones():
-        raise ZoneInfoNotFoundError(f"no time zone {zone!r}")
-    with resources.files("tzdata.zoneinfo").joinpath(*zone.split("/")).open("rb") as file:
-        return ZoneInfo.from_file(file, key=zone)
 
 
 def _begin_year(year: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,9 +15,10 @@ FileFormat: TypeAlias = Literal["parquet", "csv"]
 
 NO_USE_CASE = "no-use-case"
 """Stands for the use case of a key that begins with a slash: the ledger's keys may not be empty."""
-MOST_NAME_BYTES = 900
-"""Of the place that a landed object is given in other buckets. S3's keys may have 1,024 bytes, and a name follows it.
+MOST_PLACE_BYTES = 400
+"""Of the place, as JSON, that a landed object is given in other buckets.
 
+A name follows it, and S3's keys have at most 1,024 bytes; in the ledger it stands once for each quarantined chunk.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 """
 
@@ -111,9 +113,13 @@ def name_refusal(landed: LandedObject) -> str:
 def _name_place(landed: LandedObject, folder: str = "") -> str:
     """An object version's own prefix: its key, or the key's hash where the key is too long to be part of another."""
     place = f"{landed.use_case}/{folder}{landed.key}/{landed.version_id}/"
-    if len(place.encode()) <= MOST_NAME_BYTES:
+    if _measure(place) <= MOST_PLACE_BYTES:
         return place
     # The first part of such a key may itself be too long; then it names no use case.
-    use_case = landed.use_case if len(landed.use_case) <= MOST_NAME_BYTES // 8 else NO_USE_CASE
+    use_case = landed.use_case if _measure(landed.use_case) <= MOST_PLACE_BYTES // 4 else NO_USE_CASE
     key = hashlib.sha256(landed.key.encode()).hexdigest()
     return f"{use_case}/{folder}{key}/{landed.version_id}/"
+
+
+def _measure(text: str) -> int:
+    return len(json.dumps(text, ensure_ascii=False).encode())

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from noriba.aws.ledger import ABANDONED_AFTER, Champion, Ledger
+from noriba.datasets.raw import MOST_CHUNKS
 from noriba.events import RetrainingDecided
 from noriba.monitoring.retraining import TrainingRecord
-from noriba.records.snapshot import IngestedObject
+from noriba.records.ingest import MOST_PLACE_BYTES
+from noriba.records.snapshot import IngestedObject, Part
 
 if TYPE_CHECKING:
     from noriba.aws.clients import Clients
@@ -103,6 +105,48 @@ def test_the_state_of_one_object_is_told(ledger: Ledger) -> None:
     assert (received.status, received.record) == ("received", None)
     assert kept is not None
     assert (kept.status, kept.record) == ("kept", make_record("a"))
+
+
+@pytest.mark.parametrize("length", [900, 983, 984, 985, 1024])
+@pytest.mark.parametrize("letter", ["k", "日"])
+def test_the_longest_keys_have_an_entry_of_their_own(ledger: Ledger, letter: str, length: int) -> None:
+    version = "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"
+    keys = [(letter * length).encode()[: length - 1].decode(errors="ignore") + end for end in "ab"]
+    for key in keys:
+        assert ledger.claim_object(key, version, execution="e", now=NOW) == "claimed"
+        ledger.refuse_object(key, version, reason=key[-1])
+
+    for key in keys:
+        found = ledger.find_object(key, version)
+        assert found is not None
+        assert found.reason == key[-1]
+    assert [name[:100] for name in ledger.list_refused()] == [letter * 100] * 2
+
+
+def test_an_object_of_as_many_chunks_as_there_may_be_fits_its_entry(ledger: Ledger) -> None:
+    key = f"taxi_eta/{'k' * 1000}"
+    digests = [f"{chunk:064x}" for chunk in range(MOST_CHUNKS)]
+    parts = tuple(
+        Part(
+            sha256=digest,
+            key=f"a_use_case_of_24_letters/parts/00/{digest}.parquet",
+            version_id="v" * 32,
+            feature_fingerprint="f" * 64,
+            rows=999_999,
+            size=99_999_999,
+            first_s=-1234567890.123456,
+            last_s=-1234567890.123456,
+        )
+        for digest in digests
+    )
+    quarantine_keys = tuple("q" * (MOST_PLACE_BYTES + len("chunk-00000.parquet")) for _ in digests)
+    record = make_record(key).model_copy(update={"parts": parts, "quarantine_keys": quarantine_keys})
+    ledger.claim_object(key, "v1", execution="e", now=NOW)
+
+    ledger.keep_object(record)
+
+    assert ledger.list_kept() == [record]
+    assert len(record.model_dump_json()) < 390 * 1024  # of 400 KB
 
 
 def test_use_cases_do_not_see_each_other(clients: Clients, ledger: Ledger) -> None:

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import re
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from noriba.records.ingest import LandedObject, name_chunk_results, name_quarantine, name_refusal
+from noriba.records.ingest import (
+    MOST_PLACE_BYTES,
+    NO_USE_CASE,
+    LandedObject,
+    name_chunk_results,
+    name_quarantine,
+    name_refusal,
+)
 
 EVENT = {
     "source": "aws.s3",
@@ -24,6 +38,16 @@ EVENT = {
         "reason": "PutObject",
     },
 }
+
+
+VERSION = EVENT["detail"]["object"]["version-id"]  # type: ignore[index]
+
+
+def announce(key: str, *, size: int = 1234) -> dict[str, Any]:
+    """The same event of another object."""
+    detail: dict[str, Any] = copy.deepcopy(EVENT["detail"])  # type: ignore[assignment]
+    detail["object"] |= {"key": key, "size": size}
+    return {**EVENT, "detail": detail}
 
 
 def test_an_object_is_read_from_the_event_that_announces_it() -> None:
@@ -52,6 +76,46 @@ def test_every_version_of_an_object_reports_to_its_own_place() -> None:
     for name in (name_chunk_results, name_refusal, lambda item: name_quarantine(item, 0)):
         assert name(landed) != name(other)
         assert name(landed).startswith("taxi_eta/")
+
+
+@pytest.mark.parametrize("key", ["/x.csv", "/taxi_eta/x.csv", "/"])
+def test_a_key_that_begins_with_a_slash_has_no_use_case_but_a_place(key: str) -> None:
+    landed = LandedObject.from_event(announce(key))
+
+    assert landed.use_case == NO_USE_CASE
+    assert name_refusal(landed) == f"{NO_USE_CASE}/{key}/{VERSION}/refused.json"
+
+
+@pytest.mark.parametrize(
+    ("key", "size", "folder"),
+    [("taxi_eta/may/", 0, True), ("taxi_eta/", 0, True), ("taxi_eta/may/", 9, False), ("taxi_eta/may.csv", 0, False)],
+)
+def test_what_the_console_makes_for_a_folder_is_told_from_a_file(key: str, size: int, folder: bool) -> None:
+    assert LandedObject.from_event(announce(key, size=size)).is_folder is folder
+
+
+KEYS = st.text(min_size=1, max_size=300) | st.builds(
+    lambda beginning, letter, length: (beginning + letter * length).encode()[:1024].decode(errors="ignore"),
+    st.sampled_from(["", "taxi_eta/", "x/y/", "/"]),
+    st.sampled_from(["k", "é", "日", "🚕", "\n"]),
+    st.integers(1, 1024),
+)
+
+
+@given(KEYS, KEYS)
+def test_whatever_the_key_its_places_are_its_own_and_not_too_long_for_s3_or_the_ledger(one: str, other: str) -> None:
+    for name in (name_chunk_results, name_refusal, lambda item: name_quarantine(item, 99_999)):
+        mine, theirs = (name(LandedObject.from_event(announce(key))) for key in (one, other))
+
+        assert len(json.dumps(mine, ensure_ascii=False).encode()) <= MOST_PLACE_BYTES + 30
+        assert (mine == theirs) == (one == other)
+
+
+def test_a_long_key_stays_with_its_use_case_and_a_short_one_is_part_of_the_place() -> None:
+    short, long = (LandedObject.from_event(announce(f"taxi_eta/{'k' * length}.csv")) for length in (100, 1000))
+
+    assert name_refusal(short) == f"taxi_eta/{short.key}/{VERSION}/refused.json"
+    assert re.fullmatch(rf"taxi_eta/[0-9a-f]{{64}}/{VERSION}/refused\.json", name_refusal(long))
 
 
 def test_chunks_are_quarantined_in_an_order_that_sorts() -> None:
