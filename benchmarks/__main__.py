@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import accuracy, conversion, training, transform
+from benchmarks import accuracy, conversion, hostile, training, transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", help="transform, conversion, training, accuracy; all when left out")
+    parser.add_argument(
+        "names", nargs="*", help="transform, conversion, training, hostile, accuracy; all when left out"
+    )
     parser.add_argument("--rows", type=int, default=200_000, help="rows to transform, and to train on (%(default)s)")
     parser.add_argument("--trips", type=Path, help="folder of real trips, for accuracy")
     given = parser.parse_args()
@@ -27,6 +29,7 @@ def main() -> None:
         "transform": lambda: transform.run(given.rows),
         "conversion": conversion.run,
         "training": lambda: training.run(given.rows),
+        "hostile": hostile.run,
         "accuracy": lambda: accuracy.run(given.trips),
     }
     if unknown := set(given.names) - benchmarks.keys():

@@ -14,10 +14,14 @@ from noriba.datasets.transformation import transform_chunk
 from noriba.errors import RefusedObjectError
 from noriba.usecase import load_use_case
 
+_FULL_MIB = 8
+
 
 def main(path: Path) -> None:
     """Print the number of chunks, the slowest step, the peak and what was found."""
-    use_case, chunks, seconds, answer = load_use_case("taxi_eta"), 0, [0.0], ""
+    use_case, chunks, seconds, answer, times = load_use_case("taxi_eta"), 0, [0.0], "", ""
+    load_sources(use_case)
+    before_mib = read_peak_mib()
     start = time.perf_counter()
     try:
         with path.open("rb") as file:
@@ -33,10 +37,14 @@ def main(path: Path) -> None:
                         encode_parquet(table)
                 answer = answer or f"{done.rows_kept:,} kept, {done.rows_quarantined:,} quarantined"
                 seconds.append(time.perf_counter() - start)
+            if plan.format == "csv":
+                chunk_mib = max(chunk.last - chunk.first for chunk in plan.chunks) / 2**20
+                # In a small one, what any chunk takes would hide it.
+                times = "" if chunk_mib < _FULL_MIB else f"{(read_peak_mib() - before_mib) / chunk_mib:.0f}"
     except RefusedObjectError as error:
         answer = f"refused: {error}"
         seconds.append(time.perf_counter() - start)
-    print(f"{chunks:>6} {max(seconds):>9.1f} {read_peak_mib():>8,}  {answer[:100]}")
+    print(f"{chunks:>6} {max(seconds):>9.1f} {read_peak_mib():>8,} {times:>8}  {answer[:100]}")
 
 
 def read_peak_mib() -> int:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from noriba.records.ingest import Chunk, FilePlan
 
 CSV_BYTES_PER_CHUNK = 16 * 2**20
+MOST_CSV_MEMORY_PER_BYTE = 45
+"""Of a chunk, while it is read, judged and written, whatever stands in it: the dearest byte ends a line of one."""
 MOST_LINE_BYTES = 2**16
 """A longer line is a broken row: it has lost its line ends, or holds what is no trip. Of it, the beginning is kept."""
 _SHOWN_CHARACTERS = 1_000

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from noriba.records.ingest import Chunk, FilePlan
 
 PARQUET_ROWS_PER_CHUNK = 250_000
-PARQUET_BYTES_PER_CHUNK = 64 * 2**20
-"""Of a chunk's numbers, and as much again of its texts, when they are read."""
+PARQUET_BYTES_PER_CHUNK = 32 * 2**20
+"""As far as the footer tells; wide rows make smaller chunks."""
+MOST_TEXT_BYTES = 64 * 2**20
+"""Of a chunk's texts when each row has its own."""
 MOST_GROUP_BYTES = 512 * 2**20
 """Of a row group, unpacked: it may be all one page, and a page is unpacked as a whole."""
 MOST_GROUP_VALUES = 500_000_000
@@ -63,7 +65,9 @@ def plan_parquet(file: BinaryFile, *, size: int) -> FilePlan:
         rows = [group.num_rows for group in groups]
         for index, group in enumerate(groups):
             check_group(index, rows=group.num_rows, columns=len(header), unpacked_bytes=group.total_byte_size)
-        row_bytes = _measure_row(opened, header)
+        row_bytes = _measure_row(opened, header) + max(
+            (g.total_byte_size // (g.num_rows or 1) for g in groups), default=0
+        )
     if sum(rows) == 0:
         raise RefusedObjectError("the file has columns but no rows; is the extract of an empty month?")
     most = min(PARQUET_ROWS_PER_CHUNK, max(1, PARQUET_BYTES_PER_CHUNK // row_bytes))
@@ -157,9 +161,9 @@ def _read_batches(opened: pq.ParquetFile, header: Sequence[str], chunk: Chunk) -
         if not wanted.num_rows:
             continue
         text_bytes += sum(_measure_text(column) for column in wanted.columns)
-        if text_bytes > PARQUET_BYTES_PER_CHUNK:
+        if text_bytes > MOST_TEXT_BYTES:
             raise RefusedObjectError(
-                f"rows {chunk.first:,} to {chunk.last:,} hold more than {PARQUET_BYTES_PER_CHUNK:,} bytes of text; "
+                f"rows {chunk.first:,} to {chunk.last:,} hold more than {MOST_TEXT_BYTES:,} bytes of text; "
                 "shorten the values or leave out the column"
             )
         columns = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in wanted.columns]

@@ -37,7 +37,7 @@ In the state a chunk has some 70 bytes, and in the ledger's entry of the object,
 MOST_CHUNK_MEMORY_MIB = 900
 """Of a process that reads and transforms a chunk, whatever stands in it; `python -m benchmarks hostile` measures it.
 
-An honest chunk takes less than half. What each megabyte of CSV may cost on top of the process itself is 40 megabytes.
+An honest chunk takes less than half.
 """
 _SHOWN_CHARACTERS = 600
 

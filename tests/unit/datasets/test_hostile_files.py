@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noriba.datasets.chunks import plan_file, read_chunk
-from noriba.datasets.csv_files import CSV_BYTES_PER_CHUNK, MOST_LINE_BYTES
+from noriba.datasets.csv_files import CSV_BYTES_PER_CHUNK, MOST_CSV_MEMORY_PER_BYTE, MOST_LINE_BYTES
 from noriba.datasets.parquet_files import (
     MOST_FOOTER_BYTES,
     MOST_GROUP_BYTES,
     MOST_GROUP_VALUES,
-    PARQUET_BYTES_PER_CHUNK,
+    MOST_TEXT_BYTES,
     check_group,
     find_edges,
 )
@@ -94,9 +94,8 @@ def measuring() -> Iterator[Callable[[], int]]:
 
 # --- memory ----------------------------------------------------------------------------------------------------------
 
-# Of what judging takes, whatever the chunk's size; and of each byte of the chunk.
+# What judging takes, whatever the chunk's size.
 JUDGING_BYTES = ROWS_AT_ONCE * 1_000
-MOST_PER_BYTE = 40
 
 
 @pytest.mark.parametrize(
@@ -122,7 +121,7 @@ def test_what_a_chunk_takes_grows_with_its_size_and_not_with_what_stands_in_it(l
         chunk = transform(content)
         encoded = [encode_parquet(table) for table in (chunk.kept, chunk.quarantine) if table is not None]
 
-        assert peak() < JUDGING_BYTES + MOST_PER_BYTE * MEBIBYTE
+        assert peak() < JUDGING_BYTES + MOST_CSV_MEMORY_PER_BYTE * MEBIBYTE
     assert encoded
     assert chunk.rows_read == content.count(b"\n") - 1
 
@@ -148,7 +147,7 @@ def test_twenty_million_rows_in_one_row_group_are_read_a_slice_at_a_time() -> No
     with measuring() as peak:
         raw = read_chunk(io.BytesIO(content), planned, last)
 
-        assert peak() < PARQUET_BYTES_PER_CHUNK
+        assert peak() < MOST_TEXT_BYTES
     assert raw.rows_read == last.last - last.first
     assert last.last == rows
 
@@ -160,9 +159,20 @@ def test_a_text_that_stands_once_and_counts_a_million_times_is_refused_before_it
     with measuring() as peak:
         reason = refuse(lambda: read(content))
 
-        assert peak() < PARQUET_BYTES_PER_CHUNK
+        assert peak() < MOST_TEXT_BYTES
     assert len(content) < 200_000
     assert "rows 0 to 100,000 hold more than 67,108,864 bytes of text; shorten the values or leave out" in reason
+
+
+def test_long_texts_that_are_all_different_make_smaller_chunks() -> None:
+    words = [str(row) * MEBIBYTE for row in range(64)]
+    content = write_parquet(pa.table({"a": words}))
+    planned = plan(content)
+
+    pieces = [read_chunk(io.BytesIO(content), planned, chunk) for chunk in planned.chunks]
+
+    assert len(pieces) > 2
+    assert [value for piece in pieces for value in piece.table["a"].to_pylist()] == words
 
 
 # --- refused, with the remedy ----------------------------------------------------------------------------------------
