@@ -16,6 +16,7 @@ from noriba.datasets.parts import encode_parquet
 from noriba.datasets.raw import RawRows
 from noriba.datasets.sources import choose_source, load_sources
 from noriba.datasets.transformation import BROKEN_LINE, TransformedChunk, transform_chunk
+from noriba.errors import RefusedObjectError
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
@@ -142,6 +143,21 @@ def test_every_row_read_is_kept_or_quarantined_and_never_both(rows: list[tuple[s
             assert {name: row[name] for name in HEADER} == originals[row["_row"]]
         else:
             assert row["_text"] in content.decode().split("\n")
+
+
+@given(
+    st.binary(max_size=200) | st.lists(st.sampled_from([b",", b'"', b"\n", b"\r", b"7", b"\xff", b"\0"])).map(b"".join)
+)
+def test_whatever_follows_the_header_every_line_is_accounted_for(rows: bytes) -> None:
+    content = ",".join(HEADER).encode() + b"\n" + rows
+    lines = [line for line in rows.splitlines() if line]
+    try:
+        chunk, _ = transform(content)
+    except RefusedObjectError:
+        assert b"\0" in rows or not rows.strip()
+        return
+
+    assert chunk.rows_read == chunk.rows_kept + chunk.rows_quarantined == len(lines)
 
 
 def test_features_of_a_chunk_are_those_of_its_rows_alone() -> None:

@@ -203,3 +203,21 @@ def test_nearly_every_trip_of_a_real_file_is_kept(path: Path) -> None:
 
     assert verdict.kept.mean() > 0.9
     assert not [name for name in verdict.broken if name.startswith("unreadable")]
+
+
+@pytest.mark.parametrize(
+    ("header", "named"),
+    [
+        (GREEN_2024 + ",pu_location_id", "PULocationID or pu_location_id"),
+        (GREEN_2024 + ",LPEP PICKUP DATETIME", "lpep_pickup_datetime or LPEP PICKUP DATETIME"),
+        ("pickup_at,dropoff_at,origin_zone,destination_zone,rain_mm_per_h,Rain mm per h", "rain_mm_per_h or Rain mm"),
+        ("pickup_at,dropoff_at,origin_zone,destination_zone,time_zone,timezone", "time_zone or timezone"),
+    ],
+)
+def test_a_column_that_stands_there_under_two_spellings_is_refused_with_both(header: str, named: str) -> None:
+    with pytest.raises(RefusedObjectError, match=f"needs one column, not 2, named {named}"):
+        choose_source(SOURCES, header.split(","))
+
+
+def test_two_spellings_of_a_column_that_nobody_reads_do_no_harm() -> None:
+    assert isinstance(choose_source(SOURCES, [*GREEN_2024.split(","), "Trip Type"]), TlcSource)
