@@ -89,7 +89,7 @@ def read_csv(file: BinaryFile, plan: FilePlan, chunk: Chunk) -> RawRows:
     Raises:
         RefusedObjectError: Arrow does not take what was judged to be whole.
     """
-    text = _read_whole_lines(file, chunk, is_first=chunk.index == 0)
+    text = _cut_long_lines(_read_whole_lines(file, chunk, is_first=chunk.index == 0))
     text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     lines = _split(text)
     shown = _show(lines, text)
@@ -115,6 +115,23 @@ def _read_whole_lines(file: BinaryFile, chunk: Chunk, *, is_first: bool) -> byte
         return text
     rest, newline, _next = file.read(MOST_LINE_BYTES + 1).partition(b"\n")
     return text + rest + newline
+
+
+def _cut_long_lines(text: bytes) -> bytes:
+    """The text with the beginnings of lines that are too long.
+
+    Their carriage returns become blanks: they would end lines too, and where a file is cut must make no difference.
+    """
+    pieces, begin, done = [], 0, 0
+    while begin + MOST_LINE_BYTES < len(text):
+        end = text.rfind(b"\n", begin, begin + MOST_LINE_BYTES + 1)
+        if end < 0:
+            cut = begin + MOST_LINE_BYTES + 1
+            pieces += [text[done:begin], text[begin:cut].replace(b"\r", b" ")]
+            end = text.find(b"\n", cut)
+            end = done = end if end >= 0 else len(text)
+        begin = end + 1
+    return b"".join([*pieces, text[done:]]) if pieces else text
 
 
 def _split(text: bytes) -> pa.BinaryArray:

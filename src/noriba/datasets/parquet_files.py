@@ -57,19 +57,20 @@ def plan_parquet(file: BinaryFile, *, size: int) -> FilePlan:
     with refusing("Parquet"):
         _check_footer(file, size)
         opened = pq.ParquetFile(file)
+        check_header(opened.schema_arrow.names)
         header = _list_flat(opened.schema_arrow)
         if not header:
             raise RefusedObjectError("the file has no column with one value a row, only lists and structures")
-        check_header(header)
         groups = [opened.metadata.row_group(index) for index in range(opened.num_row_groups)]
         rows = [group.num_rows for group in groups]
         for index, group in enumerate(groups):
             check_group(index, rows=group.num_rows, columns=len(header), unpacked_bytes=group.total_byte_size)
-        row_bytes = _measure_row(opened, header) + max(
-            (g.total_byte_size // (g.num_rows or 1) for g in groups), default=0
-        )
+        row_bytes = _measure_row(opened, header)
     if sum(rows) == 0:
         raise RefusedObjectError("the file has columns but no rows; is the extract of an empty month?")
+    if row_bytes > PARQUET_BYTES_PER_CHUNK:
+        raise RefusedObjectError(f"a row has {row_bytes:,} bytes of fixed length; leave out the widest columns")
+    row_bytes += max(group.total_byte_size // (group.num_rows or 1) for group in groups)
     most = min(PARQUET_ROWS_PER_CHUNK, max(1, PARQUET_BYTES_PER_CHUNK // row_bytes))
     check_number(sum(rows) // most)
     return make_plan("parquet", header, list(find_edges(rows, most)))

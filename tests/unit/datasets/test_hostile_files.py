@@ -190,6 +190,14 @@ def test_long_texts_that_are_all_different_make_smaller_chunks() -> None:
             b"PAR1" + bytes(MOST_FOOTER_BYTES + 1) + (MOST_FOOTER_BYTES + 1).to_bytes(4, "little") + b"PAR1",
             "the file's footer has 16,777,217 bytes, and 16,777,216 are the most; write fewer row groups",
         ),
+        (
+            write_parquet(pa.Table.from_arrays([pa.array([1]), pa.array([[2]])], names=["a", "a"])),
+            "column a stands in the header more than once",
+        ),
+        (
+            write_parquet(pa.table({"a": pa.nulls(1, pa.binary(64 * MEBIBYTE))})),
+            "a row has 67,108,864 bytes of fixed length; leave out the widest columns",
+        ),
         (write_parquet(pa.table({"a": [[1], [2]]})), "the file has no column with one value a row"),
     ],
 )
@@ -265,7 +273,7 @@ def test_chunks_join_without_gap_and_cut_no_row_group_that_fits_one(rows: list[i
 
 @given(
     st.lists(st.integers(0, 3), min_size=1, max_size=5),
-    st.sampled_from([b"x", b'"', b",", "é".encode(), b"\xff"]),
+    st.sampled_from([b"x", b'"', b",", "é".encode(), b"\xff", b"1,2\r", b"\r"]),
     st.integers(0, 4 * MOST_LINE_BYTES),
 )
 def test_a_line_that_is_too_long_is_one_broken_row_wherever_the_file_is_cut(
@@ -287,7 +295,7 @@ def test_a_line_that_is_too_long_is_one_broken_row_wherever_the_file_is_cut(
     assert len(broken) == lines.count(long)
     for line in broken:
         assert line["problem"].startswith("longer than 65,536 bytes; has it lost its line ends?")
-        assert long.decode(errors="replace").startswith(line["text"])
+        assert long.decode(errors="replace").replace("\r", " ").startswith(line["text"])
         assert len(line["text"]) == 1_000
 
 
