@@ -1,7 +1,8 @@
-"""A rule whose pattern is made from an event model; what it cannot deliver goes to the dead letters."""
+"""Rules: by an event model's pattern or by the clock; what they cannot deliver goes to the dead letters."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import jsii
@@ -25,36 +26,17 @@ _OLDEST = Duration.hours(6)
 _ATTEMPTS = 20
 
 
-class EventRule(Construct):
-    """From an event to one or more targets.
+class _Rule(Construct):
+    """A rule's targets, all delivered to with the same patience."""
 
-    Args:
-        scope: the stack.
-        construct_id: its name in the stack.
-        shared: what all stacks share.
-        pattern: made by an event model's `pattern`.
-        from_aws: whether the event stands on the default bus, where AWS services put theirs.
-    """
-
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        shared: Shared,
-        pattern: Mapping[str, Any],
-        from_aws: bool = False,
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, shared: Shared) -> None:
         super().__init__(scope, construct_id)
         self._dead_letters = shared.dead_letters
-        self._rule = events.Rule(
-            self,
-            "Rule",
-            event_bus=None if from_aws else shared.bus,
-            event_pattern=events.EventPattern(
-                source=pattern["source"], detail_type=pattern["detail-type"], detail=pattern.get("detail")
-            ),
-        )
+        self._rule = self._make(shared)
+
+    @abstractmethod
+    def _make(self, shared: Shared) -> events.Rule:
+        """The rule itself, without targets."""
 
     def start(self, machine: sfn.IStateMachine, *, given: events.RuleTargetInput | None = None) -> None:
         """Start an execution, with the whole event or with what is given."""
@@ -89,6 +71,59 @@ class EventRule(Construct):
             "max_event_age": _OLDEST,
             "retry_attempts": _ATTEMPTS,
         }
+
+
+class EventRule(_Rule):
+    """From an event to one or more targets.
+
+    Args:
+        scope: the stack.
+        construct_id: its name in the stack.
+        shared: what all stacks share.
+        pattern: made by an event model's `pattern`.
+        from_aws: whether the event stands on the default bus, where AWS services put theirs.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        shared: Shared,
+        pattern: Mapping[str, Any],
+        from_aws: bool = False,
+    ) -> None:
+        self._pattern, self._from_aws = pattern, from_aws
+        super().__init__(scope, construct_id, shared=shared)
+
+    def _make(self, shared: Shared) -> events.Rule:
+        pattern = self._pattern
+        return events.Rule(
+            self,
+            "Rule",
+            event_bus=None if self._from_aws else shared.bus,
+            event_pattern=events.EventPattern(
+                source=pattern["source"], detail_type=pattern["detail-type"], detail=pattern.get("detail")
+            ),
+        )
+
+
+class TimedRule(_Rule):
+    """From the clock to one or more targets.
+
+    Args:
+        scope: the stack.
+        construct_id: its name in the stack.
+        shared: what all stacks share.
+        every: the time between two deliveries.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, shared: Shared, every: Duration) -> None:
+        self._every = every
+        super().__init__(scope, construct_id, shared=shared)
+
+    def _make(self, shared: Shared) -> events.Rule:  # noqa: ARG002  # the clock stands on no bus of ours
+        return events.Rule(self, "Rule", schedule=events.Schedule.rate(self._every))
 
 
 @jsii.implements(events.IRuleTarget)

@@ -275,3 +275,17 @@ class ModelPackageStateChanged(AwsEvent):
     model_package_group_name: str = Field(alias="ModelPackageGroupName")
     model_package_version: int = Field(alias="ModelPackageVersion")
     model_approval_status: str = Field(alias="ModelApprovalStatus")
+
+
+class ExecutionStatusChanged(AwsEvent):
+    """An execution of a state machine began or ended; children of a distributed map are not told of under its ARN.
+
+    Shape: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+    """
+
+    source: ClassVar[str] = "aws.states"
+    aws_detail_type: ClassVar[str] = "Step Functions Execution Status Change"
+
+    execution_arn: str = Field(alias="executionArn")
+    state_machine_arn: str = Field(alias="stateMachineArn")
+    status: str

@@ -17,6 +17,7 @@ from noriba.events import (
     CandidateRegistered,
     DatasetSnapshotCreated,
     Event,
+    ExecutionStatusChanged,
     ModelPackageStateChanged,
     ObjectRefused,
     OutcomeObserved,
@@ -266,3 +267,24 @@ def test_of_a_changed_package_the_decision_is_read_and_the_rest_ignored() -> Non
 def test_a_rule_on_an_aws_field_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="ModelPackageStateChanged has no field approval"):
         ModelPackageStateChanged.pattern(approval="Approved")
+
+
+def test_the_end_of_an_execution_names_it_and_its_machine():
+    machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:ingest"
+    envelope = {
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "detail": {
+            "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:ingest:a",
+            "stateMachineArn": machine,
+            "name": "a",
+            "status": "ABORTED",
+            "input": "{}",
+        },
+    }
+    ended = ExecutionStatusChanged.pattern(state_machine_arn=machine, status=["ABORTED", "TIMED_OUT", "FAILED"])
+
+    assert ExecutionStatusChanged.parse(envelope).status == "ABORTED"
+    assert selects(ended, envelope)
+    assert not selects(ended, {**envelope, "detail": {**envelope["detail"], "status": "RUNNING"}})
+    assert not selects(ended, {**envelope, "detail": {**envelope["detail"], "stateMachineArn": f"{machine}-child"}})
