@@ -38,6 +38,12 @@ class Settings(BaseModel):
             "accounts may have 3008 at most until AWS raises their quota, by usage or on request"
         ),
     )
+    chunks_at_once: int = Field(
+        default=8,
+        ge=1,
+        le=1000,
+        description="chunks of one file that are read at once; new accounts may have 10 functions running in all",
+    )
     training_instance: str = "ml.m5.xlarge"
     training_hours: int = Field(default=2, gt=0, le=24)
     staging_instance: str = "ml.m5.large"

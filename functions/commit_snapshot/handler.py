@@ -35,7 +35,10 @@ class Settings(Environment):
 
 
 class Task(BaseModel):
-    """An object whose chunks have all reported, or, without a plan, one that was refused."""
+    """An object whose chunks have all reported, or, without a plan, one that is settled already.
+
+    `execution` is the one that took the object: what it claimed, a successor may finish in its name.
+    """
 
     execution: str
     landed: LandedObject
@@ -52,6 +55,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
     Returns:
         `outcome`: `created` with the event's detail under `snapshot`; `unchanged`, `waiting` or `nothing_kept`.
+
+    Raises:
+        RefusedObjectError: a chunk could not be read, or the object was refused meanwhile.
     """
     settings, clients = connect()
     task = Task.model_validate(event)
@@ -62,10 +68,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return {"outcome": "nothing_kept", "reason": str(error)}
     ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case.name)
     datasets = ObjectStore(clients.s3, settings.datasets_bucket)
-    if task.plan is not None:
-        ledger.keep_object(gather(task.landed, task.plan, task.source, datasets))
+    if task.plan is not None and not ledger.keep_object(gather(task.landed, task.plan, task.source, datasets)):
+        raise RefusedObjectError(f"{task.landed.key} was refused while it was read; land it again")
     now = datetime.now(UTC)
-    if pending := ledger.count_pending(now=now):
+    if pending := ledger.count_pending():
         logger.info("waiting", extra={"pending": pending})
         return {"outcome": "waiting", "pending": pending}
     try:

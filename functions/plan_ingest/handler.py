@@ -53,7 +53,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return {"claim": "folder", "landed": landed.model_dump()}
     ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), landed.use_case)
     now = datetime.now(UTC)
-    claim = ledger.claim_object(landed.key, landed.version_id, execution=task.execution, now=now)
+    claim = ledger.claim_object(landed, execution=task.execution, now=now)
     answer: dict[str, Any] = {"claim": claim, "landed": landed.model_dump()}
     if claim == "claimed":
         use_case = load_use_case(landed.use_case)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from noriba.aws.environment import Environment, connector
 from noriba.aws.ledger import Ledger
@@ -35,9 +35,11 @@ class Failure(BaseModel):
 
 
 class Task(BaseModel):
-    """The event that announced the object, and what went wrong with it."""
+    """What went wrong with an object that an execution has taken: as its event announced it, or as it is known."""
 
-    event: dict[str, Any]
+    execution: str
+    event: dict[str, Any] = Field(default_factory=dict)
+    landed: LandedObject | None = None
     failure: Failure
 
 
@@ -50,10 +52,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
     Returns:
         `landed`, and under `refused` the detail of the event to publish.
+
+    Raises:
+        RuntimeError: the object is another execution's; what went wrong was not with it.
     """
     settings, clients = connect()
     task = Task.model_validate(event)
-    landed = LandedObject.from_event(task.event)
+    landed = task.landed or LandedObject.from_event(task.event)
     refused = ObjectRefused(
         use_case=landed.use_case,
         bucket=landed.bucket,
@@ -62,11 +67,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         error=task.failure.Error,
         reason=read_reason(task.failure),
     )
+    ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), landed.use_case)
+    if not ledger.refuse_object(landed.key, landed.version_id, reason=refused.reason, execution=task.execution):
+        raise RuntimeError(f"{landed.key} is not {task.execution}'s to refuse; {refused.error}: {refused.reason}")
     logger.warning("refused", extra={"key": landed.key, "error": refused.error, "reason": refused.reason})
     quarantine = ObjectStore(clients.s3, settings.quarantine_bucket)
     quarantine.write(name_refusal(landed), refused.model_dump_json(indent=1).encode())
-    ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), landed.use_case)
-    ledger.refuse_object(landed.key, landed.version_id, reason=refused.reason)
     return {"landed": landed.model_dump(), "refused": refused.model_dump(mode="json")}
 
 

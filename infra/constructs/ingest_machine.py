@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from infra.constructs.states import (
     DISCARD,
     TRANSIENT,
@@ -18,20 +20,30 @@ from infra.constructs.states import (
 from noriba.errors import RefusedObjectError, UnknownUseCaseError
 from noriba.events import DatasetSnapshotCreated, ObjectRefused
 
-MOST_CHUNKS_AT_ONCE = 40
 REFUSALS = (RefusedObjectError.__name__, UnknownUseCaseError.__name__)
 """Faults of the object: the execution has done its duty when it refuses it. Any other fault is ours, and an alarm."""
 
 
-def describe_ingest(
-    *, bus_name: str, plan_arn: str, transform_arn: str, commit_arn: str, refuse_arn: str
-) -> dict[str, State]:
+@dataclass(frozen=True)
+class IngestPlaces:
+    """What does the work, and where it is told; ARNs and a name."""
+
+    bus_name: str
+    plan_arn: str
+    transform_arn: str
+    commit_arn: str
+    refuse_arn: str
+    chunks_at_once: int
+
+
+def describe_ingest(places: IngestPlaces) -> dict[str, State]:
     """The states; the input is S3's event."""
     planned = {name: f"$.planned.answer.{name}" for name in ("landed", "plan", "source")}
+    mine = "$$.Execution.Id"
     return {
         "Plan": invoke_function(
-            plan_arn,
-            {"execution.$": "$$.Execution.Id", "event.$": "$"},
+            places.plan_arn,
+            {"execution.$": mine, "event.$": "$"},
             result="$.planned",
             follow="Is it ours to do?",
             catch="Refuse",
@@ -43,7 +55,7 @@ def describe_ingest(
         "Transform chunks": {
             "Type": "Map",
             "ItemsPath": f"{planned['plan']}.chunks",
-            "MaxConcurrency": MOST_CHUNKS_AT_ONCE,
+            "MaxConcurrency": places.chunks_at_once,
             "ItemSelector": {
                 "landed.$": planned["landed"],
                 # The chunk says which rows; the other chunks need not travel with it.
@@ -61,7 +73,7 @@ def describe_ingest(
                     "Transform": {
                         "Type": "Task",
                         "Resource": "arn:aws:states:::lambda:invoke",
-                        "Parameters": {"FunctionName": transform_arn, "Payload.$": "$"},
+                        "Parameters": {"FunctionName": places.transform_arn, "Payload.$": "$"},
                         "Retry": [TRANSIENT],
                         # Chunks report to S3; the map's own result is limited to 256 KiB.
                         "OutputPath": "$.Payload",
@@ -74,28 +86,17 @@ def describe_ingest(
             "Next": "Commit",
         },
         "Commit": invoke_function(
-            commit_arn,
-            {"execution.$": "$$.Execution.Id", **{f"{name}.$": path for name, path in planned.items()}},
+            places.commit_arn,
+            {"execution.$": mine, **{f"{name}.$": path for name, path in planned.items()}},
             result="$.commit",
             follow="Is there a new snapshot?",
             catch="Refuse",
         ),
-        "Refuse": invoke_function(
-            refuse_arn, {"event.$": "$", "failure.$": "$.failure"}, result="$.refusal", follow="Announce refusal"
-        ),
-        "Announce refusal": publish(bus_name, ObjectRefused, "$.refusal.answer.refused", follow="Settle refusal"),
-        # The others of a burst may have waited for this one; it is the last, so it commits what they brought.
-        "Settle refusal": invoke_function(
-            commit_arn,
-            {"execution.$": "$$.Execution.Id", "landed.$": "$.refusal.answer.landed"},
-            result="$.commit",
-            follow="Is there a new snapshot?",
-        ),
-        "Is there a new snapshot?": choose(
-            (equals("$.commit.answer.outcome", "created"), "Announce snapshot"), otherwise="Was it refused?"
-        ),
-        "Announce snapshot": publish(
-            bus_name, DatasetSnapshotCreated, "$.commit.answer.snapshot", follow="Was it refused?"
+        **refuse_and_settle(
+            places,
+            {"execution.$": mine, "event.$": "$", "failure.$": "$.failure"},
+            execution=mine,
+            follow="Was it refused?",
         ),
         "Was it refused?": choose((present("$.failure"), "Whose fault was it?"), otherwise="Ingested"),
         "Whose fault was it?": choose(
@@ -104,4 +105,34 @@ def describe_ingest(
         "Ingested": succeed(),
         "Refused": succeed(),
         "Failed": fail_as_caught(),
+    }
+
+
+def refuse_and_settle(places: IngestPlaces, task: State, *, execution: str, follow: str) -> dict[str, State]:
+    """States from `Refuse` on, and, for whoever has committed, from `Is there a new snapshot?` on.
+
+    Args:
+        places: of the ingest.
+        task: what the refuser is told.
+        execution: a path to the execution that took the object.
+        follow: the state after all of them.
+    """
+    return {
+        "Refuse": invoke_function(places.refuse_arn, task, result="$.refusal", follow="Announce refusal"),
+        "Announce refusal": publish(
+            places.bus_name, ObjectRefused, "$.refusal.answer.refused", follow="Settle refusal"
+        ),
+        # The others of a burst may have waited for this one; it is the last, so it commits what they brought.
+        "Settle refusal": invoke_function(
+            places.commit_arn,
+            {"execution.$": execution, "landed.$": "$.refusal.answer.landed"},
+            result="$.commit",
+            follow="Is there a new snapshot?",
+        ),
+        "Is there a new snapshot?": choose(
+            (equals("$.commit.answer.outcome", "created"), "Announce snapshot"), otherwise=follow
+        ),
+        "Announce snapshot": publish(
+            places.bus_name, DatasetSnapshotCreated, "$.commit.answer.snapshot", follow=follow
+        ),
     }

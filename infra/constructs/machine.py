@@ -16,7 +16,7 @@ from infra.constructs.alarm import OperatorAlarm
 from infra.constructs.grants import allow, allow_publishing, format_arn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from aws_cdk import aws_lambda as lambda_
 
@@ -104,7 +104,18 @@ class Machine(Construct):
         """Let an execution look at another one of this machine."""
         self._allow_executions("Siblings", ":*", ["states:DescribeExecution"])
 
-    def _allow_executions(self, policy_id: str, names: str, actions: list[str], *more: iam.PolicyStatement) -> None:
+    def let_look_at_executions(self, role: iam.IRole) -> None:
+        """Let somebody else look at executions of this machine."""
+        self._allow_executions("Onlookers", ":*", ["states:DescribeExecution"], role=role)
+
+    def _allow_executions(
+        self,
+        policy_id: str,
+        names: str,
+        actions: list[str],
+        *more: iam.PolicyStatement,
+        role: iam.IRole | None = None,
+    ) -> None:
         """Actions on this machine's executions.
 
         In a policy of its own: the machine waits for its role's own policy, which therefore cannot name the machine.
@@ -114,7 +125,7 @@ class Machine(Construct):
         policy = iam.Policy(
             self,
             policy_id,
-            roles=[self.role],
+            roles=[role or self.role],
             statements=[*more, iam.PolicyStatement(actions=actions, resources=[executions])],
         )
         logical = stack.get_logical_id(self.machine.node.default_child)  # type: ignore[arg-type]  # an L2's child
@@ -127,5 +138,13 @@ class Machine(Construct):
 
 def _find_sources(states: Iterable[State]) -> list[str]:
     """The sources of the events that states publish."""
-    entries = (entry for state in states for entry in state.get("Parameters", {}).get("Entries", ()))
-    return sorted({entry["Source"] for entry in entries})
+    return sorted({entry["Source"] for task in _list_tasks(states) for entry in task["Parameters"].get("Entries", ())})
+
+
+def _list_tasks(states: Iterable[State]) -> Iterator[State]:
+    """All tasks, those inside maps too."""
+    for state in states:
+        if state["Type"] == "Task":
+            yield state
+        elif state["Type"] == "Map":
+            yield from _list_tasks(state["ItemProcessor"]["States"].values())

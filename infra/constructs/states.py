@@ -115,6 +115,11 @@ def equals(path: str, value: str) -> State:
     return {"And": [{"Variable": path, "IsPresent": True}, {"Variable": path, "StringEquals": value}]}
 
 
+def is_true(path: str) -> State:
+    """A condition: the value at the path is true."""
+    return {"Variable": path, "BooleanEquals": True}
+
+
 def present(path: str) -> State:
     """A condition: something other than null stands at the path."""
     return {"And": [{"Variable": path, "IsPresent": True}, {"Variable": path, "IsNull": False}]}

@@ -1,4 +1,4 @@
-"""Landing, ingest, snapshots: raw bucket → INGEST → datasets and quarantine; and the ledger."""
+"""Landing, ingest, snapshots: raw bucket → INGEST → datasets and quarantine; SETTLE after it; and the ledger."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
 
 from infra.constructs.bucket import SecureBucket
-from infra.constructs.event_rule import EventRule
+from infra.constructs.event_rule import EventRule, TimedRule
 from infra.constructs.function import PythonFunction
 from infra.constructs.grants import allow_listing, allow_reading, allow_table, allow_writing
-from infra.constructs.ingest_machine import describe_ingest
+from infra.constructs.ingest_machine import IngestPlaces, describe_ingest
 from infra.constructs.machine import Machine
-from noriba.events import S3ObjectCreated
+from infra.constructs.settling_machine import ENDED_BADLY, describe_settling
+from noriba.events import ExecutionStatusChanged, S3ObjectCreated
 
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
@@ -44,7 +46,9 @@ class DataStack(Stack):
             ),
             removal_policy=RemovalPolicy.RETAIN if shared.settings.keep_data else RemovalPolicy.DESTROY,
         )
+        self._make_workers()
         machine = self._make_ingest()
+        self._make_settling(machine)
         landed = EventRule(
             self,
             "Landed",
@@ -70,27 +74,60 @@ class DataStack(Stack):
             announce=announce,
         ).bucket
 
+    def _make_workers(self) -> None:
+        self._plan, self._transform = self._make_planner(), self._make_transformer()
+        self._commit, self._refuse = self._make_committer(), self._make_refuser()
+        self._places = IngestPlaces(
+            bus_name=self._shared.bus.event_bus_name,
+            plan_arn=self._plan.function.function_arn,
+            transform_arn=self._transform.function.function_arn,
+            commit_arn=self._commit.function.function_arn,
+            refuse_arn=self._refuse.function.function_arn,
+            chunks_at_once=self._shared.settings.chunks_at_once,
+        )
+
     def _make_ingest(self) -> Machine:
-        plan, transform = self._make_planner(), self._make_transformer()
-        commit, refuse = self._make_committer(), self._make_refuser()
         machine = Machine(
             self,
             "Ingest",
             shared=self._shared,
             start="Plan",
-            states=describe_ingest(
-                bus_name=self._shared.bus.event_bus_name,
-                plan_arn=plan.function.function_arn,
-                transform_arn=transform.function.function_arn,
-                commit_arn=commit.function.function_arn,
-                refuse_arn=refuse.function.function_arn,
-            ),
+            states=describe_ingest(self._places),
             timeout=Duration.hours(2),
             meaning="a landed object could not be dealt with, through no fault of its own",
         )
-        machine.allow_invoking(plan.function, transform.function, commit.function, refuse.function)
+        workers = (self._plan, self._transform, self._commit, self._refuse)
+        machine.allow_invoking(*(worker.function for worker in workers))
         machine.allow_children()
         return machine
+
+    def _make_settling(self, ingest: Machine) -> None:
+        """Settle after an ingest that ended badly, at once; and now and then whatever that missed."""
+        shared, finder = self._shared, self._make_finder()
+        ingest.let_look_at_executions(finder.role)
+        settling = Machine(
+            self,
+            "Settle",
+            shared=shared,
+            start="Find unsettled",
+            states=describe_settling(self._places, find_arn=finder.function.function_arn),
+            timeout=Duration.minutes(30),
+            meaning="an object whose ingest ended without an answer could not be settled; it holds up snapshots",
+        )
+        settling.allow_invoking(finder.function, self._commit.function, self._refuse.function)
+        ended = EventRule(
+            self,
+            "IngestEnded",
+            shared=shared,
+            pattern=ExecutionStatusChanged.pattern(
+                state_machine_arn=ingest.machine.state_machine_arn, status=ENDED_BADLY
+            ),
+            from_aws=True,
+        )
+        which = events.EventField.from_path("$.detail.executionArn")
+        ended.start(settling.machine, given=events.RuleTargetInput.from_object({"execution": which}))
+        swept = TimedRule(self, "Sweep", shared=shared, every=Duration.minutes(15))
+        swept.start(settling.machine, given=events.RuleTargetInput.from_object({"execution": ""}))
 
     def _make_planner(self) -> PythonFunction:
         function = PythonFunction(
@@ -158,4 +195,16 @@ class DataStack(Stack):
         )
         allow_writing(function.role, self.quarantine)
         allow_table(function.role, self.ledger, "UpdateItem")
+        return function
+
+    def _make_finder(self) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            "find_unsettled",
+            shared=self._shared,
+            environment={"LEDGER_TABLE": self.ledger.table_name},
+            timeout=Duration.minutes(2),
+            memory_mb=512,
+        )
+        allow_table(function.role, self.ledger, "GetItem", "Query")
         return function

@@ -62,7 +62,7 @@ class Ingest:
         """What the Catch does: record the refusal, then settle without a plan."""
         cause = json.dumps({"errorMessage": str(error), "errorType": type(error).__name__})
         failure = {"Error": type(error).__name__, "Cause": cause}
-        refusal = refuse_object({"event": self.event, "failure": failure}, self.context)
+        refusal = refuse_object({"execution": self.execution, "event": self.event, "failure": failure}, self.context)
         settled = commit_snapshot({"execution": self.execution, "landed": refusal["landed"]}, self.context)
         return {**settled, "refused": refusal["refused"]}
 

@@ -426,7 +426,10 @@ def test_the_reason_is_the_functions_own_words_where_there_are_any(
     with pytest.raises(RefusedObjectError):
         ingest.plan()
 
-    refusal = refuse_object({"event": ingest.event, "failure": {"Error": "E", "Cause": cause}}, ingest.context)
+    refusal = refuse_object(
+        {"execution": ingest.execution, "event": ingest.event, "failure": {"Error": "E", "Cause": cause}},
+        ingest.context,
+    )
 
     assert refusal["refused"]["reason"] == reason
     assert cloud.ledger().list_refused() == {"taxi_eta/empty.csv": reason}

@@ -22,6 +22,7 @@ OVERRIDES = {
     "access_log_days": "7",
     "archive_days": "30",
     "transform_memory_mb": "3538",
+    "chunks_at_once": "40",
     "training_instance": "ml.m5.4xlarge",
     "training_hours": "5",
     "staging_instance": "ml.c5.large",

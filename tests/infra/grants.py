@@ -33,6 +33,12 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
         "dynamodb:UpdateItem": {"Ledger"},
         **USE_KEY,
     },
+    "FindUnsettled": {
+        "dynamodb:GetItem": {"Ledger"},
+        "dynamodb:Query": {"Ledger"},
+        "states:DescribeExecution": {"states:execution:<IngestMachine.Name>:*"},
+        **USE_KEY,
+    },
     "RefuseObject": {
         "s3:PutObject": {"QuarantineBucket/*"},
         "dynamodb:UpdateItem": {"Ledger"},
@@ -106,6 +112,10 @@ OTHERS: dict[str, dict[str, set[str]]] = {
         "states:DescribeExecution": {"states:execution:<IngestMachine.Name>/*"},
         "states:StopExecution": {"states:execution:<IngestMachine.Name>/*"},
     },
+    "SettleRole": {
+        **MACHINE,
+        "lambda:InvokeFunction": {"FindUnsettledFunction", "CommitSnapshotFunction", "RefuseObjectFunction"},
+    },
     "TrainRole": {
         **MACHINE,
         "lambda:InvokeFunction": {"RegisterCandidateFunction"},
@@ -173,7 +183,7 @@ OTHERS: dict[str, dict[str, set[str]]] = {
     },
     **{
         f"{machine}EventsRole": {"states:StartExecution": {machine}}
-        for machine in ("IngestMachine", "TrainMachine", "RolloutMachine")
+        for machine in ("IngestMachine", "SettleMachine", "TrainMachine", "RolloutMachine")
     },
 }
 

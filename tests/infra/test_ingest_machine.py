@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.constructs.ingest_machine import MOST_CHUNKS_AT_ONCE
 from noriba.events import DatasetSnapshotCreated, ObjectRefused, S3ObjectCreated
 from noriba.records.ingest import Chunk, FilePlan, LandedObject
 from tests.infra.executions import EXECUTION_ID, Execution, Failure, answer_function, run_machine
@@ -135,7 +134,8 @@ def test_chunks_are_mapped_over_child_executions_so_that_a_file_may_have_any_num
 
     assert chunks["Type"] == "Map"
     assert chunks["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
-    assert chunks["MaxConcurrency"] == MOST_CHUNKS_AT_ONCE
+    # A new account runs ten functions at once, and other files and the API need some of them.
+    assert chunks["MaxConcurrency"] == 8
     # One chunk that fails ends the map: a snapshot with a hole would be worse than none.
     assert not chunks.keys() & {"ToleratedFailureCount", "ToleratedFailurePercentage"}
 
@@ -200,6 +200,7 @@ def test_the_refuser_is_told_the_event_and_the_failure(definition: dict[str, Any
 
     assert LandedObject.from_event(task["event"]) == LANDED
     assert task["failure"] == {"Error": "RefusedObjectError", "Cause": "no header"}
+    assert task["execution"] == EXECUTION_ID
 
 
 def test_a_refusal_is_announced_with_its_reason(definition: dict[str, Any]):

@@ -123,6 +123,7 @@ def test_nobody_publishes_in_another_part_s_name(statements: list[Statement]):
             "IngestRole": ["data"],
             "RecordOutcomeRole": ["serving"],
             "RolloutRole": ["rollout"],
+            "SettleRole": ["data"],
             "TrainRole": ["registry", "training"],
         }.items()
     }

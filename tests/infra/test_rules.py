@@ -12,6 +12,7 @@ from moto.events.models import EventPattern
 from noriba.events import (
     CandidateRegistered,
     DatasetSnapshotCreated,
+    ExecutionStatusChanged,
     ModelPackageStateChanged,
     ObjectRefused,
     OutcomeObserved,
@@ -35,6 +36,11 @@ DECIDER = "<DecideRetrainingFunction.Arn>"
 
 RULES: dict[str, tuple[str | None, dict[str, Any], str]] = {
     "LandedRule": (DEFAULT_BUS, S3ObjectCreated.in_bucket("<RawBucket>"), "<IngestMachine>"),
+    "IngestEndedRule": (
+        DEFAULT_BUS,
+        ExecutionStatusChanged.pattern(state_machine_arn="<IngestMachine>", status=["ABORTED", "TIMED_OUT", "FAILED"]),
+        "<SettleMachine>",
+    ),
     "AfterDatasetSnapshotCreatedRule": (BUS, DatasetSnapshotCreated.pattern(), DECIDER),
     "AfterRetrainingRequestedRule": (BUS, RetrainingRequested.pattern(), DECIDER),
     "AfterCandidateRegisteredRule": (BUS, CandidateRegistered.pattern(), DECIDER),
@@ -53,6 +59,10 @@ RULES: dict[str, tuple[str | None, dict[str, Any], str]] = {
     "ObservedRule": (BUS, OutcomeObserved.pattern(), "<OutcomeArchiveStream.Arn>"),
 }
 
+TIMED: dict[str, tuple[str, str]] = {
+    "SweepRule": ("rate(15 minutes)", "<SettleMachine>"),
+}
+
 
 @pytest.fixture(scope="session")
 def rules(assembly: Assembly) -> dict[str, Resource]:
@@ -60,7 +70,7 @@ def rules(assembly: Assembly) -> dict[str, Resource]:
 
 
 def test_there_are_exactly_these_rules(rules: dict[str, Resource]):
-    assert rules.keys() == RULES.keys()
+    assert rules.keys() == RULES.keys() | TIMED.keys()
     assert {rule.properties["State"] for rule in rules.values()} == {"ENABLED"}
 
 
@@ -74,7 +84,17 @@ def test_a_rule_joins_an_event_model_to_one_target(rules: dict[str, Resource], n
     assert [t["Arn"] for t in properties["Targets"]] == [target]
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", TIMED)
+def test_what_is_due_now_and_then_is_started_by_the_clock(rules: dict[str, Resource], name: str):
+    schedule, target = TIMED[name]
+    properties = rules[name].properties
+
+    assert properties["ScheduleExpression"] == schedule
+    assert "EventPattern" not in properties
+    assert [t["Arn"] for t in properties["Targets"]] == [target]
+
+
+@pytest.mark.parametrize("name", [*RULES, *TIMED])
 def test_what_cannot_be_delivered_is_tried_for_six_hours_and_then_kept(rules: dict[str, Resource], name: str):
     for target in rules[name].properties["Targets"]:
         assert target["DeadLetterConfig"] == {"Arn": "<DeadLettersQueue.Arn>"}
@@ -89,7 +109,8 @@ def hear(rules: dict[str, Resource], event: dict[str, Any], bus: str | None) -> 
     return {
         name
         for name, rule in rules.items()
-        if rule.properties.get("EventBusName") == bus
+        if "EventPattern" in rule.properties
+        and rule.properties.get("EventBusName") == bus
         and EventPattern.load(json.dumps(rule.properties["EventPattern"])).matches_event(cast("Any", event))
     }
 
@@ -108,6 +129,19 @@ def landed(*, bucket: str, detail_type: str = "Object Created") -> dict[str, Any
             "object": {"key": "taxi_eta/a.csv", "size": 9, "etag": "e", "version-id": "v", "sequencer": "1"},
             "reason": "PutObject",
         },
+    }
+
+
+def execution_change(*, machine: str = "<IngestMachine>", status: str) -> dict[str, Any]:
+    arn = "arn:aws:states:eu-west-1:123456789012:execution:ingest:a"
+    return {
+        "version": "0",
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "account": "123456789012",
+        "region": "eu-west-1",
+        "resources": [arn],
+        "detail": {"executionArn": arn, "stateMachineArn": machine, "name": "a", "status": status, "input": "{}"},
     }
 
 
@@ -133,6 +167,14 @@ def test_only_objects_created_in_the_raw_bucket_are_ingested(rules: dict[str, Re
     assert hear(rules, landed(bucket="<RawBucket>"), DEFAULT_BUS) == {"LandedRule"}
     assert hear(rules, landed(bucket="somebody-elses"), DEFAULT_BUS) == set()
     assert hear(rules, landed(bucket="<RawBucket>", detail_type="Object Deleted"), DEFAULT_BUS) == set()
+
+
+def test_only_an_ingest_that_ended_badly_is_settled_by_others(rules: dict[str, Resource]):
+    for status in ("ABORTED", "TIMED_OUT", "FAILED"):
+        assert hear(rules, execution_change(status=status), DEFAULT_BUS) == {"IngestEndedRule"}
+        assert hear(rules, execution_change(status=status, machine="<TrainMachine>"), DEFAULT_BUS) == set()
+    for status in ("RUNNING", "SUCCEEDED"):
+        assert hear(rules, execution_change(status=status), DEFAULT_BUS) == set()
 
 
 def test_only_an_approval_in_our_group_starts_a_rollout(rules: dict[str, Resource]):
@@ -241,6 +283,14 @@ def test_the_rollout_is_told_which_model_goes_where(rules: dict[str, Resource]):
     }
 
 
+def test_the_settling_is_told_which_execution_ended_or_to_look_at_everything(rules: dict[str, Resource]):
+    [ended], [swept] = (rules[name].properties["Targets"] for name in ("IngestEndedRule", "SweepRule"))
+
+    told = json.loads(transform(ended, execution_change(status="ABORTED"), quoted=True))
+    assert told == {"execution": "arn:aws:states:eu-west-1:123456789012:execution:ingest:a"}
+    assert json.loads(swept["Input"]) == {"execution": ""}
+
+
 def test_the_training_is_given_the_decision(rules: dict[str, Resource]):
     [target] = rules["DecidedRule"].properties["Targets"]
 
@@ -258,7 +308,7 @@ def test_the_approver_reads_what_waits_why_and_what_to_type(rules: dict[str, Res
 
 
 def test_whole_events_reach_the_planner_the_decider_and_the_archive(rules: dict[str, Resource]):
-    whole = RULES.keys() - {"ApprovedTaxiEtaRule", "DecidedRule", "CandidateRegisteredRule"}
+    whole = RULES.keys() - {"IngestEndedRule", "ApprovedTaxiEtaRule", "DecidedRule", "CandidateRegisteredRule"}
     for name in whole:
         for target in rules[name].properties["Targets"]:
             assert not target.keys() & {"Input", "InputPath", "InputTransformer"}, name

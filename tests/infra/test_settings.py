@@ -66,6 +66,7 @@ def test_context_that_is_not_ours_is_left_alone():
         ("archive_days", "-1"),
         ("transform_memory_mb", "512"),
         ("transform_memory_mb", "10241"),
+        ("chunks_at_once", "0"),
         ("training_hours", "25"),
         ("training_hours", "two"),
         ("production_instances", "0"),

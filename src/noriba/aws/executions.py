@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Execution(BaseModel):
-    """One execution."""
+    """One execution; how it failed, and its input, are known of one that was looked up."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -23,11 +23,32 @@ class Execution(BaseModel):
     started_at: datetime
     error: str | None = None
     cause: str | None = None
+    given: str = ""
 
     @property
     def failed(self) -> bool:
         """Whether it ended, and not as it should."""
         return self.status not in {"RUNNING", "SUCCEEDED", "PENDING_REDRIVE"}
+
+
+def look_up(stepfunctions: SFNClient, execution_arn: str) -> Execution | None:
+    """An execution with all that is known of it; None when there is none, or none any more.
+
+    Step Functions forgets 90 days after the end:
+    https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+    """
+    try:
+        found = stepfunctions.describe_execution(executionArn=execution_arn)
+    except stepfunctions.exceptions.ExecutionDoesNotExist:
+        return None
+    return Execution(
+        arn=found["executionArn"],
+        status=found["status"],
+        started_at=found["startDate"],
+        error=found.get("error"),
+        cause=found.get("cause"),
+        given=found.get("input", ""),
+    )
 
 
 class MachineHistory:
@@ -49,9 +70,9 @@ class MachineHistory:
     def find(self, words: str, *, since: datetime) -> Execution | None:
         """The newest execution since then whose input holds these words."""
         for execution in self.list_since(since):
-            found = self._sfn.describe_execution(executionArn=execution.arn)
-            if words in found.get("input", ""):
-                return execution.model_copy(update={"error": found.get("error"), "cause": found.get("cause")})
+            found = look_up(self._sfn, execution.arn)
+            if found is not None and words in found.given:
+                return found
         return None
 
     def count(self) -> dict[str, int]:

@@ -12,7 +12,7 @@ Partition key `use_case`; sort key `entry`, one of
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
@@ -21,16 +21,14 @@ from pydantic import BaseModel, ConfigDict
 
 from noriba.events import RetrainingDecided
 from noriba.monitoring.retraining import TrainingRecord
+from noriba.records.ingest import LandedObject
 from noriba.records.snapshot import IngestedObject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mypy_boto3_dynamodb.service_resource import Table
 
-
-ABANDONED_AFTER = timedelta(hours=1)
-"""An object received so long ago and not settled is taken for dead, so that it cannot hold up snapshots for ever."""
 
 # Of a sort key: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 _MOST_ENTRY_BYTES = 1024
@@ -47,12 +45,22 @@ class Champion(BaseModel):
     model_data_uri: str
 
 
+class ReceivedObject(BaseModel):
+    """A landed object version that an execution has taken and not yet settled."""
+
+    model_config = ConfigDict(frozen=True)
+
+    landed: LandedObject
+    execution: str
+
+
 class ObjectState(BaseModel):
-    """How far a landed object version is."""
+    """How far a landed object version is, and which execution brought it there."""
 
     model_config = ConfigDict(frozen=True)
 
     status: Literal["received", "kept", "refused"]
+    execution: str
     reason: str | None = None
     record: IngestedObject | None = None
 
@@ -66,30 +74,48 @@ class Ledger:
 
     # --- landed objects -----------------------------------------------------------------------------------------------
 
-    def claim_object(self, key: str, version_id: str, *, execution: str, now: datetime) -> Claim:
+    def claim_object(self, landed: LandedObject, *, execution: str, now: datetime) -> Claim:
         """Take an object version for one execution, however often its event is delivered.
+
+        An execution that ends without settling what it took leaves it `received`, and holds up snapshots until
+        somebody settles it in its place.
 
         Returns:
             `claimed` for the first execution and for its own retries, `settled` when the object was dealt with,
             `taken` when another execution is at it.
         """
-        entry = _name_object(key, version_id)
-        item = {"status": "received", "execution": execution, "received_at": now.isoformat()}
-        abandoned = Attr("status").eq("received") & Attr("received_at").lt((now - ABANDONED_AFTER).isoformat())
-        if self._put(
-            entry, item, unless_exists_but=abandoned | Attr("execution").eq(execution) & Attr("status").eq("received")
-        ):
+        entry = _name_object(landed.key, landed.version_id)
+        item = {
+            "status": "received",
+            "execution": execution,
+            "received_at": now.isoformat(),
+            "landed": landed.model_dump_json(),
+        }
+        ours = Attr("execution").eq(execution) & Attr("status").eq("received")
+        if self._put(entry, item, unless_exists_but=ours):
             return "claimed"
         found = self._get(entry)
         return "taken" if found["status"] == "received" else "settled"
 
-    def keep_object(self, record: IngestedObject) -> None:
-        """Settle an object whose rows were looked at."""
-        self._update(_name_object(record.key, record.version_id), status="kept", record=record.model_dump_json())
+    def keep_object(self, record: IngestedObject) -> bool:
+        """Settle an object whose rows were looked at; False when it was refused meanwhile, and stays so."""
+        entry = _name_object(record.key, record.version_id)
+        open_or_kept = Attr("status").is_in(["received", "kept"])
+        return self._update(entry, only_if=open_or_kept, status="kept", record=record.model_dump_json())
 
-    def refuse_object(self, key: str, version_id: str, *, reason: str) -> None:
-        """Settle an object that could not be read."""
-        self._update(_name_object(key, version_id), status="refused", reason=reason)
+    def refuse_object(self, key: str, version_id: str, *, reason: str, execution: str) -> bool:
+        """Settle an object that could not be read; False when another execution is at it, or kept it."""
+        entry = _name_object(key, version_id)
+        ours = Attr("entry").not_exists() | Attr("execution").eq(execution) | Attr("status").eq("refused")
+        return self._update(entry, only_if=ours, status="refused", reason=reason, execution=execution)
+
+    def list_received(self) -> list[ReceivedObject]:
+        """What was taken and is not settled, the oldest first."""
+        received = [item for item in self._query("object#") if item["status"] == "received"]
+        return [
+            ReceivedObject(landed=LandedObject.model_validate_json(item["landed"]), execution=item["execution"])
+            for item in sorted(received, key=lambda item: item["received_at"])
+        ]
 
     def list_kept(self) -> list[IngestedObject]:
         """Everything ingested so far."""
@@ -109,14 +135,14 @@ class Ledger:
         record = found.get("record")
         return ObjectState(
             status=found["status"],
+            execution=found["execution"],
             reason=found.get("reason"),
             record=IngestedObject.model_validate_json(record) if record else None,
         )
 
-    def count_pending(self, *, now: datetime) -> int:
-        """Objects received and not yet settled, abandoned ones left out."""
-        alive = (now - ABANDONED_AFTER).isoformat()
-        return sum(i["status"] == "received" and i["received_at"] >= alive for i in self._query("object#"))
+    def count_pending(self) -> int:
+        """Objects received and not yet settled."""
+        return sum(item["status"] == "received" for item in self._query("object#"))
 
     # --- snapshots ----------------------------------------------------------------------------------------------------
 
@@ -200,20 +226,16 @@ class Ledger:
         condition: ConditionBase = Attr("entry").not_exists()
         if unless_exists_but is not None:
             condition |= unless_exists_but
-        try:
-            self._table.put_item(Item={**self._key(entry), **item}, ConditionExpression=condition)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-            return False
-        return True
+        return _attempt(self._table.put_item, Item={**self._key(entry), **item}, ConditionExpression=condition)
 
-    def _update(self, entry: str, **values: str) -> None:
-        names = {f"#{name}": name for name in values}
-        self._table.update_item(
+    def _update(self, entry: str, *, only_if: ConditionBase, **values: str) -> bool:
+        """Set values of an entry, which is made where there is none, if it meets a condition; whether it did."""
+        return _attempt(
+            self._table.update_item,
             Key=self._key(entry),
+            ConditionExpression=only_if,
             UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
-            ExpressionAttributeNames=names,
+            ExpressionAttributeNames={f"#{name}": name for name in values},
             ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
         )
 
@@ -229,6 +251,17 @@ class Ledger:
 
     def _key(self, entry: str) -> dict[str, str]:
         return {"use_case": self._use_case, "entry": entry}
+
+
+def _attempt(write: Callable[..., object], **request: object) -> bool:
+    """Write on a condition; whether it held."""
+    try:
+        write(**request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
 
 
 def _name_object(key: str, version_id: str) -> str:

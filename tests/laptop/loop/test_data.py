@@ -138,5 +138,35 @@ def test_trips_on_the_moon_or_backwards_in_time_are_quarantined_and_the_others_k
     assert state.record.reasons.keys() >= {"no_origin", "ends_before_it_begins"}
 
 
+def test_an_ingest_that_is_stopped_is_settled_in_its_place_and_holds_nobody_up(
+    loop: Loop, bus: BusRecorder, snapshot: SnapshotManifest
+):
+    assert snapshot
+    sfn, machine = loop.session.clients.stepfunctions, loop.session.deployment.ingest_machine_arn
+    header, row = "pickup_at,dropoff_at,origin_zone,destination_zone", "2026-01-01T00:00:00Z,2026-01-01T00:10:00Z,1,2"
+    big = "\n".join([header, *[row] * 400_000]).encode()
+    bucket, key = loop.session.deployment.raw_bucket, "taxi_eta/stopped.csv"
+    loop.session.clients.s3.put_object(Bucket=bucket, Key=key, Body=big)
+
+    def find_running() -> str | None:
+        for running in sfn.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]:
+            given = sfn.describe_execution(executionArn=running["executionArn"])["input"]
+            if json.loads(given)["detail"]["object"]["key"] == key:
+                return running["executionArn"]
+        return None
+
+    sfn.stop_execution(executionArn=loop.eventually(find_running))
+    good = loop.land_one("after-the-stopped.csv", f"{header}\n{row}\n".encode())
+
+    assert good.status == "kept"
+    (announced,) = loop.eventually(lambda: bus.find("ObjectRefused", key=key))
+    assert "its ingest ended before it was done (ABORTED" in announced["reason"]
+    assert loop.eventually(lambda: loop.session.ledger.count_pending() == 0)
+    latest = loop.session.ledger.latest_snapshot()
+    assert latest
+    manifest = loop.eventually(lambda: bus.find("DatasetSnapshotCreated", snapshot_id=latest))
+    assert manifest[0]["rows_read"] > snapshot.rows_read
+
+
 def _ended(status: str) -> str | None:
     return None if status == "RUNNING" else status

@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from noriba.aws.ledger import ABANDONED_AFTER, Champion, Ledger
+from noriba.aws.ledger import Champion, Ledger
 from noriba.datasets.raw import MOST_CHUNKS
 from noriba.events import RetrainingDecided
 from noriba.monitoring.retraining import TrainingRecord
-from noriba.records.ingest import MOST_PLACE_BYTES
+from noriba.records.ingest import MOST_PLACE_BYTES, LandedObject
 from noriba.records.snapshot import IngestedObject, Part
 
 if TYPE_CHECKING:
     from noriba.aws.clients import Clients
 
 NOW = datetime(2026, 7, 4, 12, tzinfo=UTC)
-LATER = NOW + ABANDONED_AFTER + timedelta(seconds=1)
+LATER = NOW + timedelta(days=1)
+
+
+def make_landed(key: str, version_id: str = "v1") -> LandedObject:
+    return LandedObject(use_case="taxi_eta", bucket="raw", key=key, version_id=version_id, sequencer="01", size=9)
 
 
 def make_record(key: str, version_id: str = "v1", rows: int = 10) -> IngestedObject:
@@ -38,57 +42,82 @@ def make_record(key: str, version_id: str = "v1", rows: int = 10) -> IngestedObj
 
 
 def test_the_first_execution_takes_an_object_and_its_own_retry_takes_it_again(ledger: Ledger) -> None:
-    assert ledger.claim_object("a", "v1", execution="first", now=NOW) == "claimed"
-    assert ledger.claim_object("a", "v1", execution="first", now=NOW) == "claimed"
+    assert ledger.claim_object(make_landed("a"), execution="first", now=NOW) == "claimed"
+    assert ledger.claim_object(make_landed("a"), execution="first", now=NOW) == "claimed"
 
 
-def test_another_execution_leaves_an_object_that_is_taken(ledger: Ledger) -> None:
-    ledger.claim_object("a", "v1", execution="first", now=NOW)
+def test_another_execution_leaves_an_object_that_is_taken_however_long(ledger: Ledger) -> None:
+    ledger.claim_object(make_landed("a"), execution="first", now=NOW)
 
-    assert ledger.claim_object("a", "v1", execution="second", now=NOW + ABANDONED_AFTER) == "taken"
-
-
-def test_an_object_that_was_abandoned_is_taken_over(ledger: Ledger) -> None:
-    ledger.claim_object("a", "v1", execution="first", now=NOW)
-
-    assert ledger.claim_object("a", "v1", execution="second", now=LATER) == "claimed"
-    assert ledger.claim_object("a", "v1", execution="first", now=LATER) == "taken"
+    assert ledger.claim_object(make_landed("a"), execution="second", now=LATER) == "taken"
 
 
 @pytest.mark.parametrize("execution", ["first", "second"])
 def test_an_object_that_was_dealt_with_is_never_taken_again(ledger: Ledger, execution: str) -> None:
     for key in ("kept", "refused"):
-        ledger.claim_object(key, "v1", execution="first", now=NOW)
+        ledger.claim_object(make_landed(key), execution="first", now=NOW)
     ledger.keep_object(make_record("kept"))
-    ledger.refuse_object("refused", "v1", reason="the file is empty (0 bytes)")
+    ledger.refuse_object("refused", "v1", reason="the file is empty (0 bytes)", execution="first")
 
-    assert ledger.claim_object("kept", "v1", execution=execution, now=LATER) == "settled"
-    assert ledger.claim_object("refused", "v1", execution=execution, now=LATER) == "settled"
+    assert ledger.claim_object(make_landed("kept"), execution=execution, now=LATER) == "settled"
+    assert ledger.claim_object(make_landed("refused"), execution=execution, now=LATER) == "settled"
 
 
 def test_each_version_of_an_object_is_taken_by_itself(ledger: Ledger) -> None:
-    ledger.claim_object("a", "v1", execution="first", now=NOW)
+    ledger.claim_object(make_landed("a"), execution="first", now=NOW)
 
-    assert ledger.claim_object("a", "v2", execution="second", now=NOW) == "claimed"
+    assert ledger.claim_object(make_landed("a", "v2"), execution="second", now=NOW) == "claimed"
 
 
-def test_objects_are_pending_until_they_are_settled_or_abandoned(ledger: Ledger) -> None:
+def test_objects_are_pending_until_they_are_settled(ledger: Ledger) -> None:
     for key in ("kept", "refused", "pending"):
-        ledger.claim_object(key, "v1", execution=key, now=NOW)
+        ledger.claim_object(make_landed(key), execution=key, now=NOW)
     ledger.keep_object(make_record("kept"))
-    ledger.refuse_object("refused", "v1", reason="no")
+    ledger.refuse_object("refused", "v1", reason="no", execution="refused")
 
-    assert ledger.count_pending(now=NOW) == 1
-    assert ledger.count_pending(now=NOW + ABANDONED_AFTER) == 1
-    assert ledger.count_pending(now=LATER) == 0
+    assert ledger.count_pending() == 1
+
+
+def test_what_is_pending_is_listed_with_its_execution_the_oldest_first(ledger: Ledger) -> None:
+    for hour, key in enumerate(("b", "kept", "a")):
+        ledger.claim_object(make_landed(key), execution=f"takes-{key}", now=NOW + timedelta(hours=hour))
+    ledger.keep_object(make_record("kept"))
+
+    assert [(one.landed, one.execution) for one in ledger.list_received()] == [
+        (make_landed("b"), "takes-b"),
+        (make_landed("a"), "takes-a"),
+    ]
+
+
+def test_what_was_refused_in_an_executions_place_it_can_no_longer_keep(ledger: Ledger) -> None:
+    ledger.claim_object(make_landed("a"), execution="first", now=NOW)
+    ledger.refuse_object("a", "v1", reason="its ingest ended", execution="first")
+
+    assert not ledger.keep_object(make_record("a"))
+    assert ledger.list_kept() == []
+
+
+def test_who_did_not_take_an_object_cannot_refuse_it(ledger: Ledger) -> None:
+    for key in ("taken", "kept"):
+        ledger.claim_object(make_landed(key), execution="first", now=NOW)
+    ledger.keep_object(make_record("kept"))
+
+    assert not ledger.refuse_object("taken", "v1", reason="not mine", execution="second")
+    assert not ledger.refuse_object("kept", "v1", reason="not mine", execution="second")
+    assert ledger.list_refused() == {}
+
+
+def test_an_object_that_nobody_has_taken_may_be_refused_and_once_more(ledger: Ledger) -> None:
+    assert ledger.refuse_object("a", "v1", reason="unknown use case", execution="first")
+    assert ledger.refuse_object("a", "v1", reason="unknown use case", execution="second")
 
 
 def test_what_was_kept_and_what_was_refused_is_listed_with_everything_known(ledger: Ledger) -> None:
     for key in ("jan", "feb", "bad#1.csv"):
-        ledger.claim_object(key, "v1", execution="e", now=NOW)
+        ledger.claim_object(make_landed(key), execution="e", now=NOW)
     ledger.keep_object(make_record("jan"))
     ledger.keep_object(make_record("feb", rows=20))
-    ledger.refuse_object("bad#1.csv", "v1", reason="not readable as CSV")
+    ledger.refuse_object("bad#1.csv", "v1", reason="not readable as CSV", execution="e")
 
     assert sorted(ledger.list_kept(), key=lambda item: item.key) == [make_record("feb", rows=20), make_record("jan")]
     assert ledger.list_refused() == {"bad#1.csv": "not readable as CSV"}
@@ -96,7 +125,7 @@ def test_what_was_kept_and_what_was_refused_is_listed_with_everything_known(ledg
 
 def test_the_state_of_one_object_is_told(ledger: Ledger) -> None:
     assert ledger.find_object("a", "v1") is None
-    ledger.claim_object("a", "v1", execution="e", now=NOW)
+    ledger.claim_object(make_landed("a"), execution="e", now=NOW)
     received = ledger.find_object("a", "v1")
     ledger.keep_object(make_record("a"))
     kept = ledger.find_object("a", "v1")
@@ -113,8 +142,8 @@ def test_the_longest_keys_have_an_entry_of_their_own(ledger: Ledger, letter: str
     version = "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"
     keys = [(letter * length).encode()[: length - 1].decode(errors="ignore") + end for end in "ab"]
     for key in keys:
-        assert ledger.claim_object(key, version, execution="e", now=NOW) == "claimed"
-        ledger.refuse_object(key, version, reason=key[-1])
+        assert ledger.claim_object(make_landed(key, version), execution="e", now=NOW) == "claimed"
+        ledger.refuse_object(key, version, reason=key[-1], execution="e")
 
     for key in keys:
         found = ledger.find_object(key, version)
@@ -141,7 +170,7 @@ def test_an_object_of_as_many_chunks_as_there_may_be_fits_its_entry(ledger: Ledg
     )
     quarantine_keys = tuple("q" * (MOST_PLACE_BYTES + len("chunk-00000.parquet")) for _ in digests)
     record = make_record(key).model_copy(update={"parts": parts, "quarantine_keys": quarantine_keys})
-    ledger.claim_object(key, "v1", execution="e", now=NOW)
+    ledger.claim_object(make_landed(key), execution="e", now=NOW)
 
     ledger.keep_object(record)
 
@@ -151,12 +180,12 @@ def test_an_object_of_as_many_chunks_as_there_may_be_fits_its_entry(ledger: Ledg
 
 def test_use_cases_do_not_see_each_other(clients: Clients, ledger: Ledger) -> None:
     other = Ledger(clients.dynamodb.Table(ledger._table.name), "bus_eta")
-    ledger.claim_object("a", "v1", execution="first", now=NOW)
+    ledger.claim_object(make_landed("a"), execution="first", now=NOW)
     ledger.claim_snapshot("snap-1", execution="first", now=NOW)
 
-    assert other.claim_object("a", "v1", execution="second", now=NOW) == "claimed"
+    assert other.claim_object(make_landed("a"), execution="second", now=NOW) == "claimed"
     assert other.list_snapshots() == []
-    assert other.count_pending(now=NOW) == 1
+    assert other.count_pending() == 1
 
 
 def test_a_ledger_longer_than_one_page_is_read_to_its_end(ledger: Ledger) -> None:
@@ -164,7 +193,7 @@ def test_a_ledger_longer_than_one_page_is_read_to_its_end(ledger: Ledger) -> Non
     wide = make_record("x").model_copy(update={"quarantine_keys": ("k" * 300_000,)})
     for number in range(5):
         record = wide.model_copy(update={"key": f"object-{number}"})
-        ledger.claim_object(record.key, "v1", execution="e", now=NOW)
+        ledger.claim_object(make_landed(record.key), execution="e", now=NOW)
         ledger.keep_object(record)
 
     assert len(ledger.list_kept()) == 5

@@ -1,0 +1,55 @@
+"""SETTLE: what an ingest left behind when it was stopped, ran out of time or failed where nothing catches.
+
+Until it is settled, its object holds up every snapshot of its use case. It is refused, so that whoever landed it hears
+of it, and the others of its burst are committed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.constructs.ingest_machine import refuse_and_settle
+from infra.constructs.states import DISCARD, State, choose, invoke_function, is_true, succeed
+
+if TYPE_CHECKING:
+    from infra.constructs.ingest_machine import IngestPlaces
+
+ENDED_BADLY = ["ABORTED", "TIMED_OUT", "FAILED"]
+
+
+def describe_settling(places: IngestPlaces, *, find_arn: str) -> dict[str, State]:
+    """The states; the input names the `execution` that ended, or "" to look at everything."""
+    return {
+        "Find unsettled": invoke_function(
+            find_arn, {"execution.$": "$.execution"}, result="$.found", follow="Settle each"
+        ),
+        "Settle each": {
+            "Type": "Map",
+            "ItemsPath": "$.found.answer.unsettled",
+            # One after the other: the last one commits a snapshot for all of them.
+            "MaxConcurrency": 1,
+            "ItemProcessor": {
+                "StartAt": "Is it settled itself?",
+                "States": {
+                    "Is it settled itself?": choose((is_true("$.settled"), "Commit"), otherwise="Refuse"),
+                    # It may have ended between settling its object and the news of a snapshot.
+                    "Commit": invoke_function(
+                        places.commit_arn,
+                        {"execution.$": "$.execution", "landed.$": "$.landed"},
+                        result="$.commit",
+                        follow="Is there a new snapshot?",
+                    ),
+                    **refuse_and_settle(
+                        places,
+                        {"execution.$": "$.execution", "landed.$": "$.landed", "failure.$": "$.failure"},
+                        execution="$.execution",
+                        follow="Settled",
+                    ),
+                    "Settled": succeed(),
+                },
+            },
+            "ResultPath": DISCARD,
+            "Next": "All settled",
+        },
+        "All settled": succeed(),
+    }
