@@ -1,4 +1,7 @@
-"""Decide whether the newest snapshot is worth a training run; record and announce the answer either way."""
+"""Decide whether the newest snapshot is worth a training run; record and announce the answer.
+
+An answer to an event is recorded and announced whichever way it goes; the clock's question only when the answer is yes.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,21 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from noriba.aws.bus import EventBus
 from noriba.aws.environment import Environment, connector
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
 from noriba.events import RetrainingDecided, RetrainingRequested
-from noriba.monitoring.retraining import Decision, TrainingRecord, decide_retraining
+from noriba.monitoring.retraining import (
+    ASKED_BY_THE_CLOCK,
+    LIMIT_REACHED,
+    Decision,
+    TrainingRecord,
+    decide_retraining,
+    list_recent_starts,
+)
 from noriba.records.snapshot import SnapshotManifest, name_manifest
 from noriba.usecase import load_use_case
 
@@ -31,6 +42,7 @@ class Settings(Environment):
     ledger_table: str
     datasets_bucket: str
     bus_name: str
+    metrics_namespace: str
 
 
 connect = connector(Settings)
@@ -38,7 +50,7 @@ connect = connector(Settings)
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Any event that may be a cause: a snapshot, the end of a training run, a request."""
+    """Any event that may be a cause: a snapshot, the end of a training run, a request, the clock."""
     settings, clients = connect()
     use_case = load_use_case(event["detail"]["use_case"])
     logger.append_keys(use_case=use_case.name, cause=event["detail-type"])
@@ -56,6 +68,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     manifest_key = name_manifest(use_case.name, snapshot_id)
     manifest = SnapshotManifest.model_validate_json(datasets.read(manifest_key))
     decision = decide(use_case, ledger, manifest, decision_id=decision_id, event=event)
+    logger.info("decided", extra={"train": decision.train, "reason": decision.reason})
+    if decision.limited:
+        count_limited(use_case.name, settings.metrics_namespace)
+    if not decision.train and event["detail-type"] == ASKED_BY_THE_CLOCK:
+        return {"train": False, "reason": decision.reason}
     champion = ledger.read_champion()
     decided = RetrainingDecided(
         use_case=use_case.name,
@@ -71,7 +88,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     )
     ledger.record_decision(decided, now=datetime.now(UTC))
     bus.publish(decided)
-    logger.info("decided", extra={"train": decision.train, "reason": decision.reason})
     return decided.model_dump(mode="json")
 
 
@@ -93,10 +109,17 @@ def decide(
         by_hand=event["detail-type"] == RetrainingRequested.detail_type(),
     )
     if decision.train:
-        record = TrainingRecord(decision_id, manifest.snapshot_id, rows, started_at=now, running=True)
+        starts = (*list_recent_starts(last, now=now), now)
+        record = TrainingRecord(decision_id, manifest.snapshot_id, rows, now, running=True, starts=starts)
         if not ledger.begin_training(record, replacing=last):
             return Decision(train=False, reason="another decision took the lock at the same moment")
     return decision
+
+
+def count_limited(use_case: str, namespace: str) -> None:
+    """Say to CloudWatch, through the log, that training was due and the day's limit was in the way; see the alarm."""
+    with single_metric(LIMIT_REACHED, MetricUnit.Count, 1, namespace=namespace) as metric:
+        metric.add_dimension("use_case", use_case)
 
 
 def name_decision(event: dict[str, Any]) -> str:

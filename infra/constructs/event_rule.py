@@ -42,9 +42,9 @@ class _Rule(Construct):
         """Start an execution, with the whole event or with what is given."""
         self._rule.add_target(targets.SfnStateMachine(machine, input=given, **self._delivery()))
 
-    def invoke(self, function: lambda_.IFunction) -> None:
-        """Invoke a function with the whole event."""
-        self._rule.add_target(targets.LambdaFunction(function, **self._delivery()))
+    def invoke(self, function: lambda_.IFunction, *, given: events.RuleTargetInput | None = None) -> None:
+        """Invoke a function, with the whole event or with what is given."""
+        self._rule.add_target(targets.LambdaFunction(function, event=given, **self._delivery()))
 
     def tell(self, topic: sns.ITopic, *, message: events.RuleTargetInput) -> None:
         """Send a message."""

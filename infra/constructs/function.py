@@ -12,6 +12,7 @@ from constructs import Construct
 
 from infra.constructs.acknowledgements import acknowledge
 from infra.constructs.grants import allow, allow_using_key
+from infra.constructs.names import to_construct_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +48,7 @@ class PythonFunction(Construct):
         memory_mb: int,
         snapshot: bool = False,
     ) -> None:
-        super().__init__(scope, "".join(word.capitalize() for word in name.split("_")))
+        super().__init__(scope, to_construct_id(name))
         log_group = logs.LogGroup(
             self,
             "Logs",

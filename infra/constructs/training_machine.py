@@ -1,4 +1,4 @@
-"""TRAIN: train ▸ evaluate beside the champion on the same hold-out ▸ register the candidate with its gates and card."""
+"""TRAIN: take the decision ▸ train ▸ evaluate beside the champion on one hold-out ▸ register the candidate."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ class TrainingPlaces:
 
 
 def describe_training(places: TrainingPlaces) -> dict[str, State]:
-    """The states; the input is the detail of a `RetrainingDecided`."""
+    """The states; the input is the detail of a `RetrainingDecided`, of which only the name is believed."""
     return {
+        **_take_decision(places),
         "Train": _train(places),
         "Is there a champion?": choose(
             (present("$.champion_model_uri"), "Evaluate beside the champion"), otherwise="Evaluate"
@@ -87,8 +88,57 @@ def describe_training(places: TrainingPlaces) -> dict[str, State]:
     }
 
 
+def _take_decision(places: TrainingPlaces) -> dict[str, State]:
+    """States that find the decision in the ledger and take it for this execution, once.
+
+    Whoever may put events on the bus can put one that looks like a decision. Only what the ledger holds is trained on,
+    and everything else about the run is read from there.
+    """
+    key = {"use_case": {"S.$": "$.use_case"}, "entry": {"S.$": "States.Format('decision#{}', $.decision_id)"}}
+    unknown = "the ledger holds no decision of this name to train; it did not come from decide_retraining"
+    return {
+        "Take the decision": call(
+            "arn:aws:states:::dynamodb:updateItem",
+            {
+                "TableName": places.ledger_table,
+                "Key": key,
+                "UpdateExpression": "SET execution = :mine",
+                "ConditionExpression": "train = :yes AND (attribute_not_exists(execution) OR execution = :mine)",
+                "ExpressionAttributeValues": {":mine": {"S.$": "$$.Execution.Id"}, ":yes": {"BOOL": True}},
+                "ReturnValues": "ALL_NEW",
+            },
+            follow="Go by the ledger",
+            ResultSelector={"decision.$": "States.StringToJson($.Attributes.record.S)"},
+            ResultPath="$.taken",
+            Catch=[
+                {
+                    "ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"],
+                    "ResultPath": DISCARD,
+                    "Next": "Look for the decision",
+                }
+            ],
+        ),
+        "Go by the ledger": {"Type": "Pass", "InputPath": "$.taken.decision", "Next": "Train"},
+        "Look for the decision": call(
+            "arn:aws:states:::dynamodb:getItem",
+            {"TableName": places.ledger_table, "Key": key, "ConsistentRead": True},
+            follow="Was it taken before?",
+            ResultPath="$.known",
+        ),
+        # EventBridge delivers at least once; the second delivery ends here.
+        "Was it taken before?": choose(
+            (present("$.known.Item.execution"), "Delivered before"), otherwise="Unknown decision"
+        ),
+        "Unknown decision": {
+            "Type": "Pass",
+            "Result": {"Error": "UnknownDecisionError", "Cause": unknown},
+            "ResultPath": "$.failure",
+            "Next": "Failed",
+        },
+    }
+
+
 def _train(places: TrainingPlaces) -> State:
-    failure = catch_all("Release the lock after failure")["Catch"]
     return call(
         "arn:aws:states:::sagemaker:createTrainingJob.sync",
         {
@@ -125,11 +175,7 @@ def _train(places: TrainingPlaces) -> State:
             "model_data_uri.$": "$.ModelArtifacts.S3ModelArtifacts",
         },
         ResultPath="$.training",
-        Catch=[
-            # EventBridge delivers at least once; the job's name is the decision's, so the second delivery ends here.
-            {"ErrorEquals": ["SageMaker.ResourceInUseException"], "ResultPath": DISCARD, "Next": "Delivered before"},
-            *failure,
-        ],
+        **catch_all("Release the lock after failure"),
     )
 
 

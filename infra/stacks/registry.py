@@ -14,6 +14,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from infra.constructs.acknowledgements import acknowledge_wildcard
 from infra.constructs.event_rule import EventRule
 from infra.constructs.grants import allow, format_arn
+from infra.constructs.names import to_construct_id
 from noriba.events import CandidateRegistered
 from noriba.registry.candidates import name_package_group
 
@@ -94,7 +95,7 @@ class RegistryStack(Stack):
         # The name is fixed: the approver types it, and the rollout's rule waits for it.
         group = sagemaker.CfnModelPackageGroup(
             self,
-            f"Group{use_case.name.title().replace('_', '')}",
+            f"Group{to_construct_id(use_case.name)}",
             model_package_group_name=name_package_group(use_case, prefix=shared.settings.prefix),
             model_package_group_description=use_case.title,
         )

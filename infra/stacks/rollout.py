@@ -13,6 +13,7 @@ from infra.constructs.event_rule import EventRule
 from infra.constructs.function import PythonFunction
 from infra.constructs.grants import allow, allow_reading, allow_table, allow_using_key, format_arn
 from infra.constructs.machine import Machine
+from infra.constructs.names import to_construct_id
 from infra.constructs.rollout_machine import RolloutPlaces, describe_rollout
 from infra.constructs.sagemaker_role import SageMakerRole, allow_passing
 from noriba.events import ModelPackageStateChanged
@@ -60,7 +61,7 @@ class RolloutStack(Stack):
         prefix = self._shared.settings.prefix
         approved = EventRule(
             self,
-            f"Approved{use_case.name.title().replace('_', '')}",
+            f"Approved{to_construct_id(use_case.name)}",
             shared=self._shared,
             pattern=ModelPackageStateChanged.pattern(
                 model_package_group_name=name_package_group(use_case, prefix=prefix), model_approval_status="Approved"

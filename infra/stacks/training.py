@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 
 from infra.constructs.acknowledgements import acknowledge_wildcard
+from infra.constructs.alarm import OperatorAlarm
 from infra.constructs.bucket import SecureBucket
-from infra.constructs.event_rule import EventRule
+from infra.constructs.event_rule import EventRule, TimedRule
 from infra.constructs.function import PythonFunction
 from infra.constructs.grants import (
     allow,
@@ -23,6 +25,7 @@ from infra.constructs.grants import (
 )
 from infra.constructs.machine import Machine
 from infra.constructs.model_image import make_model_image
+from infra.constructs.names import to_construct_id
 from infra.constructs.sagemaker_role import SageMakerRole, allow_jobs
 from infra.constructs.training_machine import TrainingPlaces, describe_training
 from noriba.events import (
@@ -32,6 +35,7 @@ from noriba.events import (
     RetrainingRequested,
     TrainingFailed,
 )
+from noriba.monitoring.retraining import ASKED_BY_THE_CLOCK, LIMIT_REACHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,9 +79,40 @@ class TrainingStack(Stack):
         for cause in _CAUSES:
             rule = EventRule(self, f"After{cause.__name__}", shared=shared, pattern=cause.pattern())
             rule.invoke(decider.function)
+        for use_case in groups:
+            self._ask_by_the_clock(use_case, decider)
+            self._watch_the_limit(use_case)
         CfnOutput(self, "ModelsBucket", value=self.models.bucket_name)
         CfnOutput(self, "TrainMachineArn", value=machine.machine.state_machine_arn)
         CfnOutput(self, "ModelImageUri", value=self.image.image_uri)
+
+    def _ask_by_the_clock(self, use_case: str, decider: PythonFunction) -> None:
+        """Ask again every hour, for data that came within the cooldown and were followed by no event."""
+        rule = TimedRule(self, f"Hourly{to_construct_id(use_case)}", shared=self._shared, every=Duration.hours(1))
+        question = {
+            "id": events.EventField.event_id,
+            "time": events.EventField.time,
+            "detail-type": ASKED_BY_THE_CLOCK,
+            "detail": {"use_case": use_case},
+        }
+        rule.invoke(decider.function, given=events.RuleTargetInput.from_object(question))
+
+    def _watch_the_limit(self, use_case: str) -> None:
+        OperatorAlarm(
+            self,
+            f"TrainingLimit{to_construct_id(use_case)}",
+            metric=cloudwatch.Metric(
+                namespace=self._shared.settings.prefix,
+                metric_name=LIMIT_REACHED,
+                dimensions_map={"use_case": use_case},
+                # As often as the question: while the limit holds, the alarm is told once.
+                period=Duration.hours(1),
+                statistic=cloudwatch.Stats.SUM,
+            ),
+            meaning=f"training of {use_case} is due, and as many runs as a day may have began within one; who lands so "
+            "much data, or asks so often? The policy's max_per_day is the limit",
+            operators=self._shared.operators,
+        )
 
     def _make_decider(self) -> PythonFunction:
         data, shared = self._data, self._shared
@@ -89,6 +124,7 @@ class TrainingStack(Stack):
                 "LEDGER_TABLE": data.ledger.table_name,
                 "DATASETS_BUCKET": data.datasets.bucket_name,
                 "BUS_NAME": shared.bus.event_bus_name,
+                "METRICS_NAMESPACE": shared.settings.prefix,
             },
             timeout=Duration.minutes(1),
             memory_mb=512,
@@ -167,13 +203,13 @@ class TrainingStack(Stack):
             self,
             "Train",
             shared=shared,
-            start="Train",
+            start="Take the decision",
             states=describe_training(places),
             # Two jobs, and what it takes to start them.
             timeout=Duration.hours(2 * settings.training_hours + 1),
             meaning="a training run ended without a candidate; the cause is in the execution, in the job's own words",
         )
         machine.allow_invoking(registrar.function)
-        allow_table(machine.role, self._data.ledger, "UpdateItem")
+        allow_table(machine.role, self._data.ledger, "GetItem", "UpdateItem")
         allow_jobs(machine.role, job_role)
         return machine

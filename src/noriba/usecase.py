@@ -113,6 +113,7 @@ class RetrainingPolicy(BaseModel):
     min_rows: int = Field(gt=0, description="fewer kept rows than this never train")
     min_new_rows_share: float = Field(ge=0, description="new rows over the rows last trained on")
     cooldown_s: float = Field(ge=0, description="seconds between the starts of two training runs")
+    max_per_day: int = Field(gt=0, description="training runs begun within 24 hours, those asked for by hand too")
     lock_s: float = Field(gt=0, description="seconds after which a training run is taken for dead")
 
 

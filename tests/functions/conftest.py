@@ -36,6 +36,7 @@ ENVIRONMENT = {
     "BUS_NAME": "test-bus",
     "DATASETS_BUCKET": "datasets",
     "LEDGER_TABLE": "ledger",
+    "METRICS_NAMESPACE": "noriba",
     "QUARANTINE_BUCKET": "quarantine",
     "RESOURCE_PREFIX": "noriba",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,18 @@ def finish_training(cloud: Cloud) -> None:
         Key={"use_case": "taxi_eta", "entry": "training"},
         UpdateExpression="SET running = :no",
         ExpressionAttributeValues={":no": False},
+    )
+
+
+def let_hours_pass(cloud: Cloud, hours: float = 2.0) -> None:
+    """The latest training began so long before."""
+    table = cloud.clients.dynamodb.Table("ledger")
+    key = {"use_case": "taxi_eta", "entry": "training"}
+    started_at = datetime.fromisoformat(str(table.get_item(Key=key)["Item"]["started_at"]))
+    table.update_item(
+        Key=key,
+        UpdateExpression="SET started_at = :then",
+        ExpressionAttributeValues={":then": (started_at - timedelta(hours=hours)).isoformat()},
     )
 
 
@@ -148,6 +161,7 @@ def test_after_a_training_only_new_rows_make_another(cloud: Cloud, context: Lamb
     commit(cloud)
     decide_retraining(SNAPSHOT, context)
     finish_training(cloud)
+    let_hours_pass(cloud)
 
     same = decide_retraining(another(SNAPSHOT, 1), context)
     commit(cloud, rows=ENOUGH + 1, content="a single row more")
@@ -158,6 +172,65 @@ def test_after_a_training_only_new_rows_make_another(cloud: Cloud, context: Lamb
     assert [same["train"], hardly_more["train"], many_more["train"]] == [False, False, True]
     assert "was trained on already" in same["reason"]
     assert "1 new rows are 0.0% of the last training's" in hardly_more["reason"]
+
+
+def ask_by_the_clock(number: int = 1) -> dict[str, Any]:
+    """What the hourly rule sends."""
+    return {
+        "id": f"00000000-0000-4000-8000-{number:012d}",
+        "time": "2026-07-04T03:00:00Z",
+        "detail-type": "Scheduled question",
+        "detail": {"use_case": "taxi_eta"},
+    }
+
+
+def test_data_that_came_within_the_cooldown_are_trained_on_when_it_is_over(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    commit(cloud)
+    decide_retraining(SNAPSHOT, context)
+    finish_training(cloud)
+    commit(cloud, rows=ENOUGH * 2, content="twice as many")
+    too_soon = decide_retraining(another(SNAPSHOT, 1), context)
+    cloud.hear()
+
+    within = decide_retraining(ask_by_the_clock(1), context)
+    heard_within = cloud.hear()
+    let_hours_pass(cloud)
+    after = decide_retraining(ask_by_the_clock(2), context)
+
+    assert "within the cooldown" in too_soon["reason"]
+    assert (within["train"], heard_within) == (False, [])
+    assert (after["train"], after["cause"]) == (True, "Scheduled question")
+    assert hear_decision(cloud).train
+
+
+def test_the_clock_s_question_leaves_no_trace_where_the_answer_is_no(cloud: Cloud, context: LambdaContext) -> None:
+    commit(cloud, rows=10)
+
+    decide_retraining(ask_by_the_clock(), context)
+
+    assert cloud.ledger().list_decisions() == []
+    assert cloud.hear() == []
+
+
+def test_the_day_s_limit_is_counted_where_an_alarm_looks(
+    cloud: Cloud, context: LambdaContext, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit(cloud)
+    for number in range(USE_CASE.retraining.max_per_day):
+        assert decide_retraining(another(REQUEST, number), context)["train"]
+        finish_training(cloud)
+    capsys.readouterr()
+
+    answer = decide_retraining(another(REQUEST, 99), context)
+
+    assert not answer["train"]
+    assert answer["reason"].startswith("6 training runs began within a day")
+    (metric,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    (directive,) = metric["_aws"]["CloudWatchMetrics"]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("noriba", [["use_case"]])
+    assert (metric["use_case"], metric["TrainingLimitReached"]) == ("taxi_eta", [1.0])
 
 
 def test_whoever_asks_by_hand_may_train_on_the_same_rows_again(cloud: Cloud, context: LambdaContext) -> None:

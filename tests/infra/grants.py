@@ -119,6 +119,7 @@ OTHERS: dict[str, dict[str, set[str]]] = {
     "TrainRole": {
         **MACHINE,
         "lambda:InvokeFunction": {"RegisterCandidateFunction"},
+        "dynamodb:GetItem": {"Ledger"},
         "dynamodb:UpdateItem": {"Ledger"},
         **USE_KEY,
         "sagemaker:CreateTrainingJob": {"sagemaker:training-job/*"},

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from noriba.monitoring.retraining import LIMIT_REACHED
+
 if TYPE_CHECKING:
     from tests.infra.assembly import Assembly, Resource
 
@@ -40,6 +42,14 @@ def test_every_dead_letter_queue_has_an_alarm(assembly: Assembly, alarms: list[R
     }
 
 
+def test_every_use_case_has_an_alarm_for_the_limit_of_training(customised: Assembly, alarms: list[Resource]):
+    [other] = [a for a in customised.find("AWS::CloudWatch::Alarm") if a.properties["MetricName"] == LIMIT_REACHED]
+
+    assert watched(alarms, "noriba") == {(LIMIT_REACHED, "taxi_eta")}
+    # The namespace is the deployment's: two in an account must not answer for each other.
+    assert other.properties["Namespace"] == "trial"
+
+
 def test_the_api_has_an_alarm_for_its_own_faults_under_its_own_name(
     assembly: Assembly, customised: Assembly, alarms: list[Resource]
 ):
@@ -57,7 +67,9 @@ def test_alarms_go_off_at_the_first_occurrence_and_silence_is_no_alarm(alarms: l
 
         assert properties["Threshold"] == 1, alarm.name
         assert properties["EvaluationPeriods"] == 1, alarm.name
-        assert properties["Period"] == 60, alarm.name
+        # What is counted once an hour is looked at once an hour.
+        hourly = properties["MetricName"] == "TrainingLimitReached"
+        assert properties["Period"] == (3600 if hourly else 60), alarm.name
         assert properties["ComparisonOperator"] == "GreaterThanOrEqualToThreshold", alarm.name
         assert properties["TreatMissingData"] == "notBreaching", alarm.name
 
@@ -69,6 +81,7 @@ def test_counts_are_summed_and_levels_are_not(alarms: list[Resource]):
         "ExecutionsFailed": "Sum",
         "ExecutionsTimedOut": "Sum",
         "5XXError": "Sum",
+        "TrainingLimitReached": "Sum",
         "ApproximateNumberOfMessagesVisible": "Maximum",
     }
 

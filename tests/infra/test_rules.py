@@ -61,6 +61,7 @@ RULES: dict[str, tuple[str | None, dict[str, Any], str]] = {
 
 TIMED: dict[str, tuple[str, str]] = {
     "SweepRule": ("rate(15 minutes)", "<SettleMachine>"),
+    "HourlyTaxiEtaRule": ("rate(1 hour)", DECIDER),
 }
 
 
@@ -289,6 +290,14 @@ def test_the_settling_is_told_which_execution_ended_or_to_look_at_everything(rul
     told = json.loads(transform(ended, execution_change(status="ABORTED"), quoted=True))
     assert told == {"execution": "arn:aws:states:eu-west-1:123456789012:execution:ingest:a"}
     assert json.loads(swept["Input"]) == {"execution": ""}
+
+
+def test_the_decider_is_asked_by_the_clock_as_by_an_event(rules: dict[str, Resource]):
+    [target] = rules["HourlyTaxiEtaRule"].properties["Targets"]
+    tick = {"id": "6f9619ff", "time": "2026-11-21T10:00:00Z"}
+
+    asked = json.loads(transform(target, tick, quoted=True))
+    assert asked == {**tick, "detail-type": "Scheduled question", "detail": {"use_case": "taxi_eta"}}
 
 
 def test_the_training_is_given_the_decision(rules: dict[str, Resource]):

@@ -9,7 +9,7 @@ import pytest
 
 from infra.constructs.training_machine import METRICS
 from noriba.events import CandidateRegistered, RetrainingDecided, TrainingFailed
-from tests.infra.executions import Execution, Failure, answer_function, list_tasks, run_machine
+from tests.infra.executions import EXECUTION_ID, Execution, Failure, answer_function, list_tasks, run_machine
 
 if TYPE_CHECKING:
     from tests.infra.assembly import Assembly
@@ -53,11 +53,17 @@ def definition(assembly: Assembly) -> dict[str, Any]:
     return assembly.machine("TrainMachine")
 
 
+def hold(decision: RetrainingDecided, **more: Any) -> dict[str, Any]:
+    """What DynamoDB answers who takes a decision."""
+    return {"Attributes": {"record": {"S": decision.model_dump_json()}, "train": {"Bool": True}, **more}}
+
+
 def train(
     definition: dict[str, Any], given: RetrainingDecided = DECISION, /, **answers: dict[str, Any] | Failure
 ) -> Execution:
     """A training in which all goes well but for what is said."""
     said: dict[str, dict[str, Any] | Failure] = {
+        "Take the decision": hold(given),
         "Train": TRAINED,
         "Evaluate": EVALUATED,
         "Evaluate beside the champion": EVALUATED,
@@ -69,6 +75,8 @@ def train(
 
 def test_a_decision_becomes_a_candidate(definition: dict[str, Any]):
     assert train(definition).visited == (
+        "Take the decision",
+        "Go by the ledger",
         "Train",
         "Is there a champion?",
         "Evaluate",
@@ -208,19 +216,72 @@ def test_a_failure_is_announced_though_the_lock_was_lost(definition: dict[str, A
     assert execution.failure == Failure("E")
 
 
-def test_a_decision_delivered_twice_trains_once_and_keeps_the_lock(definition: dict[str, Any]):
-    execution = train(definition, train=Failure("SageMaker.ResourceInUseException", "exists already"))
+# --- whose decision it is ---------------------------------------------------------------------------------------------
 
-    assert execution.visited == ("Train", "Delivered before")
+TAKEN = {"Item": {"execution": {"S": "another"}, "train": {"Bool": True}}}
+REFUSED = {"Item": {"train": {"Bool": False}}}
+
+
+def test_a_decision_is_taken_for_this_execution_once(definition: dict[str, Any]):
+    taking = train(definition).called("Take the decision")
+
+    assert taking["TableName"] == "<Ledger>"
+    assert taking["Key"] == {"use_case": {"S": "taxi_eta"}, "entry": {"S": "decision#d1"}}
+    assert taking["ConditionExpression"] == "train = :yes AND (attribute_not_exists(execution) OR execution = :mine)"
+    assert taking["ExpressionAttributeValues"] == {":mine": {"S": EXECUTION_ID}, ":yes": {"BOOL": True}}
+
+
+def test_a_decision_delivered_twice_trains_once_and_keeps_the_lock(definition: dict[str, Any]):
+    execution = train(definition, take_the_decision=LOST, look_for_the_decision=TAKEN)
+
+    assert execution.visited == (
+        "Take the decision",
+        "Look for the decision",
+        "Was it taken before?",
+        "Delivered before",
+    )
     assert execution.published == []
+
+
+@pytest.mark.parametrize("known", [{}, REFUSED], ids=["never taken", "answered with no"])
+def test_a_decision_that_the_ledger_does_not_hold_starts_nothing_and_is_an_alarm(
+    definition: dict[str, Any], known: dict[str, Any]
+):
+    execution = train(definition, take_the_decision=LOST, look_for_the_decision=known)
+
+    assert "Train" not in execution.visited
+    assert "Release the lock after failure" not in execution.visited
+    assert execution.failure is not None
+    assert execution.failure.error == "UnknownDecisionError"
+    assert execution.published == []
+
+
+def test_what_the_event_says_beside_the_name_is_not_believed(definition: dict[str, Any]):
+    forged = DECISION.model_copy(update={"manifest_uri": "s3://elsewhere/m.json", "training_job_name": "mine"})
+
+    execution = train(definition, forged, take_the_decision=hold(DECISION))
+
+    assert execution.called("Train")["TrainingJobName"] == DECISION.training_job_name
+    assert execution.called("Train")["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == (
+        DECISION.manifest_uri
+    )
+
+
+def test_a_job_of_that_name_that_somebody_else_began_is_a_failure(definition: dict[str, Any]):
+    failure = Failure("SageMaker.ResourceInUseException", "exists already")
+    execution = train(definition, train=failure)
+
+    assert execution.failure == failure
+    assert "Release the lock after failure" in execution.visited
 
 
 def test_no_step_can_fail_without_the_lock_being_released(definition: dict[str, Any]):
     states = definition["States"]
+    not_ours = {"Take the decision", "Look for the decision"}
     after_release = {"Release the lock", "Announce candidate", "Release the lock after failure", "Announce failure"}
 
     for name, state in list_tasks(states):
-        if name not in after_release:
+        if name not in after_release | not_ours:
             assert state["Catch"][-1] == {
                 "ErrorEquals": ["States.ALL"],
                 "ResultPath": "$.failure",

@@ -60,13 +60,21 @@ def test_what_a_use_case_reads_is_there() -> None:
 @pytest.mark.parametrize(
     ("policy", "settings", "field"),
     [
-        (RetrainingPolicy, {"min_rows": 0, "min_new_rows_share": 0, "cooldown_s": 0, "lock_s": 1}, "min_rows"),
         (
             RetrainingPolicy,
-            {"min_rows": 1, "min_new_rows_share": -1, "cooldown_s": 0, "lock_s": 1},
+            {"min_rows": 0, "min_new_rows_share": 0, "cooldown_s": 0, "max_per_day": 1, "lock_s": 1},
+            "min_rows",
+        ),
+        (
+            RetrainingPolicy,
+            {"min_rows": 1, "min_new_rows_share": -1, "cooldown_s": 0, "max_per_day": 1, "lock_s": 1},
             "min_new_rows_share",
         ),
-        (RetrainingPolicy, {"min_rows": 1, "min_new_rows_share": 0, "cooldown_s": 0, "lock_s": 0}, "lock_s"),
+        (
+            RetrainingPolicy,
+            {"min_rows": 1, "min_new_rows_share": 0, "cooldown_s": 0, "max_per_day": 1, "lock_s": 0},
+            "lock_s",
+        ),
         (GatePolicy, {"max_coverage_error": 2}, "max_coverage_error"),
         (TrainingPolicy, {"calibration_share": 0.5}, "calibration_share"),
         (TrainingPolicy, {"trees": 1, "tree": 1}, "tree"),

@@ -24,6 +24,9 @@ GATES = GatePolicy(
 RETRAINING = RetrainingPolicy(
     min_rows=5_000,
     min_new_rows_share=0.02,
-    cooldown_s=0.0,
+    # Files of one burst that come minutes apart are trained on together; and whoever lands data, however much and
+    # however often, starts no more than six training jobs a day.
+    cooldown_s=3600.0,
+    max_per_day=6,
     lock_s=6 * 3600.0,
 )

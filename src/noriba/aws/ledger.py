@@ -5,7 +5,7 @@ Partition key `use_case`; sort key `entry`, one of
     object#<key>#<version>   a landed object version: received, kept or refused; of a long key, beginning and hash
     snapshot#<id>            who committed a snapshot
     training                 the latest training run, which is also the lock
-    decision#<id>            a retraining decision
+    decision#<id>            a retraining decision, and the execution that trains by it
     champion                 the model in production
 """
 
@@ -179,6 +179,7 @@ class Ledger:
             rows=int(found["rows"]),
             started_at=datetime.fromisoformat(found["started_at"]),
             running=found["running"],
+            starts=tuple(datetime.fromisoformat(start) for start in found["starts"]),
         )
 
     def begin_training(self, record: TrainingRecord, *, replacing: TrainingRecord | None) -> bool:
@@ -188,6 +189,7 @@ class Ledger:
             "rows": record.rows,
             "started_at": record.started_at.isoformat(),
             "running": record.running,
+            "starts": [start.isoformat() for start in record.starts],
             "decision_id": record.decision_id,
         }
         unchanged = Attr("decision_id").is_in([record.decision_id, *([replacing.decision_id] if replacing else [])])
@@ -204,8 +206,8 @@ class Ledger:
         return [RetrainingDecided.model_validate_json(item["record"]) for item in found]
 
     def record_decision(self, decision: RetrainingDecided, *, now: datetime) -> None:
-        """Keep a decision, whichever way it went."""
-        item = {"decided_at": now.isoformat(), "record": decision.model_dump_json()}
+        """Keep a decision, whichever way it went; training takes its orders from here, not from the event."""
+        item = {"decided_at": now.isoformat(), "train": decision.train, "record": decision.model_dump_json()}
         self._put(f"decision#{decision.decision_id}", item, unless_exists_but=None)
 
     # --- champion -----------------------------------------------------------------------------------------------------

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from noriba.usecase import RetrainingPolicy
+
+
+LIMIT_REACHED = "TrainingLimitReached"
+"""The metric that counts how often training was due and the day's limit was in the way."""
+ASKED_BY_THE_CLOCK = "Scheduled question"
+"""The cause of a decision about data that came within the cooldown, and were followed by no event."""
 
 
 @dataclass(frozen=True)
@@ -20,14 +27,17 @@ class TrainingRecord:
     rows: int
     started_at: datetime
     running: bool
+    starts: tuple[datetime, ...] = ()
+    """When training runs began within the day up to this one, itself among them."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether to train, and why."""
+    """Whether to train, and why; `limited` when only the day's limit was in the way."""
 
     train: bool
     reason: str
+    limited: bool = False
 
 
 def decide_retraining(
@@ -47,7 +57,8 @@ def decide_retraining(
         rows: its kept rows.
         last: the latest training run, finished or not; None before the first.
         now: the time of the decision.
-        by_hand: somebody asked for it, who knows that the data are old; only a running training is in the way.
+        by_hand: somebody asked for it, who knows that the data are old; only a running training and the day's limit
+            are in the way.
     """
     if rows < policy.min_rows:
         return Decision(train=False, reason=f"{rows} rows are fewer than the {policy.min_rows} that training needs")
@@ -57,8 +68,21 @@ def decide_retraining(
     if last.running and age_s < policy.lock_s:
         return Decision(train=False, reason=f"training on {last.snapshot_id} is running since {age_s:.0f} s")
     if by_hand:
-        return Decision(train=True, reason=f"asked for by hand, on {rows} rows")
-    return _weigh_news(policy, snapshot_id, rows, last, age_s)
+        decision = Decision(train=True, reason=f"asked for by hand, on {rows} rows")
+    else:
+        decision = _weigh_news(policy, snapshot_id, rows, last, age_s)
+    begun = len(list_recent_starts(last, now=now))
+    if decision.train and begun >= policy.max_per_day:
+        reason = f"{begun} training runs began within a day, the policy's max_per_day; else: {decision.reason}"
+        return Decision(train=False, reason=reason, limited=True)
+    return decision
+
+
+def list_recent_starts(last: TrainingRecord | None, *, now: datetime) -> tuple[datetime, ...]:
+    """When training runs began within the day before now."""
+    if last is None:
+        return ()
+    return tuple(start for start in last.starts or (last.started_at,) if now - start < timedelta(days=1))
 
 
 def _weigh_news(policy: RetrainingPolicy, snapshot_id: str, rows: int, last: TrainingRecord, age_s: float) -> Decision:

@@ -205,7 +205,11 @@ def more_trips(loop: Loop) -> Path:
 def challenger(loop: Loop, champion: ModelPackage, more_trips: Path) -> ModelPackage:
     """A second candidate, trained on more data and judged beside the champion; not yet decided upon."""
     assert champion.version == 1
-    return loop.wait_for_candidate(loop.land_snapshot(more_trips).snapshot_id)
+    snapshot_id = loop.land_snapshot(more_trips).snapshot_id
+    # By itself, the next training would wait for the cooldown.
+    loop.run_json("noriba", "retrain", "--note", "a week more", "--json")
+    loop.eventually(lambda: [one for one in loop.session.ledger.list_decisions() if one.train][1:])
+    return loop.wait_for_candidate(snapshot_id)
 
 
 class Caller:

@@ -223,15 +223,22 @@ def doomed(loop: Loop, snapshot: SnapshotManifest) -> RetrainingDecided:
     datasets.write(name_channel_manifest("taxi_eta", "snap-doomed"), datasets.read(channel))
     key = name_manifest("taxi_eta", "snap-doomed")
     datasets.write(key, manifest.model_dump_json().encode())
-    decision_id = f"doomed-{uuid.uuid4().hex[:6]}"
+    decision = decide("snap-doomed", datasets.uri(key))
+    loop.session.ledger.record_decision(decision, now=datetime.now(UTC))
+    return decision
+
+
+def decide(snapshot_id: str, manifest_uri: str) -> RetrainingDecided:
+    """What an event of a decision says."""
+    decision_id = f"test-{uuid.uuid4().hex[:6]}"
     return RetrainingDecided(
         use_case="taxi_eta",
         decision_id=decision_id,
         train=True,
         cause="test",
         reason="test",
-        snapshot_id="snap-doomed",
-        manifest_uri=datasets.uri(key),
+        snapshot_id=snapshot_id,
+        manifest_uri=manifest_uri,
         training_job_name=f"taxi-eta-{decision_id}",
     )
 
@@ -254,6 +261,22 @@ def test_training_that_fails_registers_nothing_and_says_why_in_the_containers_ow
     assert any("noriba-training-TrainFailed" in alarm["AlarmName"] for alarm in alarms)
 
 
+def test_a_forged_decision_trains_nothing(loop: Loop, champion: ModelPackage, snapshot: SnapshotManifest):
+    assert champion
+    clients = loop.session.clients
+    manifest = loop.session.datasets.uri(name_manifest("taxi_eta", snapshot.snapshot_id))
+    forged = decide(snapshot.snapshot_id, manifest)
+
+    clients.events.put_events(Entries=[forged.entry(bus=loop.session.deployment.bus_name)])
+
+    history = loop.session.history(loop.session.deployment.train_machine_arn)
+    since = datetime.now(UTC) - timedelta(hours=1)
+    failed = loop.eventually(lambda: _if_failed(history.find(forged.decision_id, since=since)))
+    assert failed.error == "UnknownDecisionError"
+    jobs = clients.sagemaker.list_training_jobs()["TrainingJobSummaries"]
+    assert forged.training_job_name not in [job["TrainingJobName"] for job in jobs]
+
+
 def test_training_that_a_person_asks_for_and_stops_registers_nothing_and_frees_the_way(
     loop: Loop, bus: BusRecorder, champion: ModelPackage
 ):
@@ -261,9 +284,10 @@ def test_training_that_a_person_asks_for_and_stops_registers_nothing_and_frees_t
     ledger, sagemaker = loop.session.ledger, loop.session.clients.sagemaker
     loop.eventually(lambda: not ledger.read_training().running)
     before = [package.version for package in loop.session.registry.list_packages()]
+    known = len(find_asked(loop))
 
     loop.run_json("noriba", "retrain", "--note", "the road was closed", "--json")
-    (asked,) = loop.eventually(lambda: [one for one in ledger.list_decisions() if one.cause == "RetrainingRequested"])
+    asked = loop.eventually(lambda: find_asked(loop)[known:])[0]
     assert asked.train, asked.reason
     job = asked.training_job_name
     loop.eventually(
@@ -276,6 +300,11 @@ def test_training_that_a_person_asks_for_and_stops_registers_nothing_and_frees_t
     assert sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] == "Stopped"
     assert [package.version for package in loop.session.registry.list_packages()] == before
     loop.eventually(lambda: not ledger.read_training().running)
+
+
+def find_asked(loop: Loop) -> list[RetrainingDecided]:
+    """Decisions that somebody asked for, the oldest first."""
+    return [one for one in loop.session.ledger.list_decisions() if one.cause == "RetrainingRequested"]
 
 
 def _if_failed(execution: Any) -> Any:

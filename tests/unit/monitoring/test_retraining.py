@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noriba.monitoring.retraining import Decision, TrainingRecord, decide_retraining
+from noriba.monitoring.retraining import Decision, TrainingRecord, decide_retraining, list_recent_starts
 from noriba.usecase import RetrainingPolicy
 
-POLICY = RetrainingPolicy(min_rows=5_000, min_new_rows_share=0.02, cooldown_s=3_600.0, lock_s=6 * 3_600.0)
+POLICY = RetrainingPolicy(
+    min_rows=5_000, min_new_rows_share=0.02, cooldown_s=3_600.0, max_per_day=3, lock_s=6 * 3_600.0
+)
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LAST = TrainingRecord(
     decision_id="20260301-060000-a1b2c3",
@@ -92,6 +94,34 @@ def test_even_by_hand_a_running_training_is_in_the_way():
     )
 
 
+def begin(*hours_ago: float) -> TrainingRecord:
+    """A last training, which was one of several that began so long ago."""
+    starts = tuple(NOW - timedelta(hours=hours) for hours in hours_ago)
+    return replace(LAST, started_at=starts[-1], starts=starts)
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_as_many_as_a_day_may_have_are_enough_whoever_asks(by_hand: bool):
+    decision = decide(begin(20, 10, 2), by_hand=by_hand)
+
+    assert (decision.train, decision.limited) == (False, True)
+    assert decision.reason.startswith("3 training runs began within a day, the policy's max_per_day; else: ")
+    assert decide(begin(10, 2), by_hand=by_hand).train
+    assert decide(begin(24, 10, 2), by_hand=by_hand).train
+
+
+def test_the_limit_is_not_what_is_in_the_way_where_there_is_no_news():
+    decision = decide(begin(20, 10, 2), rows=10_001)
+
+    assert not decision.train
+    assert not decision.limited
+
+
+def test_a_record_from_before_starts_were_kept_counts_its_own():
+    assert list_recent_starts(LAST, now=NOW) == (LAST.started_at,)
+    assert list_recent_starts(None, now=NOW) == ()
+
+
 # --- whatever the policy and the history -----------------------------------------------------------------------------
 
 POLICIES = st.builds(
@@ -99,6 +129,7 @@ POLICIES = st.builds(
     min_rows=st.integers(1, 10**6),
     min_new_rows_share=st.floats(0.0, 2.0),
     cooldown_s=st.floats(0.0, 1e6),
+    max_per_day=st.integers(1, 10),
     lock_s=st.floats(1.0, 1e6),
 )
 # A clock may run behind the one that recorded the start.
@@ -144,3 +175,26 @@ def test_every_decision_has_its_reason(policy: RetrainingPolicy, last: TrainingR
 
     assert decision.reason
     assert decision == decide_retraining(policy, snapshot_id="snap-2", rows=rows, last=last, now=NOW, by_hand=by_hand)
+
+
+@given(
+    st.integers(1, 5),
+    st.lists(st.tuples(st.floats(0.1, 12 * 3_600), st.booleans()), min_size=5, max_size=60),
+)
+def test_whoever_asks_and_whenever_no_day_has_more_trainings_than_the_policy_allows(
+    most: int, questions: list[tuple[float, bool]]
+):
+    policy = RetrainingPolicy(min_rows=1, min_new_rows_share=0.0, cooldown_s=0.0, max_per_day=most, lock_s=1.0)
+    now, last, begun = NOW, None, list[datetime]()
+    for number, (pause_s, by_hand) in enumerate(questions):
+        now += timedelta(seconds=pause_s)
+        decision = decide_retraining(
+            policy, snapshot_id=f"snap-{number}", rows=10 + number, last=last, now=now, by_hand=by_hand
+        )
+        if decision.train:
+            starts = (*list_recent_starts(last, now=now), now)
+            last = TrainingRecord(f"d-{number}", f"snap-{number}", 10 + number, now, running=False, starts=starts)
+            begun.append(now)
+
+    for start in begun:
+        assert sum(start - timedelta(days=1) < other <= start for other in begun) <= most

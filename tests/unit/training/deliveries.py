@@ -111,7 +111,7 @@ USE_CASE = UseCase(
         min_slice_rows=100,
         max_latency_ms=100.0,
     ),
-    retraining=RetrainingPolicy(min_rows=1, min_new_rows_share=0.0, cooldown_s=0.0, lock_s=60.0),
+    retraining=RetrainingPolicy(min_rows=1, min_new_rows_share=0.0, cooldown_s=0.0, max_per_day=9, lock_s=60.0),
 )
 
 
