@@ -18,13 +18,13 @@ from laptop.state import ASSEMBLY, DEMO_FILES, PROJECT_ROOT, STATE_DIR, find_clo
 from noriba.cli.data_commands import find_snapshot, upload_files
 from noriba.cli.output import Progress, show_progress
 from noriba.cli.prediction_commands import ApiClient
+from noriba.cli.rollouts import approve_package, wait_for_rollout
 from noriba.cli.session import THE_PREFIX, THE_USE_CASE, Session
 from noriba.cli.waiting import (
     StepFailedError,
     wait_for_candidate,
     wait_for_decision,
     wait_for_objects,
-    wait_for_rollout,
 )
 from noriba.errors import NoribaError
 
@@ -133,8 +133,8 @@ def _walk(plan: DemoPlan, walk: Walk) -> None:
     manifest = _ingest(session, files, walk)
     package = _train(session, manifest, walk)
     with walk.phase("approve and roll out"):
-        session.as_approver().approve(package.arn, note="approved by the demo")
-        wait_for_rollout(session, package.arn, limit_s=LIMIT_S, progress=walk.progress)
+        approval = approve_package(session, package, note="approved by the demo")
+        wait_for_rollout(session, approval, limit_s=LIMIT_S, progress=walk.progress)
     with walk.phase("predict"):
         walk.document["api_url"] = session.deployment.api_url
         walk.document["predictions"] = _predict(session)

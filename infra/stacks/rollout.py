@@ -57,14 +57,16 @@ class RolloutStack(Stack):
         CfnOutput(self, "RolloutMachineArn", value=machine.machine.state_machine_arn)
 
     def _start_on_approval(self, use_case: UseCase, machine: Machine) -> None:
-        """Nothing but `Approved`, and only of this use case's group."""
+        """Nothing but a change to `Approved`, and only in this use case's group."""
         prefix = self._shared.settings.prefix
         approved = EventRule(
             self,
             f"Approved{to_construct_id(use_case.name)}",
             shared=self._shared,
             pattern=ModelPackageStateChanged.pattern(
-                model_package_group_name=name_package_group(use_case, prefix=prefix), model_approval_status="Approved"
+                model_package_group_name=name_package_group(use_case, prefix=prefix),
+                model_approval_status="Approved",
+                updated_fields="ModelApprovalStatus",
             ),
             from_aws=True,
         )

@@ -263,7 +263,10 @@ class S3ObjectCreated(AwsEvent):
 
 
 class ModelPackageStateChanged(AwsEvent):
-    """A model package was registered, approved or rejected.
+    """A model package was registered, decided upon, or changed in any other way.
+
+    Editing the metadata, card or life cycle of an approved package sends the same event, with the status that the
+    package has had all along; which members changed, `UpdatedModelPackageFields` says.
 
     Shape: https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
     """
@@ -275,6 +278,7 @@ class ModelPackageStateChanged(AwsEvent):
     model_package_group_name: str = Field(alias="ModelPackageGroupName")
     model_package_version: int = Field(alias="ModelPackageVersion")
     model_approval_status: str = Field(alias="ModelApprovalStatus")
+    updated_fields: tuple[str, ...] = Field(default=(), alias="UpdatedModelPackageFields")
 
 
 class ExecutionStatusChanged(AwsEvent):

@@ -53,7 +53,9 @@ RULES: dict[str, tuple[str | None, dict[str, Any], str]] = {
     ),
     "ApprovedTaxiEtaRule": (
         DEFAULT_BUS,
-        ModelPackageStateChanged.pattern(model_package_group_name=GROUP, model_approval_status="Approved"),
+        ModelPackageStateChanged.pattern(
+            model_package_group_name=GROUP, model_approval_status="Approved", updated_fields="ModelApprovalStatus"
+        ),
         "<RolloutMachine>",
     ),
     "ObservedRule": (BUS, OutcomeObserved.pattern(), "<OutcomeArchiveStream.Arn>"),
@@ -146,7 +148,9 @@ def execution_change(*, machine: str = "<IngestMachine>", status: str) -> dict[s
     }
 
 
-def package_change(*, status: str, group: str = GROUP) -> dict[str, Any]:
+def package_change(
+    *, status: str, group: str = GROUP, updated: tuple[str, ...] = ("ModelApprovalStatus", "ApprovalDescription")
+) -> dict[str, Any]:
     return {
         "version": "0",
         "source": "aws.sagemaker",
@@ -160,6 +164,7 @@ def package_change(*, status: str, group: str = GROUP) -> dict[str, Any]:
             "ModelPackageArn": ARN,
             "ModelPackageStatus": "Completed",
             "ModelApprovalStatus": status,
+            **({"UpdatedModelPackageFields": list(updated)} if updated else {}),
         },
     }
 
@@ -183,6 +188,12 @@ def test_only_an_approval_in_our_group_starts_a_rollout(rules: dict[str, Resourc
     assert hear(rules, package_change(status="Rejected"), DEFAULT_BUS) == set()
     assert hear(rules, package_change(status="PendingManualApproval"), DEFAULT_BUS) == set()
     assert hear(rules, package_change(status="Approved", group="another-group"), DEFAULT_BUS) == set()
+
+
+@pytest.mark.parametrize("updated", [("CustomerMetadataProperties",), ("ModelLifeCycle",), ("ModelCard",), ()])
+def test_an_edit_of_an_approved_package_starts_nothing(rules: dict[str, Resource], updated: tuple[str, ...]):
+    """Its event says `Approved`, as it has been all along: production would go back to it."""
+    assert hear(rules, package_change(status="Approved", updated=updated), DEFAULT_BUS) == set()
 
 
 def test_an_approval_put_on_our_own_bus_starts_nothing(rules: dict[str, Resource]):

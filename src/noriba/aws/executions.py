@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -60,17 +61,32 @@ class MachineHistory:
 
     def list_since(self, moment: datetime) -> Iterator[Execution]:
         """Executions begun at or after a moment, the newest first."""
-        pages = self._sfn.get_paginator("list_executions").paginate(stateMachineArn=self._machine_arn)
-        for page in pages:
-            for found in page["executions"]:
-                if found["startDate"] < moment:
-                    return
-                yield Execution(arn=found["executionArn"], status=found["status"], started_at=found["startDate"])
+        return takewhile(lambda execution: execution.started_at >= moment, self._list())
 
     def find(self, words: str, *, since: datetime) -> Execution | None:
         """The newest execution since then whose input holds these words."""
         for execution in self.list_since(since):
-            found = look_up(self._sfn, execution.arn)
+            found = self.look_up(execution.arn)
+            if found is not None and words in found.given:
+                return found
+        return None
+
+    def look_up(self, execution_arn: str) -> Execution | None:
+        """One execution, with all that is known of it."""
+        return look_up(self._sfn, execution_arn)
+
+    def find_newest(self) -> Execution | None:
+        """The execution that began last."""
+        return next(self._list(), None)
+
+    def find_after(self, earlier_arn: str | None, words: str) -> Execution | None:
+        """The first execution after an earlier one (of all when None) whose input holds these words.
+
+        By order and not by time: the clock here need not be that of Step Functions.
+        """
+        later = list(takewhile(lambda execution: execution.arn != earlier_arn, self._list()))
+        for execution in reversed(later):
+            found = self.look_up(execution.arn)
             if found is not None and words in found.given:
                 return found
         return None
@@ -82,3 +98,10 @@ class MachineHistory:
         for found in page["executions"]:
             counts[found["status"]] = counts.get(found["status"], 0) + 1
         return counts
+
+    def _list(self) -> Iterator[Execution]:
+        """All executions, the newest first."""
+        pages = self._sfn.get_paginator("list_executions").paginate(stateMachineArn=self._machine_arn)
+        for page in pages:
+            for found in page["executions"]:
+                yield Execution(arn=found["executionArn"], status=found["status"], started_at=found["startDate"])

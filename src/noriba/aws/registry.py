@@ -74,7 +74,12 @@ class ModelRegistry:
         return self.describe(arn)
 
     def approve(self, arn: str, *, note: str) -> None:
-        """Approve a package, which starts its rollout."""
+        """Approve a package, which starts its rollout.
+
+        Only a change to `Approved` starts one: a package that is approved already is set back first.
+        """
+        if self.describe(arn).status == "Approved":
+            self._decide(arn, "PendingManualApproval", note)
         self._decide(arn, "Approved", note)
 
     def reject(self, arn: str, *, note: str) -> None:
@@ -110,7 +115,7 @@ class ModelRegistry:
         """The model card's JSON text."""
         return self._sagemaker.describe_model_package(ModelPackageName=arn)["ModelCard"]["ModelCardContent"]
 
-    def _decide(self, arn: str, status: Literal["Approved", "Rejected"], note: str) -> None:
+    def _decide(self, arn: str, status: Literal["Approved", "PendingManualApproval", "Rejected"], note: str) -> None:
         self._sagemaker.update_model_package(
             ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=note[:1024]
         )

@@ -10,8 +10,8 @@ import typer
 
 from noriba.aws.bus import EventBus
 from noriba.cli.output import AsJson, print_json, print_line, print_table, show_progress, write_time
+from noriba.cli.rollouts import approve_package, wait_for_rollout
 from noriba.cli.session import THE_PREFIX, THE_USE_CASE, Prefix, Session, UseCaseName
-from noriba.cli.waiting import wait_for_rollout
 from noriba.errors import NoribaError
 from noriba.events import RetrainingRequested
 
@@ -64,14 +64,14 @@ def approve(
     limit: Limit = 3600.0,
     as_json: AsJson = False,
 ) -> None:
-    """Approve a candidate as the approver; its rollout begins."""
+    """Approve a candidate as the approver, or an earlier version to go back to it; its rollout begins."""
     session = Session(prefix, use_case)
     package = find_package(session, version)
     with show_progress(f"approving version {package.version}") as progress:
-        session.as_approver().approve(package.arn, note=note)
-        progress.done(f"version {package.version} approved")
+        approval = approve_package(session, package, note=note)
+        progress.done(approval.describe())
         if wait:
-            wait_for_rollout(session, package.arn, limit_s=limit, progress=progress)
+            wait_for_rollout(session, approval, limit_s=limit, progress=progress)
             progress.done(f"version {package.version} answers in production")
     if as_json:
         print_json({"model_package_arn": package.arn, "version": package.version, "in_production": wait})
@@ -89,10 +89,14 @@ def reject(
     session = Session(prefix, use_case)
     package = find_package(session, version)
     session.as_approver().reject(package.arn, note=note)
+    champion = session.ledger.read_champion()
+    serves = champion is not None and champion.model_package_arn == package.arn
     if as_json:
-        print_json({"model_package_arn": package.arn, "version": package.version})
-    else:
-        print_line(f"version {package.version} rejected")
+        print_json({"model_package_arn": package.arn, "version": package.version, "in_production": serves})
+        return
+    print_line(f"version {package.version} rejected")
+    if serves:
+        print_line("It goes on answering in production until another version is approved: noriba approve VERSION")
 
 
 def retrain(

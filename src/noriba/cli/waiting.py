@@ -38,7 +38,7 @@ def wait_for_objects(
         StepFailedError: not within the limit.
     """
     states: dict[str, ObjectState] = {}
-    for _ in _poll(limit_s, f"the ingest of {len(landed)} objects"):
+    for _ in poll(limit_s, f"the ingest of {len(landed)} objects"):
         for key, version_id in landed.items():
             state = None if key in states else session.ledger.find_object(key, version_id)
             if state is not None and state.status != "received":
@@ -58,7 +58,7 @@ def wait_for_snapshot(session: Session, parts: Collection[str], *, limit_s: floa
         StepFailedError: not within the limit.
     """
     seen: set[str] = set()
-    for _ in _poll(limit_s, "a snapshot of what was landed"):
+    for _ in poll(limit_s, "a snapshot of what was landed"):
         for snapshot_id, _created in reversed(session.ledger.list_snapshots()):
             if snapshot_id in seen:
                 continue
@@ -76,7 +76,7 @@ def wait_for_decision(session: Session, snapshot_id: str, *, limit_s: float) -> 
         StepFailedError: not within the limit, or the decision was no.
     """
     refusal = None
-    for _ in _poll(limit_s, f"a decision about {snapshot_id}"):
+    for _ in poll(limit_s, f"a decision about {snapshot_id}"):
         about = [decision for decision in session.ledger.list_decisions() if decision.snapshot_id == snapshot_id]
         if training := [decision for decision in about if decision.train]:
             return training[-1]
@@ -99,7 +99,7 @@ def wait_for_candidate(
     """
     history = session.history(session.deployment.train_machine_arn)
     since = datetime.now(UTC) - SLACK
-    for _ in _poll(limit_s, "the candidate"):
+    for _ in poll(limit_s, "the candidate"):
         for package in session.registry.list_packages():
             if package.metadata.get("decision_id") == decision.decision_id:
                 return package
@@ -108,24 +108,6 @@ def wait_for_candidate(
             raise StepFailedError(f"training failed: {execution.error}: {read_cause(execution.cause)}")
         progress.update(f"training {decision.training_job_name}: {_last_line(session, decision, since)}")
     raise AssertionError  # pragma: no cover - _poll raises before
-
-
-def wait_for_rollout(session: Session, package_arn: str, *, limit_s: float, progress: Progress) -> None:
-    """Wait until a package is the champion.
-
-    Raises:
-        StepFailedError: the rollout failed or took too long; production answers as before.
-    """
-    history = session.history(session.deployment.rollout_machine_arn)
-    since = datetime.now(UTC) - SLACK
-    for _ in _poll(limit_s, "the rollout"):
-        champion = session.ledger.read_champion()
-        if champion is not None and champion.model_package_arn == package_arn:
-            return
-        execution = history.find(package_arn, since=since)
-        if execution is not None and execution.failed:
-            raise StepFailedError(f"the rollout failed: {execution.error}: {read_cause(execution.cause)}")
-        progress.update(f"rollout: {'not started' if execution is None else execution.status.lower()}")
 
 
 def read_cause(cause: str | None) -> str:
@@ -151,7 +133,7 @@ def _last_line(session: Session, decision: RetrainingDecided, since: datetime) -
     return lines[-1].message if lines else "starting"
 
 
-def _poll(limit_s: float, what: str) -> Iterator[None]:
+def poll(limit_s: float, what: str) -> Iterator[None]:
     """Come again until the limit.
 
     Raises:

@@ -19,8 +19,9 @@ from laptop.deploy import deploy, synthesize
 from laptop.state import PROJECT_ROOT
 from noriba.cli.data_commands import find_snapshot, upload_files
 from noriba.cli.prediction_commands import ApiClient
+from noriba.cli.rollouts import approve_package, wait_for_rollout
 from noriba.cli.session import Session
-from noriba.cli.waiting import wait_for_candidate, wait_for_decision, wait_for_objects, wait_for_rollout
+from noriba.cli.waiting import wait_for_candidate, wait_for_decision, wait_for_objects
 from usecases.taxi_eta.simulator import simulate, write_files
 
 if TYPE_CHECKING:
@@ -89,8 +90,8 @@ class Loop:
         return wait_for_candidate(self.session, decision, limit_s=LIMIT_S, progress=SilentProgress())
 
     def roll_out(self, package: ModelPackage) -> None:
-        self.session.as_approver().approve(package.arn, note="approved by a test")
-        wait_for_rollout(self.session, package.arn, limit_s=LIMIT_S, progress=SilentProgress())
+        approval = approve_package(self.session, package, note="approved by a test")
+        wait_for_rollout(self.session, approval, limit_s=LIMIT_S, progress=SilentProgress())
 
     def eventually(self, look: Callable[[], Any], within_s: float = 60.0) -> Any:
         """What a look finds, as soon as it finds something."""

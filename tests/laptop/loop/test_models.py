@@ -12,7 +12,8 @@ import pytest
 from backports import tarfile
 
 from noriba.aws.objects import split_uri
-from noriba.cli.waiting import StepFailedError, wait_for_rollout
+from noriba.cli.rollouts import approve_package, wait_for_rollout
+from noriba.cli.waiting import StepFailedError
 from noriba.events import RetrainingDecided
 from noriba.records.evidence import Evidence
 from noriba.records.snapshot import name_channel_manifest, name_manifest
@@ -83,10 +84,15 @@ def test_a_second_candidate_is_judged_beside_the_champion(loop: Loop, champion: 
     assert challenger.version == champion.version + 1
 
 
-def test_neither_waiting_nor_rejected_starts_a_rollout(loop: Loop, champion: ModelPackage, challenger: ModelPackage):
+def test_neither_waiting_nor_rejected_nor_an_edit_starts_a_rollout(
+    loop: Loop, champion: ModelPackage, challenger: ModelPackage
+):
     before = count_rollouts(loop)
     loop.session.as_approver().reject(challenger.arn, note="not yet")
-    # The event of the rejection has been delivered when an event sent after it has arrived.
+    # An edit of the approved champion is told with its status as well, and is no approval.
+    edit = {"CustomerMetadataProperties": {"reviewed_by": "the night shift"}}
+    loop.session.clients.sagemaker.update_model_package(ModelPackageArn=champion.arn, **edit)
+    # Their events have been delivered when an event sent after it has arrived.
     sqs, events = loop.session.clients.sqs, loop.session.clients.events
     url = sqs.create_queue(QueueName=f"after-{uuid.uuid4().hex[:8]}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -114,9 +120,28 @@ def test_a_new_champion_takes_over_without_one_failed_request(loop: Loop, challe
 
 def test_an_earlier_version_can_be_rolled_back_to(loop: Loop, champion: ModelPackage, challenger: ModelPackage):
     assert challenger.version
-    loop.roll_out(champion)
+    told = loop.run("noriba", "approve", str(champion.version))
+    assert told.returncode == 0, told.stderr
+    assert f"production goes back to it from version {challenger.version}" in told.stdout + told.stderr
     answer, _took_ms = loop.api.predict("taxi_eta", RIDE)
     assert answer["model_version"] == champion.version
+
+
+def test_the_champion_approved_again_is_rolled_out_again_and_rejected_goes_on_serving(
+    loop: Loop, champion: ModelPackage
+):
+    known = count_rollouts(loop)
+    again = loop.run("noriba", "approve", str(champion.version))
+    rejected = loop.run("noriba", "reject", str(champion.version))
+    loop.session.as_approver().approve(champion.arn, note="good after all")
+
+    assert again.returncode == 0, again.stderr
+    assert "it is in production already, and is rolled out once more" in again.stdout + again.stderr
+    assert "goes on answering in production until another version is approved" in rejected.stdout
+    answer, _took_ms = loop.api.predict("taxi_eta", RIDE)
+    assert answer["model_version"] == champion.version
+    loop.eventually(lambda: count_rollouts(loop) == known + 2)
+    loop.eventually(lambda: list_rollouts(loop)[0]["status"] == "SUCCEEDED", within_s=120)
 
 
 def list_rollouts(loop: Loop) -> list[dict[str, Any]]:
@@ -200,9 +225,9 @@ def test_a_model_that_fails_golden_requests_never_reaches_production(
     loop: Loop, bus: BusRecorder, champion: ModelPackage, liar: ModelPackage
 ):
     production = loop.session.clients.sagemaker.describe_endpoint(EndpointName="noriba-taxi-eta")
-    loop.session.as_approver().approve(liar.arn, note="approved in error")
+    approval = approve_package(loop.session, liar, note="approved in error")
     with pytest.raises(StepFailedError, match="value of recorded row 3"):
-        wait_for_rollout(loop.session, liar.arn, limit_s=120, progress=SilentProgress())
+        wait_for_rollout(loop.session, approval, limit_s=120, progress=SilentProgress())
     (told,) = loop.eventually(lambda: bus.find("RolledBack", model_package_arn=liar.arn))
     assert told["error"] == "GoldenRequestsFailedError"
     after = loop.session.clients.sagemaker.describe_endpoint(EndpointName="noriba-taxi-eta")

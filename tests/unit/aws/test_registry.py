@@ -118,6 +118,24 @@ def test_an_approver_decides_with_a_note(registry: ModelRegistry) -> None:
     assert registry.describe(bad.arn).note == "n" * 1_024
 
 
+def test_a_package_that_is_approved_already_is_set_back_first_so_that_its_status_changes(
+    registry: ModelRegistry, clients: Clients
+) -> None:
+    """Only a change to `Approved` starts a rollout; approving twice would change nothing."""
+    package = register(registry, "t1")
+    sent: list[str] = []
+    clients.sagemaker.meta.events.register(
+        "provide-client-params.sagemaker.UpdateModelPackage",
+        lambda params, **_: sent.append(params["ModelApprovalStatus"]),
+    )
+
+    registry.approve(package.arn, note="good")
+    registry.approve(package.arn, note="once more")
+
+    assert sent == ["Approved", "PendingManualApproval", "Approved"]
+    assert registry.describe(package.arn).note == "once more"
+
+
 def test_the_card_and_the_jobs_name_travel_with_the_candidate(registry: ModelRegistry, clients: Clients) -> None:
     """moto keeps neither, so what is sent is looked at."""
     sent: list[dict[str, Any]] = []
