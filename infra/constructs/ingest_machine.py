@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from infra.constructs.states import (
+    CROWDED,
     DISCARD,
     TRANSIENT,
     State,
@@ -74,7 +75,7 @@ def describe_ingest(places: IngestPlaces) -> dict[str, State]:
                         "Type": "Task",
                         "Resource": "arn:aws:states:::lambda:invoke",
                         "Parameters": {"FunctionName": places.transform_arn, "Payload.$": "$"},
-                        "Retry": [TRANSIENT],
+                        "Retry": [TRANSIENT, CROWDED],
                         # Chunks report to S3; the map's own result is limited to 256 KiB.
                         "OutputPath": "$.Payload",
                         "End": True,

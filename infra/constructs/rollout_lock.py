@@ -21,7 +21,13 @@ def take_lock(table: str, *, follow: str) -> dict[str, State]:
             "arn:aws:states:::dynamodb:putItem",
             {
                 "TableName": table,
-                "Item": {**_KEY, "execution": {"S.$": "$$.Execution.Id"}},
+                # What it makes, so that it can be removed when the execution cannot do it any more.
+                "Item": {
+                    **_KEY,
+                    "execution": {"S.$": "$$.Execution.Id"},
+                    "staging": {"S.$": "$.names.staging"},
+                    "model": {"S.$": "$.names.model"},
+                },
                 "ConditionExpression": "attribute_not_exists(entry) OR execution = :mine",
                 "ExpressionAttributeValues": {":mine": {"S.$": "$$.Execution.Id"}},
             },

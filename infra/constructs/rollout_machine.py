@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from infra.constructs.endpoint_search import look_for_endpoint
 from infra.constructs.rollout_lock import release_lock, take_lock
 from infra.constructs.states import (
     DISCARD,
+    TRANSIENT,
     State,
     call,
     catch_all,
@@ -20,10 +22,11 @@ from infra.constructs.states import (
     wait,
 )
 from noriba.events import RolledBack, RolloutAdvanced, RolloutCompleted
+from noriba.rollout.names import IN_PROGRESS
 
 POLL_S = 15
 _SDK = "arn:aws:states:::aws-sdk:sagemaker:"
-_FAIL = "Delete staging endpoint after failure"
+_FAIL = "Is staging still there?"
 _ROLL_BACK = "Announce rollback"
 _GIVE_UP = "Release the lock after failure"
 """From the lock on, whatever fails must lead here: a lock that nobody releases ends all rollouts to come."""
@@ -150,11 +153,6 @@ def _stage(places: RolloutPlaces) -> dict[str, State]:
 def _promote(places: RolloutPlaces) -> dict[str, State]:
     name = {"EndpointName.$": "$.endpoint_name"}
     config = {**name, "EndpointConfigName.$": "$.names.model"}
-    missing = {
-        "ErrorEquals": ["SageMaker.SageMakerException"],
-        "ResultPath": DISCARD,
-        "Next": "Create production endpoint",
-    }
     return {
         "Announce production": _announce(places, "production", follow="Configure production", catch=_ROLL_BACK),
         "Configure production": _configure(
@@ -164,13 +162,13 @@ def _promote(places: RolloutPlaces) -> dict[str, State]:
             places.production_instances,
             follow="Is there an endpoint?",
         ),
-        # DescribeEndpoint answers a missing endpoint with a ValidationException, which the SDK does not model, so that
-        # Step Functions gives it the service's general name.
-        "Is there an endpoint?": call(
-            f"{_SDK}describeEndpoint",
-            name,
-            follow="Update production endpoint",
-            Catch=[missing, *catch_all(_ROLL_BACK)["Catch"]],
+        **look_for_endpoint(
+            "Is there an endpoint?",
+            "$.endpoint_name",
+            found="Update production endpoint",
+            missing="Create production endpoint",
+            otherwise=_ROLL_BACK,
+            result="$.failure",
         ),
         # SageMaker brings up the new fleet, moves the traffic, then ends the old one.
         # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green.html
@@ -234,20 +232,28 @@ def _finish(places: RolloutPlaces) -> dict[str, State]:
 
 def _roll_back(places: RolloutPlaces) -> dict[str, State]:
     """Clean up, say why, and fail; whether staging stands or not, production was not touched or stands as it did."""
+    delete = "Delete staging endpoint after failure"
     configuration = "Delete staging configuration after failure"
+    model = "Delete model after failure"
+    waiting = "Wait for staging after failure"
     return {
-        _FAIL: call(
-            f"{_SDK}deleteEndpoint",
-            {"EndpointName.$": "$.names.staging"},
-            follow=configuration,
-            **_regardless(configuration),
+        **look_for_endpoint(
+            _FAIL,
+            "$.names.staging",
+            found="Can staging be deleted?",
+            missing=configuration,
+            otherwise=delete,
+            result="$.search",
         ),
-        configuration: call(
-            f"{_SDK}deleteEndpointConfig",
-            {"EndpointConfigName.$": "$.names.staging"},
-            follow=_ROLL_BACK,
-            **_regardless(_ROLL_BACK),
+        # SageMaker refuses to delete an endpoint that it is still making.
+        # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteEndpoint.html
+        "Can staging be deleted?": choose(
+            *((equals("$.search.status", status), waiting) for status in IN_PROGRESS), otherwise=delete
         ),
+        waiting: wait(POLL_S, follow=_FAIL),
+        delete: _remove("deleteEndpoint", {"EndpointName.$": "$.names.staging"}, follow=configuration),
+        configuration: _remove("deleteEndpointConfig", {"EndpointConfigName.$": "$.names.staging"}, follow=model),
+        model: _remove("deleteModel", {"ModelName.$": "$.names.model"}, follow=_ROLL_BACK),
         _ROLL_BACK: publish(
             places.bus_name,
             RolledBack,
@@ -313,6 +319,11 @@ def _configure(places: RolloutPlaces, name: str, instance: str, instances: int, 
 def _announce(places: RolloutPlaces, stage: str, *, follow: str, catch: str) -> State:
     detail = {"use_case.$": "$.use_case", "model_package_arn.$": "$.model_package_arn", "stage": stage}
     return publish(places.bus_name, RolloutAdvanced, detail, follow=follow, **catch_all(catch))
+
+
+def _remove(action: str, parameters: State, *, follow: str) -> State:
+    """Remove what may not be there; what is left all the same, TIDY removes."""
+    return call(f"{_SDK}{action}", parameters, follow=follow, Retry=[TRANSIENT], **_regardless(follow))
 
 
 def _regardless(follow: str) -> State:

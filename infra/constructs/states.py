@@ -24,8 +24,6 @@ TRANSIENT = {
         "Lambda.ServiceException",
         "Lambda.AWSLambdaException",
         "Lambda.SdkClientException",
-        "Lambda.TooManyRequestsException",
-        "SageMaker.ThrottlingException",
         "DynamoDB.InternalServerErrorException",
         "DynamoDB.ProvisionedThroughputExceededException",
         "DynamoDB.ThrottlingException",
@@ -38,6 +36,30 @@ TRANSIENT = {
     "JitterStrategy": "FULL",
 }
 """Retries for faults that pass by themselves; errors of our own are never retried, they would only happen again."""
+
+CROWDED = {
+    "ErrorEquals": ["Lambda.TooManyRequestsException"],
+    "IntervalSeconds": 5,
+    "MaxAttempts": 12,
+    "BackoffRate": 2,
+    "MaxDelaySeconds": 120,
+    "JitterStrategy": "FULL",
+}
+"""Retries, for a quarter of an hour, while all functions that the account may run at once are busy: ten in a new one.
+
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
+
+SAGEMAKER_BUSY = {
+    # The names of whatever SageMaker does not model as an error of its own, a throttle among them: of the optimised
+    # integration and of the SDK's. https://github.com/aws/aws-step-functions-data-science-sdk-python/pull/162
+    "ErrorEquals": ["SageMaker.AmazonSageMakerException", "SageMaker.SageMakerException"],
+    "IntervalSeconds": 5,
+    "MaxAttempts": 5,
+    "BackoffRate": 2,
+    "JitterStrategy": "FULL",
+}
+"""Retries when SageMaker is asked too often; what it refuses for good is asked for two minutes in vain."""
 
 
 def invoke_function(function_arn: str, payload: State, *, result: str, follow: str, catch: str | None = None) -> State:
@@ -66,11 +88,19 @@ def call(resource: str, parameters: State, *, follow: str, **fields: Any) -> Sta
         "Type": "Task",
         "Resource": resource,
         "Parameters": parameters,
-        "Retry": [TRANSIENT],
+        "Retry": _choose_retries(resource),
         "ResultPath": DISCARD,
         **fields,
         "Next": follow,
     }
+
+
+def _choose_retries(resource: str) -> list[State]:
+    if ":lambda:" in resource:
+        return [TRANSIENT, CROWDED]
+    if ":sagemaker:" in resource:
+        return [TRANSIENT, SAGEMAKER_BUSY]
+    return [TRANSIENT]
 
 
 def catch_all(state: str | None) -> State:
@@ -108,6 +138,11 @@ def publish(bus_name: str, event: type[Event], detail: Mapping[str, Any] | str, 
 def choose(*choices: tuple[State, str], otherwise: str) -> State:
     """Go on with the first choice whose condition holds."""
     return {"Type": "Choice", "Choices": [{**rule, "Next": state} for rule, state in choices], "Default": otherwise}
+
+
+def matches(path: str, pattern: str) -> State:
+    """A condition: the text at the path matches, `*` being anything."""
+    return {"Variable": path, "StringMatches": pattern}
 
 
 def equals(path: str, value: str) -> State:

@@ -1,4 +1,4 @@
-"""From approval to production: the registry's event → ROLLOUT."""
+"""From approval to production: the registry's event → ROLLOUT; and TIDY after it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 
-from infra.constructs.acknowledgements import acknowledge_wildcard
-from infra.constructs.event_rule import EventRule
+from infra.constructs.acknowledgements import acknowledge, acknowledge_wildcard
+from infra.constructs.event_rule import EventRule, TimedRule
 from infra.constructs.function import PythonFunction
 from infra.constructs.grants import allow, allow_reading, allow_table, allow_using_key, format_arn
 from infra.constructs.machine import Machine
 from infra.constructs.names import to_construct_id
 from infra.constructs.rollout_machine import RolloutPlaces, describe_rollout
 from infra.constructs.sagemaker_role import SageMakerRole, allow_passing
-from noriba.events import ModelPackageStateChanged
+from infra.constructs.tidying_machine import describe_tidying
+from noriba.events import ExecutionStatusChanged, ModelPackageStateChanged
 from noriba.registry.candidates import name_package_group
 from noriba.rollout.names import name_endpoint
 
@@ -54,6 +55,7 @@ class RolloutStack(Stack):
         machine = self._make_machine(self._make_model_role(), self._make_golden_checker())
         for use_case in use_cases:
             self._start_on_approval(use_case, machine)
+        self._tidy_after(machine)
         CfnOutput(self, "RolloutMachineArn", value=machine.machine.state_machine_arn)
 
     def _start_on_approval(self, use_case: UseCase, machine: Machine) -> None:
@@ -81,6 +83,66 @@ class RolloutStack(Stack):
                 }
             ),
         )
+
+    def _tidy_after(self, rollout: Machine) -> None:
+        """Tidy up when a rollout has ended, whichever way, and every hour."""
+        shared = self._shared
+        tidier = self._make_tidier(rollout)
+        machine = Machine(
+            self,
+            "Tidy",
+            shared=shared,
+            start="Tidy",
+            states=describe_tidying(tidier.function.function_arn),
+            timeout=Duration.hours(2),
+            meaning="endpoints or models that nobody needs could not be removed; endpoints cost money by the hour",
+        )
+        machine.allow_invoking(tidier.function)
+        ended = EventRule(
+            self,
+            "RolloutEnded",
+            shared=shared,
+            pattern=ExecutionStatusChanged.pattern(
+                state_machine_arn=rollout.machine.state_machine_arn,
+                status=["ABORTED", "FAILED", "SUCCEEDED", "TIMED_OUT"],
+            ),
+            from_aws=True,
+        )
+        nothing = events.RuleTargetInput.from_object({})
+        ended.start(machine.machine, given=nothing)
+        TimedRule(self, "Hourly", shared=shared, every=Duration.hours(1)).start(machine.machine, given=nothing)
+
+    def _make_tidier(self, rollout: Machine) -> PythonFunction:
+        shared, names = self._shared, self._endpoints
+        function = PythonFunction(
+            self,
+            "tidy_rollouts",
+            shared=shared,
+            environment={
+                "LEDGER_TABLE": self._data.ledger.table_name,
+                "RESOURCE_PREFIX": shared.settings.prefix,
+            },
+            timeout=Duration.minutes(5),
+            memory_mb=512,
+        )
+        allow_table(function.role, self._data.ledger, "GetItem")
+        rollout.let_look_at_executions(function.role)
+        lists = ["sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"]
+        allow(function.role, lists, ["*"])
+        acknowledge(
+            function.role,
+            "AwsSolutions-IAM5[Resource::*]",
+            reason="SageMaker's lists know no resources, nor do X-Ray's PutTraceSegments and PutTelemetryRecords",
+        )
+        mine = (
+            ([f"endpoint/{name}" for name in names], ["DescribeEndpoint"]),
+            ([f"endpoint/{name}-staging-*" for name in names], ["DescribeEndpoint", "DeleteEndpoint"]),
+            ([f"endpoint-config/{name}-*" for name in names], ["DescribeEndpointConfig", "DeleteEndpointConfig"]),
+            ([f"model/{name}-*" for name in names], ["DeleteModel"]),
+        )
+        for resources, actions in mine:
+            self._allow_sagemaker(function.role, resources, actions)
+        return function
 
     def _make_golden_checker(self) -> PythonFunction:
         function = PythonFunction(
@@ -143,7 +205,7 @@ class RolloutStack(Stack):
         names = self._endpoints
         mine = (
             ([f"model-package/{group}/*" for group in self._groups], ["DescribeModelPackage"]),
-            ([f"model/{name}-*" for name in names], ["CreateModel"]),
+            ([f"model/{name}-*" for name in names], ["CreateModel", "DeleteModel"]),
             # CreateEndpoint and UpdateEndpoint are also judged on the configuration that they name.
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
             (
@@ -158,13 +220,15 @@ class RolloutStack(Stack):
             ),
         )
         for resources, actions in mine:
-            allow(
-                machine.role,
-                [f"sagemaker:{action}" for action in actions],
-                [format_arn(self, "sagemaker", name) for name in resources],
-            )
-            acknowledge_wildcard(
-                machine.role,
-                *(f"{_HERE}{name}" for name in resources if name.endswith("*")),
-                reason="named after the endpoint and the attempt; versions get their numbers from the registry",
-            )
+            self._allow_sagemaker(machine.role, resources, actions)
+
+    def _allow_sagemaker(self, role: iam.Role, resources: Sequence[str], actions: Sequence[str]) -> None:
+        allow(
+            role,
+            [f"sagemaker:{action}" for action in actions],
+            [format_arn(self, "sagemaker", name) for name in resources],
+        )
+        wildcards = [f"{_HERE}{name}" for name in resources if name.endswith("*")]
+        acknowledge_wildcard(
+            role, *wildcards, reason="named after the endpoint and the attempt; the registry numbers versions"
+        )

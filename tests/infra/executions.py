@@ -51,6 +51,7 @@ SILENT = {
     "arn:aws:states:::sagemaker:updateEndpoint": {},
     "arn:aws:states:::aws-sdk:sagemaker:deleteEndpoint": {},
     "arn:aws:states:::aws-sdk:sagemaker:deleteEndpointConfig": {},
+    "arn:aws:states:::aws-sdk:sagemaker:deleteModel": {},
 }
 
 

@@ -8,6 +8,7 @@ USE_KEY = {**READ_KEY, "kms:GenerateDataKey": {"Key"}}
 PACKAGES = {"sagemaker:model-package/noriba-taxi-eta/*"}
 PRODUCTION = {"sagemaker:endpoint/noriba-taxi-eta"}
 STAGING = {"sagemaker:endpoint/noriba-taxi-eta-staging-*"}
+MODELS = {"sagemaker:model/noriba-taxi-eta-*"}
 CONFIGURATIONS = {"sagemaker:endpoint-config/noriba-taxi-eta-*"}
 
 FUNCTIONS: dict[str, dict[str, set[str]]] = {
@@ -64,6 +65,19 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
         "s3:GetObject": {"ModelsBucket/*"},
         "sagemaker:InvokeEndpoint": STAGING,
         **READ_KEY,
+    },
+    "TidyRollouts": {
+        "dynamodb:GetItem": {"Ledger"},
+        "states:DescribeExecution": {"states:execution:<RolloutMachine.Name>:*"},
+        "sagemaker:ListEndpoints": {"*"},
+        "sagemaker:ListEndpointConfigs": {"*"},
+        "sagemaker:ListModels": {"*"},
+        "sagemaker:DescribeEndpoint": {*PRODUCTION, *STAGING},
+        "sagemaker:DeleteEndpoint": STAGING,
+        "sagemaker:DescribeEndpointConfig": CONFIGURATIONS,
+        "sagemaker:DeleteEndpointConfig": CONFIGURATIONS,
+        "sagemaker:DeleteModel": MODELS,
+        **USE_KEY,
     },
     "Predict": {"sagemaker:InvokeEndpoint": PRODUCTION},
     "RecordOutcome": {"events:PutEvents": {"Bus"}},
@@ -145,13 +159,18 @@ OTHERS: dict[str, dict[str, set[str]]] = {
         "kms:CreateGrant": {"Key"},
         "iam:PassRole": {"ModelsRole"},
         "sagemaker:DescribeModelPackage": PACKAGES,
-        "sagemaker:CreateModel": {"sagemaker:model/noriba-taxi-eta-*"},
+        "sagemaker:CreateModel": MODELS,
+        "sagemaker:DeleteModel": MODELS,
         "sagemaker:CreateEndpointConfig": CONFIGURATIONS,
         "sagemaker:DeleteEndpointConfig": {"sagemaker:endpoint-config/noriba-taxi-eta-staging-*"},
         "sagemaker:CreateEndpoint": {*PRODUCTION, *STAGING, *CONFIGURATIONS},
         "sagemaker:UpdateEndpoint": {*PRODUCTION, *CONFIGURATIONS},
         "sagemaker:DescribeEndpoint": {*PRODUCTION, *STAGING},
         "sagemaker:DeleteEndpoint": STAGING,
+    },
+    "TidyRole": {
+        **{action: resources for action, resources in MACHINE.items() if action != "events:PutEvents"},
+        "lambda:InvokeFunction": {"TidyRolloutsFunction"},
     },
     "JobsRole": {
         **CONTAINER,
@@ -184,7 +203,7 @@ OTHERS: dict[str, dict[str, set[str]]] = {
     },
     **{
         f"{machine}EventsRole": {"states:StartExecution": {machine}}
-        for machine in ("IngestMachine", "SettleMachine", "TrainMachine", "RolloutMachine")
+        for machine in ("IngestMachine", "SettleMachine", "TrainMachine", "RolloutMachine", "TidyMachine")
     },
 }
 

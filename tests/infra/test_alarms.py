@@ -29,7 +29,7 @@ def watched(alarms: list[Resource], namespace: str) -> set[tuple[str, str]]:
 def test_every_state_machine_has_an_alarm_for_failure_and_one_for_time(assembly: Assembly, alarms: list[Resource]):
     machines = {machine.name for machine in assembly.find("AWS::StepFunctions::StateMachine")}
 
-    assert machines == {"IngestMachine", "SettleMachine", "TrainMachine", "RolloutMachine"}
+    assert machines == {"IngestMachine", "SettleMachine", "TrainMachine", "RolloutMachine", "TidyMachine"}
     assert watched(alarms, "AWS/States") == {
         (metric, f"<{machine}>") for machine in machines for metric in ("ExecutionsFailed", "ExecutionsTimedOut")
     }

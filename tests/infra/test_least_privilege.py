@@ -145,6 +145,10 @@ def test_nobody_deletes_data(grants: dict[str, dict[str, set[str]]]):
         ("RolloutRole", "dynamodb:DeleteItem"),  # its lock
         ("RolloutRole", "sagemaker:DeleteEndpoint"),  # staging, by the table above
         ("RolloutRole", "sagemaker:DeleteEndpointConfig"),
+        ("RolloutRole", "sagemaker:DeleteModel"),
+        ("TidyRolloutsRole", "sagemaker:DeleteEndpoint"),  # staging; production is nobody's to delete
+        ("TidyRolloutsRole", "sagemaker:DeleteEndpointConfig"),
+        ("TidyRolloutsRole", "sagemaker:DeleteModel"),
     }
 
 

@@ -24,7 +24,11 @@ APPROVED = {
     "ModelApprovalStatus": "Approved",
     "InferenceSpecification": {"Containers": [{"ModelDataUrl": MODEL_URI}]},
 }
-MISSING = Failure("SageMaker.SageMakerException", 'Could not find endpoint "noriba-taxi-eta"')
+# https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html: the cause is the SDK's message
+MISSING = Failure(
+    "SageMaker.SageMakerException", 'Could not find endpoint "arn:…". (Service: SageMaker, Status Code: 400)'
+)
+THROTTLED = Failure("SageMaker.SageMakerException", "Rate exceeded (Service: SageMaker, Status Code: 400)")
 RELEASED = {"Release the lock", "Release the lock after failure"}
 
 
@@ -55,6 +59,7 @@ def roll_out(definition: dict[str, Any], **answers: Answers) -> Execution:
     said: dict[str, Answers] = {
         "Read package": APPROVED,
         "Look at staging": describe("InService"),
+        "Is staging still there?": describe("InService"),
         "Check golden requests": answer_function({"checked": 3}),
         "Is there an endpoint?": describe("InService"),
         "Look at production": describe("InService", MODEL),
@@ -107,6 +112,23 @@ def test_the_first_model_gets_a_new_endpoint(known_attempt: dict[str, Any]):
     }
     assert "Update production endpoint" not in execution.visited
     assert execution.visited[-1] == "Completed"
+
+
+def test_a_throttle_is_not_taken_for_a_missing_endpoint(known_attempt: dict[str, Any]):
+    """To create one that exists would fail; to think that none serves would be wrong."""
+    execution = roll_out(known_attempt, is_there_an_endpoint=[THROTTLED, THROTTLED, describe("InService")])
+
+    assert "Update production endpoint" in execution.visited
+    assert "Create production endpoint" not in execution.visited
+    assert execution.visited[-1] == "Completed"
+
+
+def test_an_endpoint_that_may_not_be_looked_at_is_no_missing_one(known_attempt: dict[str, Any]):
+    denied = Failure("SageMaker.SageMakerException", "User is not authorized (Service: SageMaker, Status Code: 400)")
+    execution = roll_out(known_attempt, is_there_an_endpoint=denied)
+
+    assert not {"Update production endpoint", "Create production endpoint"} & set(execution.visited)
+    assert execution.failure == denied
 
 
 def test_an_endpoint_that_is_there_is_updated_without_a_gap(known_attempt: dict[str, Any]):
@@ -197,6 +219,9 @@ def test_the_lock_is_the_execution_s_own(known_attempt: dict[str, Any]):
         "use_case": {"S": "taxi_eta"},
         "entry": {"S": "rollout"},
         "execution": {"S": EXECUTION_ID},
+        # What it makes, for whoever tidies up in its place.
+        "staging": {"S": STAGING},
+        "model": {"S": MODEL},
     }
     assert taken["ConditionExpression"] == "attribute_not_exists(entry) OR execution = :mine"
     assert released["Key"] == {"use_case": {"S": "taxi_eta"}, "entry": {"S": "rollout"}}
@@ -341,17 +366,29 @@ def test_a_staging_that_fails_is_removed(known_attempt: dict[str, Any], step: st
 
     assert execution.called("Delete staging endpoint after failure") == {"EndpointName": STAGING}
     assert execution.called("Delete staging configuration after failure") == {"EndpointConfigName": STAGING}
+    assert execution.called("Delete model after failure") == {"ModelName": MODEL}
+
+
+def test_a_staging_that_is_still_being_made_is_deleted_when_it_can_be(known_attempt: dict[str, Any]):
+    """SageMaker refuses before, and a staging endpoint costs money until somebody finds it."""
+    seen = [describe("Creating"), THROTTLED, describe("Creating"), describe("InService")]
+    execution = roll_out(known_attempt, look_at_staging=Failure("SomeError"), is_staging_still_there=seen)
+
+    assert [state for state, _ in execution.calls].count("Is staging still there?") == 4
+    assert execution.called("Delete staging endpoint after failure") == {"EndpointName": STAGING}
+    assert execution.failure == Failure("SomeError")
 
 
 def test_a_staging_that_was_never_made_does_not_hide_the_failure(known_attempt: dict[str, Any]):
-    missing = Failure("SageMaker.SageMakerException", "could not find it")
     execution = roll_out(
         known_attempt,
         create_model=Failure("SomeError"),
-        delete_staging_endpoint_after_failure=missing,
-        delete_staging_configuration_after_failure=missing,
+        is_staging_still_there=MISSING,
+        delete_staging_configuration_after_failure=MISSING,
+        delete_model_after_failure=MISSING,
     )
 
+    assert "Delete staging endpoint after failure" not in execution.visited
     assert execution.failure == Failure("SomeError")
     assert execution.published[-1][2]["error"] == "SomeError"
 

@@ -58,12 +58,20 @@ RULES: dict[str, tuple[str | None, dict[str, Any], str]] = {
         ),
         "<RolloutMachine>",
     ),
+    "RolloutEndedRule": (
+        DEFAULT_BUS,
+        ExecutionStatusChanged.pattern(
+            state_machine_arn="<RolloutMachine>", status=["ABORTED", "FAILED", "SUCCEEDED", "TIMED_OUT"]
+        ),
+        "<TidyMachine>",
+    ),
     "ObservedRule": (BUS, OutcomeObserved.pattern(), "<OutcomeArchiveStream.Arn>"),
 }
 
 TIMED: dict[str, tuple[str, str]] = {
     "SweepRule": ("rate(15 minutes)", "<SettleMachine>"),
     "HourlyTaxiEtaRule": ("rate(1 hour)", DECIDER),
+    "HourlyRule": ("rate(1 hour)", "<TidyMachine>"),
 }
 
 
@@ -181,6 +189,13 @@ def test_only_an_ingest_that_ended_badly_is_settled_by_others(rules: dict[str, R
         assert hear(rules, execution_change(status=status, machine="<TrainMachine>"), DEFAULT_BUS) == set()
     for status in ("RUNNING", "SUCCEEDED"):
         assert hear(rules, execution_change(status=status), DEFAULT_BUS) == set()
+
+
+def test_whichever_way_a_rollout_ends_it_is_tidied_up_after(rules: dict[str, Resource]):
+    for status in ("ABORTED", "FAILED", "SUCCEEDED", "TIMED_OUT"):
+        heard = hear(rules, execution_change(status=status, machine="<RolloutMachine>"), DEFAULT_BUS)
+        assert heard == {"RolloutEndedRule"}
+    assert hear(rules, execution_change(status="RUNNING", machine="<RolloutMachine>"), DEFAULT_BUS) == set()
 
 
 def test_only_an_approval_in_our_group_starts_a_rollout(rules: dict[str, Resource]):
@@ -328,7 +343,13 @@ def test_the_approver_reads_what_waits_why_and_what_to_type(rules: dict[str, Res
 
 
 def test_whole_events_reach_the_planner_the_decider_and_the_archive(rules: dict[str, Resource]):
-    whole = RULES.keys() - {"IngestEndedRule", "ApprovedTaxiEtaRule", "DecidedRule", "CandidateRegisteredRule"}
+    whole = RULES.keys() - {
+        "IngestEndedRule",
+        "RolloutEndedRule",
+        "ApprovedTaxiEtaRule",
+        "DecidedRule",
+        "CandidateRegisteredRule",
+    }
     for name in whole:
         for target in rules[name].properties["Targets"]:
             assert not target.keys() & {"Input", "InputPath", "InputTransformer"}, name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -12,12 +12,15 @@ from noriba.records.inference import CONTENT_TYPE, ModelAnswer, decode_answer, e
 from noriba.rollout.names import read_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
     from noriba.features import Column
+
+
+T = TypeVar("T")
 
 
 class NoModelError(NoribaError):
@@ -86,15 +89,33 @@ class EndpointState:
 
 def describe_endpoint(sagemaker: SageMakerClient, name: str) -> EndpointState | None:
     """The endpoint's state; None when there is none."""
-    try:
-        found = sagemaker.describe_endpoint(EndpointName=name)
-    except ClientError as error:
-        # DescribeEndpoint has no error of its own for this: it is a ValidationException, "Could not find endpoint".
-        if error.response["Error"]["Code"] == "ValidationException":
-            return None
-        raise
+    found = find_resource(sagemaker.describe_endpoint, EndpointName=name)
+    if found is None:
+        return None
     variants = found.get("ProductionVariants", [])
     return EndpointState(found["EndpointStatus"], read_version(variants[0]["VariantName"]) if variants else None)
+
+
+def find_status(sagemaker: SageMakerClient, name: str) -> str | None:
+    """The status of any endpoint, whoever made it; None when there is none."""
+    found = find_resource(sagemaker.describe_endpoint, EndpointName=name)
+    return None if found is None else found["EndpointStatus"]
+
+
+def find_resource(describe: Callable[..., T], **name: str) -> T | None:
+    """What a Describe operation of SageMaker says; None when there is no such thing."""
+    try:
+        return describe(**name)
+    except ClientError as error:
+        if says_missing(error):
+            return None
+        raise
+
+
+def says_missing(error: ClientError) -> bool:
+    """SageMaker has no error of its own for what is not there: it is a ValidationException, "Could not find …"."""
+    detail = error.response["Error"]
+    return detail["Code"] == "ValidationException" and "could not find" in detail["Message"].lower()
 
 
 def _translate(error: ClientError) -> NoribaError:

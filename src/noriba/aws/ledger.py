@@ -7,6 +7,7 @@ Partition key `use_case`; sort key `entry`, one of
     training                 the latest training run, which is also the lock
     decision#<id>            a retraining decision, and the execution that trains by it
     champion                 the model in production
+    rollout                  the rollout under way, which is also the lock
 """
 
 from __future__ import annotations
@@ -43,6 +44,16 @@ class Champion(BaseModel):
 
     model_package_arn: str
     model_data_uri: str
+
+
+class RolloutLock(BaseModel):
+    """The execution that rolls out, and the names of what it makes for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    execution: str
+    staging: str
+    model: str
 
 
 class ReceivedObject(BaseModel):
@@ -216,6 +227,11 @@ class Ledger:
         """The model in production; None before the first rollout."""
         found = self._get("champion")
         return Champion.model_validate(found) if found else None
+
+    def read_rollout(self) -> RolloutLock | None:
+        """The rollout that holds the lock, be its execution alive or not."""
+        found = self._get("rollout")
+        return RolloutLock.model_validate(found) if found else None
 
     # --- table --------------------------------------------------------------------------------------------------------
 

@@ -2,22 +2,58 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
+from noriba.aws.endpoints import find_status
+from noriba.errors import NoribaError
+from noriba.rollout.names import IN_PROGRESS
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
 
-def remove_endpoints(sagemaker: SageMakerClient, *, prefix: str) -> int:
-    """Delete endpoints, their configurations and models whose names begin so; how many of all."""
+POLL_S = 5.0
+LONGEST_WAIT_S = 3600.0
+
+
+class EndpointBusyError(NoribaError):
+    """SageMaker is still making or changing an endpoint, and refuses to delete it."""
+
+
+def remove_endpoints(
+    sagemaker: SageMakerClient,
+    *,
+    prefix: str,
+    tell: Callable[[str], None],
+    pause: Callable[[float], None] = time.sleep,
+) -> int:
+    """Delete endpoints, their configurations and models whose names begin so; how many of all.
+
+    Waits for endpoints that are still being made, which SageMaker refuses to delete, and until they are gone: their
+    configurations are in use until then.
+
+    Args:
+        sagemaker: the client.
+        prefix: of the names.
+        tell: told what is waited for.
+        pause: waits so many seconds.
+
+    Raises:
+        EndpointBusyError: an endpoint was not ready within an hour.
+    """
     endpoints = _list_names(sagemaker, "list_endpoints", "Endpoints", "EndpointName", prefix)
     configs = _list_names(sagemaker, "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName", prefix)
     models = _list_names(sagemaker, "list_models", "Models", "ModelName", prefix)
     for name in endpoints:
-        sagemaker.delete_endpoint(EndpointName=name)
+        _wait_while(sagemaker, name, IN_PROGRESS, tell, pause)
+        if find_status(sagemaker, name) is not None:
+            sagemaker.delete_endpoint(EndpointName=name)
+    for name in endpoints:
+        _wait_while(sagemaker, name, ("Deleting",), tell, pause)
     for name in configs:
         sagemaker.delete_endpoint_config(EndpointConfigName=name)
     for name in models:
@@ -51,6 +87,22 @@ def empty_bucket(s3: S3Client, bucket: str) -> int:
             )
             count += len(found)
     return count
+
+
+def _wait_while(
+    sagemaker: SageMakerClient,
+    name: str,
+    statuses: Collection[str | None],
+    tell: Callable[[str], None],
+    pause: Callable[[float], None],
+) -> None:
+    waited_s = 0.0
+    while (status := find_status(sagemaker, name)) in statuses:
+        if waited_s >= LONGEST_WAIT_S:
+            raise EndpointBusyError(f"endpoint {name} is {status} since an hour; try again when it is not")
+        tell(f"waiting for endpoint {name}: {status}")
+        pause(POLL_S)
+        waited_s += POLL_S
 
 
 def _list_names(sagemaker: SageMakerClient, operation: Any, member: str, field: str, prefix: str) -> list[str]:

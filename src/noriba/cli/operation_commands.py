@@ -20,6 +20,7 @@ from noriba.rollout.names import name_endpoint
 from noriba.usecase import list_use_cases, load_use_case
 
 if TYPE_CHECKING:
+    from noriba.aws.clients import Clients
     from noriba.aws.logs import LogLine
 
 FOLLOW_S = 2.0
@@ -123,23 +124,32 @@ def teardown(
     session = Session(prefix)
     # Not the whole deployment: after a `cdk destroy` that stopped half-way, what is left must go all the same.
     buckets = list_buckets(session.clients.cloudformation, prefix=prefix)
+    where = describe_place(session.clients)
     if not yes:
-        typer.confirm(f"Delete all data and models of {prefix}? This cannot be undone", abort=True)
+        typer.confirm(f"Delete all data and models of {prefix} in {where}? This cannot be undone", abort=True)
     removed: dict[str, int] = {}
     with show_progress("tearing down") as progress:
         for name in list_use_cases():
             endpoint = name_endpoint(name, prefix=prefix)
-            removed[f"endpoint {endpoint}"] = remove_endpoints(session.clients.sagemaker, prefix=endpoint)
+            removed[f"endpoint {endpoint}"] = remove_endpoints(
+                session.clients.sagemaker, prefix=endpoint, tell=progress.update
+            )
             group = name_package_group(load_use_case(name), prefix=prefix)
             removed[f"models of {name}"] = remove_packages(session.clients.sagemaker, group)
         for bucket in buckets:
             progress.update(f"emptying {bucket}")
             removed[bucket] = empty_bucket(session.clients.s3, bucket)
-        progress.done("emptied; now run: cdk destroy --all")
+        progress.done(f"emptied in {where}; now run: cdk destroy --all")
     if as_json:
         print_json(removed)
     else:
         print_table("Removed", ("what", "how many"), list(removed.items()))
+
+
+def describe_place(clients: Clients) -> str:
+    """Account and region, for whoever is about to do harm."""
+    account = clients.sts.get_caller_identity()["Account"]
+    return f"account {account}, region {clients.sts.meta.region_name}"
 
 
 def _print_lines(lines: list[LogLine]) -> None:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from noriba.usecase import to_resource_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+"""Statuses in which SageMaker takes no other order for an endpoint.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
+"""
 
 
 def name_endpoint(use_case: str, *, prefix: str) -> str:
@@ -23,3 +35,12 @@ def name_variant(version: int | str) -> str:
 def read_version(variant: str) -> int:
     """The model version that a variant's name says."""
     return int(variant.removeprefix("v"))
+
+
+def pick_made_by_rollouts(names: Iterable[str], endpoint: str) -> list[str]:
+    """Those names that a rollout to an endpoint gives: `…-staging-<attempt>` and `…-v<version>-<attempt>`.
+
+    Names of another use case, which may begin with the same words, are not among them.
+    """
+    made = re.compile(rf"{re.escape(endpoint)}-(staging|v\d+)-[0-9a-f]{{8}}")
+    return [name for name in names if made.fullmatch(name)]

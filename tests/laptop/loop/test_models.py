@@ -190,6 +190,24 @@ def test_a_rollout_that_was_stopped_does_not_lock_out_the_next(loop: Loop, champ
     assert "Item" not in table.get_item(Key={"use_case": "taxi_eta", "entry": "rollout"})
 
 
+def test_a_rollout_that_is_stopped_leaves_nothing_that_costs_money(loop: Loop, champion: ModelPackage):
+    clients, machine = loop.session.clients, loop.session.deployment.rollout_machine_arn
+
+    def list_endpoints() -> list[str]:
+        return [found["EndpointName"] for found in clients.sagemaker.list_endpoints()["Endpoints"]]
+
+    loop.session.as_approver().approve(champion.arn, note="to be stopped")
+    (staging,) = loop.eventually(lambda: [name for name in list_endpoints() if "-staging-" in name])
+    (running,) = clients.stepfunctions.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]
+    clients.stepfunctions.stop_execution(executionArn=running["executionArn"])
+
+    loop.eventually(lambda: staging not in list_endpoints(), within_s=120)
+    loop.eventually(lambda: len(clients.sagemaker.list_endpoint_configs()["EndpointConfigs"]) == 1, within_s=120)
+    assert list_endpoints() == ["noriba-taxi-eta"]
+    loop.roll_out(champion)
+    loop.eventually(lambda: len(clients.sagemaker.list_models()["Models"]) == 1, within_s=120)
+
+
 @pytest.fixture
 def liar(loop: Loop, champion: ModelPackage, tmp_path: Path) -> ModelPackage:
     """A registered model that does not answer as it did in training: its golden answers are others."""

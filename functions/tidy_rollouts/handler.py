@@ -1,0 +1,59 @@
+"""Remove what rollouts made and nobody needs: a stopped one leaves its staging endpoint, which costs money."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+
+from noriba.aws.environment import Environment, connector
+from noriba.aws.executions import look_up
+from noriba.aws.ledger import Ledger
+from noriba.aws.leftovers import Leftovers
+from noriba.rollout.names import name_endpoint
+from noriba.usecase import list_use_cases
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from noriba.aws.clients import Clients
+
+logger = Logger()
+
+
+class Settings(Environment):
+    """Environment of this function."""
+
+    ledger_table: str
+    resource_prefix: str
+
+
+connect = connector(Settings)
+
+
+@logger.inject_lambda_context
+def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Tidy up after every use case.
+
+    Returns:
+        `done`: whether nothing is left that has to be looked at again; and the counts.
+    """
+    settings, clients = connect()
+    counts: dict[str, int] = {}
+    for use_case in list_use_cases():
+        # In this order: what a rollout that begins now makes is not found.
+        leftovers = Leftovers(clients.sagemaker, name_endpoint(use_case, prefix=settings.resource_prefix))
+        tidied = leftovers.remove(owned=find_owned(clients, settings.ledger_table, use_case))
+        logger.info("tidied", extra={"use_case": use_case, **asdict(tidied)})
+        counts = {name: counts.get(name, 0) + count for name, count in asdict(tidied).items()}
+    return {"done": not counts.get("pending"), **counts}
+
+
+def find_owned(clients: Clients, table: str, use_case: str) -> set[str]:
+    """Names that the rollout under way makes; none when its execution is over."""
+    lock = Ledger(clients.dynamodb.Table(table), use_case).read_rollout()
+    execution = None if lock is None else look_up(clients.stepfunctions, lock.execution)
+    if lock is None or execution is None or execution.status != "RUNNING":
+        return set()
+    return {lock.staging, lock.model}

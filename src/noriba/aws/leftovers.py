@@ -1,0 +1,105 @@
+"""What rollouts leave in SageMaker that nobody uses: staging that outlived its execution, models that were replaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from noriba.aws.endpoints import find_resource, find_status, says_missing
+from noriba.rollout.names import IN_PROGRESS, pick_made_by_rollouts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from mypy_boto3_sagemaker import SageMakerClient
+
+
+@dataclass
+class Tidied:
+    """What was removed, by kind, and how many endpoints were not ready to be."""
+
+    endpoints: int = 0
+    configurations: int = 0
+    models: int = 0
+    pending: int = 0
+
+
+class Leftovers:
+    """What the rollouts to one endpoint have made and not removed, as it was when this was made.
+
+    Whoever decides what is still owned looks after that: what a rollout makes later is not in these lists.
+    """
+
+    def __init__(self, sagemaker: SageMakerClient, endpoint: str) -> None:
+        self._sagemaker = sagemaker
+        self._endpoint = endpoint
+        self._staging = self._list("list_endpoints", "Endpoints", "EndpointName")
+        self._configurations = self._list("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName")
+        self._models = self._list("list_models", "Models", "ModelName")
+
+    def remove(self, *, owned: Collection[str]) -> Tidied:
+        """Remove what neither production nor a rollout under way needs.
+
+        Args:
+            owned: names of the endpoint, configuration and model of the rollout under way.
+        """
+        tidied = Tidied()
+        standing: set[str] = set()
+        for name in self._staging:
+            if name in owned:
+                continue
+            status = find_status(self._sagemaker, name)
+            if status in IN_PROGRESS:
+                tidied.pending += 1
+                standing.add(name)
+            elif status is not None:
+                tidied.endpoints += self._try(self._sagemaker.delete_endpoint, EndpointName=name)
+                # It takes a while to go, and needs its configuration until then.
+                tidied.pending += 1
+                standing.add(name)
+        if find_status(self._sagemaker, self._endpoint) in IN_PROGRESS:
+            # Which of two models it will serve is not decided.
+            tidied.pending += 1
+            return tidied
+        kept = {*owned, *standing, *self._find_in_use(self._endpoint), *self._find_models(standing)}
+        for name in self._configurations:
+            if name not in kept:
+                tidied.configurations += self._try(self._sagemaker.delete_endpoint_config, EndpointConfigName=name)
+        for name in self._models:
+            if name not in kept:
+                tidied.models += self._try(self._sagemaker.delete_model, ModelName=name)
+        return tidied
+
+    def _find_in_use(self, endpoint: str) -> set[str]:
+        """The configuration that an endpoint has, and the models in it."""
+        found = find_resource(self._sagemaker.describe_endpoint, EndpointName=endpoint)
+        if found is None:
+            return set()
+        configuration = found["EndpointConfigName"]
+        return {configuration, *self._find_models([configuration])}
+
+    def _find_models(self, configurations: Iterable[str]) -> set[str]:
+        models: set[str] = set()
+        for name in configurations:
+            found = find_resource(self._sagemaker.describe_endpoint_config, EndpointConfigName=name)
+            if found is not None:
+                models |= {variant["ModelName"] for variant in found["ProductionVariants"]}
+        return models
+
+    def _list(self, operation: Any, member: str, field: str) -> list[str]:
+        pages: Iterable[Mapping[str, Any]] = self._sagemaker.get_paginator(operation).paginate(
+            NameContains=f"{self._endpoint}-"
+        )
+        return pick_made_by_rollouts((found[field] for page in pages for found in page[member]), self._endpoint)
+
+    def _try(self, delete: Callable[..., object], **name: str) -> int:
+        """Delete what somebody else may be deleting; how many it was."""
+        try:
+            delete(**name)
+        except ClientError as error:
+            if says_missing(error):
+                return 0
+            raise
+        return 1

@@ -1,0 +1,79 @@
+"""Who owns what a rollout makes: its execution, as long as it runs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from functions.tidy_rollouts.handler import handler as tidy_rollouts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from tests.functions.conftest import Cloud
+
+STAGING, MODEL = "noriba-taxi-eta-staging-aaaaaaaa", "noriba-taxi-eta-v3-aaaaaaaa"
+MACHINE = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+
+
+@pytest.fixture
+def rollout(cloud: Cloud) -> Iterator[str]:
+    """A rollout that has made its staging endpoint; its execution."""
+    role = "arn:aws:iam::123456789012:role/r"
+    sagemaker, sfn = cloud.clients.sagemaker, cloud.clients.stepfunctions
+    machine = sfn.create_state_machine(name="rollout", definition=json.dumps(MACHINE), roleArn=role)["stateMachineArn"]
+    execution = sfn.start_execution(stateMachineArn=machine)["executionArn"]
+    cloud.clients.dynamodb.Table("ledger").put_item(
+        Item={
+            "use_case": "taxi_eta",
+            "entry": "rollout",
+            "execution": execution,
+            "staging": STAGING,
+            "model": MODEL,
+        }
+    )
+    sagemaker.create_model(ModelName=MODEL, PrimaryContainer={"Image": "image"}, ExecutionRoleArn=role)
+    variant = {"VariantName": "v3", "ModelName": MODEL, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(EndpointConfigName=STAGING, ProductionVariants=[variant])  # type: ignore[list-item]
+    sagemaker.create_endpoint(EndpointName=STAGING, EndpointConfigName=STAGING)
+    yield execution
+    sfn.delete_state_machine(stateMachineArn=machine)
+    for endpoint in sagemaker.list_endpoints()["Endpoints"]:
+        sagemaker.delete_endpoint(EndpointName=endpoint["EndpointName"])
+    for config in sagemaker.list_endpoint_configs()["EndpointConfigs"]:
+        sagemaker.delete_endpoint_config(EndpointConfigName=config["EndpointConfigName"])
+    for model in sagemaker.list_models()["Models"]:
+        sagemaker.delete_model(ModelName=model["ModelName"])
+
+
+@pytest.mark.usefixtures("rollout")
+def test_while_a_rollout_runs_its_staging_is_its_own(cloud: Cloud, context: LambdaContext) -> None:
+    assert tidy_rollouts({}, context)["done"]
+
+    assert len(cloud.clients.sagemaker.list_endpoints()["Endpoints"]) == 1
+
+
+@pytest.mark.parametrize("ending", ["stopped", "forgotten"])
+def test_when_it_is_over_what_it_made_is_nobodys(
+    cloud: Cloud, context: LambdaContext, rollout: str, ending: str
+) -> None:
+    if ending == "stopped":
+        cloud.clients.stepfunctions.stop_execution(executionArn=rollout)
+    else:
+        machine = rollout.replace(":execution:", ":stateMachine:").rpartition(":")[0]
+        cloud.clients.stepfunctions.delete_state_machine(stateMachineArn=machine)
+
+    first, second = tidy_rollouts({}, context), tidy_rollouts({}, context)
+
+    assert (first["done"], first["endpoints"]) == (False, 1)
+    assert (second["done"], second["configurations"], second["models"]) == (True, 1, 1)
+    assert cloud.clients.sagemaker.list_models()["Models"] == []
+
+
+def test_where_nothing_was_ever_rolled_out_nothing_is_done(cloud: Cloud, context: LambdaContext) -> None:
+    assert cloud.ledger().read_rollout() is None
+    assert tidy_rollouts({}, context) == {"done": True, "endpoints": 0, "configurations": 0, "models": 0, "pending": 0}
