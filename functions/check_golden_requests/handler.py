@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 import uuid
@@ -33,12 +34,17 @@ class GoldenRequestsFailedError(NoribaError):
     """A model answered a golden request wrongly; it must not reach production."""
 
 
+class ArtifactChangedError(NoribaError):
+    """A model's artifact is not the one that was judged and registered."""
+
+
 class Task(BaseModel):
-    """Which model to ask, and where."""
+    """Which model to ask, and where; `sha256` is of its artifact, as it was registered."""
 
     use_case: str
     endpoint_name: str
     model_data_uri: str
+    sha256: str
 
 
 @lru_cache
@@ -54,7 +60,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     task = Task.model_validate(event)
     use_case = load_use_case(task.use_case)
     endpoint = Endpoint(clients.sagemaker_runtime, task.endpoint_name)
-    record = read_golden_record(clients, task.model_data_uri)
+    record = read_golden_record(clients, task.model_data_uri, task.sha256)
     faults = [*check_requests(endpoint, use_case), *check_record(endpoint, use_case, record)]
     if faults:
         logger.error("golden requests failed", extra={"faults": faults})
@@ -79,10 +85,12 @@ def check_record(endpoint: Endpoint, use_case: UseCase, record: GoldenRecord) ->
     yield from find_differences(reply.answer, record)
 
 
-def read_golden_record(clients: Clients, model_data_uri: str) -> GoldenRecord:
-    """golden.json out of a model.tar.gz."""
+def read_golden_record(clients: Clients, model_data_uri: str, sha256: str) -> GoldenRecord:
+    """golden.json out of a model.tar.gz, if that is what was registered."""
     bucket, key = split_uri(model_data_uri)
     content = ObjectStore(clients.s3, bucket).read(key)
+    if (found := hashlib.sha256(content).hexdigest()) != sha256:
+        raise ArtifactChangedError(f"{model_data_uri} was registered as {sha256} and is {found} now; train anew")
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         names = [name for name in archive.getnames() if name.removeprefix("./") == "golden.json"]
         file = archive.extractfile(names[0]) if names else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from aws_lambda_powertools import Logger
 from pydantic import BaseModel
 
 from noriba.aws.environment import Environment, connector
+from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore, split_uri
 from noriba.aws.registry import ModelRegistry
 from noriba.events import CandidateRegistered, RetrainingDecided
@@ -30,6 +32,7 @@ class Settings(Environment):
     """Environment of this function."""
 
     resource_prefix: str
+    ledger_table: str
 
 
 class Task(BaseModel):
@@ -72,6 +75,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     registry = ModelRegistry(clients.sagemaker, name_package_group(use_case, prefix=settings.resource_prefix))
     card = write_model_card(candidate, use_case)
     package = registry.register(candidate, card=card, client_token=decision.decision_id)
+    # Before anybody can approve what is announced below.
+    Ledger(clients.dynamodb.Table(settings.ledger_table), use_case.name).record_registration(
+        package.arn,
+        image_uri=task.image_uri,
+        model_data_uri=task.model_data_uri,
+        sha256=hashlib.sha256(read_object(clients, task.model_data_uri)).hexdigest(),
+    )
     logger.info("registered", extra={"model_package_arn": package.arn, "status": package.status})
     registered = CandidateRegistered(
         use_case=use_case.name,

@@ -17,6 +17,7 @@ from infra.constructs.states import (
     equals,
     fail_as_caught,
     invoke_function,
+    present,
     publish,
     succeed,
     wait,
@@ -25,6 +26,7 @@ from noriba.events import RolledBack, RolloutAdvanced, RolloutCompleted
 from noriba.rollout.names import IN_PROGRESS
 
 POLL_S = 15
+_REGISTERED = "$.registered.Item"
 _SDK = "arn:aws:states:::aws-sdk:sagemaker:"
 _FAIL = "Is staging still there?"
 _ROLL_BACK = "Announce rollback"
@@ -90,12 +92,50 @@ def _prepare(places: RolloutPlaces) -> dict[str, State]:
             ResultSelector={
                 "status.$": "$.ModelApprovalStatus",
                 "model_data_uri.$": "$.InferenceSpecification.Containers[0].ModelDataUrl",
+                "image_uri.$": "$.InferenceSpecification.Containers[0].Image",
             },
             ResultPath="$.package",
         ),
         "Is it still approved?": choose(
-            (equals("$.package.status", "Approved"), "Take the lock"), otherwise="Approval was withdrawn"
+            (equals("$.package.status", "Approved"), "Read registration"), otherwise="Approval was withdrawn"
         ),
+        # Whoever may update a package may also point it at another artifact: only what was judged is rolled out.
+        "Read registration": call(
+            "arn:aws:states:::dynamodb:getItem",
+            {
+                "TableName": places.ledger_table,
+                "Key": {
+                    "use_case": {"S.$": "$.use_case"},
+                    "entry": {"S.$": "States.Format('registered#{}', $.model_package_arn)"},
+                },
+                "ConsistentRead": True,
+            },
+            follow="Is it as registered?",
+            ResultPath="$.registered",
+        ),
+        "Is it as registered?": choose(
+            (
+                {
+                    "And": [
+                        present("$.registered.Item"),
+                        {"Variable": "$.package.model_data_uri", "StringEqualsPath": f"{_REGISTERED}.model_data_uri.S"},
+                        {"Variable": "$.package.image_uri", "StringEqualsPath": f"{_REGISTERED}.image_uri.S"},
+                    ]
+                },
+                "Take the lock",
+            ),
+            otherwise="Not as registered",
+        ),
+        "Not as registered": {
+            "Type": "Pass",
+            "Result": {
+                "Error": "PackageChangedError",
+                "Cause": "the package is not one that was registered after training, or its image or artifact was "
+                "changed since; approve one that was",
+            },
+            "ResultPath": "$.failure",
+            "Next": _ROLL_BACK,
+        },
         "Approval was withdrawn": succeed(),
         **take_lock(places.ledger_table, follow="Announce staging"),
     }
@@ -130,6 +170,7 @@ def _stage(places: RolloutPlaces) -> dict[str, State]:
                 "use_case.$": "$.use_case",
                 "endpoint_name.$": staging,
                 "model_data_uri.$": "$.package.model_data_uri",
+                "sha256.$": f"{_REGISTERED}.sha256.S",
             },
             result="$.golden",
             follow="Delete staging endpoint",

@@ -140,11 +140,15 @@ class TrainingStack(Stack):
             self,
             "register_candidate",
             shared=self._shared,
-            environment={"RESOURCE_PREFIX": self._shared.settings.prefix},
+            environment={
+                "RESOURCE_PREFIX": self._shared.settings.prefix,
+                "LEDGER_TABLE": self._data.ledger.table_name,
+            },
             timeout=Duration.minutes(1),
             memory_mb=512,
         )
         allow_reading(function.role, self.models)
+        allow_table(function.role, self._data.ledger, "PutItem")
         names = [group.model_package_group_name for group in groups.values()]
         packages = [format_arn(self, "sagemaker", f"model-package/{name}/*") for name in names]
         # Four eyes: whatever the function's code says, it cannot approve what it registers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from functions.check_golden_requests.handler import GoldenRequestsFailedError
+from functions.check_golden_requests.handler import ArtifactChangedError, GoldenRequestsFailedError
 from functions.check_golden_requests.handler import handler as check_golden_requests
 from noriba.aws.endpoints import ModelRefusedError, NoModelError
 from noriba.aws.objects import split_uri
@@ -65,6 +66,8 @@ def write_bundle(cloud: Cloud, *, name: str = "golden.json", content: bytes | No
         archive.addfile(member, io.BytesIO(text))
     bucket, key = split_uri(TASK["model_data_uri"])
     cloud.store(bucket).write(key, sink.getvalue())
+    # As the ledger has it since the model was registered.
+    TASK["sha256"] = hashlib.sha256(sink.getvalue()).hexdigest()
 
 
 @pytest.mark.parametrize("name", ["golden.json", "./golden.json"])
@@ -163,3 +166,15 @@ def test_a_bundle_without_a_record_cannot_be_checked(cloud: Cloud, context: Lamb
 
     with pytest.raises(GoldenRequestsFailedError, match=r"model.tar.gz holds no golden.json"):
         check_golden_requests(TASK, context)
+
+
+def test_an_artifact_that_was_overwritten_since_it_was_registered_is_refused(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    write_bundle(cloud)
+    registered = TASK["sha256"]
+    write_bundle(cloud, content=b'{"inputs": {}, "answers": {}}')
+    cloud.runtime.put(STAGING, make_model())
+
+    with pytest.raises(ArtifactChangedError, match=f"was registered as {registered} and is .* now; train anew"):
+        check_golden_requests({**TASK, "sha256": registered}, context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from noriba.aws.registry import ModelPackage
 
 USE_CASE = load_use_case("taxi_eta")
+ARTIFACT = b"a model"
 TASK = read_event("register_candidate")
 
 
@@ -42,6 +44,8 @@ def leave_evidence(cloud: Cloud, *, mae: float) -> Evidence:
     )
     bucket, key = split_uri(TASK["evaluation_uri"])
     cloud.store(bucket).write(key, evidence.model_dump_json().encode())
+    bucket, key = split_uri(TASK["model_data_uri"])
+    cloud.store(bucket).write(key, ARTIFACT)
     return evidence
 
 
@@ -97,3 +101,17 @@ def test_without_evidence_there_is_no_candidate(cloud: Cloud, context: LambdaCon
         register_candidate(TASK, context)
 
     assert len(list(ModelRegistry(cloud.clients.sagemaker, "noriba-taxi-eta").list_packages())) == before
+
+
+def test_what_was_registered_is_kept_where_the_rollout_looks(cloud: Cloud, context: LambdaContext) -> None:
+    leave_evidence(cloud, mae=180.0)
+
+    registered, _package = register(cloud, context)
+
+    key = {"use_case": "taxi_eta", "entry": f"registered#{registered.model_package_arn}"}
+    assert cloud.clients.dynamodb.Table("ledger").get_item(Key=key)["Item"] == {
+        **key,
+        "image_uri": TASK["image_uri"],
+        "model_data_uri": TASK["model_data_uri"],
+        "sha256": hashlib.sha256(ARTIFACT).hexdigest(),
+    }

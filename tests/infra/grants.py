@@ -59,7 +59,8 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
         "sagemaker:CreateModelPackage": {"GroupTaxiEta", *PACKAGES},
         "sagemaker:DescribeModelPackage": PACKAGES,
         "sagemaker:UpdateModelPackage": PACKAGES,
-        **READ_KEY,
+        "dynamodb:PutItem": {"Ledger"},
+        **USE_KEY,
     },
     "CheckGoldenRequests": {
         "s3:GetObject": {"ModelsBucket/*"},

@@ -20,9 +20,11 @@ PACKAGE = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/noriba-taxi-et
 ENDPOINT = "noriba-taxi-eta"
 MODEL_URI = "s3://models/taxi_eta/training/j/output/model.tar.gz"
 GIVEN = {"use_case": "taxi_eta", "endpoint_name": ENDPOINT, "model_package_arn": PACKAGE, "version": 7}
+IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/images:1"
+REGISTERED = {"Item": {"image_uri": {"S": IMAGE}, "model_data_uri": {"S": MODEL_URI}, "sha256": {"S": "5ea1"}}}
 APPROVED = {
     "ModelApprovalStatus": "Approved",
-    "InferenceSpecification": {"Containers": [{"ModelDataUrl": MODEL_URI}]},
+    "InferenceSpecification": {"Containers": [{"ModelDataUrl": MODEL_URI, "Image": IMAGE}]},
 }
 # https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html: the cause is the SDK's message
 MISSING = Failure(
@@ -58,6 +60,7 @@ def roll_out(definition: dict[str, Any], **answers: Answers) -> Execution:
     """A rollout to an endpoint that is there, in which all goes well but for what is said."""
     said: dict[str, Answers] = {
         "Read package": APPROVED,
+        "Read registration": REGISTERED,
         "Look at staging": describe("InService"),
         "Is staging still there?": describe("InService"),
         "Check golden requests": answer_function({"checked": 3}),
@@ -83,6 +86,7 @@ def test_an_approved_model_reaches_production(known_attempt: dict[str, Any]):
     assert execution.failure is None
     assert [state for state, _ in execution.calls] == [
         "Read package",
+        "Read registration",
         "Take the lock",
         "Announce staging",
         "Create model",
@@ -172,6 +176,7 @@ def test_golden_requests_are_asked_of_staging(known_attempt: dict[str, Any]):
         "use_case": "taxi_eta",
         "endpoint_name": STAGING,
         "model_data_uri": MODEL_URI,
+        "sha256": "5ea1",
     }
 
 
@@ -209,6 +214,28 @@ def test_an_approval_withdrawn_meanwhile_ends_it_before_anything_is_touched(know
 
     assert execution.visited[-1] == "Approval was withdrawn"
     assert [state for state, _ in execution.calls] == ["Read package"]
+
+
+@pytest.mark.parametrize("changed", [{"ModelDataUrl": "s3://models/mine.tar.gz"}, {"Image": "mine:1"}])
+def test_a_package_that_was_changed_after_its_judgement_is_not_rolled_out(
+    known_attempt: dict[str, Any], changed: dict[str, str]
+):
+    container = {"ModelDataUrl": MODEL_URI, "Image": IMAGE, **changed}
+    package = {**APPROVED, "InferenceSpecification": {"Containers": [container]}}
+
+    execution = roll_out(known_attempt, read_package=package)
+
+    assert "Take the lock" not in execution.visited
+    assert execution.failure is not None
+    assert execution.failure.error == "PackageChangedError"
+    assert execution.published[-1][1] == "RolledBack"
+
+
+def test_a_package_that_training_did_not_register_is_not_rolled_out(known_attempt: dict[str, Any]):
+    execution = roll_out(known_attempt, read_registration={})
+
+    assert execution.failure is not None
+    assert execution.failure.error == "PackageChangedError"
 
 
 def test_the_lock_is_the_execution_s_own(known_attempt: dict[str, Any]):

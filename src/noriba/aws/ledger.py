@@ -6,6 +6,7 @@ Partition key `use_case`; sort key `entry`, one of
     snapshot#<id>            who committed a snapshot
     training                 the latest training run, which is also the lock
     decision#<id>            a retraining decision, and the execution that trains by it
+    registered#<arn>         what a model package held when it was registered
     champion                 the model in production
     rollout                  the rollout under way, which is also the lock
 """
@@ -221,7 +222,12 @@ class Ledger:
         item = {"decided_at": now.isoformat(), "train": decision.train, "record": decision.model_dump_json()}
         self._put(f"decision#{decision.decision_id}", item, unless_exists_but=None)
 
-    # --- champion -----------------------------------------------------------------------------------------------------
+    # --- models -------------------------------------------------------------------------------------------------------
+
+    def record_registration(self, package_arn: str, *, image_uri: str, model_data_uri: str, sha256: str) -> None:
+        """Keep what a package holds, by hash: packages can be edited, and objects overwritten."""
+        item = {"image_uri": image_uri, "model_data_uri": model_data_uri, "sha256": sha256}
+        self._put(f"registered#{package_arn}", item, unless_exists_but=None)
 
     def read_champion(self) -> Champion | None:
         """The model in production; None before the first rollout."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import uuid
@@ -236,7 +237,14 @@ def liar(loop: Loop, champion: ModelPackage, tmp_path: Path) -> ModelPackage:
             "SupportedResponseMIMETypes": ["application/json"],
         },
     )
-    return loop.session.registry.describe(answer["ModelPackageArn"])
+    package = loop.session.registry.describe(answer["ModelPackageArn"])
+    loop.session.ledger.record_registration(
+        package.arn,
+        image_uri=package.image_uri,
+        model_data_uri=package.model_data_uri,
+        sha256=hashlib.sha256(packed.getvalue()).hexdigest(),
+    )
+    return package
 
 
 def test_a_model_that_fails_golden_requests_never_reaches_production(
@@ -254,6 +262,32 @@ def test_a_model_that_fails_golden_requests_never_reaches_production(
     assert answer["model_version"] == champion.version
     names = [found["EndpointName"] for found in loop.session.clients.sagemaker.list_endpoints()["Endpoints"]]
     assert names == ["noriba-taxi-eta"]
+
+
+def point_at(loop: Loop, package: ModelPackage, model_data_uri: str) -> None:
+    """What whoever may update a package can do."""
+    loop.session.clients.sagemaker.update_model_package(
+        ModelPackageArn=package.arn,
+        InferenceSpecification={
+            "Containers": [{"Image": package.image_uri, "ModelDataUrl": model_data_uri}],
+            "SupportedContentTypes": ["application/json"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+    )
+
+
+def test_a_package_that_points_elsewhere_since_it_was_judged_is_not_rolled_out(
+    loop: Loop, champion: ModelPackage, challenger: ModelPackage
+):
+    point_at(loop, challenger, champion.model_data_uri)
+    approval = approve_package(loop.session, challenger, note="approved unseen")
+
+    with pytest.raises(StepFailedError, match="PackageChangedError"):
+        wait_for_rollout(loop.session, approval, limit_s=120, progress=SilentProgress())
+
+    point_at(loop, challenger, challenger.model_data_uri)
+    answer, _took_ms = loop.api.predict("taxi_eta", RIDE)
+    assert answer["model_version"] == champion.version
 
 
 @pytest.fixture
