@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+"""Outside them a clock is broken; the second one is exclusive."""
 _DATE_AND_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 
 
@@ -19,8 +21,8 @@ def _check_written(value: object) -> object:
 
 
 def _check_year(moment: AwareDatetime) -> AwareDatetime:
-    if not 2000 <= moment.year < 2100:  # noqa: PLR2004  # outside it, a clock is broken
-        raise ValueError("the year must be from 2000 to 2099")
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError("the year must be from 2000 to 2099, in UTC")
     return moment
 
 

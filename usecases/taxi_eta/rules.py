@@ -8,6 +8,7 @@ import numpy as np
 
 from noriba.features.geometry import measure_haversine_m
 from noriba.usecase import Rule
+from usecases.taxi_eta.bounds import FARTHEST_M, LATITUDE, LONGITUDE, PICKUP_AT_S, RAIN_MM_PER_H
 
 if TYPE_CHECKING:
     from noriba.features import Columns
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 SHORTEST_S = 60.0
 LONGEST_S = 10_800.0
 FASTEST_MPS = 50.0
-FARTHEST_M = 300_000.0
-EARLIEST_S = 946_684_800.0  # 2000-01-01T00:00:00Z
-LATEST_S = 4_102_444_800.0  # 2100-01-01T00:00:00Z
 
 
 def _straight_m(trips: Columns) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -36,7 +34,7 @@ def _not_within(values: np.ndarray[tuple[int], np.dtype[np.float64]], low: float
 
 
 def _off_earth(trips: Columns, end: str) -> Mask:
-    return _not_within(trips[f"{end}_latitude"], -90, 90) | _not_within(trips[f"{end}_longitude"], -180, 180)
+    return _not_within(trips[f"{end}_latitude"], *LATITUDE) | _not_within(trips[f"{end}_longitude"], *LONGITUDE)
 
 
 RULES = (
@@ -48,7 +46,7 @@ RULES = (
     Rule(
         "time_out_of_range",
         "pickup lies outside the years 2000 to 2099; correct the clock",
-        lambda trips: (trips["pickup_at_s"] < EARLIEST_S) | (trips["pickup_at_s"] >= LATEST_S),
+        lambda trips: (trips["pickup_at_s"] < PICKUP_AT_S[0]) | (trips["pickup_at_s"] >= PICKUP_AT_S[1]),
     ),
     Rule(
         "ends_before_it_begins",
@@ -79,6 +77,11 @@ RULES = (
         "too_far",
         f"origin and destination lie over {FARTHEST_M / 1000:.0f} km apart; check the coordinates' order and signs",
         lambda trips: _straight_m(trips) > FARTHEST_M,
+    ),
+    Rule(
+        "rain_out_of_range",
+        f"rain_mm_per_h is not from {RAIN_MM_PER_H[0]:.0f} to {RAIN_MM_PER_H[1]:.0f}; correct or empty it",
+        lambda trips: ~np.isnan(trips["rain_mm_per_h"]) & _not_within(trips["rain_mm_per_h"], *RAIN_MM_PER_H),
     ),
     Rule(
         "too_fast",

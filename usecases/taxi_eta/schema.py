@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from noriba.features import Column, as_column
-from noriba.features.clock import read_zone_clock
+from noriba.features.clock import list_zones, read_zone_clock
+from noriba.features.geometry import measure_haversine_m
 from noriba.moments import Moment
 from noriba.usecase import PredictionRequest
+from usecases.taxi_eta.bounds import FARTHEST_M, LATITUDE, LONGITUDE, RAIN_MM_PER_H, ZONES
 from usecases.taxi_eta.zones import read_zone_table
 
 if TYPE_CHECKING:
@@ -26,23 +27,37 @@ MAX_CANDIDATES = 500
 
 
 def _check_time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"no such time zone; send an IANA name such as {DEFAULT_TIME_ZONE}") from None
+    if name not in list_zones():
+        raise ValueError(f"no such time zone; send an IANA name such as {DEFAULT_TIME_ZONE}")
     return name
 
 
 def _check_zone(zone: int) -> int:
-    if np.isnan(read_zone_table().locate(as_column([zone]))[0][0]):
-        raise ValueError("this taxi zone has no place; send a zone from 1 to 263, or latitude and longitude")
+    # In this order: a number of four hundred digits fits no column.
+    if not ZONES[0] <= zone <= ZONES[1] or np.isnan(read_zone_table().locate(as_column([zone]))[0][0]):
+        raise ValueError(
+            f"this taxi zone has no place; send a zone from {ZONES[0]} to {ZONES[1]}, or latitude and longitude"
+        )
     return zone
 
 
-TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
-Latitude = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)]
-Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)]
-Zone = Annotated[int, Field(strict=True), AfterValidator(_check_zone)]
+def _list_placed_zones() -> list[int]:
+    """The taxi zones that have a place."""
+    return [zone for zone in range(ZONES[0], ZONES[1] + 1) if not np.isnan(read_zone_table().latitude[zone])]
+
+
+TimeZone = Annotated[
+    str, AfterValidator(_check_time_zone), WithJsonSchema({"type": "string", "enum": sorted(list_zones())})
+]
+Latitude = Annotated[float, Field(strict=True, ge=LATITUDE[0], le=LATITUDE[1], allow_inf_nan=False)]
+Longitude = Annotated[float, Field(strict=True, ge=LONGITUDE[0], le=LONGITUDE[1], allow_inf_nan=False)]
+Rain = Annotated[float, Field(strict=True, ge=RAIN_MM_PER_H[0], le=RAIN_MM_PER_H[1], allow_inf_nan=False)]
+Zone = Annotated[
+    int,
+    Field(strict=True),
+    AfterValidator(_check_zone),
+    WithJsonSchema({"type": "integer", "enum": _list_placed_zones()}),
+]
 
 
 class _Strict(BaseModel):
@@ -92,7 +107,7 @@ class TaxiEtaRequest(PredictionRequest):
     origin: Place | None = Field(default=None, description="one origin; or send candidates")
     candidates: list[Candidate] | None = Field(default=None, min_length=1, max_length=MAX_CANDIDATES)
     time_zone: TimeZone = Field(default=DEFAULT_TIME_ZONE, description="the city's clock")
-    rain_mm_per_h: Annotated[float, Field(strict=True, ge=0, le=300, allow_inf_nan=False)] | None = None
+    rain_mm_per_h: Rain | None = None
 
     @model_validator(mode="after")
     def _ask_one_question(self) -> Self:
@@ -101,6 +116,18 @@ class TaxiEtaRequest(PredictionRequest):
         names = self.candidate_ids()
         if len(set(names)) != len(names):
             raise ValueError("two candidates have the same candidate_id")
+        return self
+
+    @model_validator(mode="after")
+    def _stay_near(self) -> Self:
+        columns = self.to_columns()
+        ends = ("origin_latitude", "origin_longitude", "destination_latitude", "destination_longitude")
+        far = measure_haversine_m(*(columns[name] for name in ends)) > FARTHEST_M
+        if far.any():
+            raise ValueError(
+                f"origin and destination lie over {FARTHEST_M / 1000:.0f} km apart; check the coordinates' order and "
+                "signs"
+            )
         return self
 
     def candidate_ids(self) -> Sequence[str | None]:

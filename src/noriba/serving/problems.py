@@ -56,12 +56,25 @@ class ProblemError(NoribaError):
         self.problem = problem
 
 
+MOST_FAULTS = 20
+"""As many as a person reads; a request can hold a hundred thousand, and an answer no more than Lambda lets pass."""
+_LONGEST_FIELD = 100
+
+
 def list_faults(error: ValidationError) -> list[FieldFault]:
-    """Every field at fault, by its path. The values themselves are not repeated: they may be a rider's."""
+    """The first fields at fault, by their paths. The values themselves are not repeated: they may be a rider's."""
     return [
-        FieldFault(
-            field=".".join(str(part) for part in fault["loc"]) or "body",
-            message=fault["msg"].removeprefix("Value error, "),
-        )
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+        FieldFault(field=_name_field(fault["loc"]), message=fault["msg"].removeprefix("Value error, "))
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)[:MOST_FAULTS]
     ]
+
+
+def describe_faults(faults: Sequence[FieldFault], *, of: int) -> str:
+    """Faults in one sentence, and how many more there are."""
+    told = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+    return told if of == len(faults) else f"{told}; and {of - len(faults)} more"
+
+
+def _name_field(path: Sequence[int | str]) -> str:
+    name = ".".join(str(part) for part in path) or "body"
+    return name if len(name) <= _LONGEST_FIELD else f"{name[:_LONGEST_FIELD]}…"

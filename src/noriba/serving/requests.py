@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from noriba.moments import Moment
-from noriba.serving.problems import Problem, ProblemError, list_faults
+from noriba.serving.problems import Problem, ProblemError, describe_faults, list_faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,8 +39,8 @@ def parse_body(model: type[BaseModel], body: str | None) -> BaseModel:
     """A body as the model it must be.
 
     Raises:
-        ProblemError: 400 when it is not a JSON object, 422 when a field is missing, extra, wrong or impossible; every
-            field at fault is named.
+        ProblemError: 400 when it is not a JSON object, 422 when a field is missing, extra, wrong or impossible; the
+            fields at fault are named, the first twenty of them.
     """
     try:
         document = json.loads(body or "")
@@ -53,7 +53,7 @@ def parse_body(model: type[BaseModel], body: str | None) -> BaseModel:
         return model.model_validate_json(body or "")
     except ValidationError as error:
         faults = list_faults(error)
-        detail = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+        detail = describe_faults(faults, of=error.error_count())
         raise ProblemError(Problem.of(422, detail, errors=faults)) from error
 
 

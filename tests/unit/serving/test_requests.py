@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from noriba.serving.problems import Problem, ProblemError
+from noriba.serving.problems import MOST_FAULTS, Problem, ProblemError
 from noriba.serving.requests import OutcomeRequest, check_observed, convert_request, name_by_identity, parse_body
 
 if TYPE_CHECKING:
@@ -231,3 +231,21 @@ def test_an_outcome_from_the_future_is_refused_beyond_what_clocks_may_differ():
     problem = refusal.value.problem
     assert (problem.status, problem.errors[0].field) == (422, "observed_at")
     assert problem.detail == "observed_at: lies in the future; it is 2026-07-01T17:54:59-04:00 here"
+
+
+def test_a_hundred_thousand_faults_are_counted_and_the_first_of_them_named(use_case: UseCase):
+    """Half a megabyte of unknown keys; Lambda lets no answer of more than six megabytes pass."""
+    body = json.dumps({f"{number:x}": 0 for number in range(40_000)} | {"k" * 10_000: 0})
+
+    problem = refuse(use_case.request, body)
+
+    assert len(problem.errors) == MOST_FAULTS
+    assert "; and " in problem.detail
+    assert problem.detail.endswith(" more")
+    assert len(problem.model_dump_json()) < 10_000
+
+
+def test_a_field_with_an_endless_name_is_named_by_its_beginning(use_case: UseCase):
+    problem = refuse(use_case.request, json.dumps({"k" * 100_000: 0}))
+
+    assert max(len(fault.field) for fault in problem.errors) <= 101

@@ -22,6 +22,7 @@ GOOD = {
     "origin_longitude": -73.9425,
     "destination_latitude": 40.7484,
     "destination_longitude": -73.9857,
+    "rain_mm_per_h": 0.0,
 }
 
 
@@ -53,6 +54,11 @@ def test_a_good_trip_is_kept() -> None:
         ({"destination_longitude": np.inf}, "no_destination"),
         ({"duration_s": 10_000.0, "destination_latitude": 43.6}, "too_far"),
         ({"duration_s": 100.0}, "too_fast"),
+        ({"rain_mm_per_h": -5.0}, "rain_out_of_range"),
+        ({"rain_mm_per_h": 301.0}, "rain_out_of_range"),
+        ({"rain_mm_per_h": 1e300}, "rain_out_of_range"),
+        ({"rain_mm_per_h": np.inf}, "rain_out_of_range"),
+        ({"rain_mm_per_h": -np.inf}, "rain_out_of_range"),
     ],
 )
 def test_a_broken_trip_is_refused_for_its_one_reason(changes: dict[str, float], reason: str) -> None:
@@ -71,6 +77,8 @@ def test_a_place_off_the_earth_is_no_place(field: str, value: float) -> None:
         {"pickup_at_s": datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()},
         {"duration_s": 10_800.0},
         {"duration_s": 60.0, "destination_latitude": 40.79, "destination_longitude": -73.94},
+        {"rain_mm_per_h": 300.0},
+        {"rain_mm_per_h": np.nan},  # not known
         {"destination_latitude": GOOD["origin_latitude"], "destination_longitude": GOOD["origin_longitude"]},
     ],
 )
@@ -91,9 +99,10 @@ def test_whatever_is_kept_can_teach(values: dict[str, float]) -> None:
     verdict = judge_rows(Reading(trip), RULES)
 
     if verdict.kept[0]:
-        assert np.isfinite(list(values.values())).all()
+        assert np.isfinite([value for name, value in values.items() if name != "rain_mm_per_h"]).all()
+        assert not np.isinf(values["rain_mm_per_h"])
         assert 60 <= values["duration_s"] <= 10_800
-        places = [trip[name] for name in list(GOOD)[2:]]
+        places = [trip[name] for name in list(GOOD)[2:6]]
         assert measure_haversine_m(*places)[0] / values["duration_s"] <= 50
 
 

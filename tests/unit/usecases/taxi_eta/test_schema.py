@@ -104,6 +104,10 @@ CAR = {"candidate_id": "a", "origin": HARLEM}
         ({"time_zone": "Mars/Olympus_Mons"}, "time_zone", "no such time zone; send an IANA name"),
         ({"time_zone": "../../etc/passwd"}, "time_zone", "no such time zone"),
         ({"time_zone": "America"}, "time_zone", "no such time zone"),
+        ({"time_zone": "posixrules"}, "time_zone", "no such time zone"),
+        ({"time_zone": "localtime"}, "time_zone", "no such time zone"),
+        ({"time_zone": "Factory"}, "time_zone", "no such time zone"),
+        ({"time_zone": "right/UTC"}, "time_zone", "no such time zone"),
         ({"time_zone": ""}, "time_zone", "no such time zone"),
         ({"time_zone": "\0"}, "time_zone", "no such time zone"),
         ({"rain_mm_per_h": -0.1}, "rain_mm_per_h", "greater than or equal to 0"),
@@ -111,6 +115,7 @@ CAR = {"candidate_id": "a", "origin": HARLEM}
         ({"rain_mm_per_h": float("nan")}, "rain_mm_per_h", "finite"),
         ({"rain_mm_per_h": "3"}, "rain_mm_per_h", "valid number"),
         ({"colour": "yellow"}, "colour", "not permitted"),
+        ({"origin": {"latitude": 0, "longitude": 180}, "destination": {"latitude": 0, "longitude": 0}}, "", "300 km"),
     ],
 )
 def test_a_wrong_request_names_the_field_at_fault(changes: dict[str, Any], field: str, message: str) -> None:
@@ -139,6 +144,7 @@ def test_a_wrong_request_names_the_field_at_fault(changes: dict[str, Any], field
         ({"zone_id": 264}, ".zone_id", "has no place"),
         ({"zone_id": -1}, ".zone_id", "has no place"),
         ({"zone_id": 10**30}, ".zone_id", "has no place"),
+        ({"zone_id": 10**400}, ".zone_id", "has no place"),
         ({"zone_id": "74"}, ".zone_id", "valid integer"),
         ({"zone_id": 74.5}, ".zone_id", "valid integer"),
         ({"zone_id": 4, "name": "home"}, ".name", "not permitted"),
@@ -155,8 +161,9 @@ def test_a_wrong_place_is_named_with_its_end(end: str, place: dict[str, Any], fi
 @pytest.mark.parametrize("place", [(90, 180), (-90, -180), (0, 0)])
 def test_the_ends_of_the_earth_are_places(place: tuple[float, float]) -> None:
     latitude, longitude = place
+    there = {"latitude": latitude, "longitude": longitude}
 
-    columns = read(origin={"latitude": latitude, "longitude": longitude}).to_columns()
+    columns = read(origin=there, destination=there).to_columns()
 
     assert (columns["origin_latitude"][0], columns["origin_longitude"][0]) == place
 
