@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from constructs import Node
 
 LogRetention: TypeAlias = Literal["ONE_WEEK", "ONE_MONTH", "THREE_MONTHS", "SIX_MONTHS", "ONE_YEAR", "TEN_YEARS"]
+ApiLogs: TypeAlias = Literal["none", "account_role", "new_role"]
 
 
 class Settings(BaseModel):
@@ -49,6 +50,13 @@ class Settings(BaseModel):
     staging_instance: str = "ml.m5.large"
     production_instance: str = "ml.m5.large"
     production_instances: int = Field(default=1, gt=0)
+    api_logs: ApiLogs = Field(
+        default="none",
+        description=(
+            "whether API Gateway logs: none; by the account_role that the account has set; or by a new_role, which "
+            "takes the place of the account's for all its APIs"
+        ),
+    )
     api_requests_per_s: float = Field(default=50, gt=0)
     api_burst: int = Field(default=100, gt=0)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from laptop import sagemaker
 from laptop.extensions import (
     alarms,
+    api_gateway,
     cloudformation_types,
     embedded_metrics,
     eventbridge_delivery,
@@ -48,13 +49,14 @@ class Application:
         embedded_metrics.install()
         cloudformation_types.install()
         stack_outputs.install(endpoint_url)
+        api_gateway.install()
         self._started = ExitStack()
         for start in (firehose_buffering, metrics, alarms, execution_timeouts, retention):
             self._started.callback(start.install().stop)
         self._started.callback(lambda_runtime.install(state_dir / "functions", wheels_dir, endpoint_url))
         runtime = sagemaker.install(state_dir=state_dir / "sagemaker", assemblies=assemblies, endpoint_url=endpoint_url)
         self._started.callback(runtime.shutdown)
-        self.asgi: Any = reach(Seam.APPLICATION)
+        self.asgi: Any = api_gateway.keep_encoded_slashes(reach(Seam.APPLICATION))
 
     def stop(self) -> None:
         """End what was started, the last first; everything is tried before a failure is raised."""

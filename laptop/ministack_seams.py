@@ -113,6 +113,14 @@ class Seam(Enum):
     RETURN_WORKER = "core.lambda_runtime:release_worker"
     END_WORKERS = "core.lambda_runtime:reset"
     CREDENTIALS = "core.lambda_runtime:execution_credentials"
+    # REST APIs: serve one request, find its method and ask what is behind, shape a function's answer, the errors that
+    # the gateway itself gives and how they are written; the APIs by id.
+    API_EXECUTION = "services.apigateway_v1:_handle_execute_in_scope"
+    API_ROUTING = "services.apigateway_v1:_execute_in_scope"
+    API_FUNCTION_ANSWER = "services.apigateway_v1:_lambda_proxy_response"
+    API_ERROR = "services.apigateway_v1:_GatewayError"
+    API_ERROR_ANSWER = "services.apigateway_v1:_gateway_error_response"
+    REST_APIS = "services.apigateway_v1:_rest_apis"
     # Logs and metrics.
     CREATE_LOG_GROUP = "services.cloudwatch_logs:_create_log_group"
     CREATE_LOG_STREAM = "services.cloudwatch_logs:_create_log_stream"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
 
 from noriba import __version__
 from noriba.aws.endpoints import describe_endpoint
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
 logger = Logger()
 
+FRESH_S = 30.0
+"""Anybody may ask for the health, as often as they like; SageMaker is asked this often by each instance."""
+
 
 class Settings(Environment):
     """Environment of this function."""
@@ -26,7 +32,16 @@ class Settings(Environment):
     resource_prefix: str
 
 
+@dataclass(frozen=True)
+class Known:
+    """What a use case's endpoint was like, and when: seconds of a clock that only goes forward."""
+
+    state: dict[str, Any]
+    at_s: float
+
+
 connect = connector(Settings)
+known: dict[str, Known] = {}
 
 
 @logger.inject_lambda_context
@@ -36,7 +51,25 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     if event["path"].endswith("/openapi.json"):
         use_cases = [load_use_case(name) for name in list_use_cases()]
         return answer(200, describe_api(use_cases, version=__version__))
-    return answer(200, {"status": "ok", "use_cases": [describe_model(name) for name in list_use_cases()]})
+    now_s = time.monotonic()
+    return answer(200, {"status": "ok", "use_cases": [recall_model(name, now_s=now_s) for name in list_use_cases()]})
+
+
+def recall_model(use_case: str, *, now_s: float) -> dict[str, Any]:
+    """How a use case's endpoint is, or was not long ago.
+
+    When SageMaker does not say (it throttles, too), what is known stays; that is no reason to call the API unhealthy.
+    """
+    before = known.get(use_case)
+    if before is not None and now_s - before.at_s < FRESH_S:
+        return before.state
+    try:
+        state = describe_model(use_case)
+    except (ClientError, BotoCoreError):
+        logger.exception("the endpoint could not be looked at", extra={"use_case": use_case})
+        state = before.state if before else {"use_case": use_case, "status": "Unknown", "model_version": None}
+    known[use_case] = Known(state, now_s)
+    return state
 
 
 def describe_model(use_case: str) -> dict[str, Any]:

@@ -26,14 +26,35 @@ _ERRORS: Mapping[str, tuple[apigateway.ResponseType, int, str]] = {
 }
 
 
+_OTHERS: Mapping[str, tuple[apigateway.ResponseType, str]] = {
+    "Refused": (apigateway.ResponseType.DEFAULT_4_XX, "Bad Request"),
+    "Failed": (apigateway.ResponseType.DEFAULT_5_XX, "Internal Server Error"),
+}
+"""Whatever else it answers, with the status that it has: a function that crashed or was throttled, a strange header.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+"""
+
+
 def add_problem_responses(api: apigateway.RestApi) -> None:
     """Let the gateway speak as the functions do."""
     for name, (kind, status, detail) in _ERRORS.items():
         problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-        api.add_gateway_response(
-            name,
-            type=kind,
-            status_code=str(status),
-            response_headers={"Content-Type": "'application/problem+json'"},
-            templates={"application/json": json.dumps(problem)},
-        )
+        _add(api, name, kind, json.dumps(problem), status=str(status))
+    for name, (kind, title) in _OTHERS.items():
+        # The gateway's own words, which it puts in quotes; the status it keeps, and does not tell.
+        words = {"type": "about:blank", "title": title}
+        template = f'{json.dumps(words)[:-1]}, "detail": $context.error.messageString}}'
+        _add(api, name, kind, template)
+
+
+def _add(
+    api: apigateway.RestApi, name: str, kind: apigateway.ResponseType, template: str, *, status: str | None = None
+) -> None:
+    api.add_gateway_response(
+        name,
+        type=kind,
+        status_code=status,
+        response_headers={"Content-Type": "'application/problem+json'"},
+        templates={"application/json": template},
+    )

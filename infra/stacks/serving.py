@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 
 from infra.constructs.acknowledgements import acknowledge
 from infra.constructs.alarm import OperatorAlarm
+from infra.constructs.api_stage import STAGE, acknowledge_logs, make_stage
 from infra.constructs.bucket import SecureBucket
 from infra.constructs.event_archive import EventArchive
 from infra.constructs.event_rule import EventRule
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from infra.constructs.shared import Shared
     from noriba.usecase import UseCase
 
-STAGE = "live"
+PUBLIC = ("health", "openapi.json")
+"""Routes that need no key."""
 
 
 class ServingStack(Stack):
@@ -53,9 +54,6 @@ class ServingStack(Stack):
 
     def _make_api(self) -> apigateway.RestApi:
         settings = self._shared.settings
-        access = logs.LogGroup(
-            self, "AccessLog", retention=self._shared.log_retention, removal_policy=RemovalPolicy.DESTROY
-        )
         api = apigateway.RestApi(
             self,
             "Api",
@@ -63,38 +61,15 @@ class ServingStack(Stack):
             rest_api_name=settings.prefix,
             description="Noriba: predictions and outcomes",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            deploy_options=apigateway.StageOptions(
-                stage_name=STAGE,
-                access_log_destination=apigateway.LogGroupLogDestination(access),
-                access_log_format=apigateway.AccessLogFormat.json_with_standard_fields(
-                    caller=False,
-                    http_method=True,
-                    ip=False,
-                    protocol=True,
-                    request_time=True,
-                    resource_path=True,
-                    response_length=True,
-                    status=True,
-                    user=False,
-                ),
-                logging_level=apigateway.MethodLoggingLevel.ERROR,
-                # Bodies hold places.
-                data_trace_enabled=False,
-                metrics_enabled=True,
-                tracing_enabled=True,
-                throttling_rate_limit=settings.api_requests_per_s,
-                throttling_burst_limit=settings.api_burst,
-            ),
-            cloud_watch_role=True,
+            deploy_options=make_stage(self, self._shared, public_routes=(f"/v1/{name}" for name in PUBLIC)),
+            # It takes the place of the role that the account has, for every API in it, and stays after us.
+            cloud_watch_role=settings.api_logs == "new_role",
         )
         add_problem_responses(api)
+        acknowledge_logs(api, self._shared)
         for rule, reason in (
             ("AwsSolutions-APIG2", "functions check requests, strictly, and name every field at fault"),
             ("AwsSolutions-APIG3", "usage plans throttle each key; a web ACL is the owner's choice and cost"),
-            (
-                "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
-                "the account-wide role by which API Gateway writes logs is AWS's own policy",
-            ),
         ):
             acknowledge(api, rule, reason=reason)
         OperatorAlarm(
@@ -112,7 +87,7 @@ class ServingStack(Stack):
         self._route(use_case.add_resource("predictions"), "POST", self._make_predictor())
         self._route(use_case.add_resource("outcomes"), "POST", self._make_recorder())
         describer = self._make_describer()
-        for name in ("health", "openapi.json"):
+        for name in PUBLIC:
             method = self._route(version.add_resource(name), "GET", describer, needs_key=False)
             acknowledge(method, "AwsSolutions-APIG4", reason="says nothing that is not public; load balancers ask it")
             acknowledge(method, "AwsSolutions-COG4", reason="says nothing that is not public; load balancers ask it")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import openapi_spec_validator
 import pytest
+from botocore.stub import Stubber
 
+from functions.describe_service.handler import FRESH_S, connect, known, recall_model
 from functions.describe_service.handler import handler as describe_service
 from tests.functions.conftest import Cloud, read_event
 
@@ -16,6 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> Iterator[None]:
+    """Every test is a new instance of the function."""
+    known.clear()
+    yield
+    known.clear()
+
 
 HEALTH, OPENAPI = read_event("api_health"), read_event("api_openapi")
 
@@ -72,3 +84,53 @@ def test_the_api_describes_itself_in_openapi(context: LambdaContext) -> None:
     assert all(
         ref.removeprefix("#/components/schemas/") in document["components"]["schemas"] for ref in find_refs(document)
     )
+
+
+def serve(cloud: Cloud, version: int) -> None:
+    """An endpoint with a model of that version."""
+    sagemaker = cloud.clients.sagemaker
+    role = "arn:aws:iam::123456789012:role/x"
+    sagemaker.create_model(ModelName=f"m{version}", ExecutionRoleArn=role, PrimaryContainer={"Image": "i"})
+    variant = {"VariantName": f"v{version}", "ModelName": f"m{version}", "InstanceType": "ml.m5.large"}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=f"c{version}",
+        ProductionVariants=[{**variant, "InitialInstanceCount": 1}],  # type: ignore[list-item]
+    )
+    sagemaker.create_endpoint(EndpointName="noriba-taxi-eta", EndpointConfigName=f"c{version}")
+
+
+def test_sagemaker_is_asked_every_half_minute_however_often_the_health_is(cloud: Cloud) -> None:
+    serve(cloud, 8)
+    first = recall_model("taxi_eta", now_s=0)
+    cloud.clients.sagemaker.delete_endpoint(EndpointName="noriba-taxi-eta")
+
+    within, after = (recall_model("taxi_eta", now_s=now_s) for now_s in (FRESH_S - 0.1, FRESH_S))
+
+    assert (first["status"], within["status"], after["status"]) == ("InService", "InService", "NoModel")
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "InternalFailure"])
+def test_a_sagemaker_that_does_not_say_is_no_bad_health(cloud: Cloud, context: LambdaContext, code: str) -> None:
+    """Whoever asks often enough could otherwise turn the API's health into 502."""
+    serve(cloud, 9)
+    recall_model("taxi_eta", now_s=0)
+
+    with refuse(cloud, code):
+        remembered = recall_model("taxi_eta", now_s=FRESH_S)
+        known.clear()
+        unknown = describe(HEALTH, context)["use_cases"]
+    cloud.clients.sagemaker.delete_endpoint(EndpointName="noriba-taxi-eta")
+
+    assert (remembered["status"], remembered["model_version"]) == ("InService", 9)
+    assert unknown == [{"use_case": "taxi_eta", "status": "Unknown", "model_version": None}]
+
+
+@contextmanager
+def refuse(cloud: Cloud, code: str) -> Iterator[None]:
+    """The account's SageMaker, answering every DescribeEndpoint of the function with an error."""
+    _settings, clients = connect()
+    assert cloud
+    with Stubber(clients.sagemaker) as stubber:
+        for _ in range(2):
+            stubber.add_client_error("describe_endpoint", code, "Rate exceeded", http_status_code=400)
+        yield

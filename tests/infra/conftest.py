@@ -28,6 +28,7 @@ OVERRIDES = {
     "staging_instance": "ml.c5.large",
     "production_instance": "ml.c5.2xlarge",
     "production_instances": "3",
+    "api_logs": "new_role",
     "api_requests_per_s": "7.5",
     "api_burst": "9",
 }
@@ -36,15 +37,16 @@ OVERRIDES = {
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     """The application as `cdk synth` makes it in a fresh checkout."""
-    return _synthesise(tmp_path_factory.mktemp("assembly"), {})
+    return synthesise(tmp_path_factory.mktemp("assembly"), {})
 
 
 @pytest.fixture(scope="session")
 def customised(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     """The application with every setting other than its default."""
-    return _synthesise(tmp_path_factory.mktemp("customised"), OVERRIDES)
+    return synthesise(tmp_path_factory.mktemp("customised"), OVERRIDES)
 
 
-def _synthesise(folder: Path, context: dict[str, str]) -> Assembly:
+def synthesise(folder: Path, context: dict[str, str]) -> Assembly:
+    """The application with some settings of its own."""
     build_app(context=context, outdir=str(folder)).synth()
     return Assembly.load(folder, prefix=context.get("prefix", "noriba"))

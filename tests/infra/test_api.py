@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.infra.conftest import synthesise
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.infra.assembly import Assembly
 
 ROUTES = {
@@ -82,7 +86,7 @@ def test_the_usage_plan_and_the_stage_hold_the_same_limits(assembly: Assembly, c
     for found, rate, burst in ((assembly, 50, 100), (customised, 7.5, 9)):
         [plan] = found.find("AWS::ApiGateway::UsagePlan")
         [stage] = found.find("AWS::ApiGateway::Stage")
-        [settings] = stage.properties["MethodSettings"]
+        settings = stage.properties["MethodSettings"][0]
 
         assert plan.properties["Throttle"] == {"RateLimit": rate, "BurstLimit": burst}
         assert settings["ThrottlingRateLimit"] == rate
@@ -101,7 +105,38 @@ def test_the_first_app_has_a_key_under_the_plan(assembly: Assembly):
     assert [s["Stage"] for s in plan.properties["ApiStages"]] == ["<ApiDeploymentStagelive>"]
 
 
-def test_the_access_log_says_what_was_asked_and_not_by_whom(stage: dict[str, Any]):
+def test_routes_without_a_key_are_asked_once_a_second(assembly: Assembly, customised: Assembly):
+    """Each request of the health costs us something, and anybody may ask."""
+    for found in (assembly, customised):
+        [stage] = found.find("AWS::ApiGateway::Stage")
+        for settings in stage.properties["MethodSettings"][1:]:
+            assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (1, 5)
+        public = {(s["HttpMethod"], s["ResourcePath"]) for s in stage.properties["MethodSettings"][1:]}
+        assert public == {("GET", "/~1v1~1health"), ("GET", "/~1v1~1openapi.json")}
+
+
+def test_the_account_s_logging_role_is_not_touched_unasked(assembly: Assembly, customised: Assembly):
+    """It is one for all APIs of an account and region, and would stay behind."""
+    [stage] = assembly.find("AWS::ApiGateway::Stage")
+
+    assert "AWS::ApiGateway::Account" not in {r.type for r in assembly.resources}
+    # Without the role, a stage that logs cannot be made.
+    assert "AccessLogSetting" not in stage.properties
+    assert {s["LoggingLevel"] for s in stage.properties["MethodSettings"]} == {"OFF"}
+    assert len(customised.find("AWS::ApiGateway::Account")) == 1
+
+
+def test_where_the_account_has_a_logging_role_it_is_used(tmp_path: Path):
+    found = synthesise(tmp_path, {"api_logs": "account_role"})
+    [stage] = found.find("AWS::ApiGateway::Stage")
+
+    assert "AWS::ApiGateway::Account" not in {r.type for r in found.resources}
+    assert "AccessLogSetting" in stage.properties
+    assert {s["LoggingLevel"] for s in stage.properties["MethodSettings"]} == {"ERROR"}
+
+
+def test_the_access_log_says_what_was_asked_and_not_by_whom(customised: Assembly):
+    [stage] = [found.properties for found in customised.find("AWS::ApiGateway::Stage")]
     log_format = json.loads(stage["AccessLogSetting"]["Format"])
 
     assert {"requestId", "requestTime", "httpMethod", "resourcePath", "status"} <= log_format.keys()
@@ -109,17 +144,16 @@ def test_the_access_log_says_what_was_asked_and_not_by_whom(stage: dict[str, Any
         assert private not in stage["AccessLogSetting"]["Format"]
 
 
-def test_bodies_are_never_logged(stage: dict[str, Any]):
-    [settings] = stage["MethodSettings"]
-
-    assert settings["DataTraceEnabled"] is False
-    assert settings["LoggingLevel"] == "ERROR"  # INFO would log requests
+def test_bodies_are_never_logged(assembly: Assembly, customised: Assembly):
+    for found in (assembly, customised):
+        [stage] = found.find("AWS::ApiGateway::Stage")
+        for settings in stage.properties["MethodSettings"]:
+            assert settings["DataTraceEnabled"] is False
+            assert settings["LoggingLevel"] in {"OFF", "ERROR"}  # INFO would log requests
 
 
 def test_the_stage_is_measured_and_traced(stage: dict[str, Any]):
-    [settings] = stage["MethodSettings"]
-
-    assert settings["MetricsEnabled"] is True
+    assert [settings["MetricsEnabled"] for settings in stage["MethodSettings"]] == [True] * 3
     assert stage["TracingEnabled"] is True
     assert stage["StageName"] == "live"
 
@@ -127,19 +161,22 @@ def test_the_stage_is_measured_and_traced(stage: dict[str, Any]):
 def test_the_gateway_s_own_errors_are_problem_documents(assembly: Assembly):
     for response in assembly.find("AWS::ApiGateway::GatewayResponse"):
         properties = response.properties
-        problem = json.loads(properties["ResponseTemplates"]["application/json"])
+        template = properties["ResponseTemplates"]["application/json"]
+        # The gateway puts its own words there, in quotes.
+        problem = json.loads(template.replace("$context.error.messageString", '"Invalid header"'))
+        common = properties["ResponseType"].startswith("DEFAULT_")
 
         assert properties["ResponseParameters"] == {
             "gatewayresponse.header.Content-Type": "'application/problem+json'"
         }, response.name
-        assert problem.keys() == {"type", "title", "status", "detail"}, response.name
-        assert str(problem["status"]) == properties["StatusCode"], response.name
-        assert "$context" not in properties["ResponseTemplates"]["application/json"], response.name
+        assert problem.keys() == {"type", "title", "detail"} | (set() if common else {"status"}), response.name
+        assert str(problem.get("status")) == str(properties.get("StatusCode")), response.name
+        assert ("$context" in template) == common, response.name
 
 
 def test_all_errors_that_an_app_can_run_into_are_covered(assembly: Assembly):
     statuses = {
-        r.properties["ResponseType"]: r.properties["StatusCode"]
+        r.properties["ResponseType"]: r.properties.get("StatusCode")
         for r in assembly.find("AWS::ApiGateway::GatewayResponse")
     }
 
@@ -151,6 +188,9 @@ def test_all_errors_that_an_app_can_run_into_are_covered(assembly: Assembly):
         "REQUEST_TOO_LARGE": "413",
         "INTEGRATION_TIMEOUT": "504",
         "INTEGRATION_FAILURE": "502",
+        # The status that each has.
+        "DEFAULT_4XX": None,
+        "DEFAULT_5XX": None,
     }
 
 

@@ -70,6 +70,7 @@ def test_context_that_is_not_ours_is_left_alone():
         ("training_hours", "25"),
         ("training_hours", "two"),
         ("production_instances", "0"),
+        ("api_logs", "ACCOUNT"),
         ("api_requests_per_s", "0"),
         ("api_burst", "1.5"),
     ],

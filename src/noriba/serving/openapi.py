@@ -103,7 +103,10 @@ def _describe_health() -> dict[str, Any]:
         "additionalProperties": False,
         "properties": {
             "use_case": {"type": "string"},
-            "status": {"type": "string", "description": "the endpoint's own, or NoModel"},
+            "status": {
+                "type": "string",
+                "description": "the endpoint's own, as of the last half minute; or NoModel, or Unknown",
+            },
             "model_version": {"type": ["integer", "null"]},
         },
     }
@@ -117,7 +120,7 @@ def _describe_health() -> dict[str, Any]:
     return {
         "operationId": "health",
         "summary": "Whether the API answers, and which model answers in production",
-        "responses": {"200": {"description": "The API answers", "content": content}},
+        "responses": {"200": {"description": "The API answers", "content": content}, **_describe_problems(429)},
     }
 
 
@@ -126,7 +129,8 @@ def _describe_self() -> dict[str, Any]:
         "operationId": "openapi",
         "summary": "This document",
         "responses": {
-            "200": {"description": "OpenAPI 3.1", "content": {"application/json": {"schema": {"type": "object"}}}}
+            "200": {"description": "OpenAPI 3.1", "content": {"application/json": {"schema": {"type": "object"}}}},
+            **_describe_problems(429),
         },
     }
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import jsonschema
 import pytest
 import urllib3
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from noriba.records.snapshot import SnapshotManifest
     from tests.laptop.loop.conftest import Loop
 
+CALLER = {"region_name": "us-east-1", "aws_access_key_id": "123456789012", "aws_secret_access_key": "laptop"}
 PREDICTIONS = "/v1/taxi_eta/predictions"
 
 
@@ -84,6 +87,48 @@ def test_an_unknown_use_case_and_an_unknown_route_are_404(loop: Loop):
     answer = urllib3.request("GET", f"{loop.session.deployment.api_url}/v1/nowhere")
     assert answer.status == 404
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_an_encoded_slash_is_no_slash(loop: Loop):
+    status, problem = loop.api.post("/v1/taxi_eta%2Fpredictions", RIDE)
+    assert status == 404
+    assert "no such route" in problem["detail"]
+
+
+@pytest.fixture
+def broken_recorder(loop: Loop) -> Iterator[None]:
+    """The function that takes outcomes, without its configuration: it crashes when it is called."""
+    client = boto3.client("lambda", endpoint_url=loop.cloud.endpoint_url, **CALLER)
+    (name,) = [
+        found["FunctionName"]
+        for page in client.get_paginator("list_functions").paginate()
+        for found in page["Functions"]
+        if "RecordOutcome" in found["FunctionName"]
+    ]
+    variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    broken = {key: value for key, value in variables.items() if key != "BUS_NAME"}
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
+    yield
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
+
+@pytest.mark.usefixtures("champion", "broken_recorder")
+def test_a_function_that_crashes_is_an_alarm_and_its_stack_is_nobodys_business(loop: Loop):
+    outcome = {"prediction_id": str(uuid.uuid4()), "value": 1.0, "observed_at": "2026-07-01T18:00:00Z"}
+
+    status, problem = loop.api.post("/v1/taxi_eta/outcomes", outcome)
+
+    assert status == 502
+    assert problem == {"type": "about:blank", "title": "Internal Server Error", "detail": "Internal server error"}
+    cloudwatch = loop.session.clients.cloudwatch
+    alarms = loop.eventually(
+        lambda: [
+            alarm["AlarmName"]
+            for alarm in cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"]
+            if "ServerErrors" in alarm["AlarmName"]
+        ]
+    )
+    assert len(alarms) == 1
 
 
 def test_without_a_key_nobody_is_answered(loop: Loop):
