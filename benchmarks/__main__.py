@@ -1,6 +1,7 @@
 """`python -m benchmarks`: every measurement, or those that are named.
 
 python -m benchmarks transform conversion
+python -m benchmarks load               # a deployment must be up, with a model: noriba demo --keep
 python -m benchmarks accuracy --trips FOLDER     # the TLC's green_tripdata_2023-01..07.parquet
 """
 
@@ -10,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import accuracy, conversion, hostile, training, transform
+from benchmarks import accuracy, conversion, hostile, load, training, transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,7 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", help="transform, conversion, training, hostile, accuracy; all when left out"
+        "names", nargs="*", help="transform, conversion, training, hostile, load, accuracy; all but load when left out"
     )
     parser.add_argument("--rows", type=int, default=200_000, help="rows to transform, and to train on (%(default)s)")
     parser.add_argument("--trips", type=Path, help="folder of real trips, for accuracy")
@@ -30,11 +31,12 @@ def main() -> None:
         "conversion": conversion.run,
         "training": lambda: training.run(given.rows),
         "hostile": hostile.run,
+        "load": load.run,
         "accuracy": lambda: accuracy.run(given.trips),
     }
     if unknown := set(given.names) - benchmarks.keys():
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(benchmarks)}")
-    for name in given.names or benchmarks:
+    for name in given.names or [name for name in benchmarks if name != "load"]:
         print(f"\n{name}")
         benchmarks[name]()
 

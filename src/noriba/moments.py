@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, WithJsonSchema
 
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """Outside them a clock is broken; the second one is exclusive."""
@@ -26,5 +26,10 @@ def _check_year(moment: AwareDatetime) -> AwareDatetime:
     return moment
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_check_written), AfterValidator(_check_year)]
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(_check_written),
+    AfterValidator(_check_year),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": "^20"}),
+]
 """The type of a request's field that is a moment; both faults say what to send."""

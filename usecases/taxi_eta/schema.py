@@ -6,7 +6,7 @@ A place is a pair of coordinates, or the number of a New York taxi zone. A time 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
@@ -20,7 +20,7 @@ from usecases.taxi_eta.bounds import FARTHEST_M, LATITUDE, LONGITUDE, RAIN_MM_PE
 from usecases.taxi_eta.zones import read_zone_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 DEFAULT_TIME_ZONE = "America/New_York"
 MAX_CANDIDATES = 500
@@ -64,8 +64,24 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _say_one_of(*choices: Mapping[str, str]) -> ConfigDict:
+    """A description in which exactly one of several sets of fields is given; field → its JSON type.
+
+    The types alone do not say it: each field may be left out, or null.
+    """
+    names = {name for choice in choices for name in choice}
+
+    def describe(choice: Mapping[str, str]) -> dict[str, Any]:
+        types = {name: {"type": choice.get(name, "null")} for name in sorted(names)}
+        return {"required": sorted(choice), "properties": types}
+
+    return ConfigDict(json_schema_extra={"oneOf": [describe(choice) for choice in choices]})
+
+
 class Place(_Strict):
     """Coordinates in degrees (WGS 84), or a taxi zone's number."""
+
+    model_config = _say_one_of({"zone_id": "integer"}, {"latitude": "number", "longitude": "number"})
 
     latitude: Latitude | None = None
     longitude: Longitude | None = None
@@ -98,7 +114,12 @@ class Candidate(_Strict):
 
 
 class TaxiEtaRequest(PredictionRequest):
-    """From one origin, or from many candidate cars, to one place at a time: how long?"""
+    """From one origin, or from many candidate cars, to one place at a time: how long?
+
+    No origin may lie over 300 km from the destination, and no two candidates may have the same name.
+    """
+
+    model_config = _say_one_of({"origin": "object"}, {"candidates": "array"})
 
     destination: Place
     pickup_at: Moment = Field(

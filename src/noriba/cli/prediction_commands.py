@@ -32,6 +32,7 @@ class ApiClient:
 
     def __init__(self, url: str, key: str) -> None:
         self._url = url
+        self.key = key
         self._pool = urllib3.PoolManager(
             headers={"x-api-key": key, "content-type": "application/json"}, timeout=urllib3.Timeout(30.0)
         )
