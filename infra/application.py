@@ -9,7 +9,7 @@ from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from infra.packages import Packages
-from infra.settings import Settings
+from infra.settings_file import read_settings
 from infra.stacks.data import DataStack
 from infra.stacks.events import EventsStack
 from infra.stacks.registry import RegistryStack
@@ -37,15 +37,21 @@ FEATURE_FLAGS = {
 }
 
 
-def build_app(*, context: Mapping[str, object] | None = None, outdir: str | None = None) -> App:
+def build_app(
+    *, context: Mapping[str, object] | None = None, outdir: str | None = None, settings_file: Path | None = None
+) -> App:
     """The application, ready to be synthesised.
 
     Args:
         context: settings that stand over cdk.json's and the command line's; for tests.
         outdir: where the assembly goes; CDK's own choice when None.
+        settings_file: the deployment's settings; defaults when None.
+
+    Raises:
+        SettingsError: a setting does not exist or makes no sense.
     """
     app = App(context={**FEATURE_FLAGS, **(context or {})}, outdir=outdir, analytics_reporting=False)
-    settings = Settings.from_context(app.node)
+    settings = read_settings(app.node, settings_file)
     packages = Packages(ROOT, ROOT / ".build")
     use_cases = [load_use_case(name) for name in list_use_cases()]
     prefix = settings.prefix

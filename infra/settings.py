@@ -1,19 +1,30 @@
-"""What may differ from one deployment to another: CDK context, checked once.
-
-cdk deploy --all -c operator_email=ops@example.com -c production_instances=2
-"""
+"""What may differ from one deployment to another: `noriba.toml`, and `-c name=value` over it; see `settings_file`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-if TYPE_CHECKING:
-    from constructs import Node
-
 LogRetention: TypeAlias = Literal["ONE_WEEK", "ONE_MONTH", "THREE_MONTHS", "SIX_MONTHS", "ONE_YEAR", "TEN_YEARS"]
+ContainerEngine: TypeAlias = Literal["docker", "podman"]
 ApiLogs: TypeAlias = Literal["none", "account_role", "new_role"]
+
+EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s.]+$"
+
+
+class Kept(BaseModel):
+    """What an earlier deployment left behind, under its own names, to be used again instead of made anew."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key_arn: str = Field(pattern="^arn:", description="the key that everything kept is encrypted with")
+    raw_bucket: str
+    datasets_bucket: str
+    quarantine_bucket: str
+    models_bucket: str
+    outcomes_bucket: str
+    ledger_table: str
 
 
 class Settings(BaseModel):
@@ -24,11 +35,18 @@ class Settings(BaseModel):
     prefix: str = Field(
         default="noriba", pattern=r"^[a-z][a-z0-9-]{1,19}$", description="first part of the few fixed names"
     )
-    approver_email: str | None = Field(default=None, description="told of every candidate")
-    operator_email: str | None = Field(default=None, description="told of every alarm")
+    approver_email: str | None = Field(default=None, pattern=EMAIL, description="told of every candidate")
+    operator_email: str | None = Field(default=None, pattern=EMAIL, description="told of every alarm")
+    approver_mfa: bool = Field(default=False, description="whether the approver's role asks for a second factor")
     keep_data: bool = Field(default=False, description="keep buckets and tables when the stacks are destroyed")
+    kept: Kept | None = Field(
+        default=None, description="what `keep_data` kept: buckets, ledger, key and model package groups; see doctor"
+    )
     log_retention: LogRetention = "THREE_MONTHS"
     access_log_days: int = Field(default=90, gt=0)
+    noncurrent_days: int = Field(
+        default=90, gt=0, description="how long versions of objects stay after they were overwritten or deleted"
+    )
     archive_days: int = Field(default=90, gt=0)
     transform_memory_mb: int = Field(
         default=1769,
@@ -45,6 +63,10 @@ class Settings(BaseModel):
         le=1000,
         description="chunks of one file that are read at once; new accounts may have 10 functions running in all",
     )
+    container_engine: ContainerEngine = Field(
+        default="docker",
+        description="what builds the image. For podman, set CDK_DOCKER=podman and BUILDAH_FORMAT=docker besides",
+    )
     training_instance: str = "ml.m5.xlarge"
     training_hours: int = Field(default=2, gt=0, le=24)
     staging_instance: str = "ml.m5.large"
@@ -59,9 +81,3 @@ class Settings(BaseModel):
     )
     api_requests_per_s: float = Field(default=50, gt=0)
     api_burst: int = Field(default=100, gt=0)
-
-    @classmethod
-    def from_context(cls, node: Node) -> Self:
-        """The settings that the context overrides; `-c` gives strings, cdk.json JSON values."""
-        given = {name: node.try_get_context(name) for name in cls.model_fields}
-        return cls.model_validate({name: value for name, value in given.items() if value is not None})

@@ -10,6 +10,7 @@ from laptop.extensions import (
     alarms,
     api_gateway,
     cloudformation_types,
+    ecr_images,
     embedded_metrics,
     eventbridge_delivery,
     execution_timeouts,
@@ -50,6 +51,7 @@ class Application:
         cloudformation_types.install()
         stack_outputs.install(endpoint_url)
         api_gateway.install()
+        ecr_images.install(assemblies)
         self._started = ExitStack()
         for start in (firehose_buffering, metrics, alarms, execution_timeouts, retention):
             self._started.callback(start.install().stop)

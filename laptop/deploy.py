@@ -28,6 +28,8 @@ StackOutputs = dict[str, str]
 _STACKS_AT_ONCE = 4
 _TAIL_LINES = 30
 _BOOTSTRAP_STACK = "CDKToolkit"
+# A file of settings is for an account of AWS: other names, e-mails, instances.
+_NO_SETTINGS = {"NORIBA_SETTINGS": ""}
 _CONSEQUENCE = "cancelled"
 _FOREIGN_CREDENTIALS = {"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"}
 
@@ -46,7 +48,7 @@ def synthesize(project_root: Path, output: Path) -> None:
     Raises:
         DeployError: the application does not synthesize; the message ends with what it printed.
     """
-    status, last_lines = _run_cdk(["synth", "--quiet", "--output", str(output.absolute())], {}, project_root)
+    status, last_lines = _run_cdk(["synth", "--quiet", "--output", str(output.absolute())], _NO_SETTINGS, project_root)
     if status:
         raise DeployError(f"cdk synth failed:\n{last_lines}")
 

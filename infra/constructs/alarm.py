@@ -13,17 +13,24 @@ if TYPE_CHECKING:
 
 
 class OperatorAlarm(Construct):
-    """One metric, one threshold: at least once."""
+    """One metric, one threshold: at least once, unless another is given."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, metric: cloudwatch.IMetric, meaning: str, operators: sns.ITopic
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        metric: cloudwatch.IMetric,
+        meaning: str,
+        operators: sns.ITopic,
+        threshold: float = 1,
     ) -> None:
         super().__init__(scope, construct_id)
         self.alarm = cloudwatch.Alarm(
             self,
             "Alarm",
             metric=metric,
-            threshold=1,
+            threshold=threshold,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             # Nothing counted is nothing wrong.

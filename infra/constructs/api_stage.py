@@ -48,6 +48,18 @@ def make_stage(scope: Construct, shared: Shared, *, public_routes: Iterable[str]
     )
 
 
+def end_logs(scope: Construct, api: apigateway.RestApi, shared: Shared) -> None:
+    """Declare the log of executions that API Gateway would make by itself, and keep for ever."""
+    if shared.settings.api_logs != "none":
+        logs.LogGroup(
+            scope,
+            "ExecutionLog",
+            log_group_name=f"API-Gateway-Execution-Logs_{api.rest_api_id}/{STAGE}",
+            retention=shared.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+
 def acknowledge_logs(api: apigateway.RestApi, shared: Shared) -> None:
     """Say why logs are as they are: their role is one for all APIs of an account and region.
 

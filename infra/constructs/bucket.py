@@ -14,59 +14,84 @@ from infra.constructs.acknowledgements import acknowledge
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
 
+    from infra.constructs.shared import Shared
+
 ABANDONED_UPLOAD_DAYS = 7
 
 
 class SecureBucket(Construct):
-    """A bucket of data.
+    """A bucket of data, or the one that an earlier deployment kept.
 
     Args:
         scope: the stack.
         construct_id: its name in the stack.
-        key: encrypts the objects.
-        access_logs: where accesses are logged.
-        keep: whether the bucket outlives its stack.
+        shared: what all stacks share.
         announce: whether S3 tells EventBridge of every object.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        key: kms.IKey,
-        access_logs: s3.IBucket,
-        keep: bool,
-        announce: bool = False,
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, shared: Shared, announce: bool = False) -> None:
         super().__init__(scope, construct_id)
-        self.bucket = s3.Bucket(
+        kept = shared.settings.kept
+        if kept is not None:
+            self.bucket = self._adopt(getattr(kept, f"{construct_id.lower()}_bucket"), shared.key)
+            return
+        self.bucket = self._make(shared, announce=announce)
+
+    def _make(self, shared: Shared, *, announce: bool) -> s3.IBucket:
+        settings = shared.settings
+        bucket = s3.Bucket(
             self,
             "Bucket",
             encryption=s3.BucketEncryption.KMS,
-            encryption_key=key,
+            encryption_key=shared.key,
             bucket_key_enabled=True,
             versioned=True,
             enforce_ssl=True,
             minimum_tls_version=1.2,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            server_access_logs_bucket=access_logs,
-            server_access_logs_prefix=f"{construct_id.lower()}/",
+            server_access_logs_bucket=shared.access_logs,
+            server_access_logs_prefix=f"{self.node.id.lower()}/",
             lifecycle_rules=[
-                s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(ABANDONED_UPLOAD_DAYS))
+                s3.LifecycleRule(
+                    abort_incomplete_multipart_upload_after=Duration.days(ABANDONED_UPLOAD_DAYS),
+                    # What was overwritten or deleted can be brought back so long. What a snapshot pins is neither.
+                    noncurrent_version_expiration=Duration.days(settings.noncurrent_days),
+                    expired_object_delete_marker=True,
+                )
             ],
-            removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
+            removal_policy=RemovalPolicy.RETAIN if settings.keep_data else RemovalPolicy.DESTROY,
         )
         # `AccessLogs` lets all buckets of the account in.
-        Annotations.of(self.bucket).acknowledge_warning("@aws-cdk/aws-s3:accessLogsPolicyNotAdded")
+        Annotations.of(bucket).acknowledge_warning("@aws-cdk/aws-s3:accessLogsPolicyNotAdded")
         if announce:
             # The L2's `event_bridge_enabled` brings a custom resource with a function; the property needs none.
-            resource = self.bucket.node.default_child
+            resource = bucket.node.default_child
             assert isinstance(resource, s3.CfnBucket)  # noqa: S101  # an L2 bucket's child
             resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
                 event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
             )
+        return bucket
+
+    def _adopt(self, name: str, key: kms.IKey) -> s3.IBucket:
+        """A bucket that is there, as it was left; only its policy went with the stack that made it."""
+        bucket = s3.Bucket.from_bucket_attributes(self, "Bucket", bucket_name=name, encryption_key=key)
+        everything = [bucket.bucket_arn, bucket.arn_for_objects("*")]
+        statements = [
+            iam.PolicyStatement(
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=["s3:*"],
+                resources=everything,
+                conditions=condition,
+            )
+            for condition in (
+                {"Bool": {"aws:SecureTransport": "false"}},
+                {"NumericLessThan": {"s3:TlsVersion": 1.2}},
+            )
+        ]
+        s3.CfnBucketPolicy(self, "Policy", bucket=name, policy_document=iam.PolicyDocument(statements=statements))
+        return bucket
 
 
 class AccessLogs(Construct):

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.constructs.grants import allow, allow_listing, allow_reading, allow_using_key, allow_writing
+from infra.constructs.alarm import OperatorAlarm
+from infra.constructs.grants import (
+    allow,
+    allow_listing,
+    allow_reading,
+    allow_using_key,
+    allow_writing,
+    format_arn,
+    trust,
+)
 
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
@@ -19,6 +29,8 @@ if TYPE_CHECKING:
 
 BUFFER_S = 60
 BUFFER_MB = 5
+STALE_S = 900
+"""Fifteen times as long as the stream may hold events back."""
 _ERRORS = "errors"
 
 
@@ -31,21 +43,24 @@ class EventArchive(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, bucket: s3.IBucket, prefix: str, shared: Shared) -> None:
         super().__init__(scope, construct_id)
         log_group = logs.LogGroup(self, "Logs", retention=shared.log_retention, removal_policy=RemovalPolicy.DESTROY)
-        log_stream = log_group.add_stream("Stream", log_stream_name=_ERRORS)
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("firehose.amazonaws.com"))
+        log_group.add_stream("Stream", log_stream_name=_ERRORS)
+        role = iam.Role(self, "Role", assumed_by=trust("firehose", self))
         # https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
         allow(
             role,
-            ["s3:AbortMultipartUpload", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"],
+            ["s3:ListBucketMultipartUploads", "s3:GetBucketLocation"],
             [bucket.bucket_arn],
         )
+        # Of an object, not of the bucket.
+        allow(role, ["s3:AbortMultipartUpload"], [bucket.arn_for_objects("*")])
         allow_listing(role, bucket)
         allow_reading(role, bucket)
         allow_writing(role, bucket)
         allow(
             role,
             ["logs:PutLogEvents"],
-            [f"{log_group.log_group_arn}:log-stream:{log_stream.log_stream_name}"],
+            # The group's ARN ends in `:*`, which stands for all of its streams.
+            [format_arn(Stack.of(self), "logs", f"log-group:{log_group.log_group_name}:log-stream:{_ERRORS}")],
         )
         allow_using_key(role, shared.key, writing=True)
         stream = firehose.CfnDeliveryStream(
@@ -69,7 +84,21 @@ class EventArchive(Construct):
         )
         stream.node.add_dependency(role)
         self.stream_arn = stream.attr_arn
-        self.sender = iam.Role(self, "Sender", assumed_by=iam.ServicePrincipal("events.amazonaws.com"))
+        OperatorAlarm(
+            self,
+            "Freshness",
+            metric=cloudwatch.Metric(
+                namespace="AWS/Firehose",
+                metric_name="DeliveryToS3.DataFreshness",
+                dimensions_map={"DeliveryStreamName": stream.ref},
+                period=Duration.minutes(5),
+                statistic=cloudwatch.Stats.MAXIMUM,
+            ),
+            threshold=STALE_S,
+            meaning=f"outcomes wait for over {STALE_S / 60:.0f} minutes to be kept in S3; see the stream's error log",
+            operators=shared.operators,
+        )
+        self.sender = iam.Role(self, "Sender", assumed_by=trust("events", self))
         allow(self.sender, ["firehose:PutRecord", "firehose:PutRecordBatch"], [self.stream_arn])
 
 

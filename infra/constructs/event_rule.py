@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import jsii
 from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
+
+from infra.constructs.alarm import OperatorAlarm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +20,9 @@ if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
-    from aws_cdk import aws_stepfunctions as sfn
     from aws_cdk.interfaces.aws_events import IRuleRef
 
+    from infra.constructs.machine import Machine
     from infra.constructs.shared import Shared
 
 _OLDEST = Duration.hours(6)
@@ -33,14 +36,35 @@ class _Rule(Construct):
         super().__init__(scope, construct_id)
         self._dead_letters = shared.dead_letters
         self._rule = self._make(shared)
+        OperatorAlarm(
+            self,
+            "FailedInvocations",
+            metric=cloudwatch.Metric(
+                namespace="AWS/Events",
+                metric_name="FailedInvocations",
+                dimensions_map=self._dimensions(),
+                period=Duration.minutes(1),
+                statistic=cloudwatch.Stats.SUM,
+            ),
+            meaning=f"the rule {construct_id} could not deliver an event; it stands in the dead-letter queue",
+            operators=shared.operators,
+        )
 
     @abstractmethod
     def _make(self, shared: Shared) -> events.Rule:
         """The rule itself, without targets."""
 
-    def start(self, machine: sfn.IStateMachine, *, given: events.RuleTargetInput | None = None) -> None:
+    def _dimensions(self) -> dict[str, str]:
+        """Of the rule's metrics; they name the bus where it is not the default one.
+
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+        """
+        return {"RuleName": self._rule.rule_name}
+
+    def start(self, machine: Machine, *, given: events.RuleTargetInput | None = None) -> None:
         """Start an execution, with the whole event or with what is given."""
-        self._rule.add_target(targets.SfnStateMachine(machine, input=given, **self._delivery()))
+        target = targets.SfnStateMachine(machine.machine, input=given, role=machine.starter, **self._delivery())
+        self._rule.add_target(target)
 
     def invoke(self, function: lambda_.IFunction, *, given: events.RuleTargetInput | None = None) -> None:
         """Invoke a function, with the whole event or with what is given."""
@@ -98,6 +122,7 @@ class EventRule(_Rule):
 
     def _make(self, shared: Shared) -> events.Rule:
         pattern = self._pattern
+        self._bus_name = None if self._from_aws else shared.bus.event_bus_name
         return events.Rule(
             self,
             "Rule",
@@ -106,6 +131,9 @@ class EventRule(_Rule):
                 source=pattern["source"], detail_type=pattern["detail-type"], detail=pattern.get("detail")
             ),
         )
+
+    def _dimensions(self) -> dict[str, str]:
+        return {**super()._dimensions(), **({"EventBusName": self._bus_name} if self._bus_name else {})}
 
 
 class TimedRule(_Rule):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.constructs.acknowledgements import acknowledge
+from infra.constructs.alarm import OperatorAlarm
 from infra.constructs.grants import allow, allow_using_key
 from infra.constructs.names import to_construct_id
 
@@ -84,6 +86,24 @@ class PythonFunction(Construct):
             "AwsSolutions-IAM5[Resource::*]",
             reason="X-Ray's PutTraceSegments and PutTelemetryRecords know no resources",
         )
+
+        self._name, self._operators = name, shared.operators
+        self._watch(
+            "Throttles",
+            self.function.metric_throttles(period=Duration.minutes(1), statistic=cloudwatch.Stats.SUM),
+            meaning=f"{name} had to wait: as many functions run as the account may; ask for a higher quota if it lasts",
+        )
+
+    def watch_errors(self) -> None:
+        """Make every error an alarm; not for a function that raises on purpose, for who called it to deal with."""
+        self._watch(
+            "Errors",
+            self.function.metric_errors(period=Duration.minutes(1), statistic=cloudwatch.Stats.SUM),
+            meaning=f"{self._name} failed; its log says how",
+        )
+
+    def _watch(self, what: str, metric: cloudwatch.IMetric, *, meaning: str) -> None:
+        OperatorAlarm(self, what, metric=metric, meaning=meaning, operators=self._operators)
 
     def send_failures_to(self, queue: sqs.IQueue) -> None:
         """Keep events that the function failed on, after two retries.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_s3 as s3
+    from constructs import Construct
 
 _OBJECTS = "objects get their names at run time (keys of landed files, hashes of content); one bucket, one prefix"
 
@@ -59,9 +60,24 @@ def allow_table(role: iam.IRole, table: dynamodb.ITable, *actions: str) -> None:
 def allow_publishing(role: iam.IRole, bus_arn: str, *, sources: Sequence[str]) -> None:
     """Put events of these sources on a bus, so that nobody can speak in another part's name.
 
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+    A request holds several events, and the key is typed as an array there; one without the key must not slip through.
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
     """
-    allow(role, ["events:PutEvents"], [bus_arn], StringEquals={"events:source": list(sources)})
+    only: dict[str, dict[str, object]] = {
+        "ForAllValues:StringEquals": {"events:source": list(sources)},
+        "Null": {"events:source": "false"},
+    }
+    allow(role, ["events:PutEvents"], [bus_arn], **only)
+
+
+def trust(service: str, scope: Construct) -> iam.ServicePrincipal:
+    """A service that acts for this account alone.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    """
+    ours = {"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
+    return iam.ServicePrincipal(f"{service}.amazonaws.com", conditions=ours)
 
 
 def format_arn(stack: Stack, service: str, resource: str) -> str:
@@ -77,6 +93,9 @@ def _allow_objects(role: iam.IRole, bucket: s3.IBucket, prefix: str, actions: Se
 
 def _write_arn(bucket: s3.IBucket, where: Stack) -> str:
     """A bucket's ARN as cdk-nag writes it: by logical id in its own stack, by the export's name in another."""
+    if bucket.node.default_child is None:
+        # One that was kept: it is known by its name.
+        return f"arn:<AWS::Partition>:s3:::{bucket.bucket_name}"
     home = Stack.of(bucket)
     if home is where:
         return f"<{home.get_logical_id(bucket.node.default_child)}.Arn>"  # type: ignore[arg-type]  # an L2's CfnBucket

@@ -13,7 +13,7 @@ from constructs import Construct
 
 from infra.constructs.acknowledgements import acknowledge, acknowledge_wildcard
 from infra.constructs.alarm import OperatorAlarm
-from infra.constructs.grants import allow, allow_publishing, format_arn
+from infra.constructs.grants import allow, allow_publishing, format_arn, trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -59,7 +59,7 @@ class Machine(Construct):
             retention=shared.log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+        self.role = iam.Role(self, "Role", assumed_by=trust("states", self))
         self.machine = sfn.StateMachine(
             self,
             "Machine",
@@ -81,6 +81,16 @@ class Machine(Construct):
             "Failed",
             metric=self.machine.metric_failed(period=Duration.minutes(1), statistic=cloudwatch.Stats.SUM),
             meaning=meaning,
+            operators=shared.operators,
+        )
+        # By which EventBridge starts executions; CDK's own trusts the service on behalf of anybody.
+        self.starter = iam.Role(self, "EventsRole", assumed_by=trust("events", self))
+        allow(self.starter, ["states:StartExecution"], [self.machine.state_machine_arn])
+        OperatorAlarm(
+            self,
+            "Aborted",
+            metric=self.machine.metric_aborted(period=Duration.minutes(1), statistic=cloudwatch.Stats.SUM),
+            meaning=f"somebody stopped an execution: {meaning}",
             operators=shared.operators,
         )
         OperatorAlarm(

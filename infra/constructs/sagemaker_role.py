@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.constructs.acknowledgements import acknowledge, acknowledge_wildcard
-from infra.constructs.grants import allow, format_arn
+from infra.constructs.grants import allow, format_arn, trust
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ecr_assets as ecr_assets
@@ -22,7 +22,7 @@ class SageMakerRole(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, image: ecr_assets.DockerImageAsset) -> None:
         super().__init__(scope, construct_id)
-        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+        self.role = iam.Role(self, "Role", assumed_by=trust("sagemaker", self))
         stack = Stack.of(self)
         allow(
             self.role,
@@ -66,7 +66,10 @@ def allow_jobs(machine_role: iam.IRole, job_role: iam.IRole) -> None:
                 f"sagemaker:Create{create}",
                 f"sagemaker:Describe{create}",
                 f"sagemaker:Stop{create}",
+                # Step Functions tags what it waits for, and reads the tags.
+                # https://docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html
                 "sagemaker:AddTags",
+                "sagemaker:ListTags",
             ],
             [format_arn(stack, "sagemaker", f"{kind}/*")],
         )

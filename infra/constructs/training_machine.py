@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from infra.constructs.model_image import DOCKER_MANIFEST, OTHER_MANIFESTS
 from infra.constructs.states import (
     DISCARD,
     State,
     call,
     catch_all,
     choose,
+    equals,
     fail_as_caught,
     invoke_function,
     present,
@@ -20,6 +22,7 @@ from infra.constructs.states import (
 from noriba.events import CandidateRegistered, RetrainingDecided, TrainingFailed
 
 METRICS = ("mae", "rmse", "rmsle", "coverage", "baseline_mae")
+_UNFIT = "the image has the manifests {}, and SageMaker takes Docker manifests alone; {}"
 _LOCAL = "/opt/ml/processing"
 
 
@@ -32,6 +35,8 @@ class TrainingPlaces:
     datasets_bucket: str
     models_bucket: str
     image_uri: str
+    image_repository: str
+    image_tag: str
     role_arn: str
     key_arn: str
     register_arn: str
@@ -43,6 +48,7 @@ def describe_training(places: TrainingPlaces) -> dict[str, State]:
     """The states; the input is the detail of a `RetrainingDecided`, of which only the name is believed."""
     return {
         **_take_decision(places),
+        **_check_image(places),
         "Train": _train(places),
         "Is there a champion?": choose(
             (present("$.champion_model_uri"), "Evaluate beside the champion"), otherwise="Evaluate"
@@ -118,7 +124,7 @@ def _take_decision(places: TrainingPlaces) -> dict[str, State]:
                 }
             ],
         ),
-        "Go by the ledger": {"Type": "Pass", "InputPath": "$.taken.decision", "Next": "Train"},
+        "Go by the ledger": {"Type": "Pass", "InputPath": "$.taken.decision", "Next": "Look at the image"},
         "Look for the decision": call(
             "arn:aws:states:::dynamodb:getItem",
             {"TableName": places.ledger_table, "Key": key, "ConsistentRead": True},
@@ -134,6 +140,41 @@ def _take_decision(places: TrainingPlaces) -> dict[str, State]:
             "Result": {"Error": "UnknownDecisionError", "Cause": unknown},
             "ResultPath": "$.failure",
             "Next": "Failed",
+        },
+    }
+
+
+def _check_image(places: TrainingPlaces) -> dict[str, State]:
+    """States that see whether SageMaker will take the image: it would refuse only after training and approval."""
+    remedy = (
+        "build the image again and deploy: with Docker, remove the image and run `cdk deploy`; with Podman, set "
+        "CDK_DOCKER=podman, BUILDAH_FORMAT=docker and container_engine=podman"
+    )
+    return {
+        "Look at the image": call(
+            "arn:aws:states:::aws-sdk:ecr:batchGetImage",
+            {
+                "RepositoryName": places.image_repository,
+                "ImageIds": [{"ImageTag": places.image_tag}],
+                "AcceptedMediaTypes": [DOCKER_MANIFEST, *OTHER_MANIFESTS],
+            },
+            follow="Will SageMaker take it?",
+            # Not the manifest itself: its layers would travel along.
+            ResultSelector={"kinds.$": "$.Images[*].ImageManifestMediaType"},
+            ResultPath="$.image",
+            **catch_all("Release the lock after failure"),
+        ),
+        "Will SageMaker take it?": choose(
+            (equals("$.image.kinds[0]", DOCKER_MANIFEST), "Train"), otherwise="Unfit image"
+        ),
+        "Unfit image": {
+            "Type": "Pass",
+            "Parameters": {
+                "Error": "UnfitImageError",
+                "Cause.$": f"States.Format('{_UNFIT}', States.JsonToString($.image.kinds), '{remedy}')",
+            },
+            "ResultPath": "$.failure",
+            "Next": "Release the lock after failure",
         },
     }
 

@@ -33,7 +33,34 @@ class DataStack(Stack):
         self.raw = self._bucket("Raw", announce=True)
         self.datasets = self._bucket("Datasets")
         self.quarantine = self._bucket("Quarantine")
-        self.ledger = dynamodb.Table(
+        self.ledger = self._make_ledger()
+        self._make_workers()
+        machine = self._make_ingest()
+        self._make_settling(machine)
+        landed = EventRule(
+            self,
+            "Landed",
+            shared=shared,
+            pattern=S3ObjectCreated.in_bucket(self.raw.bucket_name),
+            from_aws=True,
+        )
+        landed.start(machine)
+        CfnOutput(self, "RawBucket", value=self.raw.bucket_name)
+        CfnOutput(self, "DatasetsBucket", value=self.datasets.bucket_name)
+        CfnOutput(self, "QuarantineBucket", value=self.quarantine.bucket_name)
+        CfnOutput(self, "LedgerTable", value=self.ledger.table_name)
+        CfnOutput(self, "IngestMachineArn", value=machine.machine.state_machine_arn)
+
+    def _bucket(self, construct_id: str, *, announce: bool = False) -> s3.IBucket:
+        return SecureBucket(self, construct_id, shared=self._shared, announce=announce).bucket
+
+    def _make_ledger(self) -> dynamodb.ITable:
+        shared, kept = self._shared, self._shared.settings.kept
+        if kept is not None:
+            return dynamodb.Table.from_table_attributes(
+                self, "Ledger", table_name=kept.ledger_table, encryption_key=shared.key
+            )
+        return dynamodb.Table(
             self,
             "Ledger",
             partition_key=dynamodb.Attribute(name="use_case", type=dynamodb.AttributeType.STRING),
@@ -46,33 +73,6 @@ class DataStack(Stack):
             ),
             removal_policy=RemovalPolicy.RETAIN if shared.settings.keep_data else RemovalPolicy.DESTROY,
         )
-        self._make_workers()
-        machine = self._make_ingest()
-        self._make_settling(machine)
-        landed = EventRule(
-            self,
-            "Landed",
-            shared=shared,
-            pattern=S3ObjectCreated.in_bucket(self.raw.bucket_name),
-            from_aws=True,
-        )
-        landed.start(machine.machine)
-        CfnOutput(self, "RawBucket", value=self.raw.bucket_name)
-        CfnOutput(self, "DatasetsBucket", value=self.datasets.bucket_name)
-        CfnOutput(self, "QuarantineBucket", value=self.quarantine.bucket_name)
-        CfnOutput(self, "LedgerTable", value=self.ledger.table_name)
-        CfnOutput(self, "IngestMachineArn", value=machine.machine.state_machine_arn)
-
-    def _bucket(self, construct_id: str, *, announce: bool = False) -> s3.Bucket:
-        shared = self._shared
-        return SecureBucket(
-            self,
-            construct_id,
-            key=shared.key,
-            access_logs=shared.access_logs,
-            keep=shared.settings.keep_data,
-            announce=announce,
-        ).bucket
 
     def _make_workers(self) -> None:
         self._plan, self._transform = self._make_planner(), self._make_transformer()
@@ -125,9 +125,9 @@ class DataStack(Stack):
             from_aws=True,
         )
         which = events.EventField.from_path("$.detail.executionArn")
-        ended.start(settling.machine, given=events.RuleTargetInput.from_object({"execution": which}))
+        ended.start(settling, given=events.RuleTargetInput.from_object({"execution": which}))
         swept = TimedRule(self, "Sweep", shared=shared, every=Duration.minutes(15))
-        swept.start(settling.machine, given=events.RuleTargetInput.from_object({"execution": ""}))
+        swept.start(settling, given=events.RuleTargetInput.from_object({"execution": ""}))
 
     def _make_planner(self) -> PythonFunction:
         function = PythonFunction(
@@ -193,6 +193,7 @@ class DataStack(Stack):
             timeout=Duration.minutes(1),
             memory_mb=512,
         )
+        function.watch_errors()
         allow_writing(function.role, self.quarantine)
         allow_table(function.role, self.ledger, "UpdateItem")
         return function
@@ -206,5 +207,6 @@ class DataStack(Stack):
             timeout=Duration.minutes(2),
             memory_mb=512,
         )
+        function.watch_errors()
         allow_table(function.role, self.ledger, "GetItem", "Query")
         return function

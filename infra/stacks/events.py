@@ -12,6 +12,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 
 from infra.constructs.bucket import AccessLogs
+from infra.constructs.bus_policy import silence_others
 from infra.constructs.dead_letters import DeadLetters
 from infra.constructs.shared import Shared
 from noriba.events import NORIBA_EVENTS
@@ -32,6 +33,7 @@ class EventsStack(Stack):
         operators = self._make_operators(key, settings)
         dead_letters = DeadLetters(self, "DeadLetters", key=key, operators=operators)
         bus = events.EventBus(self, "Bus", event_bus_name=settings.prefix)
+        silence_others(bus, prefix=settings.prefix)
         self._archive(bus, settings)
         access_logs = AccessLogs(self, "AccessLogs", days=settings.access_log_days, keep=settings.keep_data)
         self.shared = Shared(
@@ -63,7 +65,10 @@ class EventsStack(Stack):
             operators.add_subscription(subscriptions.EmailSubscription(settings.operator_email))
         return operators
 
-    def _make_key(self, settings: Settings) -> kms.Key:
+    def _make_key(self, settings: Settings) -> kms.IKey:
+        if settings.kept is not None:
+            # With its policy: it was kept with everything that it encrypts.
+            return kms.Key.from_key_arn(self, "Key", settings.kept.key_arn)
         key = kms.Key(
             self,
             "Key",

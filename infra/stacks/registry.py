@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 
 from infra.constructs.acknowledgements import acknowledge_wildcard
 from infra.constructs.event_rule import EventRule
 from infra.constructs.grants import allow, format_arn
-from infra.constructs.names import to_construct_id
+from infra.constructs.package_group import make_package_group
 from noriba.events import CandidateRegistered
-from noriba.registry.candidates import name_package_group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +30,7 @@ class RegistryStack(Stack):
 
     def __init__(self, scope: Construct, construct_id: str, *, shared: Shared, use_cases: Sequence[UseCase]) -> None:
         super().__init__(scope, construct_id, description="Noriba: model package groups and approvers")
-        self.groups = {use_case.name: self._make_group(use_case, shared) for use_case in use_cases}
+        self.groups = {use_case.name: make_package_group(self, use_case, shared=shared) for use_case in use_cases}
         approvers = sns.Topic(self, "Approvers", master_key=shared.key, enforce_ssl=True)
         if shared.settings.approver_email:
             approvers.add_subscription(subscriptions.EmailSubscription(shared.settings.approver_email))
@@ -45,7 +43,7 @@ class RegistryStack(Stack):
         registered.tell(
             self._admit_rules(approvers), message=events.RuleTargetInput.from_multiline_text(_write_message())
         )
-        approver = self._make_approver()
+        approver = self._make_approver(shared)
         CfnOutput(self, "ApproversTopicArn", value=approvers.topic_arn)
         CfnOutput(self, "ApproverRoleArn", value=approver.role_arn)
 
@@ -62,16 +60,16 @@ class RegistryStack(Stack):
         )
         return sns.Topic.from_topic_arn(self, "ApproversForRules", topic.topic_arn)
 
-    def _make_approver(self) -> iam.Role:
+    def _make_approver(self, shared: Shared) -> iam.Role:
         """The approver's role: read the evidence, approve or reject; neither train nor deploy."""
         role = iam.Role(
             self,
             "Approver",
             description="Approves or rejects candidates of Noriba",
-            assumed_by=iam.AccountRootPrincipal(),
+            assumed_by=_trust_people(mfa=shared.settings.approver_mfa),
             max_session_duration=Duration.hours(1),
         )
-        packages = [f"model-package/{group.model_package_group_name}/*" for group in self.groups.values()]
+        packages = [f"model-package/{group.name}/*" for group in self.groups.values()]
         # Lists are judged on packages, not on their group.
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
         allow(
@@ -82,7 +80,7 @@ class RegistryStack(Stack):
         allow(
             role,
             ["sagemaker:DescribeModelPackageGroup"],
-            [group.attr_model_package_group_arn for group in self.groups.values()],
+            [group.arn for group in self.groups.values()],
         )
         acknowledge_wildcard(
             role,
@@ -91,16 +89,14 @@ class RegistryStack(Stack):
         )
         return role
 
-    def _make_group(self, use_case: UseCase, shared: Shared) -> sagemaker.CfnModelPackageGroup:
-        # The name is fixed: the approver types it, and the rollout's rule waits for it.
-        group = sagemaker.CfnModelPackageGroup(
-            self,
-            f"Group{to_construct_id(use_case.name)}",
-            model_package_group_name=name_package_group(use_case, prefix=shared.settings.prefix),
-            model_package_group_description=use_case.title,
-        )
-        group.apply_removal_policy(RemovalPolicy.RETAIN if shared.settings.keep_data else RemovalPolicy.DESTROY)
-        return group
+
+def _trust_people(*, mfa: bool) -> iam.IPrincipal:
+    """Whoever the account lets assume the role, and with a second factor where that is asked for.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html
+    """
+    people = iam.AccountRootPrincipal()
+    return people.with_conditions({"Bool": {"aws:MultiFactorAuthPresent": "true"}}) if mfa else people
 
 
 def _write_message() -> str:

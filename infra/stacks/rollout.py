@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 
 from infra.constructs.acknowledgements import acknowledge, acknowledge_wildcard
 from infra.constructs.event_rule import EventRule, TimedRule
@@ -55,6 +56,7 @@ class RolloutStack(Stack):
         machine = self._make_machine(self._make_model_role(), self._make_golden_checker())
         for use_case in use_cases:
             self._start_on_approval(use_case, machine)
+            self._end_logs(use_case)
         self._tidy_after(machine)
         CfnOutput(self, "RolloutMachineArn", value=machine.machine.state_machine_arn)
 
@@ -73,7 +75,7 @@ class RolloutStack(Stack):
             from_aws=True,
         )
         approved.start(
-            machine.machine,
+            machine,
             given=events.RuleTargetInput.from_object(
                 {
                     "use_case": use_case.name,
@@ -82,6 +84,17 @@ class RolloutStack(Stack):
                     "version": events.EventField.from_path("$.detail.ModelPackageVersion"),
                 }
             ),
+        )
+
+    def _end_logs(self, use_case: UseCase) -> None:
+        """Declare the log that SageMaker would make for the production endpoint by itself, and keep for ever."""
+        name = name_endpoint(use_case.name, prefix=self._shared.settings.prefix)
+        logs.LogGroup(
+            self,
+            f"EndpointLogs{to_construct_id(use_case.name)}",
+            log_group_name=f"/aws/sagemaker/Endpoints/{name}",
+            retention=self._shared.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
         )
 
     def _tidy_after(self, rollout: Machine) -> None:
@@ -109,8 +122,8 @@ class RolloutStack(Stack):
             from_aws=True,
         )
         nothing = events.RuleTargetInput.from_object({})
-        ended.start(machine.machine, given=nothing)
-        TimedRule(self, "Hourly", shared=shared, every=Duration.hours(1)).start(machine.machine, given=nothing)
+        ended.start(machine, given=nothing)
+        TimedRule(self, "Hourly", shared=shared, every=Duration.hours(1)).start(machine, given=nothing)
 
     def _make_tidier(self, rollout: Machine) -> PythonFunction:
         shared, names = self._shared, self._endpoints
@@ -125,6 +138,7 @@ class RolloutStack(Stack):
             timeout=Duration.minutes(5),
             memory_mb=512,
         )
+        function.watch_errors()
         allow_table(function.role, self._data.ledger, "GetItem")
         rollout.let_look_at_executions(function.role)
         lists = ["sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"]

@@ -11,7 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 
 from infra.constructs.acknowledgements import acknowledge
 from infra.constructs.alarm import OperatorAlarm
-from infra.constructs.api_stage import STAGE, acknowledge_logs, make_stage
+from infra.constructs.api_stage import STAGE, acknowledge_logs, end_logs, make_stage
 from infra.constructs.bucket import SecureBucket
 from infra.constructs.event_archive import EventArchive
 from infra.constructs.event_rule import EventRule
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from infra.constructs.shared import Shared
     from noriba.usecase import UseCase
 
+SLOW_MS = 2000
 PUBLIC = ("health", "openapi.json")
 """Routes that need no key."""
 
@@ -67,6 +68,7 @@ class ServingStack(Stack):
         )
         add_problem_responses(api)
         acknowledge_logs(api, self._shared)
+        end_logs(self, api, self._shared)
         for rule, reason in (
             ("AwsSolutions-APIG2", "functions check requests, strictly, and name every field at fault"),
             ("AwsSolutions-APIG3", "usage plans throttle each key; a web ACL is the owner's choice and cost"),
@@ -77,6 +79,14 @@ class ServingStack(Stack):
             "ServerErrors",
             metric=api.metric_server_error(period=Duration.minutes(1), statistic=cloudwatch.Stats.SUM),
             meaning="apps were answered 5xx: no model in production, a failing endpoint, or a failing function",
+            operators=self._shared.operators,
+        )
+        OperatorAlarm(
+            self,
+            "Latency",
+            metric=api.metric_latency(period=Duration.minutes(5), statistic=cloudwatch.Stats.percentile(99)),
+            threshold=SLOW_MS,
+            meaning=f"of a hundred answers one took over {SLOW_MS / 1000:.0f} s; the endpoint may be too small",
             operators=self._shared.operators,
         )
         return api
@@ -129,6 +139,7 @@ class ServingStack(Stack):
             memory_mb=1769,  # one core
             snapshot=True,
         )
+        function.watch_errors()
         allow(function.role, ["sagemaker:InvokeEndpoint"], self._endpoints)
         # Snapshots are taken of versions; the alias is the version that the API calls.
         return lambda_.Alias(self, "Live", alias_name=STAGE, version=function.function.current_version)
@@ -142,6 +153,7 @@ class ServingStack(Stack):
             timeout=Duration.seconds(20),
             memory_mb=512,
         )
+        function.watch_errors()
         allow_publishing(function.role, self._shared.bus.event_bus_arn, sources=[OutcomeObserved.source])
         return function.function
 
@@ -154,6 +166,7 @@ class ServingStack(Stack):
             timeout=Duration.seconds(20),
             memory_mb=512,
         )
+        function.watch_errors()
         allow(function.role, ["sagemaker:DescribeEndpoint"], self._endpoints)
         return function.function
 
@@ -162,13 +175,7 @@ class ServingStack(Stack):
     def _keep_outcomes(self) -> None:
         """Every outcome on the bus ends in S3, a line each, in a folder for each day."""
         shared = self._shared
-        bucket = SecureBucket(
-            self,
-            "Outcomes",
-            key=shared.key,
-            access_logs=shared.access_logs,
-            keep=shared.settings.keep_data,
-        ).bucket
+        bucket = SecureBucket(self, "Outcomes", shared=shared).bucket
         archive = EventArchive(self, "OutcomeArchive", bucket=bucket, prefix="outcomes", shared=shared)
         observed = EventRule(self, "Observed", shared=shared, pattern=OutcomeObserved.pattern())
         observed.deliver(archive.stream_arn, role=archive.sender)

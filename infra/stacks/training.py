@@ -40,9 +40,9 @@ from noriba.monitoring.retraining import ASKED_BY_THE_CLOCK, LIMIT_REACHED
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aws_cdk import aws_sagemaker as sagemaker
     from constructs import Construct
 
+    from infra.constructs.package_group import PackageGroup
     from infra.constructs.shared import Shared
     from infra.stacks.data import DataStack
 
@@ -60,21 +60,17 @@ class TrainingStack(Stack):
         *,
         shared: Shared,
         data: DataStack,
-        groups: Mapping[str, sagemaker.CfnModelPackageGroup],
+        groups: Mapping[str, PackageGroup],
     ) -> None:
         super().__init__(scope, construct_id, description="Noriba: training, evaluation and candidates")
         self._shared, self._data = shared, data
-        self.models = SecureBucket(
-            self,
-            "Models",
-            key=shared.key,
-            access_logs=shared.access_logs,
-            keep=shared.settings.keep_data,
-        ).bucket
-        self.image = make_model_image(self, "ModelImage", root=shared.packages.root)
+        self.models = SecureBucket(self, "Models", shared=shared).bucket
+        self.image = make_model_image(
+            self, "ModelImage", root=shared.packages.root, engine=shared.settings.container_engine
+        )
         machine = self._make_machine(self._make_job_role(), self._make_registrar(groups))
         decided = EventRule(self, "Decided", shared=shared, pattern=RetrainingDecided.pattern(train=True))
-        decided.start(machine.machine, given=events.RuleTargetInput.from_event_path("$.detail"))
+        decided.start(machine, given=events.RuleTargetInput.from_event_path("$.detail"))
         decider = self._make_decider()
         for cause in _CAUSES:
             rule = EventRule(self, f"After{cause.__name__}", shared=shared, pattern=cause.pattern())
@@ -129,13 +125,14 @@ class TrainingStack(Stack):
             timeout=Duration.minutes(1),
             memory_mb=512,
         )
+        function.watch_errors()
         allow_reading(function.role, data.datasets)
         allow_table(function.role, data.ledger, "GetItem", "PutItem", "Query")
         allow_publishing(function.role, shared.bus.event_bus_arn, sources=[RetrainingDecided.source])
         function.send_failures_to(shared.dead_letters)
         return function
 
-    def _make_registrar(self, groups: Mapping[str, sagemaker.CfnModelPackageGroup]) -> PythonFunction:
+    def _make_registrar(self, groups: Mapping[str, PackageGroup]) -> PythonFunction:
         function = PythonFunction(
             self,
             "register_candidate",
@@ -147,9 +144,14 @@ class TrainingStack(Stack):
             timeout=Duration.minutes(1),
             memory_mb=512,
         )
+        function.watch_errors()
         allow_reading(function.role, self.models)
         allow_table(function.role, self._data.ledger, "PutItem")
-        names = [group.model_package_group_name for group in groups.values()]
+        # The registry finds out the image's digest on the caller's behalf; so AWS's own policy for registrars.
+        # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSageMakerModelRegistryFullAccess.html
+        images = [self.image.repository.repository_arn]
+        allow(function.role, ["ecr:BatchGetImage", "ecr:DescribeImages"], images)
+        names = [group.name for group in groups.values()]
         packages = [format_arn(self, "sagemaker", f"model-package/{name}/*") for name in names]
         # Four eyes: whatever the function's code says, it cannot approve what it registers.
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
@@ -157,7 +159,7 @@ class TrainingStack(Stack):
         allow(
             function.role,
             ["sagemaker:CreateModelPackage"],
-            [*packages, *(group.attr_model_package_group_arn for group in groups.values())],
+            [*packages, *(group.arn for group in groups.values())],
             StringEquals=undecided,
         )
         allow(function.role, ["sagemaker:UpdateModelPackage"], packages, StringEquals=undecided)
@@ -178,8 +180,9 @@ class TrainingStack(Stack):
         allow_reading(role, self.models)
         allow_writing(role, self.models)
         allow_listing(role, self.models)
-        # SageMaker encrypts the jobs' volumes with our key on the role's behalf.
-        # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
+        # SageMaker encrypts the jobs' volumes and output with our key on the role's behalf.
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html#sagemaker-roles-createtrainingjob-perms
+        allow(role, ["kms:Encrypt"], [self._shared.key.key_arn])
         allow(
             role,
             ["kms:CreateGrant"],
@@ -197,6 +200,8 @@ class TrainingStack(Stack):
             datasets_bucket=self._data.datasets.bucket_name,
             models_bucket=self.models.bucket_name,
             image_uri=self.image.image_uri,
+            image_repository=self.image.repository.repository_name,
+            image_tag=self.image.image_tag,
             role_arn=job_role.role_arn,
             key_arn=shared.key.key_arn,
             register_arn=registrar.function.function_arn,
@@ -215,5 +220,6 @@ class TrainingStack(Stack):
         )
         machine.allow_invoking(registrar.function)
         allow_table(machine.role, self._data.ledger, "GetItem", "UpdateItem")
+        allow(machine.role, ["ecr:BatchGetImage"], [self.image.repository.repository_arn])
         allow_jobs(machine.role, job_role)
         return machine

@@ -10,6 +10,7 @@ from infra.application import build_app
 from tests.infra.assembly import Assembly
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 # Text, as `cdk -c name=value` gives it.
@@ -17,7 +18,10 @@ OVERRIDES = {
     "prefix": "trial",
     "approver_email": "approver@example.com",
     "operator_email": "operator@example.com",
+    "approver_mfa": "true",
     "keep_data": "true",
+    "noncurrent_days": "14",
+    "container_engine": "podman",
     "log_retention": "ONE_WEEK",
     "access_log_days": "7",
     "archive_days": "30",
@@ -46,7 +50,7 @@ def customised(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     return synthesise(tmp_path_factory.mktemp("customised"), OVERRIDES)
 
 
-def synthesise(folder: Path, context: dict[str, str]) -> Assembly:
+def synthesise(folder: Path, context: Mapping[str, object]) -> Assembly:
     """The application with some settings of its own."""
     build_app(context=context, outdir=str(folder)).synth()
-    return Assembly.load(folder, prefix=context.get("prefix", "noriba"))
+    return Assembly.load(folder, prefix=str(context.get("prefix", "noriba")))

@@ -11,6 +11,8 @@ STAGING = {"sagemaker:endpoint/noriba-taxi-eta-staging-*"}
 MODELS = {"sagemaker:model/noriba-taxi-eta-*"}
 CONFIGURATIONS = {"sagemaker:endpoint-config/noriba-taxi-eta-*"}
 
+IMAGES = {"ecr:repository/cdk-hnb659fds-container-assets-<AWS::AccountId>-<AWS::Region>"}
+
 FUNCTIONS: dict[str, dict[str, set[str]]] = {
     "PlanIngest": {
         "s3:GetObject": {"RawBucket/*"},
@@ -56,6 +58,8 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
     },
     "RegisterCandidate": {
         "s3:GetObject": {"ModelsBucket/*"},
+        "ecr:BatchGetImage": IMAGES,
+        "ecr:DescribeImages": IMAGES,
         "sagemaker:CreateModelPackage": {"GroupTaxiEta", *PACKAGES},
         "sagemaker:DescribeModelPackage": PACKAGES,
         "sagemaker:UpdateModelPackage": PACKAGES,
@@ -101,7 +105,6 @@ MACHINE = {
     "logs:UpdateLogDelivery": {"*"},
 }
 JOB_RULES = {f"events:rule/StepFunctionsGetEventsForSageMaker{kind}JobsRule" for kind in ("Training", "Processing")}
-IMAGES = {"ecr:repository/cdk-hnb659fds-container-assets-<AWS::AccountId>-<AWS::Region>"}
 CONTAINER = {
     "ecr:BatchCheckLayerAvailability": IMAGES,
     "ecr:BatchGetImage": IMAGES,
@@ -144,6 +147,8 @@ OTHERS: dict[str, dict[str, set[str]]] = {
         "sagemaker:DescribeProcessingJob": {"sagemaker:processing-job/*"},
         "sagemaker:StopProcessingJob": {"sagemaker:processing-job/*"},
         "sagemaker:AddTags": {"sagemaker:training-job/*", "sagemaker:processing-job/*"},
+        "sagemaker:ListTags": {"sagemaker:training-job/*", "sagemaker:processing-job/*"},
+        "ecr:BatchGetImage": IMAGES,
         "iam:PassRole": {"JobsRole"},
         "events:PutRule": JOB_RULES,
         "events:PutTargets": JOB_RULES,
@@ -179,6 +184,7 @@ OTHERS: dict[str, dict[str, set[str]]] = {
         "s3:ListBucket": {"DatasetsBucket", "ModelsBucket"},
         "s3:PutObject": {"ModelsBucket/*"},
         **USE_KEY,
+        "kms:Encrypt": {"Key"},
         "kms:CreateGrant": {"Key"},
     },
     "ModelsRole": {**CONTAINER, "s3:GetObject": {"ModelsBucket/*"}, **READ_KEY},
@@ -189,13 +195,13 @@ OTHERS: dict[str, dict[str, set[str]]] = {
         "sagemaker:DescribeModelPackageGroup": {"GroupTaxiEta"},
     },
     "OutcomeArchiveRole": {
-        "s3:AbortMultipartUpload": {"OutcomesBucket"},
+        "s3:AbortMultipartUpload": {"OutcomesBucket/*"},
         "s3:GetBucketLocation": {"OutcomesBucket"},
         "s3:ListBucket": {"OutcomesBucket"},
         "s3:ListBucketMultipartUploads": {"OutcomesBucket"},
         "s3:GetObject": {"OutcomesBucket/*"},
         "s3:PutObject": {"OutcomesBucket/*"},
-        "logs:PutLogEvents": {"OutcomeArchiveLogs:log-stream:OutcomeArchiveLogsStream"},
+        "logs:PutLogEvents": {"logs:log-group:OutcomeArchiveLogs:log-stream:errors"},
         **USE_KEY,
     },
     "OutcomeArchiveSender": {
@@ -203,8 +209,8 @@ OTHERS: dict[str, dict[str, set[str]]] = {
         "firehose:PutRecordBatch": {"OutcomeArchiveStream"},
     },
     **{
-        f"{machine}EventsRole": {"states:StartExecution": {machine}}
-        for machine in ("IngestMachine", "SettleMachine", "TrainMachine", "RolloutMachine", "TidyMachine")
+        f"{name}EventsRole": {"states:StartExecution": {f"{name}Machine"}}
+        for name in ("Ingest", "Settle", "Train", "Rollout", "Tidy")
     },
 }
 

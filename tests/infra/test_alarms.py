@@ -26,12 +26,16 @@ def watched(alarms: list[Resource], namespace: str) -> set[tuple[str, str]]:
     }
 
 
-def test_every_state_machine_has_an_alarm_for_failure_and_one_for_time(assembly: Assembly, alarms: list[Resource]):
+def test_every_state_machine_has_an_alarm_for_failure_for_time_and_for_who_stops_it(
+    assembly: Assembly, alarms: list[Resource]
+):
     machines = {machine.name for machine in assembly.find("AWS::StepFunctions::StateMachine")}
 
     assert machines == {"IngestMachine", "SettleMachine", "TrainMachine", "RolloutMachine", "TidyMachine"}
     assert watched(alarms, "AWS/States") == {
-        (metric, f"<{machine}>") for machine in machines for metric in ("ExecutionsFailed", "ExecutionsTimedOut")
+        (metric, f"<{machine}>")
+        for machine in machines
+        for metric in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted")
     }
 
 
@@ -56,30 +60,78 @@ def test_the_api_has_an_alarm_for_its_own_faults_under_its_own_name(
     [api] = assembly.find("AWS::ApiGateway::RestApi")
     [other] = customised.find("AWS::ApiGateway::RestApi")
 
-    assert watched(alarms, "AWS/ApiGateway") == {("5XXError", api.properties["Name"])}
+    assert watched(alarms, "AWS/ApiGateway") == {(metric, api.properties["Name"]) for metric in ("5XXError", "Latency")}
     # The metric knows an API by its name: two deployments in an account must not answer for each other.
     assert other.properties["Name"] != api.properties["Name"]
+
+
+# They raise on purpose, for the state machine that called them to deal with: a bad file is no alarm.
+REFUSING = {"PlanIngest", "TransformFeatures", "CommitSnapshot", "CheckGoldenRequests"}
+
+
+def test_every_function_has_an_alarm_for_throttles_and_those_that_never_raise_on_purpose_for_errors(
+    assembly: Assembly, alarms: list[Resource]
+):
+    functions = {function.name for function in assembly.find("AWS::Lambda::Function")}
+    failing = functions - {f"{name}Function" for name in REFUSING}
+
+    assert watched(alarms, "AWS/Lambda") == {
+        *(("Throttles", f"<{name}>") for name in functions),
+        *(("Errors", f"<{name}>") for name in failing),
+    }
+
+
+def test_every_rule_has_an_alarm_for_what_it_cannot_deliver(assembly: Assembly, alarms: list[Resource]):
+    found = {
+        dimensions["RuleName"]: dimensions.get("EventBusName")
+        for alarm in alarms
+        if alarm.properties["Namespace"] == "AWS/Events"
+        for dimensions in [{one["Name"]: one["Value"] for one in alarm.properties["Dimensions"]}]
+    }
+
+    # A rule of another bus than the default one is measured under that bus's name.
+    assert found == {
+        f"<{rule.name}>": rule.properties.get("EventBusName") for rule in assembly.find("AWS::Events::Rule")
+    }
+
+
+def test_what_waits_too_long_on_its_way_to_s3_is_an_alarm(alarms: list[Resource]):
+    assert watched(alarms, "AWS/Firehose") == {("DeliveryToS3.DataFreshness", "<OutcomeArchiveStream>")}
+
+
+# Levels, each with its own limit and time; all others are counts.
+LEVELS = {"DeliveryToS3.DataFreshness": (900, 300), "Latency": (2000, 300)}
 
 
 def test_alarms_go_off_at_the_first_occurrence_and_silence_is_no_alarm(alarms: list[Resource]):
     for alarm in alarms:
         properties = alarm.properties
 
-        assert properties["Threshold"] == 1, alarm.name
+        threshold, level_s = LEVELS.get(properties["MetricName"], (1, 60))
+        assert properties["Threshold"] == threshold, alarm.name
         assert properties["EvaluationPeriods"] == 1, alarm.name
         # What is counted once an hour is looked at once an hour.
         hourly = properties["MetricName"] == "TrainingLimitReached"
-        assert properties["Period"] == (3600 if hourly else 60), alarm.name
+        assert properties["Period"] == (3600 if hourly else level_s), alarm.name
         assert properties["ComparisonOperator"] == "GreaterThanOrEqualToThreshold", alarm.name
         assert properties["TreatMissingData"] == "notBreaching", alarm.name
 
 
 def test_counts_are_summed_and_levels_are_not(alarms: list[Resource]):
-    statistics = {alarm.properties["MetricName"]: alarm.properties["Statistic"] for alarm in alarms}
+    statistics = {
+        found["MetricName"]: found.get("Statistic") or found["ExtendedStatistic"]
+        for found in (alarm.properties for alarm in alarms)
+    }
 
     assert statistics == {
         "ExecutionsFailed": "Sum",
         "ExecutionsTimedOut": "Sum",
+        "ExecutionsAborted": "Sum",
+        "Throttles": "Sum",
+        "Errors": "Sum",
+        "FailedInvocations": "Sum",
+        "Latency": "p99",
+        "DeliveryToS3.DataFreshness": "Maximum",
         "5XXError": "Sum",
         "TrainingLimitReached": "Sum",
         "ApproximateNumberOfMessagesVisible": "Maximum",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.constructs.bus_policy import SPEAKERS
+from noriba.events import NORIBA_EVENTS
 from tests.infra.assembly import Statement, as_list
 from tests.infra.grants import ROLES, expected_grants
 
@@ -116,7 +118,11 @@ def test_nobody_publishes_in_another_part_s_name(statements: list[Statement]):
     said = {s.owner: s.conditions for s in statements if "events:PutEvents" in s.actions}
 
     assert said == {
-        role: {"StringEquals": {"events:source": [f"noriba.{part}" for part in parts]}}
+        role: {
+            # A request holds several events; one that names no source must not slip through.
+            "ForAllValues:StringEquals": {"events:source": [f"noriba.{part}" for part in parts]},
+            "Null": {"events:source": "false"},
+        }
         for role, parts in {
             "DecideRetrainingRole": ["monitoring"],
             "IngestRole": ["data"],
@@ -126,6 +132,56 @@ def test_nobody_publishes_in_another_part_s_name(statements: list[Statement]):
             "TrainRole": ["registry", "training"],
         }.items()
     }
+
+
+def test_what_is_said_in_a_part_s_name_comes_from_its_own_roles(assembly: Assembly):
+    """Whoever may put events anywhere in the account could otherwise start a training, or report outcomes."""
+    denied = {
+        policy.properties["Statement"]["Condition"]["ForAnyValue:StringEquals"]["events:source"][0]: policy
+        for policy in assembly.find("AWS::Events::EventBusPolicy")
+    }
+
+    assert denied.keys() == {event.source for event in NORIBA_EVENTS} == SPEAKERS.keys()
+    for source, policy in denied.items():
+        statement = policy.properties["Statement"]
+        assert (statement["Effect"], statement["Principal"], statement["Action"]) == (
+            "Deny",
+            {"AWS": "*"},
+            "events:PutEvents",
+        )
+        assert statement["Condition"]["ArnNotLike"] == {
+            "aws:PrincipalArn": [f"arn:<AWS::Partition>:iam::<AWS::AccountId>:role/noriba-{SPEAKERS[source]}-*"]
+        }
+        # People ask for training, with their own credentials; it decides nothing.
+        assert statement["Condition"]["ForAnyValue:StringNotEquals"] == {"events:detail-type": ["RetrainingRequested"]}
+
+
+def test_the_roles_that_speak_stand_where_the_bus_looks_for_them(assembly: Assembly, statements: list[Statement]):
+    stacks = {role.name: role.stack for role in assembly.find("AWS::IAM::Role")}
+    for statement in statements:
+        if "events:PutEvents" in statement.actions:
+            for source in statement.conditions["ForAllValues:StringEquals"]["events:source"]:
+                assert stacks[statement.owner] == SPEAKERS[source], statement.owner
+    # They are found by the names that CloudFormation gives them.
+    assert not [role.name for role in assembly.find("AWS::IAM::Role") if "RoleName" in role.properties]
+
+
+OF_PEOPLE_AND_FUNCTIONS = {"lambda.amazonaws.com"}
+
+
+def test_services_act_for_this_account_alone(assembly: Assembly):
+    """Lambda does not say for whom it assumes a role: with the condition, no function would run."""
+    for role in assembly.find("AWS::IAM::Role"):
+        [statement] = role.properties["AssumeRolePolicyDocument"]["Statement"]
+        service = statement["Principal"].get("Service")
+        if service is not None and service not in OF_PEOPLE_AND_FUNCTIONS:
+            assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "<AWS::AccountId>"}}, role.name
+
+
+def test_an_approver_shows_a_second_factor_where_that_is_asked_for(assembly: Assembly, customised: Assembly):
+    for found, condition in ((assembly, None), (customised, {"Bool": {"aws:MultiFactorAuthPresent": "true"}})):
+        [statement] = found.one("AWS::IAM::Role", "Approver").properties["AssumeRolePolicyDocument"]["Statement"]
+        assert statement.get("Condition") == condition
 
 
 def test_nobody_writes_to_a_bucket_as_a_whole(statements: list[Statement]):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_cdk import App
-from pydantic import ValidationError
 
-from infra.settings import Settings
+from infra.application import ROOT
+from infra.settings import Kept, Settings
+from infra.settings_file import SettingsError, read_settings
 from noriba.datasets.raw import MOST_CHUNK_MEMORY_MIB
 from tests.infra.conftest import OVERRIDES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.infra.assembly import Assembly
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -21,8 +25,14 @@ NEW_ACCOUNT_MEMORY_MB = 3008
 STACKS = ["data", "events", "registry", "rollout", "serving", "training"]
 
 
-def read(**context: object) -> Settings:
-    return Settings.from_context(App(context=context).node)
+def read(file: Path | None = None, **context: object) -> Settings:
+    return read_settings(App(context=context).node, file)
+
+
+def refuse(file: Path | None = None, **context: object) -> str:
+    with pytest.raises(SettingsError) as refusal:
+        read(file, **context)
+    return str(refusal.value)
 
 
 def test_nothing_has_to_be_set():
@@ -32,8 +42,9 @@ def test_nothing_has_to_be_set():
 def test_every_setting_is_tried_here_with_another_value():
     changed = Settings.model_validate(OVERRIDES)
 
-    assert OVERRIDES.keys() == Settings.model_fields.keys()
-    for name in Settings.model_fields:
+    # What was kept is another deployment; see test_kept.
+    assert OVERRIDES.keys() == Settings.model_fields.keys() - {"kept"}
+    for name in OVERRIDES:
         assert getattr(changed, name) != getattr(Settings(), name), name
 
 
@@ -64,6 +75,9 @@ def test_context_that_is_not_ours_is_left_alone():
         ("log_retention", "90"),
         ("access_log_days", "0"),
         ("archive_days", "-1"),
+        ("noncurrent_days", "0"),
+        ("container_engine", "finch"),
+        ("approver_mfa", "sometimes"),
         ("transform_memory_mb", "512"),
         ("transform_memory_mb", "10241"),
         ("chunks_at_once", "0"),
@@ -76,10 +90,78 @@ def test_context_that_is_not_ours_is_left_alone():
     ],
 )
 def test_a_bad_value_is_refused_with_the_setting_s_name(name: str, value: str):
-    with pytest.raises(ValidationError) as refusal:
-        read(**{name: value})
+    assert refuse(None, **{name: value}).startswith(f"-c {name}: ")
 
-    assert [error["loc"] for error in refusal.value.errors()] == [(name,)]
+
+@pytest.mark.parametrize("address", ["notanemail", "a@b", "two words@example.com", "@example.com", "a@example."])
+@pytest.mark.parametrize("name", ["approver_email", "operator_email"])
+def test_what_is_no_address_is_refused_before_anything_is_deployed(name: str, address: str):
+    assert name in refuse(None, **{name: address})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("aprover_email", "approver_email"), ("keepdata", "keep_data"), ("production_instnaces", "production_instances")],
+)
+def test_a_name_that_is_nearly_right_is_told(wrong: str, right: str, tmp_path: Path):
+    file = tmp_path / "noriba.toml"
+    file.write_text(f'{wrong} = "x"\n')
+
+    assert refuse(None, **{wrong: "x"}) == f"-c {wrong}: no such setting; did you mean {right}?"
+    assert refuse(file) == f"noriba.toml {wrong}: no such setting; did you mean {right}?"
+
+
+def test_a_name_like_no_other_is_told_what_there_is():
+    assert "there are prefix, approver_email" in refuse(None, colour="red")
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path):
+    file = tmp_path / "noriba.toml"
+    file.write_text('prefix = "1st"\ntraining_hours = 99\n')
+
+    told = refuse(file, api_burst="many").splitlines()
+
+    assert [line.split(":")[0] for line in told] == [
+        "noriba.toml prefix",
+        "noriba.toml training_hours",
+        "-c api_burst",
+    ]
+
+
+def test_a_file_holds_for_every_deployment_and_the_command_line_for_one(tmp_path: Path):
+    """A deployment without the e-mails would silently remove the subscriptions."""
+    file = tmp_path / "noriba.toml"
+    file.write_text('operator_email = "ops@example.com"\nproduction_instances = 2\nkeep_data = true\n')
+
+    settings = read(file, production_instances="3")
+
+    assert (settings.operator_email, settings.keep_data) == ("ops@example.com", True)
+    assert settings.production_instances == 3
+
+
+def test_without_a_file_there_are_the_defaults(tmp_path: Path):
+    assert read(tmp_path / "noriba.toml") == Settings()
+
+
+def test_what_is_no_toml_is_told_with_the_place(tmp_path: Path):
+    file = tmp_path / "noriba.toml"
+    file.write_text("prefix: noriba\n")
+
+    assert refuse(file).startswith("noriba.toml is not TOML: ")
+
+
+def test_the_example_lists_every_setting_with_its_default(tmp_path: Path):
+    lines = (ROOT / "noriba.example.toml").read_text().splitlines()
+    # A setting is a commented line; a description is one in words.
+    settings = [line.removeprefix("# ") for line in lines if re.match(r"# (\[?[a-z_]+\]?$|[a-z_]+ = )", line)]
+    named = {line.split(" = ")[0].strip("[]") for line in settings}
+    file = tmp_path / "noriba.toml"
+    file.write_text(
+        "\n".join(line for line in settings[: settings.index("[kept]")] if not line.endswith('@example.com"'))
+    )
+
+    assert named == {*Settings.model_fields, *Kept.model_fields}
+    assert read(file) == Settings()
 
 
 def test_the_prefix_names_the_stacks(assembly: Assembly, customised: Assembly):

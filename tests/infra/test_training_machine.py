@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.constructs.model_image import DOCKER_MANIFEST
 from infra.constructs.training_machine import METRICS
 from noriba.events import CandidateRegistered, RetrainingDecided, TrainingFailed
 from tests.infra.executions import EXECUTION_ID, Execution, Failure, answer_function, list_tasks, run_machine
@@ -58,12 +59,18 @@ def hold(decision: RetrainingDecided, **more: Any) -> dict[str, Any]:
     return {"Attributes": {"record": {"S": decision.model_dump_json()}, "train": {"Bool": True}, **more}}
 
 
+def show(*kinds: str) -> dict[str, Any]:
+    """What the registry answers for an image of these manifests."""
+    return {"Images": [{"ImageManifest": "{}", "ImageManifestMediaType": kind} for kind in kinds], "Failures": []}
+
+
 def train(
     definition: dict[str, Any], given: RetrainingDecided = DECISION, /, **answers: dict[str, Any] | Failure
 ) -> Execution:
     """A training in which all goes well but for what is said."""
     said: dict[str, dict[str, Any] | Failure] = {
         "Take the decision": hold(given),
+        "Look at the image": show(DOCKER_MANIFEST),
         "Train": TRAINED,
         "Evaluate": EVALUATED,
         "Evaluate beside the champion": EVALUATED,
@@ -77,6 +84,8 @@ def test_a_decision_becomes_a_candidate(definition: dict[str, Any]):
     assert train(definition).visited == (
         "Take the decision",
         "Go by the ledger",
+        "Look at the image",
+        "Will SageMaker take it?",
         "Train",
         "Is there a champion?",
         "Evaluate",
@@ -214,6 +223,37 @@ def test_a_failure_is_announced_though_the_lock_was_lost(definition: dict[str, A
 
     assert [detail_type for _, detail_type, _ in execution.published] == ["TrainingFailed"]
     assert execution.failure == Failure("E")
+
+
+# --- the image --------------------------------------------------------------------------------------------------------
+
+OCI = "application/vnd.oci.image.manifest.v1+json"
+
+
+@pytest.mark.parametrize("kinds", [(OCI,), ("application/vnd.oci.image.index.v1+json",), ()])
+def test_an_image_that_sagemaker_will_not_take_is_refused_before_anything_is_trained(
+    definition: dict[str, Any], kinds: tuple[str, ...]
+):
+    """SageMaker would say so at CreateModel: in the rollout, after training and approval."""
+    execution = train(definition, look_at_the_image=show(*kinds))
+
+    assert "Train" not in execution.visited
+    assert execution.failure is not None
+    assert execution.failure.error == "UnfitImageError"
+    assert all(kind in execution.failure.cause for kind in kinds)
+    assert "BUILDAH_FORMAT=docker" in execution.failure.cause
+    assert [kind for _, kind, _ in execution.published] == ["TrainingFailed"]
+    assert "Release the lock after failure" in execution.visited
+
+
+def test_the_image_is_the_one_that_jobs_and_models_run(definition: dict[str, Any]):
+    execution = train(definition)
+    looked = execution.called("Look at the image")
+    image = execution.called("Train")["AlgorithmSpecification"]["TrainingImage"]
+
+    assert image.endswith(f"{looked['RepositoryName']}:{looked['ImageIds'][0]['ImageTag']}")
+    # The registry converts nothing, and says nothing of kinds that are not asked for.
+    assert {DOCKER_MANIFEST, OCI} < set(looked["AcceptedMediaTypes"])
 
 
 # --- whose decision it is ---------------------------------------------------------------------------------------------

@@ -1,0 +1,57 @@
+"""Who may speak on the bus: each part in its own name, through its own roles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+
+from noriba.events import NORIBA_EVENTS, RetrainingRequested
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SPEAKERS: Mapping[str, str] = {
+    "noriba.data": "data",
+    "noriba.monitoring": "training",
+    "noriba.training": "training",
+    "noriba.registry": "training",
+    "noriba.rollout": "rollout",
+    "noriba.serving": "serving",
+}
+"""Source → the stack whose roles speak in its name."""
+
+
+def silence_others(bus: events.EventBus, *, prefix: str) -> None:
+    """Refuse every event in a part's name that does not come from a role of its stack.
+
+    Whoever may put events anywhere in the account (many roles may) could otherwise announce a snapshot or an outcome.
+    Roles are known by how CloudFormation names them, since this stack is made before theirs. People may ask for
+    training: that event decides nothing.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-bus-perms.html
+    """
+    stack = Stack.of(bus)
+    for source in sorted({event.source for event in NORIBA_EVENTS}):
+        part = source.removeprefix("noriba.").capitalize()
+        roles = f"arn:{stack.partition}:iam::{stack.account}:role/{prefix}-{SPEAKERS[source]}-*"
+        statement = iam.PolicyStatement(
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["events:PutEvents"],
+            resources=[bus.event_bus_arn],
+            conditions={
+                "ForAnyValue:StringEquals": {"events:source": [source]},
+                "ForAnyValue:StringNotEquals": {"events:detail-type": [RetrainingRequested.detail_type()]},
+                "ArnNotLike": {"aws:PrincipalArn": [roles]},
+            },
+        )
+        events.CfnEventBusPolicy(
+            stack,
+            f"Only{part}Speaks",
+            event_bus_name=bus.event_bus_name,
+            statement_id=f"Only{part}Speaks",
+            statement=statement.to_statement_json(),
+        )
