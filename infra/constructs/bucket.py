@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.constructs.acknowledgements import acknowledge
+from infra.constructs.names import KEPT_AS
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
@@ -62,6 +63,7 @@ class SecureBucket(Construct):
             ],
             removal_policy=RemovalPolicy.RETAIN if settings.keep_data else RemovalPolicy.DESTROY,
         )
+        Tags.of(bucket).add(KEPT_AS, f"{self.node.id.lower()}_bucket")
         # `AccessLogs` lets all buckets of the account in.
         Annotations.of(bucket).acknowledge_warning("@aws-cdk/aws-s3:accessLogsPolicyNotAdded")
         if announce:

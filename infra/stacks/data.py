@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 
@@ -14,6 +14,7 @@ from infra.constructs.function import PythonFunction
 from infra.constructs.grants import allow_listing, allow_reading, allow_table, allow_writing
 from infra.constructs.ingest_machine import IngestPlaces, describe_ingest
 from infra.constructs.machine import Machine
+from infra.constructs.names import KEPT_AS
 from infra.constructs.settling_machine import ENDED_BADLY, describe_settling
 from noriba.events import ExecutionStatusChanged, S3ObjectCreated
 
@@ -60,7 +61,7 @@ class DataStack(Stack):
             return dynamodb.Table.from_table_attributes(
                 self, "Ledger", table_name=kept.ledger_table, encryption_key=shared.key
             )
-        return dynamodb.Table(
+        ledger = dynamodb.Table(
             self,
             "Ledger",
             partition_key=dynamodb.Attribute(name="use_case", type=dynamodb.AttributeType.STRING),
@@ -73,6 +74,8 @@ class DataStack(Stack):
             ),
             removal_policy=RemovalPolicy.RETAIN if shared.settings.keep_data else RemovalPolicy.DESTROY,
         )
+        Tags.of(ledger).add(KEPT_AS, "ledger_table")
+        return ledger
 
     def _make_workers(self) -> None:
         self._plan, self._transform = self._make_planner(), self._make_transformer()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -14,6 +14,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from infra.constructs.bucket import AccessLogs
 from infra.constructs.bus_policy import silence_others
 from infra.constructs.dead_letters import DeadLetters
+from infra.constructs.names import KEPT_AS
 from infra.constructs.shared import Shared
 from noriba.events import NORIBA_EVENTS
 
@@ -77,6 +78,7 @@ class EventsStack(Stack):
             removal_policy=RemovalPolicy.RETAIN if settings.keep_data else RemovalPolicy.DESTROY,
             pending_window=Duration.days(7),
         )
+        Tags.of(key).add(KEPT_AS, "key_arn")
         # Alarms and rules send to encrypted topics and queues. EventBridge does not say for whom it asks: with a
         # condition on the source, nothing would be delivered.
         # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services

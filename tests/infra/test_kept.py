@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.constructs.names import KEPT_AS
+from infra.settings import Kept
 from infra.settings_file import SettingsError
+from noriba.aws import preflight
 from tests.infra.conftest import synthesise
 
 if TYPE_CHECKING:
@@ -82,3 +85,15 @@ def test_whoever_read_with_the_key_reads_with_it_again(kept: Assembly, assembly:
 def test_what_was_kept_is_named_whole(tmp_path: Path):
     with pytest.raises(SettingsError, match=r"-c kept\.ledger_table: Field required"):
         synthesise(tmp_path, {"kept": {name: value for name, value in KEPT.items() if name != "ledger_table"}})
+
+
+def test_what_may_be_kept_says_under_which_setting_it_is_used_again(assembly: Assembly):
+    said = {
+        tag["Value"]
+        for kind in ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key")
+        for resource in assembly.find(kind)
+        for tag in resource.properties["Tags"]
+        if tag["Key"] == KEPT_AS == preflight.KEPT_AS
+    }
+
+    assert said == Kept.model_fields.keys()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -109,6 +109,15 @@ class Clients:
     def logs(self) -> CloudWatchLogsClient:
         """Log groups."""
         return self._session.client("logs", config=_PATIENT, endpoint_url=self._endpoint_url)
+
+    def other(self, service: str) -> Any:
+        """A client of a service that is asked now and then, by its boto3 name."""
+        return self._session.client(service, config=_PATIENT, endpoint_url=self._endpoint_url)  # type: ignore[call-overload]  # any name
+
+    @property
+    def region(self) -> str | None:
+        """Where they go; None when nobody said."""
+        return self._session.region_name
 
     def acting_as(self, role_arn: str, *, session_name: str) -> Clients:
         """Clients that act as another role; the session's name stands in the audit trail."""

@@ -74,9 +74,14 @@ def read_deployment(cloudformation: CloudFormationClient, *, prefix: str) -> Dep
         raise NotDeployedError(f"the stacks lack the outputs {absent}: deploy this version of Noriba again") from error
 
 
+def read_outputs(cloudformation: CloudFormationClient, *, prefix: str) -> dict[str, str]:
+    """The outputs of those stacks that are there, by name."""
+    return _gather_outputs(_describe_stacks(cloudformation, prefix))
+
+
 def list_buckets(cloudformation: CloudFormationClient, *, prefix: str) -> list[str]:
     """The buckets of those stacks that are there."""
-    outputs = _gather_outputs(_describe_stacks(cloudformation, prefix))
+    outputs = read_outputs(cloudformation, prefix=prefix)
     return [value for name, value in outputs.items() if name.endswith("Bucket")]
 
 

@@ -9,7 +9,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from noriba import __version__
-from noriba.cli import data_commands, model_commands, operation_commands, prediction_commands
+from noriba.cli import data_commands, doctor_command, model_commands, operation_commands, prediction_commands
 from noriba.cli.output import print_line, print_problem
 from noriba.errors import NoribaError
 
@@ -37,6 +37,7 @@ def build_app() -> typer.Typer:
         prediction_commands.predict,
         operation_commands.status,
         operation_commands.logs,
+        doctor_command.doctor,
         operation_commands.teardown,
     ):
         app.command()(command)

@@ -213,6 +213,14 @@ def test_the_command_shows_what_there_is(loop: Loop, snapshot: SnapshotManifest,
     assert any(answer["prediction_id"] in line["message"] for line in lines)
 
 
+def test_the_doctor_finds_nothing_bad_in_a_deployment(loop: Loop):
+    found = {one["what"]: one for one in loop.run_json("noriba", "doctor", "--json")}
+    assert {one["level"] for one in found.values()} <= {"good", "look"}
+    assert found["stacks"]["found"] == "6 are there"
+    # Nobody gave an address.
+    assert found["operator_email"]["level"] == "look"
+
+
 def test_no_place_of_a_ride_stands_in_the_logs(loop: Loop, champion: ModelPackage):
     assert champion
     loop.api.predict("taxi_eta", {**RIDE, "origin": {"latitude": 40.7123456, "longitude": -73.9123456}})
