@@ -16,6 +16,7 @@ from laptop.extensions import (
     execution_timeouts,
     firehose_buffering,
     lambda_runtime,
+    limits,
     metrics,
     retention,
     s3_events,
@@ -52,6 +53,7 @@ class Application:
         stack_outputs.install(endpoint_url)
         api_gateway.install()
         ecr_images.install(assemblies)
+        limits.install()
         self._started = ExitStack()
         for start in (firehose_buffering, metrics, alarms, execution_timeouts, retention):
             self._started.callback(start.install().stop)

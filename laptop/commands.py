@@ -11,12 +11,23 @@ import typer
 
 from laptop.demo import DEFAULT_ROWS, DemoError, DemoPlan, run_demo
 from laptop.deploy import DeployError, deploy, synthesize
-from laptop.process import CloudError, start, stop
-from laptop.state import ASSEMBLY, PROJECT_ROOT, REPORT, STATE_DIR, find_cloud, point_here_unless_told_otherwise
+from laptop.process import CloudError, check_port, start, stop
+from laptop.state import (
+    ASSEMBLY,
+    PROJECT_ROOT,
+    REPORT,
+    STATE_DIR,
+    find_cloud,
+    make_private_home,
+    point_here_unless_told_otherwise,
+)
 from noriba.cli.output import AsJson, print_json, print_line, print_problem, print_table, show_progress
 
 if TYPE_CHECKING:
     from laptop.process import RunningCloud
+
+# As a shell tells of a program that SIGINT ended.
+_INTERRUPTED = 130
 
 Port = Annotated[int | None, typer.Option("--port", help="Port; 4566 when left out, or a free one when that is taken.")]
 
@@ -31,6 +42,9 @@ def add_commands(app: typer.Typer) -> None:
 def up(port: Port = None, *, as_json: AsJson = False) -> None:
     """Start the laptop cloud and deploy the stacks to it; deploys again when it runs already."""
     try:
+        make_private_home()
+        if find_cloud() is None:
+            check_port(port)
         with show_progress("making the templates") as progress:
             synthesize(PROJECT_ROOT, ASSEMBLY)
             progress.done("templates made")
@@ -89,6 +103,9 @@ def demo(  # the options of a command
         print_problem(f"{error.phase}: {error}")
         print_problem(f"report: {report}")
         raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        print_problem(f"interrupted; report: {report}")
+        raise typer.Exit(_INTERRUPTED) from None
     if as_json:
         print_json(document)
     else:

@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from laptop.demo_data import cut_files, simulate_files
 from laptop.deploy import DeployError, deploy, synthesize
 from laptop.memory import PeakMemory
-from laptop.process import CloudError, start, stop
-from laptop.state import ASSEMBLY, DEMO_FILES, PROJECT_ROOT, STATE_DIR, find_cloud
+from laptop.process import CloudError, check_port, start, stop
+from laptop.state import ASSEMBLY, DEMO_FILES, PROJECT_ROOT, STATE_DIR, find_cloud, make_private_home
 from noriba.cli.data_commands import find_snapshot, upload_files
 from noriba.cli.output import Progress, show_progress
 from noriba.cli.prediction_commands import ApiClient
@@ -65,11 +65,13 @@ class Walk:
     """One walk round the loop: the report as it grows."""
 
     progress: Progress
+    latest: str = "start"
     document: dict[str, Any] = field(default_factory=lambda: {"phases": []})
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Time a phase, and say which one failed."""
+        self.latest = name
         self.progress.update(name)
         start_s = time.perf_counter()
         try:
@@ -88,12 +90,16 @@ def run_demo(plan: DemoPlan) -> dict[str, Any]:
 
     Raises:
         DemoError: a phase failed.
+        KeyboardInterrupt: somebody interrupted it; the report says where.
     """
     with show_progress("beginning") as progress, PeakMemory() as memory:
         walk = Walk(progress)
         try:
-            _clear_the_way()
+            _clear_the_way(plan)
             _walk(plan, walk)
+        except KeyboardInterrupt:
+            walk.document["failed"] = {"phase": walk.latest, "cause": "interrupted"}
+            raise
         finally:
             walk.document["peak_memory_mib"] = memory.mib
             plan.report.parent.mkdir(parents=True, exist_ok=True)
@@ -103,18 +109,22 @@ def run_demo(plan: DemoPlan) -> dict[str, Any]:
     return walk.document
 
 
-def _clear_the_way() -> None:
+def _clear_the_way(plan: DemoPlan) -> None:
     """A demo begins with an empty cloud; one that it left running itself may go, another may not.
 
     Raises:
-        DemoError: a laptop cloud of somebody else's is running.
+        DemoError: a laptop cloud of somebody else's is running, or its port is taken.
     """
+    make_private_home()
     cloud = find_cloud()
-    if cloud is None:
-        return
-    if not _MARK.exists():
-        raise DemoError("start", f"a laptop cloud runs at {cloud.endpoint_url}; stop it first: noriba down")
-    stop(STATE_DIR)
+    if cloud is not None:
+        if not _MARK.exists():
+            raise DemoError("start", f"a laptop cloud runs at {cloud.endpoint_url}; stop it first: noriba down")
+        stop(STATE_DIR)
+    try:
+        check_port(plan.port)
+    except CloudError as error:
+        raise DemoError("start", str(error)) from error
 
 
 def _walk(plan: DemoPlan, walk: Walk) -> None:

@@ -93,6 +93,8 @@ class Seam(Enum):
     # S3: one notification of a bucket; an object, and what a Range header asks of it.
     S3_EVENT = "services.s3:_fire_s3_event"
     GET_OBJECT = "services.s3:_get_object"
+    PUT_OBJECT = "services.s3:_put_object"
+    S3_ERROR = "services.s3:_error"
     PARSE_RANGE = "services.s3:_parse_range"
     # Lambda: find a function by ARN, run one invocation, run it with retries, its metrics, logs and workers.
     FIND_FUNCTION = "services.lambda_svc:_get_func_record_for_ref"

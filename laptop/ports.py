@@ -8,8 +8,8 @@ HOST = "127.0.0.1"
 """Where everything of the laptop cloud listens: it is nobody else's business."""
 
 
-def find_free_port(*preferred: int) -> int:
-    """The first of the preferred ports that is free, or else any free port.
+def find_free_port(*preferred: int, only: bool = False) -> int:
+    """The first of the preferred ports that is free, or else any free port unless it must be one of them.
 
     Raises:
         OSError: none is free.
@@ -18,7 +18,8 @@ def find_free_port(*preferred: int) -> int:
         try:
             return _bind(port)
         except OSError:
-            continue
+            if only and port == preferred[-1]:
+                raise
     return _bind(0)
 
 

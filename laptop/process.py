@@ -73,11 +73,13 @@ def start(
         region: of AWS.
 
     Raises:
-        CloudError: it ended before it answered.
+        CloudError: its port is taken, or it ended before it answered.
     """
     if (cloud := running(state_dir)) is not None:
         return cloud
+    check_port(port)
     state_dir.mkdir(parents=True, exist_ok=True)
+    state_dir.chmod(0o700)
     settings = CloudSettings(port=port or _choose_port(), state_dir=state_dir.resolve(), account=account, region=region)
     process = _spawn(settings, assembly)
     _wait_until_it_answers(process, settings)
@@ -91,6 +93,20 @@ def start(
     )
     _record(state_dir).write_text(cloud.model_dump_json(indent=2))
     return cloud
+
+
+def check_port(port: int | None) -> None:
+    """See whether a laptop cloud could listen on a port, before anything that takes time is done.
+
+    Raises:
+        CloudError: somebody else listens there.
+    """
+    if port is None:
+        return
+    try:
+        find_free_port(port, only=True)
+    except OSError as error:
+        raise CloudError(f"port {port} is taken ({error.strerror}); give another --port, or none") from error
 
 
 def running(state_dir: Path) -> RunningCloud | None:

@@ -31,6 +31,12 @@ _CHOICES = (
 )
 
 
+def make_private_home() -> None:
+    """Make the folder, for nobody else's eyes: trips stand in it as they were landed."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    HOME.chmod(0o700)
+
+
 def find_cloud() -> RunningCloud | None:
     """The laptop cloud of this project, if it runs."""
     return running(STATE_DIR)

@@ -16,12 +16,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from laptop.extensions.lambda_bootstrap import END_OF_LOG
 
 _BOOTSTRAP = Path(__file__).with_name("lambda_bootstrap.py")
 # Lambda allows 10 s; a laptop that compiles a package for the first time may need more, and loses nothing by waiting.
 _START_LIMIT_S = 60.0
 _LOG_LIMIT_S = 2.0
+# How often a process that works is measured.
+_LOOK_S = 0.05
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+_MOST_ANSWER_BYTES = 6 * 2**20 + 100
 
 Json = dict[str, Any]
 
@@ -38,6 +44,7 @@ class EnvironmentSettings:
     """Searched after it: what Lambda brings."""
     variables: dict[str, str]
     timeout_s: float
+    memory_mib: int
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ class Environment:
 
     def __post_init__(self) -> None:
         began = time.perf_counter()
+        self._out_of_memory = False
         self._log_lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         # Isolated (-I) and without site-packages (-S): a dependency that was not packaged is missing here as on AWS.
         self.process = subprocess.Popen(  # noqa: S603 -- this interpreter, with our own script
@@ -99,14 +107,17 @@ class Environment:
                 "deadline_ms": int((time.time() + self.settings.timeout_s) * 1000),
             }
         )
-        answer = self._receive(self.settings.timeout_s)
+        answer = self._receive(self.settings.timeout_s, watched=True)
         duration_s = time.perf_counter() - began
+        if answer is not None and answer["peak_memory_mib"] > self.settings.memory_mib:
+            # It was over before it was seen; Lambda would have ended it.
+            self._out_of_memory, answer = True, None
         if answer is None:
             error = self._end_of_silence(request_id)
             return Outcome(error=error, log=(*self._log_until(None), error["errorMessage"]), duration_s=duration_s)
         return Outcome(
             result=answer.get("result"),
-            error={**answer["error"], "requestId": request_id} if "error" in answer else None,
+            error=_find_error(answer, request_id),
             log=self._log_until(f"{END_OF_LOG}{request_id}"),
             duration_s=duration_s,
             peak_memory_mib=answer["peak_memory_mib"],
@@ -154,19 +165,26 @@ class Environment:
             # It has ended; so says the answer that does not come.
             return
 
-    def _receive(self, limit_s: float) -> Json | None:
-        """The next answer; None when the process ended or the time is up."""
+    def _receive(self, limit_s: float, *, watched: bool = False) -> Json | None:
+        """The next answer; None when the process ended, the time is up or, where it is watched, the memory."""
         assert self.process.stdout is not None  # noqa: S101 -- opened as a pipe above
         poll = select.poll()
         poll.register(self.process.stdout, select.POLLIN)
-        if not poll.poll(limit_s * 1000):
-            return None
+        end_s = time.monotonic() + limit_s
+        while not poll.poll(min(_LOOK_S, max(0.0, end_s - time.monotonic())) * 1000):
+            self._out_of_memory = watched and self._measure_memory_mib() > self.settings.memory_mib
+            if self._out_of_memory or time.monotonic() >= end_s:
+                return None
         line = self.process.stdout.readline()
         answer: Json | None = json.loads(line) if line else None
         return answer
 
     def _end_of_silence(self, request_id: str, *, limit_s: float | None = None) -> Json:
         """The error of a process that did not answer: it ended, or it must be ended now."""
+        if self._out_of_memory:
+            self.end()
+            message = f"RequestId: {request_id} Error: Runtime exited with error: signal: killed"
+            return {"errorType": "Runtime.OutOfMemory", "errorMessage": message}
         try:
             # Its pipe closes a moment before the process is gone.
             status = self.process.wait(0.2)
@@ -177,6 +195,14 @@ class Environment:
         text = f"exit status {status}" if status >= 0 else f"signal: {signal.Signals(-status).name}"
         message = f"RequestId: {request_id} Error: Runtime exited with error: {text}"
         return {"errorType": "Runtime.ExitError", "errorMessage": message}
+
+    def _measure_memory_mib(self) -> float:
+        """What the process holds now; 0 when it has ended."""
+        try:
+            resident: int = psutil.Process(self.process.pid).memory_info().rss
+        except psutil.NoSuchProcess:
+            return 0.0
+        return resident / 2**20
 
     def _read_log(self) -> None:
         assert self.process.stderr is not None  # noqa: S101 -- opened as a pipe above
@@ -194,3 +220,14 @@ class Environment:
         except queue.Empty:
             lines.append("(the rest of this log is still on its way)")
         return tuple(lines)
+
+
+def _find_error(answer: Json, request_id: str) -> Json | None:
+    """What went wrong, the answer's own size included."""
+    if "error" in answer:
+        return {**answer["error"], "requestId": request_id}
+    size = len(json.dumps(answer.get("result")).encode())
+    if size <= _MOST_ANSWER_BYTES:
+        return None
+    message = f"Response payload size ({size} bytes) exceeded maximum allowed payload size (6291556 bytes)."
+    return {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message, "requestId": request_id}

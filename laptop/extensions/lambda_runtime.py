@@ -100,6 +100,7 @@ class PythonWorker(reach(Seam.WORKER)):  # type: ignore[misc]  # MiniStack has n
             path_last=(self.store.runtime,),
             variables=self._variables(code),
             timeout_s=float(config["Timeout"]),
+            memory_mib=int(config.get("MemorySize", 128)),
         )
 
     def _variables(self, code: Path) -> dict[str, str]:

@@ -87,7 +87,7 @@ class ProcessingJobs(Jobs):
         for one in job.spec.get("ProcessingInputs", []):
             source = one["S3Input"]
             target = Path(root.rebase(source["LocalPath"]))
-            self._platform.storage.fetch(job.scope, source, target, role=job.spec["RoleArn"])
+            self._platform.storage.fetch(job.scope, source, target, role=job.spec["RoleArn"], whole_keys=True)
         for one in _outputs(job):
             Path(root.rebase(one["LocalPath"])).mkdir(parents=True, exist_ok=True)
 

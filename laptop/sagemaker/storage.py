@@ -49,14 +49,22 @@ class Storage:
             return False
         return True
 
-    def fetch(self, scope: Scope, source: dict[str, Any], folder: Path, *, role: str) -> None:
+    def fetch(self, scope: Scope, source: dict[str, Any], folder: Path, *, role: str, whole_keys: bool = False) -> None:
         """Copy what an input's `S3DataType` and `S3Uri` mean into a folder.
+
+        Args:
+            scope: of the job.
+            source: the input's `S3DataSource` or `S3Input`.
+            folder: of the channel.
+            role: of the job.
+            whole_keys: whether what a manifest names is laid out under its whole key. AWS documents no layout; both
+                have been seen, so training jobs here get the one and processing jobs the other.
 
         Raises:
             JobFailedError: it is missing or malformed.
         """
         if source["S3DataType"] == "ManifestFile":
-            self.fetch_manifest(scope, source["S3Uri"], folder)
+            self.fetch_manifest(scope, source["S3Uri"], folder, whole_keys=whole_keys)
         else:
             self.fetch_prefix(scope, source["S3Uri"], folder, role=role)
 
@@ -76,10 +84,11 @@ class Storage:
             )
         self._fetch(scope, bucket, {key: folder / _local_name(key, prefix) for key in keys}, folder)
 
-    def fetch_manifest(self, scope: Scope, uri: str, folder: Path) -> None:
+    def fetch_manifest(self, scope: Scope, uri: str, folder: Path, *, whole_keys: bool = False) -> None:
         """Copy the objects that a manifest names into a folder, as an input of type `ManifestFile` is laid out.
 
-        A manifest is `[{"prefix": "s3://bucket/path/"}, "relative/key", …]`; the relative keys become the paths. See
+        A manifest is `[{"prefix": "s3://bucket/path/"}, "relative/key", …]`; the relative keys become the paths, or
+        the whole keys do. See
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html
 
         Raises:
@@ -94,7 +103,9 @@ class Storage:
         if not names:
             raise JobFailedError(f"ClientError: Manifest file {uri} names no objects.")
         bucket, path = split_uri(prefix)
-        self._fetch(scope, bucket, {path + name: folder / name for name in names}, folder)
+        self._fetch(
+            scope, bucket, {path + name: folder / (path + name if whole_keys else name) for name in names}, folder
+        )
 
     def fetch_archive(self, scope: Scope, uri: str, folder: Path) -> None:
         """Unpack a `.tar.gz` object into a folder.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
+import stat
 import subprocess
 import time
 from dataclasses import dataclass
@@ -43,12 +46,21 @@ class Home:
         found: dict[str, Any] = json.loads((self.folder / "report.json").read_text())
         return found
 
-    def run(self, *words: str, program: str = "noriba", **variables: str) -> subprocess.CompletedProcess[str]:
+    @property
+    def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        kept["PATH"] = f"{PROJECT_ROOT / '.venv/bin'}:{kept['PATH']}"
+        return {**kept, "PATH": f"{PROJECT_ROOT / '.venv/bin'}:{kept['PATH']}", "NORIBA_HOME": str(self.folder)}
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Begin a command, and say what it says."""
+        return subprocess.Popen(
+            ["noriba", *words], env=self.environment, cwd=PROJECT_ROOT, stderr=subprocess.PIPE, text=True
+        )
+
+    def run(self, *words: str, program: str = "noriba", **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [program, *words],
-            env={**kept, **variables, "NORIBA_HOME": str(self.folder)},
+            env={**self.environment, **variables},
             cwd=PROJECT_ROOT,
             capture_output=True,
             text=True,
@@ -130,6 +142,8 @@ def test_landed_files_lead_to_a_candidate_that_a_person_decides_on(home: Home, w
     (more / "empty.csv").write_text("pickup_at\n")
 
     landed = home.read("land", *map(str, trips), str(more / "empty.csv"))
+    # By itself, the next training would wait for the cooldown.
+    home.read("retrain")
     candidate = home.wait_for_candidate(landed["snapshot_id"])
     home.read("reject", str(candidate["version"]), "--note", "not on a Friday")
     rejected = home.find_model(candidate["version"])
@@ -180,6 +194,45 @@ def test_a_demo_does_not_end_a_cloud_that_it_did_not_start(home: Home, walked: d
     (home.folder / "mark").rename(mark)
     assert done.returncode == 1
     assert f"a laptop cloud runs at {walked['endpoint_url']}; stop it first: noriba down" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("up",), ("demo", "--report", "taken.json")])
+def test_a_port_that_is_taken_is_told_at_once(tmp_path: Path, words: tuple[str, ...]):
+    """Before the templates are made, and in one line."""
+    elsewhere = Home(tmp_path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        words = tuple(str(tmp_path / word) if word.endswith(".json") else word for word in words)
+
+        done = elsewhere.run(*words, "--port", str(port))
+
+    assert done.returncode == 1
+    assert f"port {port} is taken (Address already in use); give another --port, or none" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "cdk.out").exists()
+
+
+def test_what_the_laptop_cloud_keeps_is_for_nobody_else_s_eyes(home: Home, walked: dict[str, Any]):
+    assert walked
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (home.folder, home.folder / "laptop")] == [0o700, 0o700]
+
+
+def test_an_interrupted_demo_says_so_in_its_report_and_leaves_nothing_running(tmp_path: Path):
+    elsewhere, report = Home(tmp_path), tmp_path / "report.json"
+    with elsewhere.start("demo", "--report", str(report)) as demo:
+        assert demo.stderr is not None
+        for line in demo.stderr:
+            if "synthesize templates (" in line:
+                break
+        demo.send_signal(signal.SIGINT)
+        said = demo.stderr.read()
+
+    assert demo.returncode == 130
+    assert "interrupted" in said
+    assert json.loads(report.read_text())["failed"]["cause"] == "interrupted"
+    assert elsewhere.read("down") == {"stopped": False}
 
 
 def test_everything_can_be_torn_down_and_asking_twice_is_no_error(home: Home, walked: dict[str, Any]):

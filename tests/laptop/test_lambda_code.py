@@ -78,6 +78,7 @@ def test_native_code_for_another_platform_is_replaced_by_the_same_release(store:
                 "AWS_LAMBDA_LOG_STREAM_NAME": "s",
             },
             timeout_s=5,
+            memory_mib=128,
         )
     )
     try:

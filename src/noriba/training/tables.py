@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from noriba.features import Column
-    from noriba.records.snapshot import Part, SnapshotManifest
+    from noriba.records.snapshot import SnapshotManifest
     from noriba.usecase import UseCase
 
 
@@ -29,7 +29,9 @@ def read_snapshot(manifest: SnapshotManifest, folder: Path, use_case: UseCase) -
 
     Args:
         manifest: which parts belong.
-        folder: where the parts lie, under `<first two digits>/<sha256>.parquet`.
+        folder: where the parts lie, as `<sha256>.parquet`, however deep: how SageMaker lays out the objects that a
+            manifest names is not documented, and has been seen to keep the whole key below the channel's folder
+            (https://github.com/aws/sagemaker-python-sdk/issues/723).
         use_case: whose features are wanted.
 
     Raises:
@@ -40,18 +42,15 @@ def read_snapshot(manifest: SnapshotManifest, folder: Path, use_case: UseCase) -
     is_current = all(part.feature_fingerprint == use_case.features.fingerprint for part in manifest.parts)
     if is_current:
         wanted += use_case.features.names
-    tables = [_read_part(_locate(folder, part), part.sha256, wanted) for part in manifest.parts]
+    there = {path.stem: path for path in folder.rglob("*.parquet")}
+    tables = [_read_part(there.get(part.sha256), part.sha256, wanted) for part in manifest.parts]
     columns = {name: np.concatenate([table[name] for table in tables]) for name in wanted}
     columns = take_rows(columns, np.argsort(columns[manifest.event_time], kind="stable"))
     return columns if is_current else {**columns, **use_case.features.compute(columns)}
 
 
-def _locate(folder: Path, part: Part) -> Path:
-    return folder / part.sha256[:2] / f"{part.sha256}.parquet"
-
-
-def _read_part(path: Path, sha256: str, wanted: Sequence[str]) -> dict[str, Column]:
-    if not path.is_file():
+def _read_part(path: Path | None, sha256: str, wanted: Sequence[str]) -> dict[str, Column]:
+    if path is None:
         raise CorruptSnapshotError(f"part {sha256} of the snapshot is not in the channel; was its object deleted?")
     content = path.read_bytes()
     if (found := hashlib.sha256(content).hexdigest()) != sha256:

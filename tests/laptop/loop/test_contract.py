@@ -28,6 +28,7 @@ def described(loop: Loop, champion: ModelPackage) -> Any:
 
 
 PREDICTIONS, OUTCOMES = "POST /v1/taxi_eta/predictions", "POST /v1/taxi_eta/outcomes"
+FIRST, PAST, LAST = "2000-01-02T00:00:00Z", "2026-07-01T00:00:00Z", "2099-12-30T00:00:00Z"
 # Nothing can be wrong with a request that has neither parameters nor a body.
 QUESTIONS = [
     *((route, mode) for route in (PREDICTIONS, OUTCOMES) for mode in GenerationMode),
@@ -50,12 +51,17 @@ def test_what_the_api_says_of_itself_is_so(described: Any, loop: Loop, route: st
 
 
 def keep_what_no_schema_can_say(route: str, body: Any) -> Any:
-    """A body that also keeps the rules which the description tells in words: near, of several names, not to come."""
+    """A body that also keeps the rules which the description tells in words.
+
+    The ends of a ride are near each other, no two candidates have one name, an outcome has come, and it is the year in
+    UTC that counts.
+    """
     if route == PREDICTIONS:
+        body = {**body, "pickup_at": min(max(body["pickup_at"], FIRST), LAST)}
         near = {"origin": body["destination"]}
         if body.get("candidates"):
             return {**body, "candidates": [{"candidate_id": f"{n}", **near} for n in range(len(body["candidates"]))]}
         return {**body, **near}
     if route == OUTCOMES:
-        return {**body, "observed_at": min(body["observed_at"], "2026-07-01T00:00:00Z")}
+        return {**body, "observed_at": min(max(body["observed_at"], FIRST), PAST)}
     return body

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from laptop.sagemaker.scopes import Scope
+from laptop.sagemaker.storage import Storage
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_job_reads_computes_and_writes(process: Any, put: Any, get: Any, name: str, bucket: str):
@@ -33,6 +39,21 @@ def test_a_manifest_names_the_inputs(process: Any, processing_request: Any, put:
     process(manifest, ProcessingInputs=[only])
 
     assert json.loads(get(f"s3://{bucket}/sums/{name}/sum.json"))["sum"] == 2
+
+
+def test_what_a_manifest_names_is_laid_out_in_either_way_that_was_seen(
+    put: Any, name: str, bucket: str, tmp_path: Path, cloud: Any
+):
+    """AWS documents none: training jobs here get the one, processing jobs the other."""
+    put(f"numbers/{name}/b", "2")
+    manifest = put(f"manifests/{name}.json", json.dumps([{"prefix": f"s3://{bucket}/numbers/{name}/"}, "b"]))
+    storage, scope = Storage(cloud.endpoint_url), Scope(cloud.account, cloud.region)
+
+    for whole_keys in (False, True):
+        storage.fetch_manifest(scope, manifest, tmp_path / str(whole_keys), whole_keys=whole_keys)
+
+    laid_out = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(laid_out) == ["False/b", f"True/numbers/{name}/b"]
 
 
 def test_a_failed_program_gives_its_own_reason_and_no_output(

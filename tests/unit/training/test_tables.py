@@ -37,7 +37,7 @@ def write_snapshot(tables: Sequence[Columns], folder: Path, use_case: UseCase = 
         content = encode_parquet(table)
         part = describe_part(table, content, use_case, version_id="v1")
         path = path_of(part.sha256, folder)
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         parts.append(part)
     rows = sum(part.rows for part in parts)
@@ -94,6 +94,18 @@ def test_rows_of_one_instant_keep_the_order_of_their_parts_names(tmp_path: Path)
     expected = [row["metres"] for row in sorted(rows, key=lambda row: row["sent_at_s"])]
     assert found["metres"].tolist() == expected
     assert again["metres"].tolist() == expected
+
+
+@pytest.mark.parametrize("place", ["", "taxi_eta/parts/ab", "a/b/c/d"])
+def test_parts_are_found_however_deep_they_were_laid_out(tmp_path: Path, place: str):
+    """SageMaker documents no layout for what a manifest names."""
+    manifest = write_snapshot([make_deliveries(50), make_deliveries(60)], tmp_path / "written")
+    folder = tmp_path / "channel" / place
+    folder.mkdir(parents=True)
+    for part in manifest.parts:
+        path_of(part.sha256, tmp_path / "written").rename(folder / f"{part.sha256}.parquet")
+
+    assert len(read_snapshot(manifest, tmp_path / "channel", TODAY)["metres"]) == 110
 
 
 def test_unknown_values_come_back_as_nan(tmp_path: Path):
