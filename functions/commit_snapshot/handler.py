@@ -78,6 +78,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         manifest = build_manifest(use_case, ledger.list_kept(), bucket=settings.datasets_bucket)
     except NotEnoughDataError as error:
         logger.warning("nothing kept", extra={"reason": str(error)})
+        # What there was before may have been erased.
+        ledger.mark_latest("", now=now)
         return {"outcome": "nothing_kept", "reason": str(error)}
     manifest_uri = store(manifest, datasets)
     ledger.mark_latest(manifest.snapshot_id, now=now)

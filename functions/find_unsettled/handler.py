@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from noriba.aws.environment import Environment, connector
 from noriba.aws.executions import look_up
 from noriba.aws.ledger import Ledger
+from noriba.events import ObjectErased
 from noriba.records.ingest import NO_USE_CASE, LandedObject
 from noriba.usecase import list_use_cases
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from noriba.aws.clients import Clients
     from noriba.aws.executions import Execution
+    from noriba.records.erasure import Erasure
 
 logger = Logger()
 
@@ -49,7 +51,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
     Returns:
         `unsettled`: for each object the `execution` that took it, `landed`, the `failure` to refuse it for, and
-        whether it is `settled` itself, so that only a snapshot may be due.
+        whether it is `settled` itself, so that only a snapshot may be due. Of one that is being erased, `erasure`
+        names the ledger's entry and holds the event's detail.
     """
     settings, clients = connect()
     task = Task.model_validate(event)
@@ -74,9 +77,10 @@ def follow_up(clients: Clients, table: str, arn: str) -> Iterator[dict[str, Any]
 
 
 def sweep(clients: Clients, table: str) -> Iterator[dict[str, Any]]:
-    """Objects that were taken by executions which no longer run."""
+    """Objects that were taken by executions which no longer run, and those that are being erased."""
     for use_case in (*list_use_cases(), NO_USE_CASE):
         ledger = Ledger(clients.dynamodb.Table(table), use_case)
+        yield from (describe_erasure(erasure) for erasure in ledger.list_erasures(only_open=True))
         for received in ledger.list_received():
             execution = look_up(clients.stepfunctions, received.execution)
             # Once more: it may have settled its object, and ended, since the list was read.
@@ -94,4 +98,23 @@ def describe(landed: LandedObject, arn: str, execution: Execution | None, *, set
         "landed": landed.model_dump(),
         "failure": {"Error": "IngestEndedError", "Cause": cause},
         "settled": settled,
+    }
+
+
+def describe_erasure(erasure: Erasure) -> dict[str, Any]:
+    """An entry of the answer for what is gone from the next snapshot on."""
+    detail = ObjectErased(
+        use_case=erasure.use_case,
+        key=erasure.key,
+        versions=len(erasure.versions),
+        erased_by=erasure.erased_by,
+        reason=erasure.reason,
+    )
+    landed = LandedObject(use_case=erasure.use_case, bucket="", key=erasure.key, version_id="", sequencer="", size=0)
+    name = f"erasure#{erasure.name}"
+    return {
+        "execution": f"{name}#{erasure.begun_at.isoformat()}",
+        "landed": landed.model_dump(),
+        "settled": True,
+        "erasure": {"use_case": erasure.use_case, "entry": name, "detail": detail.model_dump(mode="json")},
     }

@@ -113,10 +113,14 @@ class DataStack(Stack):
             "Settle",
             shared=shared,
             start="Find unsettled",
-            states=describe_settling(self._places, find_arn=finder.function.function_arn),
+            states=describe_settling(
+                self._places, find_arn=finder.function.function_arn, ledger_table=self.ledger.table_name
+            ),
             timeout=Duration.minutes(30),
             meaning="an object whose ingest ended without an answer could not be settled; it holds up snapshots",
         )
+        allow_table(settling.role, self.ledger, "UpdateItem")
+        CfnOutput(self, "SettleMachineArn", value=settling.machine.state_machine_arn)
         settling.allow_invoking(finder.function, self._commit.function, self._refuse.function)
         ended = EventRule(
             self,

@@ -86,6 +86,17 @@ class ObjectRefused(Event):
     reason: str
 
 
+class ObjectErased(Event):
+    """Somebody had a raw object erased, with all that was made of it; the snapshot without it follows."""
+
+    source: ClassVar[str] = "noriba.data"
+
+    key: str
+    versions: int
+    erased_by: str
+    reason: str
+
+
 class DatasetSnapshotCreated(Event):
     """A new immutable dataset version exists."""
 
@@ -196,6 +207,7 @@ class OutcomeObserved(Event):
 
 NORIBA_EVENTS: tuple[type[Event], ...] = (
     ObjectRefused,
+    ObjectErased,
     DatasetSnapshotCreated,
     RetrainingRequested,
     RetrainingDecided,

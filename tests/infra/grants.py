@@ -133,6 +133,8 @@ OTHERS: dict[str, dict[str, set[str]]] = {
     "SettleRole": {
         **MACHINE,
         "lambda:InvokeFunction": {"FindUnsettledFunction", "CommitSnapshotFunction", "RefuseObjectFunction"},
+        "dynamodb:UpdateItem": {"Ledger"},
+        **USE_KEY,
     },
     "TrainRole": {
         **MACHINE,

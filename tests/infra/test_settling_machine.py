@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from noriba.events import DatasetSnapshotCreated, ObjectRefused
+from noriba.events import DatasetSnapshotCreated, ObjectErased, ObjectRefused
 from tests.infra.executions import Execution, Failure, answer_function, run_machine
 from tests.infra.test_ingest_machine import CREATED, LANDED, REFUSAL, WAITING
 
@@ -68,6 +68,25 @@ def test_an_object_with_an_answer_is_not_refused(definition: dict[str, Any]):
 
     assert "Refuse" not in execution.visited
     assert [name for _source, name, _detail in execution.published] == ["DatasetSnapshotCreated"]
+
+
+ERASED = ObjectErased(use_case="taxi_eta", key="taxi_eta/a.csv", versions=2, erased_by="arn:someone", reason="asked")
+
+
+def test_an_erasure_is_told_once_and_the_snapshot_without_it_committed(definition: dict[str, Any]):
+    landed = LANDED.model_copy(update={"version_id": ""}).model_dump()
+    erasure = {"use_case": "taxi_eta", "entry": "erasure#6f96", "detail": ERASED.model_dump(mode="json")}
+    one = {"execution": "erasure#6f96#t", "landed": landed, "settled": True, "erasure": erasure}
+
+    execution = settle(definition, answer_function({"unsettled": [one]}))
+    closed = execution.called("Close erasure")
+
+    assert "Refuse" not in execution.visited
+    assert [name for _source, name, _detail in execution.published] == ["ObjectErased", "DatasetSnapshotCreated"]
+    assert ObjectErased.model_validate(execution.published[0][2]) == ERASED
+    # Who has the erasure finished after an interruption does not hear of it every quarter of an hour.
+    assert closed["Key"] == {"use_case": {"S": "taxi_eta"}, "entry": {"S": "erasure#6f96"}}
+    assert closed["ExpressionAttributeValues"] == {":no": {"BOOL": False}}
 
 
 def test_no_snapshot_is_announced_while_others_are_at_work(definition: dict[str, Any]):

@@ -44,6 +44,7 @@ class Deployment(BaseModel):
     outcomes_bucket: str
     ledger_table: str
     ingest_machine_arn: str
+    settle_machine_arn: str
     train_machine_arn: str
     rollout_machine_arn: str
     approver_role_arn: str

@@ -3,6 +3,7 @@
 Partition key `use_case`; sort key `entry`, one of
 
     object#<key>#<version>   a landed object version: received, kept or refused; of a long key, beginning and hash
+    erasure#<hash of key>    what was erased, by whom and why
     snapshot#<id>            who committed a snapshot
     training                 the latest training run, which is also the lock
     decision#<id>            a retraining decision, and the execution that trains by it
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 from botocore.exceptions import ClientError
@@ -23,6 +24,7 @@ from pydantic import BaseModel, ConfigDict
 
 from noriba.events import RetrainingDecided
 from noriba.monitoring.retraining import TrainingRecord
+from noriba.records.erasure import Erasure
 from noriba.records.ingest import LandedObject
 from noriba.records.snapshot import IngestedObject
 
@@ -57,6 +59,13 @@ class RolloutLock(BaseModel):
     model: str
 
 
+class KnownVersion(NamedTuple):
+    """A version of a landed object, and how far it is."""
+
+    landed: LandedObject
+    state: ObjectState
+
+
 class ReceivedObject(BaseModel):
     """A landed object version that an execution has taken and not yet settled."""
 
@@ -71,7 +80,7 @@ class ObjectState(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    status: Literal["received", "kept", "refused"]
+    status: Literal["received", "kept", "refused", "erased"]
     execution: str
     reason: str | None = None
     record: IngestedObject | None = None
@@ -83,6 +92,11 @@ class Ledger:
     def __init__(self, table: Table, use_case: str) -> None:
         self._table = table
         self._use_case = use_case
+
+    @property
+    def use_case(self) -> str:
+        """Whose entries they are."""
+        return self._use_case
 
     # --- landed objects -----------------------------------------------------------------------------------------------
 
@@ -142,19 +156,40 @@ class Ledger:
     def find_object(self, key: str, version_id: str) -> ObjectState | None:
         """How far an object version is; None when no execution has taken it yet."""
         found = self._get(_name_object(key, version_id))
-        if not found:
-            return None
-        record = found.get("record")
-        return ObjectState(
-            status=found["status"],
-            execution=found["execution"],
-            reason=found.get("reason"),
-            record=IngestedObject.model_validate_json(record) if record else None,
-        )
+        return _read_state(found) if found else None
+
+    def list_versions(self, key: str) -> Iterator[KnownVersion]:
+        """The versions of one object, as they were claimed."""
+        for item in self._query(_name_object(key, "")):
+            if "landed" in item and (landed := LandedObject.model_validate_json(item["landed"])).key == key:
+                yield KnownVersion(landed, _read_state(item))
 
     def count_pending(self) -> int:
         """Objects received and not yet settled."""
         return sum(item["status"] == "received" for item in self._query("object#"))
+
+    def begin_erasure(self, erasure: Erasure) -> None:
+        """Keep what is to be erased, and take the object out of every snapshot to come."""
+        entry = f"erasure#{erasure.name}"
+        item = {"record": erasure.model_dump_json(), "open": True}
+        self._put(entry, item, unless_exists_but=Attr("entry").exists())
+        for landed in erasure.versions:
+            name = _name_object(landed.key, landed.version_id)
+            self._table.update_item(
+                Key=self._key(name),
+                UpdateExpression="SET #status = :erased, reason = :reason REMOVE #record",
+                ExpressionAttributeNames={"#status": "status", "#record": "record"},
+                ExpressionAttributeValues={":erased": "erased", ":reason": erasure.reason},
+            )
+
+    def find_erasure(self, key: str) -> Erasure | None:
+        """What was erased of an object, if anything was."""
+        return next((found for found in self.list_erasures() if found.key == key), None)
+
+    def list_erasures(self, *, only_open: bool = False) -> list[Erasure]:
+        """What was erased; `only_open` leaves out what a later snapshot is known to lack."""
+        items = [item for item in self._query("erasure#") if item["open"] or not only_open]
+        return [Erasure.model_validate_json(item["record"]) for item in items]
 
     # --- snapshots ----------------------------------------------------------------------------------------------------
 
@@ -169,14 +204,14 @@ class Ledger:
         return [(i["entry"].removeprefix("snapshot#"), datetime.fromisoformat(i["created_at"])) for i in found]
 
     def mark_latest(self, snapshot_id: str, *, now: datetime) -> None:
-        """Say that a snapshot is what there is at that moment, unless somebody has looked later."""
+        """Say that a snapshot is what there is at that moment, unless somebody has looked later; "" for none."""
         item = {"snapshot_id": snapshot_id, "committed_at": now.isoformat(timespec="microseconds")}
         self._put("latest-snapshot", item, unless_exists_but=Attr("committed_at").lte(item["committed_at"]))
 
     def latest_snapshot(self) -> str | None:
         """The id of the snapshot committed last: not the newest one, when an older state of the data came back."""
         found = self._get("latest-snapshot")
-        return found["snapshot_id"] if found else None
+        return found.get("snapshot_id") or None
 
     # --- training -----------------------------------------------------------------------------------------------------
 
@@ -275,6 +310,16 @@ class Ledger:
 
     def _key(self, entry: str) -> dict[str, str]:
         return {"use_case": self._use_case, "entry": entry}
+
+
+def _read_state(item: dict[str, Any]) -> ObjectState:
+    record = item.get("record")
+    return ObjectState(
+        status=item["status"],
+        execution=item["execution"],
+        reason=item.get("reason"),
+        record=IngestedObject.model_validate_json(record) if record else None,
+    )
 
 
 def _attempt(write: Callable[..., object], **request: object) -> bool:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from noriba.errors import NoribaError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -14,6 +16,13 @@ if TYPE_CHECKING:
 
 READ_AHEAD = 8 * 2**20
 """Bytes fetched at once when reading on: fewer round trips than Parquet's many small reads would make."""
+
+
+_MOST_DELETED = 1000
+
+
+class DeletionError(NoribaError):
+    """S3 did not delete what it was asked to."""
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -58,6 +67,26 @@ class ObjectStore:
             if error.response["Error"]["Code"] not in {"PreconditionFailed", "ConditionalRequestConflict"}:
                 raise
             return self._s3.head_object(Bucket=self.bucket, Key=key)["VersionId"]
+
+    def has_versions(self, key: str) -> bool:
+        """Whether there is, or was, an object of that key."""
+        return any(True for _ in self._list_versions(key))
+
+    def delete_versions(self, key: str) -> int:
+        """Delete every version of one object, for good; how many."""
+        versions = list(self._list_versions(key))
+        for first in range(0, len(versions), _MOST_DELETED):
+            some = [{"Key": key, "VersionId": version} for version in versions[first : first + _MOST_DELETED]]
+            answer = self._s3.delete_objects(Bucket=self.bucket, Delete={"Objects": some, "Quiet": True})  # type: ignore[typeddict-item]  # as documented
+            if errors := answer.get("Errors"):
+                raise DeletionError(f"{self.uri(key)}: {errors[0].get('Code')}: {errors[0].get('Message')}")
+        return len(versions)
+
+    def _list_versions(self, key: str) -> Iterator[str]:
+        for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=key):
+            for found in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+                if found["Key"] == key:
+                    yield found["VersionId"]
 
     def list_keys(self, prefix: str) -> Iterator[str]:
         """Keys under a prefix, in order."""

@@ -9,7 +9,14 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from noriba import __version__
-from noriba.cli import data_commands, doctor_command, model_commands, operation_commands, prediction_commands
+from noriba.cli import (
+    data_commands,
+    doctor_command,
+    erase_command,
+    model_commands,
+    operation_commands,
+    prediction_commands,
+)
 from noriba.cli.output import print_line, print_problem
 from noriba.errors import NoribaError
 
@@ -38,6 +45,7 @@ def build_app() -> typer.Typer:
         operation_commands.status,
         operation_commands.logs,
         doctor_command.doctor,
+        erase_command.erase,
         operation_commands.teardown,
     ):
         app.command()(command)

@@ -168,5 +168,30 @@ def test_an_ingest_that_is_stopped_is_settled_in_its_place_and_holds_nobody_up(
     assert manifest[0]["rows_read"] > snapshot.rows_read
 
 
+def test_what_is_erased_is_in_no_snapshot_to_come_and_in_no_bucket(
+    loop: Loop, bus: BusRecorder, snapshot: SnapshotManifest
+):
+    assert snapshot
+    header, row = "pickup_at,dropoff_at,origin_zone,destination_zone", "2026-01-01T00:00:00Z,2026-01-01T00:10:00Z,7,9"
+    before = loop.session.ledger.latest_snapshot()
+    state = loop.land_one("to-be-erased.csv", f"{header}\n{row}\n".encode())
+    assert state.record is not None
+    (part,) = state.record.parts
+    loop.eventually(lambda: loop.session.ledger.latest_snapshot() != before)
+
+    would = loop.run_json("noriba", "erase", "to-be-erased.csv", "--reason", "request 17", "--dry-run", "--json")
+    done = loop.run_json("noriba", "erase", "to-be-erased.csv", "--reason", "request 17", "--yes", "--json")
+
+    assert would["would_erase"] == done["erased"]
+    assert done["removed"]["raw versions"] == 1
+    assert loop.session.ledger.latest_snapshot() == before
+    (told,) = loop.eventually(lambda: bus.find("ObjectErased", key="taxi_eta/to-be-erased.csv"))
+    assert told["reason"] == "request 17"
+    assert told["erased_by"].startswith("arn:aws:")
+    s3, deployment = loop.session.clients.s3, loop.session.deployment
+    for bucket, key in ((deployment.raw_bucket, "taxi_eta/to-be-erased.csv"), (deployment.datasets_bucket, part.key)):
+        assert "Versions" not in s3.list_object_versions(Bucket=bucket, Prefix=key)
+
+
 def _ended(status: str) -> str | None:
     return None if status == "RUNNING" else status

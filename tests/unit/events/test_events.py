@@ -19,6 +19,7 @@ from noriba.events import (
     Event,
     ExecutionStatusChanged,
     ModelPackageStateChanged,
+    ObjectErased,
     ObjectRefused,
     OutcomeObserved,
     RetrainingDecided,
@@ -39,6 +40,13 @@ EXAMPLES: tuple[Event, ...] = (
         version_id="v1",
         error="RefusedObjectError",
         reason="the file is empty (0 bytes)",
+    ),
+    ObjectErased(
+        use_case="taxi_eta",
+        key="taxi_eta/a.csv",
+        versions=2,
+        erased_by="arn:aws:iam::111122223333:user/officer",
+        reason="request 17",
     ),
     DatasetSnapshotCreated(
         use_case="taxi_eta",
@@ -160,8 +168,7 @@ def test_an_entry_goes_to_the_projects_bus_unless_told_otherwise() -> None:
 
 
 def test_a_rule_may_ask_for_values() -> None:
-    yes = EXAMPLES[3]
-    assert isinstance(yes, RetrainingDecided)
+    (yes,) = (event for event in EXAMPLES if isinstance(event, RetrainingDecided))
     no, elsewhere = yes.model_copy(update={"train": False}), yes.model_copy(update={"use_case": "other"})
 
     pattern = RetrainingDecided.pattern(train=True, use_case=["taxi_eta", "bus_eta"])
