@@ -13,6 +13,8 @@ from noriba.events import NORIBA_EVENTS, RetrainingRequested
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_KEPT_OF_A_NAME = 20
+"""CloudFormation shortens a long stack's name when it makes a role's of it; so much of it stays."""
 SPEAKERS: Mapping[str, str] = {
     "noriba.data": "data",
     "noriba.monitoring": "training",
@@ -36,7 +38,8 @@ def silence_others(bus: events.EventBus, *, prefix: str) -> None:
     stack = Stack.of(bus)
     for source in sorted({event.source for event in NORIBA_EVENTS}):
         part = source.removeprefix("noriba.").capitalize()
-        roles = f"arn:{stack.partition}:iam::{stack.account}:role/{prefix}-{SPEAKERS[source]}-*"
+        beginning = f"{prefix}-{SPEAKERS[source]}-"[:_KEPT_OF_A_NAME]
+        roles = f"arn:{stack.partition}:iam::{stack.account}:role/{beginning}*"
         statement = iam.PolicyStatement(
             effect=iam.Effect.DENY,
             principals=[iam.AnyPrincipal()],

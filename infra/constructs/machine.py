@@ -76,30 +76,20 @@ class Machine(Construct):
             "AwsSolutions-IAM5[Resource::*]",
             reason="X-Ray and the delivery of vended logs know no resources",
         )
-        OperatorAlarm(
-            self,
-            "Failed",
-            metric=self.machine.metric_failed(period=Duration.minutes(1), statistic=cloudwatch.Stats.SUM),
-            meaning=meaning,
-            operators=shared.operators,
-        )
         # By which EventBridge starts executions; CDK's own trusts the service on behalf of anybody.
         self.starter = iam.Role(self, "EventsRole", assumed_by=trust("events", self))
         allow(self.starter, ["states:StartExecution"], [self.machine.state_machine_arn])
-        OperatorAlarm(
-            self,
-            "Aborted",
-            metric=self.machine.metric_aborted(period=Duration.minutes(1), statistic=cloudwatch.Stats.SUM),
-            meaning=f"somebody stopped an execution: {meaning}",
-            operators=shared.operators,
-        )
-        OperatorAlarm(
-            self,
-            "TimedOut",
-            metric=self.machine.metric_timed_out(period=Duration.minutes(1), statistic=cloudwatch.Stats.SUM),
-            meaning=f"{meaning} (it took longer than {timeout.to_minutes()} minutes)",
-            operators=shared.operators,
-        )
+        minute, total = Duration.minutes(1), cloudwatch.Stats.SUM
+        for name, metric, what in (
+            ("Failed", self.machine.metric_failed(period=minute, statistic=total), meaning),
+            ("Aborted", self.machine.metric_aborted(period=minute, statistic=total), f"somebody stopped it: {meaning}"),
+            (
+                "TimedOut",
+                self.machine.metric_timed_out(period=minute, statistic=total),
+                f"{meaning} (it took longer than {timeout.to_minutes()} minutes)",
+            ),
+        ):
+            OperatorAlarm(self, name, metric=metric, meaning=what, operators=shared.operators)
 
     def allow_invoking(self, *functions: lambda_.IFunction) -> None:
         """Let the machine call functions."""

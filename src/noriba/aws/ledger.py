@@ -55,8 +55,8 @@ class RolloutLock(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     execution: str
-    staging: str
-    model: str
+    staging: str = ""
+    model: str = ""
 
 
 class KnownVersion(NamedTuple):
@@ -137,10 +137,9 @@ class Ledger:
 
     def list_received(self) -> list[ReceivedObject]:
         """What was taken and is not settled, the oldest first."""
-        received = [item for item in self._query("object#") if item["status"] == "received"]
         return [
             ReceivedObject(landed=LandedObject.model_validate_json(item["landed"]), execution=item["execution"])
-            for item in sorted(received, key=lambda item: item["received_at"])
+            for item in sorted(self._list_pending(), key=lambda item: item["received_at"])
         ]
 
     def list_kept(self) -> list[IngestedObject]:
@@ -166,7 +165,11 @@ class Ledger:
 
     def count_pending(self) -> int:
         """Objects received and not yet settled."""
-        return sum(item["status"] == "received" for item in self._query("object#"))
+        return len(self._list_pending())
+
+    def _list_pending(self) -> list[dict[str, Any]]:
+        # Entries of earlier versions do not say what was landed; nobody could settle them, so they hold up nothing.
+        return [item for item in self._query("object#") if item["status"] == "received" and "landed" in item]
 
     def begin_erasure(self, erasure: Erasure) -> None:
         """Keep what is to be erased, and take the object out of every snapshot to come."""
@@ -226,7 +229,7 @@ class Ledger:
             rows=int(found["rows"]),
             started_at=datetime.fromisoformat(found["started_at"]),
             running=found["running"],
-            starts=tuple(datetime.fromisoformat(start) for start in found["starts"]),
+            starts=tuple(datetime.fromisoformat(start) for start in found.get("starts", ())),
         )
 
     def begin_training(self, record: TrainingRecord, *, replacing: TrainingRecord | None) -> bool:
@@ -316,7 +319,7 @@ def _read_state(item: dict[str, Any]) -> ObjectState:
     record = item.get("record")
     return ObjectState(
         status=item["status"],
-        execution=item["execution"],
+        execution=item.get("execution", ""),
         reason=item.get("reason"),
         record=IngestedObject.model_validate_json(record) if record else None,
     )

@@ -199,6 +199,34 @@ def test_a_ledger_longer_than_one_page_is_read_to_its_end(ledger: Ledger) -> Non
     assert len(ledger.list_kept()) == 5
 
 
+def test_entries_that_an_earlier_version_wrote_are_read(ledger: Ledger) -> None:
+    """An upgrade finds the ledger as it was left."""
+    old = [
+        {"entry": "object#a#v1", "status": "received", "execution": "e", "received_at": NOW.isoformat()},
+        {"entry": "object#b#v1", "status": "refused", "reason": "no header"},
+        {"entry": "rollout", "execution": "e"},
+        {
+            "entry": "training",
+            "decision_id": "d",
+            "snapshot_id": "s",
+            "rows": 9,
+            "started_at": NOW.isoformat(),
+            "running": False,
+        },
+    ]
+    for item in old:
+        ledger._table.put_item(Item={"use_case": "taxi_eta", **item})
+
+    assert (ledger.list_received(), ledger.count_pending()) == ([], 0)
+    refused, training, rollout = ledger.find_object("b", "v1"), ledger.read_training(), ledger.read_rollout()
+    assert refused is not None
+    assert refused.reason == "no header"
+    assert training is not None
+    assert training.starts == ()
+    assert rollout is not None
+    assert rollout.execution == "e"
+
+
 # --- snapshots -------------------------------------------------------------------------------------------------------
 
 
