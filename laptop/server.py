@@ -138,7 +138,7 @@ def _set_environment(settings: CloudSettings, kept: dict[str, Path]) -> None:
         os.environ.pop(name, None)
     os.environ.setdefault("LOG_LEVEL", "WARNING")
     # Machines wait for instances that take minutes to come; here they are processes, up within a second.
-    os.environ.setdefault("SFN_WAIT_SCALE", "0.1")
+    os.environ.setdefault("SFN_WAIT_SCALE", "0.05")
     tempfile.tempdir = None
 
 

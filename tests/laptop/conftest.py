@@ -51,8 +51,19 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory, assembly: Path) -> Iterator[RunningCloud]:
-    state_dir = tmp_path_factory.mktemp("laptop") / "state"
+def share_wheels(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+    """`share_wheels(folder)`: a laptop cloud beside whose state the wheels of all others lie, fetched once."""
+    wheels = tmp_path_factory.mktemp("wheels")
+    return lambda folder: (folder / "wheels").symlink_to(wheels)
+
+
+@pytest.fixture(scope="session")
+def cloud(
+    tmp_path_factory: pytest.TempPathFactory, assembly: Path, share_wheels: Callable[[Path], None]
+) -> Iterator[RunningCloud]:
+    folder = tmp_path_factory.mktemp("laptop")
+    share_wheels(folder)
+    state_dir = folder / "state"
     yield process.start(state_dir=state_dir, assembly=assembly, port=_free_port())
     process.stop(state_dir)
 

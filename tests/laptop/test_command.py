@@ -20,7 +20,7 @@ from laptop.state import PROJECT_ROOT
 from usecases.taxi_eta.simulator import simulate, write_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 PHASES = [
@@ -92,8 +92,9 @@ class Home:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def home(tmp_path_factory: pytest.TempPathFactory, share_wheels: Callable[[Path], None]) -> Iterator[Home]:
     found = Home(tmp_path_factory.mktemp("home"))
+    share_wheels(found.folder)
     yield found
     found.run("down")
 

@@ -134,9 +134,10 @@ class BusRecorder:
 
 
 @pytest.fixture(scope="session")
-def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
+def loop(tmp_path_factory: pytest.TempPathFactory, share_wheels: Callable[[Path], None]) -> Iterator[Loop]:
     """The stacks, deployed by the real `cdk`, unchanged."""
     folder = tmp_path_factory.mktemp("loop")
+    share_wheels(folder)
     assembly, state_dir = folder / "cdk.out", folder / "state"
     synthesize(PROJECT_ROOT, assembly)
     cloud = process.start(state_dir=state_dir, assembly=assembly, port=None)
