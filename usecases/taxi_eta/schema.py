@@ -141,15 +141,19 @@ class TaxiEtaRequest(PredictionRequest):
 
     @model_validator(mode="after")
     def _stay_near(self) -> Self:
-        columns = self.to_columns()
-        ends = ("origin_latitude", "origin_longitude", "destination_latitude", "destination_longitude")
-        far = measure_haversine_m(*(columns[name] for name in ends)) > FARTHEST_M
-        if far.any():
+        latitude, longitude, _zone = self._locate_origins()
+        to_latitude, to_longitude = (as_column([degrees]) for degrees in self.destination.position[:2])
+        if (measure_haversine_m(latitude, longitude, to_latitude, to_longitude) > FARTHEST_M).any():
             raise ValueError(
                 f"origin and destination lie over {FARTHEST_M / 1000:.0f} km apart; check the coordinates' order and "
                 "signs"
             )
         return self
+
+    def _locate_origins(self) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+        """Latitude, longitude and zone of every origin."""
+        origins = [candidate.origin for candidate in self.candidates] if self.candidates else [self.origin]
+        return np.array([origin.position for origin in origins if origin is not None]).T
 
     def candidate_ids(self) -> Sequence[str | None]:
         """The cars' names, or a single None."""
@@ -157,8 +161,7 @@ class TaxiEtaRequest(PredictionRequest):
 
     def to_columns(self) -> dict[str, Column]:
         """The input columns that features read; one row a candidate."""
-        origins = [candidate.origin for candidate in self.candidates] if self.candidates else [self.origin]
-        latitude, longitude, zone = np.array([origin.position for origin in origins if origin is not None]).T
+        latitude, longitude, zone = self._locate_origins()
         rows = len(latitude)
         to_latitude, to_longitude, to_zone = self.destination.position
         pickup_at_s = np.full(rows, self.pickup_at.timestamp())

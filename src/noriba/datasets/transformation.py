@@ -95,5 +95,7 @@ def _explain_lines(broken: pa.Table) -> pa.Table:
 
 def _merge(refused: Sequence[pa.Table]) -> pa.Table:
     """All of them, in the order of their rows."""
+    if len(refused) == 1:
+        return refused[0]
     merged = pa.concat_tables(refused, promote_options="default").unify_dictionaries()
     return merged.sort_by("_row")
