@@ -36,6 +36,11 @@ def read_uri(loop: Loop, uri: str) -> bytes:
     return loop.session.clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
+def list_endpoints(loop: Loop) -> list[str]:
+    """Whatever stands, in service or not."""
+    return [found["EndpointName"] for found in loop.session.clients.sagemaker.list_endpoints()["Endpoints"]]
+
+
 def count_rollouts(loop: Loop) -> int:
     return sum(loop.session.history(loop.session.deployment.rollout_machine_arn).count().values())
 
@@ -74,8 +79,7 @@ def test_a_rollout_is_told_stage_by_stage_and_leaves_no_staging_endpoint(
     stages = [detail["stage"] for detail in bus.find("RolloutAdvanced", model_package_arn=champion.arn)]
     assert stages == ["staging", "production"]
     assert bus.find("RolloutCompleted", model_package_arn=champion.arn)
-    names = [found["EndpointName"] for found in loop.session.clients.sagemaker.list_endpoints()["Endpoints"]]
-    assert names == ["noriba-taxi-eta"]
+    assert loop.eventually(lambda: list_endpoints(loop) == ["noriba-taxi-eta"]), "staging takes a moment to go"
 
 
 def test_a_second_candidate_is_judged_beside_the_champion(loop: Loop, champion: ModelPackage, challenger: ModelPackage):
@@ -193,18 +197,14 @@ def test_a_rollout_that_was_stopped_does_not_lock_out_the_next(loop: Loop, champ
 
 def test_a_rollout_that_is_stopped_leaves_nothing_that_costs_money(loop: Loop, champion: ModelPackage):
     clients, machine = loop.session.clients, loop.session.deployment.rollout_machine_arn
-
-    def list_endpoints() -> list[str]:
-        return [found["EndpointName"] for found in clients.sagemaker.list_endpoints()["Endpoints"]]
-
     loop.session.as_approver().approve(champion.arn, note="to be stopped")
-    (staging,) = loop.eventually(lambda: [name for name in list_endpoints() if "-staging-" in name])
+    (staging,) = loop.eventually(lambda: [name for name in list_endpoints(loop) if "-staging-" in name])
     (running,) = clients.stepfunctions.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]
     clients.stepfunctions.stop_execution(executionArn=running["executionArn"])
 
-    loop.eventually(lambda: staging not in list_endpoints(), within_s=120)
+    loop.eventually(lambda: staging not in list_endpoints(loop), within_s=120)
     loop.eventually(lambda: len(clients.sagemaker.list_endpoint_configs()["EndpointConfigs"]) == 1, within_s=120)
-    assert list_endpoints() == ["noriba-taxi-eta"]
+    assert list_endpoints(loop) == ["noriba-taxi-eta"]
     loop.roll_out(champion)
     loop.eventually(lambda: len(clients.sagemaker.list_models()["Models"]) == 1, within_s=120)
 
@@ -260,8 +260,7 @@ def test_a_model_that_fails_golden_requests_never_reaches_production(
     assert after["EndpointConfigName"] == production["EndpointConfigName"]
     answer, _took_ms = loop.api.predict("taxi_eta", RIDE)
     assert answer["model_version"] == champion.version
-    names = [found["EndpointName"] for found in loop.session.clients.sagemaker.list_endpoints()["Endpoints"]]
-    assert names == ["noriba-taxi-eta"]
+    assert loop.eventually(lambda: list_endpoints(loop) == ["noriba-taxi-eta"]), "staging takes a moment to go"
 
 
 def point_at(loop: Loop, package: ModelPackage, model_data_uri: str) -> None:
