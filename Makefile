@@ -5,7 +5,7 @@ BIN := .venv/bin
 # The virtual environment brings its own Node and `cdk`; the system's must not be picked instead.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test test-unit test-infra test-laptop lint format synth bench lock clean
+.PHONY: help setup demo test run-tests test-unit test-infra test-laptop lint format synth bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  \1\t/' | expand -t 16
@@ -16,7 +16,11 @@ setup:  ## make .venv with everything locked in requirements.lock
 demo: setup  ## the whole loop once on the laptop cloud; arguments by ARGS="--rows 50000"
 	@$(BIN)/noriba demo $(ARGS)
 
-test: setup lint  ## everything CI runs: lint, types, architecture, unit, function, infra, container and laptop tests
+test: setup  ## everything CI runs: lint, types, architecture, unit, function, infra, container and laptop tests
+	@$(MAKE) --no-print-directory -j 2 lint run-tests
+
+# Beside lint, which has a core of its own for its minute.
+run-tests:
 	@$(BIN)/pytest $(ARGS)
 
 test-unit: setup  ## the tests that need no cloud and no templates

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _HEADER = b"pickup_at,dropoff_at,origin_zone,destination_zone,time_zone\n"
+# The width of the columns of numbers that `one_file` prints.
+_NUMBERS = 6 + 1 + 9 + 1 + 8 + 1 + 8
 _RIDE = b"2026-01-05T12:00:00-05:00,2026-01-05T12:15:00-05:00,74,161,"
 
 
@@ -38,8 +40,13 @@ class HostileFile:
 
 
 def run() -> None:
-    """Print seconds and peak memory of the plan and of the first and the last chunk of every file."""
+    """Print seconds and peak memory of the plan and of the first and the last chunk of every file.
+
+    Raises:
+        SystemExit: a file took more than was promised.
+    """
     print(f"  {'':<44} {'file MB':>8} {'chunks':>6} {'slowest s':>9} {'peak MiB':>8} {'× chunk':>8}  answer")
+    broken: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         for number, file in enumerate(FILES):
             path = Path(folder) / str(number)
@@ -49,7 +56,18 @@ def run() -> None:
             size_mb = path.stat().st_size / 1e6
             path.unlink()
             print(f"  {file.name:<44} {size_mb:>8.1f} {done.stdout.rstrip() or _read_end(done.stderr)}")
+            if not _keeps_promise(done.stdout):
+                broken.append(file.name)
+    if broken:
+        raise SystemExit(f"  the promise is broken by {', '.join(broken)}")
     print(f"  promised: no peak over {MOST_CHUNK_MEMORY_MIB} MiB, no CSV over {MOST_CSV_MEMORY_PER_BYTE} × its chunk")
+
+
+def _keeps_promise(line: str) -> bool:
+    """Whether what `one_file` printed (chunks, seconds, peak, and for a full chunk of CSV its multiple) is allowed."""
+    words = line[:_NUMBERS].split()
+    peak_mib = int(words[2].replace(",", "")) if len(words) > 2 else MOST_CHUNK_MEMORY_MIB + 1  # noqa: PLR2004
+    return peak_mib <= MOST_CHUNK_MEMORY_MIB and (len(words) == 3 or int(words[3]) <= MOST_CSV_MEMORY_PER_BYTE)  # noqa: PLR2004
 
 
 def _read_end(text: str) -> str:
