@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -24,6 +24,8 @@ logger = Logger()
 
 FRESH_S = 30.0
 """Anybody may ask for the health, as often as they like; SageMaker is asked this often by each instance."""
+BELIEVED_S = 300.0
+"""What SageMaker last said is told for so long when it says nothing more."""
 
 
 class Settings(Environment):
@@ -34,13 +36,17 @@ class Settings(Environment):
 
 @dataclass(frozen=True)
 class Known:
-    """What a use case's endpoint was like, and when: seconds of a clock that only goes forward."""
+    """What a use case's endpoint was like; when SageMaker said so, and when it was last asked.
+
+    Times are seconds of a clock that only goes forward.
+    """
 
     state: dict[str, Any]
-    at_s: float
+    said_s: float
+    asked_s: float
 
 
-connect = connector(Settings)
+connect = connector(Settings, prompt=True)
 known: dict[str, Known] = {}
 
 
@@ -58,18 +64,23 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 def recall_model(use_case: str, *, now_s: float) -> dict[str, Any]:
     """How a use case's endpoint is, or was not long ago.
 
-    When SageMaker does not say (it throttles, too), what is known stays; that is no reason to call the API unhealthy.
+    When SageMaker does not say (it throttles, too), what it said last stays true for a while, and then it is unknown;
+    that is no reason to call the API unhealthy.
     """
     before = known.get(use_case)
-    if before is not None and now_s - before.at_s < FRESH_S:
+    if before is not None and now_s - before.asked_s < FRESH_S:
         return before.state
     try:
-        state = describe_model(use_case)
+        found = Known(describe_model(use_case), said_s=now_s, asked_s=now_s)
     except (ClientError, BotoCoreError):
         logger.exception("the endpoint could not be looked at", extra={"use_case": use_case})
-        state = before.state if before else {"use_case": use_case, "status": "Unknown", "model_version": None}
-    known[use_case] = Known(state, now_s)
-    return state
+        if before is not None and now_s - before.said_s < BELIEVED_S:
+            found = replace(before, asked_s=now_s)
+        else:
+            unknown = {"use_case": use_case, "status": "Unknown", "model_version": None}
+            found = Known(unknown, said_s=now_s, asked_s=now_s)
+    known[use_case] = found
+    return found.state
 
 
 def describe_model(use_case: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Settings(Environment):
     resource_prefix: str
 
 
-connect = connector(Settings)
+connect = connector(Settings, prompt=True)
 
 
 @logger.inject_lambda_context

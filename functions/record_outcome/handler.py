@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
 
 from noriba.aws.bus import EventBus, PublishError
 from noriba.aws.environment import Environment, connector
@@ -27,7 +28,7 @@ class Settings(Environment):
     bus_name: str
 
 
-connect = connector(Settings)
+connect = connector(Settings, prompt=True)
 
 
 @logger.inject_lambda_context
@@ -41,7 +42,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     observed = OutcomeObserved(use_case=use_case.name, **outcome.model_dump())
     try:
         EventBus(clients.events, settings.bus_name).publish(observed)
-    except PublishError as error:
+    except (PublishError, ClientError, BotoCoreError) as error:
         logger.exception("outcome not taken", extra={"prediction_id": outcome.prediction_id})
         raise ProblemError(Problem.of(503, "the outcome was not taken; send it again")) from error
     return answer(202, {"prediction_id": outcome.prediction_id})

@@ -11,7 +11,7 @@ import openapi_spec_validator
 import pytest
 from botocore.stub import Stubber
 
-from functions.describe_service.handler import FRESH_S, connect, known, recall_model
+from functions.describe_service.handler import BELIEVED_S, FRESH_S, connect, known, recall_model
 from functions.describe_service.handler import handler as describe_service
 from tests.functions.conftest import Cloud, read_event
 
@@ -123,6 +123,18 @@ def test_a_sagemaker_that_does_not_say_is_no_bad_health(cloud: Cloud, context: L
 
     assert (remembered["status"], remembered["model_version"]) == ("InService", 9)
     assert unknown == [{"use_case": "taxi_eta", "status": "Unknown", "model_version": None}]
+
+
+def test_what_nobody_confirms_is_not_believed_for_ever(cloud: Cloud) -> None:
+    serve(cloud, 7)
+    recall_model("taxi_eta", now_s=0)
+
+    with refuse(cloud, "ThrottlingException"):
+        before, after = (recall_model("taxi_eta", now_s=now_s)["status"] for now_s in (BELIEVED_S - 1, 2 * BELIEVED_S))
+    again = recall_model("taxi_eta", now_s=2 * BELIEVED_S + FRESH_S)["status"]
+    cloud.clients.sagemaker.delete_endpoint(EndpointName="noriba-taxi-eta")
+
+    assert (before, after, again) == ("InService", "Unknown", "InService")
 
 
 @contextmanager

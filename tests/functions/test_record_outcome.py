@@ -16,7 +16,7 @@ from noriba.events import OutcomeObserved
 from tests.functions.conftest import Cloud, read_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -107,13 +107,15 @@ def test_an_unknown_use_case_is_not_found(context: LambdaContext, outcome: dict[
 
 
 class _RefusingBus(BaseHTTPRequestHandler):
-    """EventBridge on a bad day: 200, and inside it the entry's failure."""
+    """EventBridge on a bad day."""
+
+    status: int
+    document: Mapping[str, Any]
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        failed = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure", "ErrorMessage": "try later"}]}
-        body = json.dumps(failed).encode()
-        self.send_response(200)
+        body = json.dumps(self.document).encode()
+        self.send_response(self.status)
         self.send_header("Content-Type", "application/x-amz-json-1.1")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -123,9 +125,17 @@ class _RefusingBus(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
-def refusing_bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    server = HTTPServer(("127.0.0.1", 0), _RefusingBus)
+BAD_DAYS: dict[str, tuple[int, dict[str, Any]]] = {
+    # 200, and inside it the entry's failure
+    "failed": (200, {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure", "ErrorMessage": "later"}]}),
+    "throttled": (400, {"__type": "ThrottlingException", "message": "Rate exceeded"}),
+}
+
+
+@pytest.fixture(params=BAD_DAYS)
+def refusing_bus(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    status, document = BAD_DAYS[request.param]
+    server = HTTPServer(("127.0.0.1", 0), type("Bus", (_RefusingBus,), {"status": status, "document": document}))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", f"http://127.0.0.1:{server.server_port}")

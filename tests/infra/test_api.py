@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import boto3
+import jsonschema
 import pytest
 
+from noriba.aws.clients import Clients
+from noriba.serving.openapi import describe_api
 from tests.infra.conftest import synthesise
 
 if TYPE_CHECKING:
@@ -20,6 +24,10 @@ ROUTES = {
     ("GET", "/v1/health"): ("<DescribeServiceFunction.Arn>", False),
     ("GET", "/v1/openapi.json"): ("<DescribeServiceFunction.Arn>", False),
 }
+
+CALLS = [("Predict", "sagemaker_runtime"), ("DescribeService", "sagemaker"), ("RecordOutcome", "events")]
+BACKOFF_S = 1.0
+"""The longest before the first retry: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
 
 
 def paths(assembly: Assembly) -> dict[str, str]:
@@ -172,6 +180,25 @@ def test_the_gateway_s_own_errors_are_problem_documents(assembly: Assembly):
         assert problem.keys() == {"type", "title", "detail"} | (set() if common else {"status"}), response.name
         assert str(problem.get("status")) == str(properties.get("StatusCode")), response.name
         assert ("$context" in template) == common, response.name
+
+
+def test_the_gateway_s_own_errors_are_what_the_api_says_of_itself(assembly: Assembly):
+    document = describe_api([], version="1")
+    schema = {"$ref": "#/components/schemas/Problem", "components": document["components"]}
+    for response in assembly.find("AWS::ApiGateway::GatewayResponse"):
+        template = response.properties["ResponseTemplates"]["application/json"]
+        jsonschema.validate(json.loads(template.replace("$context.error.messageString", '"Invalid header"')), schema)
+
+
+@pytest.mark.parametrize(("function", "service"), CALLS)
+def test_a_function_outlives_what_it_asks(assembly: Assembly, function: str, service: str):
+    """A service that does not answer is then a problem document (503), and no dead function (502)."""
+    asked = getattr(Clients(boto3.Session(region_name="eu-west-1"), prompt=True), service).meta.config
+    [found] = [f for f in assembly.find("AWS::Lambda::Function") if f.name.startswith(function)]
+    attempts = asked.retries["total_max_attempts"]
+
+    longest_s = attempts * (asked.connect_timeout + asked.read_timeout) + BACKOFF_S * (attempts - 1)
+    assert longest_s < found.properties["Timeout"]
 
 
 def test_all_errors_that_an_app_can_run_into_are_covered(assembly: Assembly):

@@ -9,7 +9,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from noriba.features import Column, as_column
 from noriba.features.clock import list_zones, read_zone_clock
@@ -41,6 +50,11 @@ def _check_zone(zone: int) -> int:
     return zone
 
 
+def _read_whole(number: object) -> object:
+    # JSON has no integers of its own; to it, and to a file, 74.0 is 74.
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 def _list_placed_zones() -> list[int]:
     """The taxi zones that have a place."""
     return [zone for zone in range(ZONES[0], ZONES[1] + 1) if not np.isnan(read_zone_table().latitude[zone])]
@@ -55,6 +69,7 @@ Rain = Annotated[float, Field(strict=True, ge=RAIN_MM_PER_H[0], le=RAIN_MM_PER_H
 Zone = Annotated[
     int,
     Field(strict=True),
+    BeforeValidator(_read_whole),
     AfterValidator(_check_zone),
     WithJsonSchema({"type": "integer", "enum": _list_placed_zones()}),
 ]
@@ -123,7 +138,8 @@ class TaxiEtaRequest(PredictionRequest):
 
     destination: Place
     pickup_at: Moment = Field(
-        description="when the ride begins, with zone or offset", examples=["2026-07-01T08:30:00-04:00"]
+        description="when the ride begins, with zone or offset; from 2000 to 2099, in UTC",
+        examples=["2026-07-01T08:30:00-04:00"],
     )
     origin: Place | None = Field(default=None, description="one origin; or send candidates")
     candidates: list[Candidate] | None = Field(default=None, min_length=1, max_length=MAX_CANDIDATES)

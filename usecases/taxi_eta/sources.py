@@ -157,7 +157,7 @@ class TlcSource:
         for end in _ENDS:
             zone = reader.number(_ZONES[end])
             latitude, longitude = reader.number(_LATITUDES[end]), reader.number(_LONGITUDES[end])
-            columns |= _place(end, zone, *_drop_null_island(latitude, longitude))
+            columns |= _place(end, zone, *_drop_lost(latitude, longitude))
         if month := _MONTH.findall(object_key.rsplit("/", 1)[-1]):
             _accuse_other_months(reader, pickup_wall, "-".join(month[-1]))
         return Reading(columns, reader.faults)
@@ -307,9 +307,9 @@ def _localise(wall: pd.Series, *, earlier: bool) -> pd.Series:
 
 
 def _place(end: str, zone: Column, latitude: Column, longitude: Column) -> dict[str, Column]:
-    """The end's columns: coordinates where given, else the middle of the zone."""
+    """The end's columns: coordinates where given, possible or not, else the middle of the zone."""
     zone_latitude, zone_longitude = read_zone_table().locate(zone)
-    given = np.isfinite(latitude) & np.isfinite(longitude)
+    given = ~(np.isnan(latitude) & np.isnan(longitude))
     return {
         f"{end}_latitude": np.where(given, latitude, zone_latitude),
         f"{end}_longitude": np.where(given, longitude, zone_longitude),
@@ -317,9 +317,9 @@ def _place(end: str, zone: Column, latitude: Column, longitude: Column) -> dict[
     }
 
 
-def _drop_null_island(latitude: Column, longitude: Column) -> tuple[Column, Column]:
-    """The TLC writes 0, 0 where the position was not known."""
-    lost = (latitude == 0.0) & (longitude == 0.0)
+def _drop_lost(latitude: Column, longitude: Column) -> tuple[Column, Column]:
+    """The TLC writes 0, 0 where the position was not known; and half a position is none."""
+    lost = ((latitude == 0.0) & (longitude == 0.0)) | np.isnan(latitude) | np.isnan(longitude)
     return np.where(lost, np.nan, latitude), np.where(lost, np.nan, longitude)
 
 

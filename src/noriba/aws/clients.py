@@ -27,18 +27,29 @@ if TYPE_CHECKING:
 # Adaptive retries back off with jitter and slow down when a service throttles.
 # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html
 _PATIENT = Config(retries={"mode": "adaptive", "max_attempts": 5})
-# A prediction is worth nothing late: one quick retry, and connections kept open.
+# A prediction is worth nothing late: one quick retry, and connections kept open. Both attempts must end while the
+# function can still say so. `max_attempts` would not count the first one.
+# https://docs.aws.amazon.com/botocore/latest/reference/config.html
 _PROMPT = Config(
-    retries={"mode": "standard", "max_attempts": 2}, connect_timeout=1, read_timeout=10, tcp_keepalive=True
+    retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=7, tcp_keepalive=True
 )
 
 
 class Clients:
-    """Clients of one session. Endpoint, region and credentials come from the environment, as for any AWS program."""
+    """Clients of one session. Endpoint, region and credentials come from the environment, as for any AWS program.
 
-    def __init__(self, session: boto3.Session | None = None, *, endpoint_url: str | None = None) -> None:
+    Args:
+        session: the environment's when left out.
+        endpoint_url: where every service is; each at its own place when left out.
+        prompt: for a function that an app waits for: better no answer soon than an answer late.
+    """
+
+    def __init__(
+        self, session: boto3.Session | None = None, *, endpoint_url: str | None = None, prompt: bool = False
+    ) -> None:
         self._session = session or boto3.Session()
         self._endpoint_url = endpoint_url
+        self._config = _PROMPT if prompt else _PATIENT
 
     @classmethod
     def to(cls, environment: Mapping[str, str]) -> Clients:
@@ -53,22 +64,22 @@ class Clients:
     @cached_property
     def s3(self) -> S3Client:
         """Objects."""
-        return self._session.client("s3", config=_PATIENT, endpoint_url=self._endpoint_url)
+        return self._session.client("s3", config=self._config, endpoint_url=self._endpoint_url)
 
     @cached_property
     def events(self) -> EventBridgeClient:
         """The bus."""
-        return self._session.client("events", config=_PATIENT, endpoint_url=self._endpoint_url)
+        return self._session.client("events", config=self._config, endpoint_url=self._endpoint_url)
 
     @cached_property
     def dynamodb(self) -> DynamoDBServiceResource:
         """The ledger."""
-        return self._session.resource("dynamodb", config=_PATIENT, endpoint_url=self._endpoint_url)
+        return self._session.resource("dynamodb", config=self._config, endpoint_url=self._endpoint_url)
 
     @cached_property
     def sagemaker(self) -> SageMakerClient:
         """Jobs, registry and endpoints."""
-        return self._session.client("sagemaker", config=_PATIENT, endpoint_url=self._endpoint_url)
+        return self._session.client("sagemaker", config=self._config, endpoint_url=self._endpoint_url)
 
     @cached_property
     def sagemaker_runtime(self) -> SageMakerRuntimeClient:
@@ -78,41 +89,41 @@ class Clients:
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
         """Stacks and their outputs."""
-        return self._session.client("cloudformation", config=_PATIENT, endpoint_url=self._endpoint_url)
+        return self._session.client("cloudformation", config=self._config, endpoint_url=self._endpoint_url)
 
     @cached_property
     def stepfunctions(self) -> SFNClient:
         """Executions."""
-        return self._session.client("stepfunctions", config=_PATIENT, endpoint_url=self._endpoint_url)
+        return self._session.client("stepfunctions", config=self._config, endpoint_url=self._endpoint_url)
 
     @cached_property
     def apigateway(self) -> APIGatewayClient:
         """API keys."""
-        return self._session.client("apigateway", config=_PATIENT, endpoint_url=self._endpoint_url)
+        return self._session.client("apigateway", config=self._config, endpoint_url=self._endpoint_url)
 
     @cached_property
     def cloudwatch(self) -> CloudWatchClient:
         """Alarms."""
-        return self._session.client("cloudwatch", config=_PATIENT, endpoint_url=self._endpoint_url)
+        return self._session.client("cloudwatch", config=self._config, endpoint_url=self._endpoint_url)
 
     @cached_property
     def sqs(self) -> SQSClient:
         """Dead letters."""
-        return self._session.client("sqs", config=_PATIENT, endpoint_url=self._endpoint_url)
+        return self._session.client("sqs", config=self._config, endpoint_url=self._endpoint_url)
 
     @cached_property
     def sts(self) -> STSClient:
         """Other roles."""
-        return self._session.client("sts", config=_PATIENT, endpoint_url=self._endpoint_url)
+        return self._session.client("sts", config=self._config, endpoint_url=self._endpoint_url)
 
     @cached_property
     def logs(self) -> CloudWatchLogsClient:
         """Log groups."""
-        return self._session.client("logs", config=_PATIENT, endpoint_url=self._endpoint_url)
+        return self._session.client("logs", config=self._config, endpoint_url=self._endpoint_url)
 
     def other(self, service: str) -> Any:
         """A client of a service that is asked now and then, by its boto3 name."""
-        return self._session.client(service, config=_PATIENT, endpoint_url=self._endpoint_url)  # type: ignore[call-overload]  # any name
+        return self._session.client(service, config=self._config, endpoint_url=self._endpoint_url)  # type: ignore[call-overload]  # any name
 
     @property
     def region(self) -> str | None:

@@ -31,6 +31,9 @@ class Environment(BaseModel):
         return cls.model_validate(dict(os.environ))
 
 
-def connector(settings: type[S]) -> Callable[[], tuple[S, Clients]]:
-    """What gives a function its settings and clients, the same ones for the life of the function."""
-    return lru_cache(lambda: (settings.read(), Clients()))
+def connector(settings: type[S], *, prompt: bool = False) -> Callable[[], tuple[S, Clients]]:
+    """What gives a function its settings and clients, the same ones for the life of the function.
+
+    `prompt` is for functions that an app waits for.
+    """
+    return lru_cache(lambda: (settings.read(), Clients(prompt=prompt)))

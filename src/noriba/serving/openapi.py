@@ -25,6 +25,8 @@ def describe_api(use_cases: Sequence[UseCase], *, version: str) -> dict[str, Any
     models: list[type[BaseModel]] = [*(use_case.request for use_case in use_cases), OutcomeRequest, Problem]
     _, schemas = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
     components = dict(schemas["$defs"])
+    # API Gateway cannot tell the status within the documents of its own common errors.
+    components[Problem.__name__]["required"].remove("status")
     paths: dict[str, Any] = {"/v1/health": {"get": _describe_health()}, "/v1/openapi.json": {"get": _describe_self()}}
     for use_case in use_cases:
         answer = f"{use_case.request.__name__.removesuffix('Request')}Answer"
@@ -78,7 +80,7 @@ def _describe_prediction(use_case: UseCase, answer: str) -> dict[str, Any]:
         "requestBody": _json_body(use_case.request.__name__),
         "responses": {
             "200": {"description": "Predictions", "content": {"application/json": {"schema": _ref(answer)}}},
-            **_describe_problems(400, 403, 404, 413, 422, 429, 502, 503),
+            **_describe_problems(400, 403, 404, 413, 422, 429, 500, 502, 503, 504),
         },
     }
 
@@ -91,7 +93,7 @@ def _describe_outcome(use_case: UseCase) -> dict[str, Any]:
         "requestBody": _json_body(OutcomeRequest.__name__),
         "responses": {
             "202": {"description": "Taken; it will be joined to its prediction"},
-            **_describe_problems(400, 403, 404, 413, 422, 429, 503),
+            **_describe_problems(400, 403, 404, 413, 422, 429, 500, 502, 503, 504),
         },
     }
 
@@ -105,7 +107,10 @@ def _describe_health() -> dict[str, Any]:
             "use_case": {"type": "string"},
             "status": {
                 "type": "string",
-                "description": "the endpoint's own, as of the last half minute; or NoModel, or Unknown",
+                "description": (
+                    "the endpoint's own, of half a minute ago at most, or of five when SageMaker does not answer; "
+                    "or NoModel, or Unknown"
+                ),
             },
             "model_version": {"type": ["integer", "null"]},
         },
@@ -120,7 +125,10 @@ def _describe_health() -> dict[str, Any]:
     return {
         "operationId": "health",
         "summary": "Whether the API answers, and which model answers in production",
-        "responses": {"200": {"description": "The API answers", "content": content}, **_describe_problems(429)},
+        "responses": {
+            "200": {"description": "The API answers", "content": content},
+            **_describe_problems(429, 500, 502, 504),
+        },
     }
 
 
@@ -130,7 +138,7 @@ def _describe_self() -> dict[str, Any]:
         "summary": "This document",
         "responses": {
             "200": {"description": "OpenAPI 3.1", "content": {"application/json": {"schema": {"type": "object"}}}},
-            **_describe_problems(429),
+            **_describe_problems(429, 500, 502, 504),
         },
     }
 

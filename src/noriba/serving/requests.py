@@ -32,7 +32,7 @@ class OutcomeRequest(BaseModel):
     value: float = Field(
         strict=True, gt=0, allow_inf_nan=False, description="in the unit of the prediction; seconds for a ride"
     )
-    observed_at: Moment = Field(description="when the truth became known, with zone or offset")
+    observed_at: Moment = Field(description="when the truth became known, with zone or offset; not in the future")
 
 
 def parse_body(model: type[BaseModel], body: str | None) -> BaseModel:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import zoneinfo
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import resources
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -12,6 +16,10 @@ from hypothesis import strategies as st
 
 from noriba.features.clock import read_day_of_week, read_hour_of_day, read_zone_clock
 from noriba.features.columns import as_column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 ZONES = (
     "America/New_York",
@@ -28,6 +36,29 @@ ZONES = (
 )
 END_S = 4_102_444_800  # 2100-01-01T00:00:00Z
 INSTANT = st.integers(0, END_S - 1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _zones_as_packaged() -> Iterator[None]:
+    """Let zoneinfo, too, read the table that travels with the code, not this computer's."""
+    with own_table():
+        yield
+
+
+@contextmanager
+def own_table(*folders: Path) -> Iterator[None]:
+    """A computer whose own table of zones is these folders; what they lack, Python takes from the package."""
+    before = zoneinfo.TZPATH
+    zoneinfo.reset_tzpath(folders)
+    forget()
+    yield
+    zoneinfo.reset_tzpath(before)
+    forget()
+
+
+def forget() -> None:
+    ZoneInfo.clear_cache()
+    read_zone_clock.cache_clear()
 
 
 def show_on_the_wall(zone: str, instant_s: int) -> float:
@@ -64,6 +95,19 @@ def test_an_unknown_instant_stays_unknown() -> None:
 def test_an_unknown_zone_is_refused() -> None:
     with pytest.raises(ZoneInfoNotFoundError):
         read_zone_clock("Mars/Olympus_Mons")
+
+
+def test_a_computer_s_own_table_of_zones_changes_nothing(tmp_path: Path) -> None:
+    """It may be years older than the next computer's: here, its New York has Tokyo's clock."""
+    own = tmp_path / "America" / "New_York"
+    own.parent.mkdir()
+    own.write_bytes(resources.files("tzdata").joinpath("zoneinfo", "Asia", "Tokyo").read_bytes())
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
+    with own_table(tmp_path):
+        by_computer = show_on_the_wall("America/New_York", int(noon))
+        wall_s = read_zone_clock("America/New_York").to_wall_s(as_column([noon]))[0]
+
+    assert (by_computer - noon, wall_s - noon) == (9 * 3600, -5 * 3600)
 
 
 @given(INSTANT)

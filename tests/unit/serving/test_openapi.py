@@ -105,6 +105,24 @@ def test_outcomes_and_problems_are_as_described(document: dict[str, Any]):
         check({**outcome, "value": 0}, "OutcomeRequest", document)
 
 
+def test_what_the_gateway_says_by_itself_is_as_described(document: dict[str, Any]):
+    """The status is in the answer's first line; its document cannot tell it where a function crashed."""
+    check(
+        {"type": "about:blank", "title": "Internal Server Error", "detail": "Internal server error"},
+        "Problem",
+        document,
+    )
+    with pytest.raises(jsonschema.ValidationError):
+        check({"type": "about:blank", "title": "Internal Server Error"}, "Problem", document)
+
+
+def test_whatever_can_fail_is_described_as_failing(document: dict[str, Any]):
+    """Behind every route is a function: it may crash (502), take too long (504) or not be let run (500)."""
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert {"429", "500", "502", "504"} <= operation["responses"].keys(), path
+
+
 def test_only_what_changes_or_costs_something_needs_a_key(document: dict[str, Any]):
     for path, operations in document["paths"].items():
         for operation in operations.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 from hypothesis import example, given
@@ -17,6 +17,9 @@ from usecases.taxi_eta.rules import RULES
 from usecases.taxi_eta.schema import DEFAULT_TIME_ZONE, TaxiEtaRequest
 from usecases.taxi_eta.sources import CanonicalSource
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 # Long enough for the farthest ride at a car's speed; what takes longer than a shift is a fault of its own.
 LASTS = timedelta(seconds=10_000)
 HARLEM = (40.8042, -73.9371)
@@ -28,7 +31,19 @@ PLACES = st.one_of(
     st.tuples(st.floats(), st.floats()),
     st.tuples(st.floats(-91, 91), st.floats(-181, 181)),
     st.integers(-3, 270) | st.integers(),
+    # Half a place, beside a zone or alone; and a number that is no zone's.
+    st.builds(
+        lambda end, degrees, more: {end: degrees, **more},
+        st.sampled_from(["latitude", "longitude"]),
+        st.floats(-90, 90),
+        st.sampled_from([{}, {"zone_id": 74}]),
+    ),
+    st.sampled_from(
+        [{"zone_id": 74.5}, {"zone_id": 74.0}, {"latitude": float("inf"), "longitude": -73.9, "zone_id": 74}]
+    ),
 )
+Place: TypeAlias = "tuple[float, float] | int | Mapping[str, float]"
+NAMES = {"latitude": "latitude", "longitude": "longitude", "zone_id": "zone"}
 OFFSETS = st.integers(-12 * 60, 12 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 MOMENTS = st.one_of(
     st.datetimes(datetime(1901, 1, 1), datetime(2198, 1, 1), timezones=OFFSETS),  # noqa: DTZ001  # the offsets follow
@@ -43,10 +58,11 @@ CLOCKS = st.one_of(
 )
 
 
-def write_place(place: tuple[float, float] | int) -> dict[str, Any]:
+def write_place(place: Place) -> dict[str, Any]:
+    """As a request has it."""
     if isinstance(place, int):
         return {"zone_id": place}
-    return {"latitude": place[0], "longitude": place[1]}
+    return {"latitude": place[0], "longitude": place[1]} if isinstance(place, tuple) else dict(place)
 
 
 def is_taken(request: dict[str, Any]) -> bool:
@@ -64,15 +80,11 @@ def is_kept(row: dict[str, Any]) -> bool:
     return bool(judge_rows(CanonicalSource().read(table, object_key="taxi_eta/a.parquet"), RULES).kept[0])
 
 
-def write_row(
-    pickup: datetime, ends: dict[str, tuple[float, float] | int], clock: str, rain: float | None
-) -> dict[str, Any]:
+def write_row(pickup: datetime, ends: Mapping[str, Place], clock: str, rain: float | None) -> dict[str, Any]:
+    """As a file has it."""
     row: dict[str, Any] = {"pickup_at": pickup.isoformat(), "dropoff_at": (pickup + LASTS).isoformat()}
     for end, place in ends.items():
-        if isinstance(place, int):
-            row |= {f"{end}_zone": float(place)}
-        else:
-            row |= {f"{end}_latitude": place[0], f"{end}_longitude": place[1]}
+        row |= {f"{end}_{NAMES[field]}": float(value) for field, value in write_place(place).items()}
     return {**row, "time_zone": clock, **({} if rain is None else {"rain_mm_per_h": rain})}
 
 
@@ -82,11 +94,20 @@ def write_row(
 @example(datetime(2026, 7, 1, tzinfo=UTC), 74, 161, DEFAULT_TIME_ZONE, -5.0)
 @example(datetime(2026, 7, 1, tzinfo=UTC), 74, 161, "posixrules", 0.0)
 @example(datetime(2026, 7, 1, tzinfo=UTC), 10**30, 161, DEFAULT_TIME_ZONE, 0.0)
+@example(datetime(2026, 7, 1, tzinfo=UTC), {"zone_id": 74.0}, {"zone_id": 161.0}, DEFAULT_TIME_ZONE, 0.0)
+@example(datetime(2026, 7, 1, tzinfo=UTC), {"longitude": -73.9, "zone_id": 74}, 161, DEFAULT_TIME_ZONE, 0.0)
+@example(
+    datetime(2026, 7, 1, tzinfo=UTC),
+    {"latitude": float("inf"), "longitude": -73.9, "zone_id": 74},
+    161,
+    DEFAULT_TIME_ZONE,
+    0.0,
+)
 @given(MOMENTS, PLACES, PLACES, CLOCKS, st.none() | NUMBERS)
 def test_what_is_kept_for_training_is_what_the_api_takes(
     pickup: datetime,
-    origin: tuple[float, float] | int,
-    destination: tuple[float, float] | int,
+    origin: Place,
+    destination: Place,
     clock: str,
     rain: float | None,
 ) -> None:
