@@ -6,9 +6,9 @@ allows (50 requests a second): what is measured is the API, not its limit.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -23,36 +23,31 @@ REQUESTS_PER_S = 45.0
 def run() -> None:
     """Ask, and print how it was answered and how long it took; every answer but 200 is an error."""
     session = Session("noriba")
-    requests = session.use_case.golden_requests
-    path = f"/v1/{session.use_case.name}/predictions"
-    statuses: Counter[int] = Counter()
-    took_ms: list[float] = []
-    lock = threading.Lock()
     end_s = time.perf_counter() + LASTS_S
-
-    def ask_on(number: int) -> None:
-        api = ApiClient.of(session)
-        pause_s = CLIENTS / REQUESTS_PER_S
-        time.sleep(number * pause_s / CLIENTS)
-        count = number
-        while (start_s := time.perf_counter()) < end_s:
-            status, _answer = api.post(path, requests[count % len(requests)])
-            asked_ms = (time.perf_counter() - start_s) * 1000
-            with lock:
-                statuses[status] += 1
-                took_ms.append(asked_ms)
-            count += 1
-            time.sleep(max(0.0, pause_s - asked_ms / 1000))
-
-    clients = [threading.Thread(target=ask_on, args=(number,)) for number in range(CLIENTS)]
-    for client in clients:
-        client.start()
-    for client in clients:
-        client.join()
-    p50, p95, p99 = np.percentile(took_ms, [50, 95, 99])
+    with ThreadPoolExecutor(CLIENTS) as apps:
+        asking = [apps.submit(ask_on, session, number, end_s=end_s) for number in range(CLIENTS)]
+        # What an app could not even ask (a connection that broke) is raised here.
+        answers = [answer for app in asking for answer in app.result()]
+    statuses = Counter(status for status, _took_ms in answers)
+    p50, p95, p99 = np.percentile([took_ms for _status, took_ms in answers], [50, 95, 99])
     print(
         f"  {sum(statuses.values())} requests of {CLIENTS} clients in {LASTS_S:.0f} s: {dict(sorted(statuses.items()))}"
     )
     print(f"  p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms")
     if statuses.keys() != {200}:
         raise SystemExit("  not every request was answered")
+
+
+def ask_on(session: Session, number: int, *, end_s: float) -> list[tuple[int, float]]:
+    """One app, asking at its own steady pace; the status of each answer, and the milliseconds it took."""
+    api, requests = ApiClient.of(session), session.use_case.golden_requests
+    path = f"/v1/{session.use_case.name}/predictions"
+    pause_s = CLIENTS / REQUESTS_PER_S
+    answers: list[tuple[int, float]] = []
+    time.sleep(number * pause_s / CLIENTS)
+    while (start_s := time.perf_counter()) < end_s:
+        status, _answer = api.post(path, requests[(number + len(answers)) % len(requests)])
+        took_s = time.perf_counter() - start_s
+        answers.append((status, took_s * 1000))
+        time.sleep(max(0.0, pause_s - took_s))
+    return answers
