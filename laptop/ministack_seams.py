@@ -116,12 +116,13 @@ class Seam(Enum):
     END_WORKERS = "core.lambda_runtime:reset"
     CREDENTIALS = "core.lambda_runtime:execution_credentials"
     # REST APIs: serve one request, find its method and ask what is behind, shape a function's answer, the errors that
-    # the gateway itself gives and how they are written; the APIs by id.
+    # the gateway itself gives and how they are written; a method's limits in its stage; the APIs by id.
     API_EXECUTION = "services.apigateway_v1:_handle_execute_in_scope"
     API_ROUTING = "services.apigateway_v1:_execute_in_scope"
     API_FUNCTION_ANSWER = "services.apigateway_v1:_lambda_proxy_response"
     API_ERROR = "services.apigateway_v1:_GatewayError"
     API_ERROR_ANSWER = "services.apigateway_v1:_gateway_error_response"
+    API_METHOD_LIMITS = "services.apigateway_v1:_method_throttle_settings"
     REST_APIS = "services.apigateway_v1:_rest_apis"
     # Logs and metrics.
     CREATE_LOG_GROUP = "services.cloudwatch_logs:_create_log_group"

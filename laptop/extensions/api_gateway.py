@@ -4,6 +4,9 @@
   https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
 - A function that crashes is answered 502 with `Internal server error`, through the API's own `DEFAULT_5XX` response.
   MiniStack sends the function's stack trace to whoever asked.
+- The limits of one method are kept. A template names its path with encoded slashes (`/~1v1~1health`), under which
+  MiniStack keeps the limits and does not find them.
+  https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-apigateway-stage-methodsetting.html
 - An encoded slash (`%2F`) in a path is part of its segment; MiniStack routes as if it were a slash.
 """
 
@@ -31,6 +34,7 @@ def install() -> None:
     wrap(Seam.API_EXECUTION, _with_metrics)
     wrap(Seam.API_ROUTING, _with_own_words_for_crashes)
     wrap(Seam.API_FUNCTION_ANSWER, _without_stack_traces)
+    wrap(Seam.API_METHOD_LIMITS, _with_encoded_paths)
 
 
 def keep_encoded_slashes(asgi: Function) -> Function:
@@ -69,6 +73,15 @@ def _with_metrics(execute: Function) -> Function:
         return response
 
     return execute_and_count
+
+
+def _with_encoded_paths(find: Function) -> Function:
+    def find_limits(stage: dict[str, Any], path: str, method: str) -> dict[str, Any] | None:
+        encoded = path.replace("~", "~0").replace("/", "~1")
+        own: dict[str, Any] | None = (stage.get("methodSettings") or {}).get(f"/{encoded}/{method}")
+        return find(stage, path, method) if own is None else own
+
+    return find_limits
 
 
 def _without_stack_traces(shape: Function) -> Function:

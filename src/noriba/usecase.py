@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _PACKAGE = "usecases"
 # SageMaker takes names of 63 characters, and puts prefix, version, attempt and kind of job around this one.
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,22}[a-z0-9]")
+_LONGEST_TOLD = 64
 
 Mask: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Labels: TypeAlias = np.ndarray[tuple[int], np.dtype[np.str_]]
@@ -206,9 +207,14 @@ def load_use_case(name: str) -> UseCase:
     """
     if not _NAME.fullmatch(name) or name not in list_use_cases():
         known = ", ".join(list_use_cases()) or "none"
-        raise UnknownUseCaseError(f"no use case {name!r}; installed: {known}")
+        raise UnknownUseCaseError(f"no use case {_shorten(name)!r}; installed: {known}")
     declared: UseCase = importlib.import_module(f"{_PACKAGE}.{name}").USE_CASE
     return declared
+
+
+def _shorten(name: str) -> str:
+    """A name that anybody may have sent, no longer than it takes to know it again."""
+    return name if len(name) <= _LONGEST_TOLD else f"{name[:_LONGEST_TOLD]}…"
 
 
 @lru_cache

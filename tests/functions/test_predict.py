@@ -164,6 +164,14 @@ def test_an_unknown_use_case_is_not_found(context: LambdaContext) -> None:
     assert (status, problem["detail"]) == (404, "no use case 'bus_eta'; installed: taxi_eta")
 
 
+@pytest.mark.usefixtures("cloud")
+def test_a_use_case_with_an_endless_name_is_named_by_its_beginning(context: LambdaContext) -> None:
+    status, problem = ask(context, RIDE, use_case="a" * 8_000)
+
+    assert status == 404
+    assert len(problem["detail"]) < 200
+
+
 # --- what went wrong here --------------------------------------------------------------------------------------------
 
 

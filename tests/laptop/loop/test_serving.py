@@ -166,6 +166,15 @@ def test_health_says_which_model_answers(loop: Loop, champion: ModelPackage):
     assert model["model_version"] >= champion.version
 
 
+def test_whoever_asks_for_the_health_again_and_again_is_told_to_slow_down(loop: Loop):
+    """It needs no key, so its method has a limit of its own, far below the stage's."""
+    answers = [urllib3.request("GET", f"{loop.session.deployment.api_url}/v1/health") for _ in range(30)]
+
+    refused = [answer.json() for answer in answers if answer.status == 429]
+    assert {answer.status for answer in answers} <= {200, 429}
+    assert {problem["detail"] for problem in refused} == {"too many requests; slow down and try again"}
+
+
 def test_an_outcome_is_taken_and_kept(loop: Loop, champion: ModelPackage):
     assert champion
     prediction_id = loop.api.predict("taxi_eta", RIDE)[0]["prediction_id"]
