@@ -51,13 +51,16 @@ def make_stage(scope: Construct, shared: Shared, *, public_routes: Iterable[str]
 def end_logs(scope: Construct, api: apigateway.RestApi, shared: Shared) -> None:
     """Declare the log of executions that API Gateway would make by itself, and keep for ever."""
     if shared.settings.api_logs != "none":
-        logs.LogGroup(
+        group = logs.LogGroup(
             scope,
             "ExecutionLog",
             log_group_name=f"API-Gateway-Execution-Logs_{api.rest_api_id}/{STAGE}",
             retention=shared.log_retention,
             removal_policy=RemovalPolicy.DESTROY,
         )
+        # API Gateway makes the group with the stage: after it, CloudFormation would find the name taken.
+        # https://github.com/hashicorp/terraform-provider-aws/issues/8413
+        api.deployment_stage.node.add_dependency(group)
 
 
 def acknowledge_logs(api: apigateway.RestApi, shared: Shared) -> None:

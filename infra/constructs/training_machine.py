@@ -146,9 +146,12 @@ def _take_decision(places: TrainingPlaces) -> dict[str, State]:
 
 def _check_image(places: TrainingPlaces) -> dict[str, State]:
     """States that see whether SageMaker will take the image: it would refuse only after training and approval."""
+    # `cdk deploy` builds no image that the registry or this computer's engine already has under its tag.
+    # https://github.com/aws/aws-cdk/blob/main/packages/cdk-assets/lib/private/handlers/container-images.ts
     remedy = (
-        "build the image again and deploy: with Docker, remove the image and run `cdk deploy`; with Podman, set "
-        "CDK_DOCKER=podman, BUILDAH_FORMAT=docker and container_engine=podman"
+        f"remove it with `aws ecr batch-delete-image --repository-name {places.image_repository} --image-ids "
+        f"imageTag={places.image_tag}` and `docker image rm cdkasset-{places.image_tag}` (or podman), then run "
+        "`cdk deploy` again; with Podman, set CDK_DOCKER=podman, BUILDAH_FORMAT=docker and container_engine=podman"
     )
     return {
         "Look at the image": call(

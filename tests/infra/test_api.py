@@ -143,6 +143,15 @@ def test_where_the_account_has_a_logging_role_it_is_used(tmp_path: Path):
     assert {s["LoggingLevel"] for s in stage.properties["MethodSettings"]} == {"ERROR"}
 
 
+def test_the_log_that_the_gateway_would_make_is_there_before_the_stage_that_makes_it(customised: Assembly):
+    [stage] = customised.find("AWS::ApiGateway::Stage")
+    group = customised.one("AWS::Logs::LogGroup", "ExecutionLog")
+
+    assert group.properties["LogGroupName"] == "API-Gateway-Execution-Logs_<Api>/live"
+    assert "RetentionInDays" in group.properties
+    assert group.logical_id in stage.attributes["DependsOn"]
+
+
 def test_the_access_log_says_what_was_asked_and_not_by_whom(customised: Assembly):
     [stage] = [found.properties for found in customised.find("AWS::ApiGateway::Stage")]
     log_format = json.loads(stage["AccessLogSetting"]["Format"])

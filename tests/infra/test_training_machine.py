@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -244,6 +245,19 @@ def test_an_image_that_sagemaker_will_not_take_is_refused_before_anything_is_tra
     assert "BUILDAH_FORMAT=docker" in execution.failure.cause
     assert [kind for _, kind, _ in execution.published] == ["TrainingFailed"]
     assert "Release the lock after failure" in execution.visited
+
+
+def test_the_remedy_removes_the_image_wherever_it_would_be_found_again(assembly: Assembly, definition: dict[str, Any]):
+    """The CDK builds no image whose tag the registry or the engine already has."""
+    [manifest] = assembly.path.glob("*-training.assets.json")
+    [(asset_id, image)] = json.loads(manifest.read_text())["dockerImages"].items()
+    [destination] = image["destinations"].values()
+    execution = train(definition, look_at_the_image=show(OCI))
+
+    assert execution.failure is not None
+    assert f"image rm cdkasset-{asset_id}`" in execution.failure.cause
+    assert f"--image-ids imageTag={destination['imageTag']}`" in execution.failure.cause
+    assert "--repository-name cdk-hnb659fds-container-assets-" in execution.failure.cause
 
 
 def test_the_image_is_the_one_that_jobs_and_models_run(definition: dict[str, Any]):
