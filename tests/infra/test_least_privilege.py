@@ -166,16 +166,28 @@ def test_the_roles_that_speak_stand_where_the_bus_looks_for_them(assembly: Assem
     assert not [role.name for role in assembly.find("AWS::IAM::Role") if "RoleName" in role.properties]
 
 
-OF_PEOPLE_AND_FUNCTIONS = {"lambda.amazonaws.com"}
+# Lambda does not say for whom it assumes a role: with a condition, no function would run.
+SAYS_WHOSE = {
+    "events": "aws:SourceAccount",
+    "firehose": "sts:ExternalId",
+    "lambda": None,
+    "sagemaker": "aws:SourceAccount",
+    "states": "aws:SourceAccount",
+}
 
 
-def test_services_act_for_this_account_alone(assembly: Assembly):
-    """Lambda does not say for whom it assumes a role: with the condition, no function would run."""
+def test_services_act_for_this_account_alone_by_the_key_that_each_sends(assembly: Assembly):
+    """A key that a service does not send shuts it out: Firehose would deliver nothing, and only its alarm would tell."""
+    found: dict[str, Any] = {}
     for role in assembly.find("AWS::IAM::Role"):
         [statement] = role.properties["AssumeRolePolicyDocument"]["Statement"]
-        service = statement["Principal"].get("Service")
-        if service is not None and service not in OF_PEOPLE_AND_FUNCTIONS:
-            assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "<AWS::AccountId>"}}, role.name
+        if service := statement["Principal"].get("Service"):
+            assert found.setdefault(service, statement.get("Condition")) == statement.get("Condition"), role.name
+
+    assert found == {
+        f"{service}.amazonaws.com": None if key is None else {"StringEquals": {key: "<AWS::AccountId>"}}
+        for service, key in SAYS_WHOSE.items()
+    }
 
 
 def test_an_approver_shows_a_second_factor_where_that_is_asked_for(assembly: Assembly, customised: Assembly):
