@@ -177,7 +177,7 @@ SAYS_WHOSE = {
 
 
 def test_services_act_for_this_account_alone_by_the_key_that_each_sends(assembly: Assembly):
-    """A key that a service does not send shuts it out: Firehose would deliver nothing, and only its alarm would tell."""
+    """A key that a service does not send shuts it out: Firehose would deliver nothing."""
     found: dict[str, Any] = {}
     for role in assembly.find("AWS::IAM::Role"):
         [statement] = role.properties["AssumeRolePolicyDocument"]["Statement"]
