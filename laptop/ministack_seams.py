@@ -145,6 +145,7 @@ class Seam(Enum):
     PARENT_ALARMS = "services.cloudwatch:_evaluate_parent_alarms"
     PUT_COMPOSITE_ALARM = "services.cloudwatch:_put_composite_alarm"
     DELETE_ALARMS = "services.cloudwatch:_delete_alarms"
+    ALARM_OF_TEMPLATE = "services.cloudformation.provisioners:_cw_metric_alarm_record"
     # Queues and delivery streams.
     QUEUES = "services.sqs:_queues"
     FIND_QUEUE = "services.sqs:_queue_by_arn"

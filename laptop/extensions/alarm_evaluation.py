@@ -36,6 +36,15 @@ class Dimension(BaseModel):
     value: str = Field(alias="Value")
 
 
+class Expression(BaseModel):
+    """What an alarm watches when it is no single series: a query over several."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str = Field(alias="Id")
+    text: str = Field(alias="Expression")
+
+
 class AlarmSettings(BaseModel):
     """What the alarm watches, named as in `PutMetricAlarm`; periods are in seconds."""
 
@@ -47,6 +56,7 @@ class AlarmSettings(BaseModel):
     namespace: str = Field(alias="Namespace")
     metric_name: str = Field(alias="MetricName")
     dimensions: tuple[Dimension, ...] = Field(default=(), alias="Dimensions")
+    expressions: tuple[Expression, ...] = Field(default=(), alias="Metrics")
     statistic: str | None = Field(default=None, alias="Statistic")
     extended_statistic: str | None = Field(default=None, alias="ExtendedStatistic")
     unit: str | None = Field(default=None, alias="Unit")

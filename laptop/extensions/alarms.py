@@ -4,6 +4,7 @@ MiniStack compares all series of a metric's name over one window, only when `Put
 event. Here the alarms of every account are evaluated as `alarm_evaluation` says, soon after data came and every few
 seconds, and each change of state is sent as AWS sends it:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
+A template's alarm may also watch a query (`metrics_insights`), which MiniStack refuses.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from laptop.extensions.alarm_evaluation import EXTRA_PERIODS, AlarmSettings, Datapoint, Verdict, judge
+from laptop.extensions.metrics_insights import parse_query
 from laptop.extensions.ticker import Ticker
 from laptop.ministack_seams import Seam, all_records, in_scope, put_aws_event, reach, wrap
 
@@ -45,6 +47,7 @@ def install() -> Ticker:
     wrap(Seam.RECORD_METRIC, wake_after)
     wrap(Seam.STORE_DATUM, wake_after)
     wrap(Seam.ALARM_ACTIONS, _with_event)
+    wrap(Seam.ALARM_OF_TEMPLATE, _with_query)
     return ticker
 
 
@@ -67,12 +70,10 @@ def _evaluate(alarm: Json, now: float) -> None:
 
 def _datapoints(settings: AlarmSettings, now: float) -> list[Datapoint]:
     """One point per period; the period that is still running counts once it has data."""
-    key = reach(Seam.DIMENSIONS_KEY)({dimension.name: dimension.value for dimension in settings.dimensions})
-    series = reach(Seam.METRICS).get((settings.namespace, settings.metric_name, key)) or ()
     periods = settings.evaluation_periods + EXTRA_PERIODS
     running = int(now // settings.period_s)
     by_period: dict[int, list[Json]] = {}
-    for sample in list(series):
+    for sample in _samples(settings):
         period = int(sample["Timestamp"] // settings.period_s)
         if running - periods <= period <= running and settings.unit in {None, sample["Unit"]}:
             by_period.setdefault(period, []).append(sample)
@@ -81,6 +82,26 @@ def _datapoints(settings: AlarmSettings, now: float) -> list[Datapoint]:
         Datapoint(float(period * settings.period_s), _statistic(settings, by_period.get(period)))
         for period in range(last - periods + 1, last + 1)
     ]
+
+
+def _samples(settings: AlarmSettings) -> list[Json]:
+    """What came in the series that the alarm watches: the one that it names, or all that its query finds."""
+    metrics = reach(Seam.METRICS)
+    if settings.expressions:
+        query = parse_query(settings.expressions[0].text)
+        return [
+            sample
+            for (namespace, metric_name, key), series in list(metrics.items())
+            if query.fits(namespace, metric_name, _read_dimensions(key))
+            for sample in list(series)
+        ]
+    key = reach(Seam.DIMENSIONS_KEY)({dimension.name: dimension.value for dimension in settings.dimensions})
+    return list(metrics.get((settings.namespace, settings.metric_name, key)) or ())
+
+
+def _read_dimensions(key: str) -> dict[str, str]:
+    """The dimensions of a series from what MiniStack makes of them: `EndpointName=a|VariantName=b`."""
+    return dict(pair.split("=", 1) for pair in key.split("|") if pair)
 
 
 def _statistic(settings: AlarmSettings, samples: list[Json] | None) -> float | None:
@@ -102,6 +123,30 @@ def _move(alarm: Json, settings: AlarmSettings, verdict: Verdict, now: float) ->
     reach(Seam.ALARM_HISTORY)(alarm["AlarmName"], old_state, verdict.state, verdict.reason)
     reach(Seam.ALARM_ACTIONS)(alarm, old_state, verdict.state, verdict.reason)
     reach(Seam.PARENT_ALARMS)(alarm)
+
+
+# --- queries ---------------------------------------------------------------------------------------------------------
+
+
+def _with_query(make: Function) -> Function:
+    """An alarm on one query is made as one on its metric, and remembers the query."""
+
+    def make_either(name: str, properties: Json) -> Json:
+        expressions = properties.get("Metrics") or []
+        if len(expressions) != 1 or "Expression" not in expressions[0]:
+            made: Json = make(name, properties)
+            return made
+        query = parse_query(expressions[0]["Expression"])
+        told = {
+            "Namespace": query.namespace,
+            "MetricName": query.metric_name,
+            "Statistic": query.statistic,
+            "Period": expressions[0]["Period"],
+        }
+        plain = {key: value for key, value in properties.items() if key != "Metrics"}
+        return {**make(name, {**plain, **told}), "Metrics": expressions}
+
+    return make_either
 
 
 # --- the event -------------------------------------------------------------------------------------------------------
@@ -147,6 +192,9 @@ def _event_detail(alarm: Json, old_state: str) -> Json:
 
 
 def _metric(settings: AlarmSettings) -> Json:
+    if settings.expressions:
+        [expression] = settings.expressions
+        return {"id": expression.id, "expression": expression.text, "returnData": True}
     metric: Json = {
         "namespace": settings.namespace,
         "name": settings.metric_name,

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from laptop.sagemaker.endpoints import NoSuchEndpointError
 from laptop.sagemaker.fleets import NoSuchVariantError
+from laptop.sagemaker.measurements import measure_invocation
 from laptop.sagemaker.servers import ReplyTimeoutError, ServerDownError
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from laptop.sagemaker.endpoints import Endpoints
     from laptop.sagemaker.scopes import Scope
-    from laptop.sagemaker.servers import Reply
+    from laptop.sagemaker.servers import ModelServer, Reply
 
     Answer = tuple[int, dict[str, str], bytes]
 
@@ -55,7 +57,7 @@ def invoke(endpoints: Endpoints, scope: Scope, name: str, headers: Mapping[str, 
     forwarded = {header: headers[header] for header in _FORWARDED if header in headers}
     try:
         with endpoints.route(scope, name, target) as (variant, server):
-            return _answer(scope, name, variant.name, server.invoke(body, forwarded))
+            return _answer(scope, name, variant.name, _ask(scope, name, variant.name, server, body, forwarded))
     except NoSuchEndpointError:
         return _error(400, "ValidationError", f"Endpoint {name} of account {scope.account} not found.")
     except NoSuchVariantError:
@@ -68,6 +70,18 @@ def invoke(endpoints: Endpoints, scope: Scope, name: str, headers: Mapping[str, 
             "for each container in Amazon CloudWatch, resolve the issue, and try again."
         )
         return _model_error(scope, name, 0, reason)
+
+
+def _ask(scope: Scope, name: str, variant: str, server: ModelServer, body: bytes, headers: Mapping[str, str]) -> Reply:
+    """The model's reply, measured as it comes or fails to come."""
+    status = None
+    started = time.perf_counter()
+    try:
+        reply = server.invoke(body, headers)
+        status = reply.status
+    finally:
+        measure_invocation(scope, name, variant, status=status, took_s=time.perf_counter() - started)
+    return reply
 
 
 def _answer(scope: Scope, name: str, variant: str, reply: Reply) -> Answer:

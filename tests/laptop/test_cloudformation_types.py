@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from laptop.process import RunningCloud
-    from tests.laptop.conftest import Clients, Eventually, Queue, Zip
+    from tests.laptop.conftest import Clients, Eventually, Queue, Watch, Zip
 
 NEEDED = (
     "AWS::ApiGateway::Account",
@@ -240,6 +240,30 @@ def test_what_the_api_refuses_fails_the_stack_with_its_reason(
 
     events = client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
     assert any("no-such-alarm" in event.get("ResourceStatusReason", "") for event in events)
+
+
+def test_an_alarm_may_watch_all_series_that_a_query_finds(
+    client: Clients, name: str, stack: Callable[..., dict[str, str]], watch: Watch
+):
+    inbox = watch({"source": ["aws.cloudwatch"], "detail": {"alarmName": [name], "state": {"value": ["ALARM"]}}})
+    query = f"SELECT SUM(Errors) FROM SCHEMA(\"Test/{name}\", Endpoint, Variant) WHERE Endpoint = 'eta'"  # noqa: S608
+    alarm = {
+        "AlarmName": name,
+        "Metrics": [{"Id": "q", "Expression": query, "Period": 60, "ReturnData": True}],
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "EvaluationPeriods": 1,
+        "Threshold": 3,
+    }
+    stack(Alarm={"Type": "AWS::CloudWatch::Alarm", "Properties": alarm})
+
+    for endpoint, variant, value in (("other", "v1", 9), ("eta", "v1", 1), ("eta", "v2", 2)):
+        dimensions = [{"Name": "Endpoint", "Value": endpoint}, {"Name": "Variant", "Value": variant}]
+        datum = {"MetricName": "Errors", "Value": value, "Dimensions": dimensions}
+        client("cloudwatch").put_metric_data(Namespace=f"Test/{name}", MetricData=[datum])
+
+    detail = inbox.receive_json()["detail"]
+    assert json.loads(detail["state"]["reasonData"])["recentDatapoints"] == [3.0]
+    assert detail["configuration"]["metrics"] == [{"id": "q", "expression": query, "returnData": True}]
 
 
 def test_the_address_of_an_api_in_an_output_can_be_called(cloud: RunningCloud, stack: Callable[..., dict[str, str]]):

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -113,6 +114,41 @@ def test_an_error_of_the_model_is_told_as_such(impatient: Any, endpoint: str, st
     assert answer["OriginalMessage"] == "the model says no"
     assert f"log-group:/aws/sagemaker/Endpoints/{endpoint}" in answer["LogStreamArn"]
     assert f"Received {side} error ({status}) from primary" in answer["Message"]
+
+
+# --- metrics ---------------------------------------------------------------------------------------------------------
+
+
+def test_requests_are_counted_by_variant_with_their_errors(client: Any, impatient: Any, endpoint: str, ask: Any):
+    """As an alarm on a failing or slow model needs them."""
+    ask(endpoint)
+    for status in (400, 500):
+        with pytest.raises(impatient.exceptions.ModelError):
+            impatient.invoke_endpoint(
+                EndpointName=endpoint, Body=json.dumps({"status": status}), ContentType="application/json"
+            )
+
+    def total(metric: str, statistic: str = "Sum") -> float:
+        now = datetime.now(UTC)
+        answer = client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/SageMaker",
+            MetricName=metric,
+            Dimensions=[
+                {"Name": "EndpointName", "Value": endpoint},
+                {"Name": "VariantName", "Value": "AllTraffic"},
+            ],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(minutes=1),
+            Period=7200,
+            Statistics=[statistic],
+        )
+        return float(sum(point[statistic] for point in answer["Datapoints"]))
+
+    assert total("Invocations") == 3
+    assert total("Invocation4XXErrors") == 1
+    assert total("Invocation5XXErrors") == 1
+    assert total("ModelLatency", "SampleCount") == 3
+    assert total("ModelLatency", "Maximum") > 1, "in microseconds"
 
 
 # --- crashing --------------------------------------------------------------------------------------------------------
