@@ -13,6 +13,7 @@ from infra.constructs.acknowledgements import acknowledge
 from infra.constructs.alarm import OperatorAlarm
 from infra.constructs.api_stage import STAGE, acknowledge_logs, end_logs, make_stage
 from infra.constructs.bucket import SecureBucket
+from infra.constructs.endpoint_alarms import EndpointAlarms
 from infra.constructs.event_archive import EventArchive
 from infra.constructs.event_rule import EventRule
 from infra.constructs.function import PythonFunction
@@ -40,10 +41,10 @@ class ServingStack(Stack):
     def __init__(self, scope: Construct, construct_id: str, *, shared: Shared, use_cases: Sequence[UseCase]) -> None:
         super().__init__(scope, construct_id, description="Noriba: the API")
         self._shared = shared
-        self._endpoints = [
-            format_arn(self, "sagemaker", f"endpoint/{name_endpoint(use_case.name, prefix=shared.settings.prefix)}")
-            for use_case in use_cases
-        ]
+        names = {use_case.name: name_endpoint(use_case.name, prefix=shared.settings.prefix) for use_case in use_cases}
+        self._endpoints = [format_arn(self, "sagemaker", f"endpoint/{name}") for name in names.values()]
+        for use_case, name in names.items():
+            EndpointAlarms(self, f"Endpoint-{use_case}", endpoint_name=name, operators=shared.operators)
         self._keep_outcomes()
         api = self._make_api()
         self._add_routes(api)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,8 +23,29 @@ def watched(alarms: list[Resource], namespace: str) -> set[tuple[str, str]]:
     return {
         (alarm.properties["MetricName"], alarm.properties["Dimensions"][0]["Value"])
         for alarm in alarms
-        if alarm.properties["Namespace"] == namespace
+        if alarm.properties.get("Namespace") == namespace
     }
+
+
+def queries(assembly: Assembly) -> set[str]:
+    """What the alarms watch that name no single series."""
+    alarms = assembly.find("AWS::CloudWatch::Alarm")
+    return {metrics[0]["Expression"] for alarm in alarms if (metrics := alarm.properties.get("Metrics"))}
+
+
+def measure(alarm: Resource) -> tuple[str, str, int]:
+    """Metric, statistic and period in seconds: of the series that the alarm names, or of its query."""
+    properties = alarm.properties
+    if "Metrics" in properties:
+        [query] = properties["Metrics"]
+        found = re.match(r"SELECT (\w+)\((\w+)\) FROM ", query["Expression"])
+        assert found, query
+        return found[2], found[1], query["Period"]
+    return (
+        properties["MetricName"],
+        properties.get("Statistic") or properties["ExtendedStatistic"],
+        properties["Period"],
+    )
 
 
 def test_every_state_machine_has_an_alarm_for_failure_for_time_and_for_who_stops_it(
@@ -47,7 +69,7 @@ def test_every_dead_letter_queue_has_an_alarm(assembly: Assembly, alarms: list[R
 
 
 def test_every_use_case_has_an_alarm_for_the_limit_of_training(customised: Assembly, alarms: list[Resource]):
-    [other] = [a for a in customised.find("AWS::CloudWatch::Alarm") if a.properties["MetricName"] == LIMIT_REACHED]
+    [other] = [a for a in customised.find("AWS::CloudWatch::Alarm") if a.properties.get("MetricName") == LIMIT_REACHED]
 
     assert watched(alarms, "noriba") == {(LIMIT_REACHED, "taxi_eta")}
     # The namespace is the deployment's: two in an account must not answer for each other.
@@ -63,6 +85,17 @@ def test_the_api_has_an_alarm_for_its_own_faults_under_its_own_name(
     assert watched(alarms, "AWS/ApiGateway") == {(metric, api.properties["Name"]) for metric in ("5XXError", "Latency")}
     # The metric knows an API by its name: two deployments in an account must not answer for each other.
     assert other.properties["Name"] != api.properties["Name"]
+
+
+def test_the_endpoint_of_every_use_case_has_alarms_for_failures_and_slowness_whatever_its_variant_is_called(
+    assembly: Assembly, customised: Assembly
+):
+    def of(endpoint: str) -> set[str]:
+        source = f"FROM SCHEMA(\"AWS/SageMaker\", EndpointName, VariantName) WHERE EndpointName = '{endpoint}'"
+        return {f"SELECT SUM(Invocation5XXErrors) {source}", f"SELECT AVG(ModelLatency) {source}"}
+
+    assert queries(assembly) == of("noriba-taxi-eta")
+    assert queries(customised) == of("trial-taxi-eta")
 
 
 # They raise on purpose, for the state machine that called them to deal with: a bad file is no alarm.
@@ -85,7 +118,7 @@ def test_every_rule_has_an_alarm_for_what_it_cannot_deliver(assembly: Assembly, 
     found = {
         dimensions["RuleName"]: dimensions.get("EventBusName")
         for alarm in alarms
-        if alarm.properties["Namespace"] == "AWS/Events"
+        if alarm.properties.get("Namespace") == "AWS/Events"
         for dimensions in [{one["Name"]: one["Value"] for one in alarm.properties["Dimensions"]}]
     }
 
@@ -100,28 +133,29 @@ def test_what_waits_too_long_on_its_way_to_s3_is_an_alarm(alarms: list[Resource]
 
 
 # Levels, each with its own limit and time; all others are counts.
-LEVELS = {"DeliveryToS3.DataFreshness": (900, 300), "Latency": (2000, 300)}
+LEVELS = {
+    "DeliveryToS3.DataFreshness": (900, 300),
+    "Latency": (2000, 300),  # milliseconds
+    "ModelLatency": (1_000_000, 300),  # microseconds
+}
 
 
 def test_alarms_go_off_at_the_first_occurrence_and_silence_is_no_alarm(alarms: list[Resource]):
     for alarm in alarms:
         properties = alarm.properties
+        metric, _, period_s = measure(alarm)
 
-        threshold, level_s = LEVELS.get(properties["MetricName"], (1, 60))
+        threshold, level_s = LEVELS.get(metric, (1, 60))
         assert properties["Threshold"] == threshold, alarm.name
         assert properties["EvaluationPeriods"] == 1, alarm.name
         # What is counted once an hour is looked at once an hour.
-        hourly = properties["MetricName"] == "TrainingLimitReached"
-        assert properties["Period"] == (3600 if hourly else level_s), alarm.name
+        assert period_s == (3600 if metric == LIMIT_REACHED else level_s), alarm.name
         assert properties["ComparisonOperator"] == "GreaterThanOrEqualToThreshold", alarm.name
         assert properties["TreatMissingData"] == "notBreaching", alarm.name
 
 
 def test_counts_are_summed_and_levels_are_not(alarms: list[Resource]):
-    statistics = {
-        found["MetricName"]: found.get("Statistic") or found["ExtendedStatistic"]
-        for found in (alarm.properties for alarm in alarms)
-    }
+    statistics = {metric: statistic for metric, statistic, _ in map(measure, alarms)}
 
     assert statistics == {
         "ExecutionsFailed": "Sum",
@@ -133,6 +167,8 @@ def test_counts_are_summed_and_levels_are_not(alarms: list[Resource]):
         "Latency": "p99",
         "DeliveryToS3.DataFreshness": "Maximum",
         "5XXError": "Sum",
+        "Invocation5XXErrors": "SUM",
+        "ModelLatency": "AVG",
         "TrainingLimitReached": "Sum",
         "ApproximateNumberOfMessagesVisible": "Maximum",
     }

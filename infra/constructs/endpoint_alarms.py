@@ -1,0 +1,51 @@
+"""What the operators hear of a production endpoint: that its model fails, or is slow.
+
+SageMaker measures each variant by itself, and a variant is named after the model's version, which no template knows.
+So the alarms watch a query: all variants that the endpoint has, together.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-querylanguage.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from infra.constructs.alarm import OperatorAlarm
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_sns as sns
+
+SLOW_S = 1
+
+
+class EndpointAlarms(Construct):
+    """One for failures, one for slowness; the staging endpoint of a rollout has neither."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, endpoint_name: str, operators: sns.ITopic) -> None:
+        super().__init__(scope, construct_id)
+        OperatorAlarm(
+            self,
+            "Errors",
+            metric=_query("SUM(Invocation5XXErrors)", endpoint_name, Duration.minutes(1)),
+            meaning=f"the model behind {endpoint_name} failed, or gave no answer in time",
+            operators=operators,
+        )
+        OperatorAlarm(
+            self,
+            "Latency",
+            metric=_query("AVG(ModelLatency)", endpoint_name, Duration.minutes(5)),
+            # In microseconds: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+            threshold=SLOW_S * 1_000_000,
+            meaning=f"the model behind {endpoint_name} took over {SLOW_S} s on average; its instance may be too small",
+            operators=operators,
+        )
+
+
+def _query(measured: str, endpoint_name: str, period: Duration) -> cloudwatch.MathExpression:
+    source = f"SCHEMA(\"AWS/SageMaker\", EndpointName, VariantName) WHERE EndpointName = '{endpoint_name}'"
+    # No database reads it, and the name is the deployment's own.
+    query = f"SELECT {measured} FROM {source}"  # noqa: S608
+    return cloudwatch.MathExpression(expression=query, using_metrics={}, period=period)
