@@ -61,7 +61,7 @@ def build_app(
     registry = RegistryStack(app, f"{prefix}-registry", shared=shared, use_cases=use_cases)
     training = TrainingStack(app, f"{prefix}-training", shared=shared, data=data, groups=registry.groups)
     RolloutStack(app, f"{prefix}-rollout", shared=shared, data=data, training=training, use_cases=use_cases)
-    ServingStack(app, f"{prefix}-serving", shared=shared, use_cases=use_cases)
+    ServingStack(app, f"{prefix}-serving", shared=shared, models=training.models, use_cases=use_cases)
     Tags.of(app).add("application", prefix)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app

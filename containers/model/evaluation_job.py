@@ -10,20 +10,18 @@ import hashlib
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from job_tree import JobTree, end_when_told, report_metrics, say
 
 from noriba.errors import CorruptBundleError
+from noriba.features.frozen import thaw_features
+from noriba.records.artifacts import FEATURES_FILE
 from noriba.records.snapshot import SnapshotManifest
 from noriba.training.bundles import load_bundle
-from noriba.training.evaluation import Provenance, judge
+from noriba.training.evaluation import Champion, Provenance, evaluate
 from noriba.training.splits import split_by_time
 from noriba.training.tables import read_snapshot
 from noriba.usecase import load_use_case
-
-if TYPE_CHECKING:
-    from noriba.training.models import Model
 
 _ARTIFACT = "model.tar.gz"
 
@@ -33,31 +31,33 @@ def main() -> None:
     end_when_told()
     tree = JobTree.from_environment()
     with tree.reporting_failure("message"):
-        evaluate(tree)
+        run(tree)
 
 
-def evaluate(tree: JobTree) -> None:
-    """Judge and write the evidence."""
+def run(tree: JobTree) -> None:
+    """Evaluate and write the evidence."""
     manifest_file = tree.processing_input("snapshot") / "manifest.json"
     manifest = SnapshotManifest.model_validate_json(manifest_file.read_bytes())
     use_case = load_use_case(manifest.use_case)
     columns = read_snapshot(manifest, tree.processing_input("parts"), use_case)
     with tempfile.TemporaryDirectory() as folder:
-        candidate, digest, code = _open_bundle(tree.processing_input("candidate"), Path(folder) / "candidate")
+        candidate_bundle = _unpack(tree.processing_input("candidate"), Path(folder) / "candidate")
+        candidate, digest = load_bundle(candidate_bundle)
+        code = hashlib.sha256((candidate_bundle / "code.zip").read_bytes()).hexdigest()
         champion_input = tree.processing_input("champion")
-        champion = None
-        if champion_input.is_dir():
-            champion, _digest, _code = _open_bundle(champion_input, Path(folder) / "champion")
+        champion = (
+            _load_champion(_unpack(champion_input, Path(folder) / "champion")) if champion_input.is_dir() else None
+        )
     # The split is the policy's, not the job's: candidate and champion are judged on the rows that policy holds out.
     split = split_by_time(
         columns[use_case.event_time],
         calibration_share=use_case.training.calibration_share,
         holdout_share=use_case.training.holdout_share,
     )
-    evidence = judge(
+    evidence = evaluate(
         use_case,
         candidate.load(),
-        None if champion is None else champion.load(),
+        champion,
         columns,
         split,
         provenance=Provenance(manifest.snapshot_id, digest, code),
@@ -68,8 +68,15 @@ def evaluate(tree: JobTree) -> None:
     (output / "evaluation.json").write_text(evidence.model_dump_json(indent=1), encoding="utf-8")
 
 
-def _open_bundle(folder: Path, target: Path) -> tuple[Model, str, str]:
-    """The model in a model.tar.gz, its bundle's digest and its code's."""
+def _load_champion(bundle: Path) -> Champion:
+    model, _digest = load_bundle(bundle)
+    definitions = bundle / FEATURES_FILE
+    features = thaw_features(definitions.read_text(encoding="utf-8")) if definitions.exists() else None
+    return Champion(model.load(), features)
+
+
+def _unpack(folder: Path, target: Path) -> Path:
+    """The bundle in a model.tar.gz."""
     artifact = folder / _ARTIFACT
     if not artifact.is_file():
         raise CorruptBundleError(f"input {folder.name} holds no {_ARTIFACT}")
@@ -79,5 +86,4 @@ def _open_bundle(folder: Path, target: Path) -> tuple[Model, str, str]:
             # A bundle is flat: nothing is written beside the target, whatever the archive says.
             if member.isfile() and (content := archive.extractfile(member)) is not None:
                 (target / Path(member.name).name).write_bytes(content.read())
-    model, digest = load_bundle(target)
-    return model, digest, hashlib.sha256((target / "code.zip").read_bytes()).hexdigest()
+    return target

@@ -15,7 +15,7 @@ import uvicorn
 from job_tree import JobTree, say
 
 from noriba.errors import FeatureMismatchError, NoribaError
-from noriba.records.inference import CONTENT_TYPE, ModelAnswer, decode_columns, encode_answer
+from noriba.records.inference import CONTENT_TYPE, ModelAnswer, Refusal, decode_columns, encode_answer, encode_refusal
 from noriba.training.bundles import load_bundle
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class ModelServer:
         try:
             answers = self._predictor.predict(decode_columns(body))
         except FeatureMismatchError as error:
-            return 424, _explain(str(error))
+            return 424, encode_refusal(Refusal(str(error), self._predictor.model.feature_fingerprint))
         except ValueError as error:
             return 400, _explain(str(error))
         columns = (answers.low, answers.value, answers.high)

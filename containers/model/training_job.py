@@ -11,9 +11,11 @@ import time
 from code_snapshot import archive_code
 from job_tree import JobTree, end_when_told, report_metrics, say
 
+from noriba.features.frozen import freeze_features
+from noriba.records.artifacts import FEATURES_FILE, GOLDEN_FILE
 from noriba.records.snapshot import SnapshotManifest
 from noriba.training.bundles import save_bundle, write_golden
-from noriba.training.evaluation import Provenance, judge
+from noriba.training.evaluation import Provenance, evaluate
 from noriba.training.hyperparameters import Hyperparameters
 from noriba.training.models import fit_model
 from noriba.training.splits import split_by_time
@@ -44,10 +46,14 @@ def train(tree: JobTree) -> None:
     held_out = {name: column[split.holdout] for name, column in columns.items()}
     code = archive_code()
     tree.model.mkdir(parents=True, exist_ok=True)
-    extras = {"code.zip": code, "golden.json": write_golden(use_case, model, held_out).encode()}
+    extras = {
+        "code.zip": code,
+        FEATURES_FILE: freeze_features(use_case.features).encode(),
+        GOLDEN_FILE: write_golden(use_case, model, held_out).encode(),
+    }
     digest = save_bundle(model, tree.model, extras=extras)
     provenance = Provenance(manifest.snapshot_id, digest, hashlib.sha256(code).hexdigest())
-    evidence = judge(use_case, model.load(), None, columns, split, provenance=provenance)
+    evidence = evaluate(use_case, model.load(), None, columns, split, provenance=provenance)
     report_metrics(evidence.candidate.model_dump(), say)
     report_metrics({"baseline_mae": evidence.baseline.mae}, say)
     say(f"bundle {digest} after {time.monotonic() - started:.1f} s")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import tarfile
 import uuid
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -16,8 +13,10 @@ from noriba.aws.clients import Clients
 from noriba.aws.endpoints import Endpoint
 from noriba.aws.objects import ObjectStore, split_uri
 from noriba.errors import NoribaError
-from noriba.rollout.golden import GoldenRecord, find_differences, find_nonsense
-from noriba.serving.requests import convert_request, name_by_identity
+from noriba.features.frozen import thaw_features
+from noriba.records.artifacts import FEATURES_FILE, GOLDEN_FILE, GoldenRecord, ModelArtifact
+from noriba.rollout.golden import check_plausible, find_differences
+from noriba.serving.requests import convert_request
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from noriba.features import FeatureSet
     from noriba.usecase import UseCase
 
 logger = Logger()
@@ -60,8 +60,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     task = Task.model_validate(event)
     use_case = load_use_case(task.use_case)
     endpoint = Endpoint(clients.sagemaker_runtime, task.endpoint_name)
-    record = read_golden_record(clients, task.model_data_uri, task.sha256)
-    faults = [*check_requests(endpoint, use_case), *check_record(endpoint, use_case, record)]
+    artifact = read_artifact(clients, task.model_data_uri, task.sha256)
+    record = GoldenRecord.model_validate_json(artifact.read(GOLDEN_FILE))
+    features = thaw_features(artifact.read(FEATURES_FILE).decode())
+    faults = [*check_requests(endpoint, use_case, features), *check_record(endpoint, record, features)]
     if faults:
         logger.error("golden requests failed", extra={"faults": faults})
         raise GoldenRequestsFailedError("; ".join(faults))
@@ -69,31 +71,28 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     return {"requests": len(use_case.golden_requests), "recorded_rows": rows}
 
 
-def check_requests(endpoint: Endpoint, use_case: UseCase) -> Iterator[str]:
+def check_requests(endpoint: Endpoint, use_case: UseCase, features: FeatureSet) -> Iterator[str]:
     """The use case's own requests, through the whole conversion: answers must make sense."""
     for number, body in enumerate(use_case.golden_requests):
         request = use_case.request.model_validate(body)
-        reply = endpoint.ask(convert_request(use_case, request), inference_id=str(uuid.uuid4()))
-        for fault in find_nonsense(reply.answer, rows=len(request.candidate_ids())):
+        columns = convert_request(use_case, request, also=[features])
+        reply = endpoint.ask(columns, inference_id=str(uuid.uuid4()))
+        for fault in check_plausible(reply.answer, rows=len(request.candidate_ids())):
             yield f"golden request {number}: {fault}"
 
 
-def check_record(endpoint: Endpoint, use_case: UseCase, record: GoldenRecord) -> Iterator[str]:
+def check_record(endpoint: Endpoint, record: GoldenRecord, features: FeatureSet) -> Iterator[str]:
     """Rows recorded in training: answers must be those of training."""
-    columns = name_by_identity(use_case, use_case.features.compute(record.columns()))
-    reply = endpoint.ask(columns, inference_id=str(uuid.uuid4()))
+    reply = endpoint.ask(features.compute_identified(record.columns()), inference_id=str(uuid.uuid4()))
     yield from find_differences(reply.answer, record)
 
 
-def read_golden_record(clients: Clients, model_data_uri: str, sha256: str) -> GoldenRecord:
-    """golden.json out of a model.tar.gz, if that is what was registered."""
+def read_artifact(clients: Clients, model_data_uri: str, sha256: str) -> ModelArtifact:
+    """A model.tar.gz, if it is what was registered."""
     bucket, key = split_uri(model_data_uri)
-    content = ObjectStore(clients.s3, bucket).read(key)
-    if (found := hashlib.sha256(content).hexdigest()) != sha256:
-        raise ArtifactChangedError(f"{model_data_uri} was registered as {sha256} and is {found} now; train anew")
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        names = [name for name in archive.getnames() if name.removeprefix("./") == "golden.json"]
-        file = archive.extractfile(names[0]) if names else None
-        if file is None:
-            raise GoldenRequestsFailedError(f"{model_data_uri} holds no golden.json")
-        return GoldenRecord.model_validate_json(file.read())
+    artifact = ModelArtifact(ObjectStore(clients.s3, bucket).read(key))
+    if artifact.sha256 != sha256:
+        raise ArtifactChangedError(
+            f"{model_data_uri} was registered as {sha256} and is {artifact.sha256} now; train anew"
+        )
+    return artifact

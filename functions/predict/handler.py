@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from aws_lambda_powertools import Logger
@@ -10,19 +11,19 @@ from aws_lambda_powertools import Logger
 from noriba.aws.endpoints import Endpoint, ModelRefusedError, ModelUnavailableError, NoModelError
 from noriba.aws.environment import Environment, connector
 from noriba.aws.gateway import answer, answering_problems, read_body, read_path
+from noriba.aws.live_models import FeatureArchive, LiveModels
+from noriba.aws.objects import ObjectStore
 from noriba.rollout.names import name_endpoint
 from noriba.serving.answers import write_answer
 from noriba.serving.problems import Problem, ProblemError
-from noriba.serving.requests import convert_request, parse_body
+from noriba.serving.requests import parse_body
 from noriba.usecase import PredictionRequest, load_use_case
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from noriba.aws.endpoints import EndpointReply
-    from noriba.features import Column
+    from noriba.usecase import UseCase
 
 logger = Logger()
 
@@ -31,6 +32,7 @@ class Settings(Environment):
     """Environment of this function."""
 
     resource_prefix: str
+    models_bucket: str
 
 
 connect = connector(Settings, prompt=True)
@@ -40,13 +42,10 @@ connect = connector(Settings, prompt=True)
 @answering_problems
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`POST /v1/{use_case}/predictions`."""
-    settings, clients = connect()
     use_case = load_use_case(read_path(event, "use_case"))
     request = cast("PredictionRequest", parse_body(use_case.request, read_body(event)))
-    columns = convert_request(use_case, request)
     prediction_id = str(uuid.uuid4())
-    endpoint = Endpoint(clients.sagemaker_runtime, name_endpoint(use_case.name, prefix=settings.resource_prefix))
-    reply = ask(endpoint, columns, prediction_id)
+    reply = ask(use_case, request, prediction_id)
     candidates = request.candidate_ids()
     logger.info(
         "predicted",
@@ -62,10 +61,18 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     return answer(200, document)
 
 
-def ask(endpoint: Endpoint, columns: Mapping[str, Column], prediction_id: str) -> EndpointReply:
-    """Ask the endpoint; an app is told what it can do, the log what went wrong."""
+@lru_cache
+def find_models(use_case: str) -> LiveModels:
+    """The models that answer for a use case, and what was learned of their features; for the life of the function."""
+    settings, clients = connect()
+    endpoint = Endpoint(clients.sagemaker_runtime, name_endpoint(use_case, prefix=settings.resource_prefix))
+    return LiveModels(endpoint, FeatureArchive(ObjectStore(clients.s3, settings.models_bucket)))
+
+
+def ask(use_case: UseCase, request: PredictionRequest, prediction_id: str) -> EndpointReply:
+    """Ask the models; an app is told what it can do, the log what went wrong."""
     try:
-        return endpoint.ask(columns, inference_id=prediction_id)
+        return find_models(use_case.name).ask(use_case, request, inference_id=prediction_id)
     except NoModelError as error:
         detail = "no model is in production yet: land data, then approve the candidate in the model registry"
         raise ProblemError(Problem.of(503, detail)) from error

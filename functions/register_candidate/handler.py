@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,11 @@ from pydantic import BaseModel
 
 from noriba.aws.environment import Environment, connector
 from noriba.aws.ledger import Ledger
+from noriba.aws.live_models import FeatureArchive
 from noriba.aws.objects import ObjectStore, split_uri
 from noriba.aws.registry import ModelRegistry
 from noriba.events import CandidateRegistered, RetrainingDecided
+from noriba.records.artifacts import FEATURES_FILE, ModelArtifact
 from noriba.records.evidence import Evidence
 from noriba.registry.candidates import Candidate, Lineage, name_package_group
 from noriba.registry.gates import apply_gates
@@ -72,6 +73,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         evidence=evidence,
         gates=apply_gates(evidence, use_case.gates),
     )
+    artifact = ModelArtifact(read_object(clients, task.model_data_uri))
+    # Whoever asks the model must be able to compute what it reads, whatever the code declares by then.
+    bucket, _key = split_uri(task.model_data_uri)
+    FeatureArchive(ObjectStore(clients.s3, bucket)).keep(artifact.read(FEATURES_FILE))
     registry = ModelRegistry(clients.sagemaker, name_package_group(use_case, prefix=settings.resource_prefix))
     card = write_model_card(candidate, use_case)
     package = registry.register(candidate, card=card, client_token=decision.decision_id)
@@ -80,7 +85,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         package.arn,
         image_uri=task.image_uri,
         model_data_uri=task.model_data_uri,
-        sha256=hashlib.sha256(read_object(clients, task.model_data_uri)).hexdigest(),
+        sha256=artifact.sha256,
     )
     logger.info("registered", extra={"model_package_arn": package.arn, "status": package.status})
     registered = CandidateRegistered(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import CfnOutput, CustomResource, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
@@ -17,14 +17,16 @@ from infra.constructs.endpoint_alarms import EndpointAlarms
 from infra.constructs.event_archive import EventArchive
 from infra.constructs.event_rule import EventRule
 from infra.constructs.function import PythonFunction
-from infra.constructs.grants import allow, allow_publishing, format_arn
+from infra.constructs.grants import allow, allow_publishing, allow_reading, format_arn
 from infra.constructs.problem_responses import add_problem_responses
 from noriba.events import OutcomeObserved
+from noriba.records.artifacts import FEATURES_PREFIX
 from noriba.rollout.names import name_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aws_cdk import aws_s3 as s3
     from constructs import Construct
 
     from infra.constructs.shared import Shared
@@ -38,9 +40,11 @@ PUBLIC = ("health", "openapi.json")
 class ServingStack(Stack):
     """The API of all use cases."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, shared: Shared, use_cases: Sequence[UseCase]) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, shared: Shared, models: s3.IBucket, use_cases: Sequence[UseCase]
+    ) -> None:
         super().__init__(scope, construct_id, description="Noriba: the API")
-        self._shared = shared
+        self._shared, self._models = shared, models
         names = {use_case.name: name_endpoint(use_case.name, prefix=shared.settings.prefix) for use_case in use_cases}
         self._endpoints = [format_arn(self, "sagemaker", f"endpoint/{name}") for name in names.values()]
         for use_case, name in names.items():
@@ -135,15 +139,48 @@ class ServingStack(Stack):
             self,
             "predict",
             shared=self._shared,
-            environment={"RESOURCE_PREFIX": self._shared.settings.prefix},
+            environment=self._where_models_are(),
             timeout=Duration.seconds(20),
             memory_mb=1769,  # one core
             snapshot=True,
         )
         function.watch_errors()
-        allow(function.role, ["sagemaker:InvokeEndpoint"], self._endpoints)
+        self._allow_asking(function)
         # Snapshots are taken of versions; the alias is the version that the API calls.
-        return lambda_.Alias(self, "Live", alias_name=STAGE, version=function.function.current_version)
+        live = lambda_.Alias(self, "Live", alias_name=STAGE, version=function.function.current_version)
+        # Apps meet the new version only when it can ask the models that are there.
+        live.node.add_dependency(self._check_live_models(function.function.current_version))
+        return live
+
+    def _check_live_models(self, version: lambda_.IVersion) -> CustomResource:
+        """Let every deployment of other code ask the models in production first; a refusal undoes it."""
+        function = PythonFunction(
+            self,
+            "check_live_models",
+            shared=self._shared,
+            environment=self._where_models_are(),
+            timeout=Duration.minutes(1),
+            memory_mb=512,
+        )
+        function.watch_errors()
+        self._allow_asking(function)
+        return CustomResource(
+            self,
+            "LiveModelsChecked",
+            resource_type="Custom::LiveModelsChecked",
+            service_token=function.function.function_arn,
+            service_timeout=Duration.minutes(2),
+            # Another version is other code: CloudFormation asks again.
+            properties={"CodeVersion": version.version},
+        )
+
+    def _where_models_are(self) -> dict[str, str]:
+        return {"RESOURCE_PREFIX": self._shared.settings.prefix, "MODELS_BUCKET": self._models.bucket_name}
+
+    def _allow_asking(self, function: PythonFunction) -> None:
+        """Ask the models, and find the definitions of the features that they learned."""
+        allow(function.role, ["sagemaker:InvokeEndpoint"], self._endpoints)
+        allow_reading(function.role, self._models, prefix=FEATURES_PREFIX)
 
     def _make_recorder(self) -> lambda_.IFunction:
         function = PythonFunction(

@@ -36,6 +36,7 @@ from noriba.events import (
     TrainingFailed,
 )
 from noriba.monitoring.retraining import ASKED_BY_THE_CLOCK, LIMIT_REACHED
+from noriba.records.artifacts import FEATURES_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,6 +147,7 @@ class TrainingStack(Stack):
         )
         function.watch_errors()
         allow_reading(function.role, self.models)
+        allow_writing(function.role, self.models, prefix=FEATURES_PREFIX)
         allow_table(function.role, self._data.ledger, "PutItem")
         # The registry finds out the image's digest on the caller's behalf; so AWS's own policy for registrars.
         # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSageMakerModelRegistryFullAccess.html

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from noriba.features.columns import take_rows
-from noriba.records.inference import CONTENT_TYPE, decode_answer, encode_columns
-from noriba.rollout.golden import GoldenRecord, find_differences, find_nonsense
-from noriba.serving.requests import name_by_identity
+from noriba.records.artifacts import GoldenRecord
+from noriba.records.inference import CONTENT_TYPE, decode_answer, decode_refusal, encode_columns
+from noriba.rollout.golden import check_plausible, find_differences
 from noriba.training.bundles import load_bundle
 from noriba.usecase import load_use_case
 from tests.containers.programs import describe_environment, find_program, run_program
@@ -118,7 +118,7 @@ def record(training: Training) -> GoldenRecord:
 def columns(record: GoldenRecord) -> dict[str, Column]:
     """The golden rows as the predict function sends them."""
     use_case = load_use_case("taxi_eta")
-    return name_by_identity(use_case, use_case.features.compute(record.columns()))
+    return use_case.features.compute_identified(record.columns())
 
 
 def test_a_ping_is_answered_at_once_with_nothing(server: Server):
@@ -133,7 +133,7 @@ def test_golden_rows_are_answered_as_in_training(
     answer = decode_answer(body)
     assert status == 200
     assert list(find_differences(answer, record)) == []
-    assert list(find_nonsense(answer, rows=len(record.answers["value"]))) == []
+    assert list(check_plausible(answer, rows=len(record.answers["value"]))) == []
     assert answer.claimed_coverage == pytest.approx(0.8)
     assert answer.bundle_digest == load_bundle(training.model)[1]
 
@@ -173,7 +173,10 @@ def test_columns_of_other_definitions_are_refused_by_the_model(server: Server, c
     status, answer = server.ask("POST", "/invocations", encode_columns(others))
 
     assert status == 424
-    assert json.loads(answer)["error"].startswith(f"the model needs {identity}; it was given ")
+    refusal = decode_refusal(answer.decode())
+    assert refusal.error.startswith(f"the model needs {identity}; it was given ")
+    # By which whoever asked finds the definitions of what it needs.
+    assert refusal.feature_fingerprint == load_use_case("taxi_eta").features.fingerprint
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.constructs.training_machine import METRICS, TrainingPlaces, describe_training
-from noriba.rollout.golden import GoldenRecord
+from noriba.records.artifacts import GoldenRecord
 from noriba.training.bundles import load_bundle
 from noriba.usecase import load_use_case
 from tests.containers.programs import PROGRAMS, REPOSITORY, run_program, stop_program
@@ -50,6 +50,7 @@ def test_a_training_ends_with_a_sealed_bundle_that_its_log_names(training: Train
         "quantile_0.txt",
         "quantile_1.txt",
         "quantile_2.txt",
+        "features.json",
         "golden.json",
         "code.zip",
         "seal.json",

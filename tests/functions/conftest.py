@@ -37,6 +37,7 @@ ENVIRONMENT = {
     "DATASETS_BUCKET": "datasets",
     "LEDGER_TABLE": "ledger",
     "METRICS_NAMESPACE": "noriba",
+    "MODELS_BUCKET": "models",
     "QUARANTINE_BUCKET": "quarantine",
     "RESOURCE_PREFIX": "noriba",
 }
@@ -137,8 +138,10 @@ def cloud(account: Cloud) -> Iterator[Cloud]:
 def forget_connections() -> None:
     """Functions keep settings and clients for life; a new account is a new life."""
     for name, module in list(sys.modules.items()):
-        if name.startswith("functions.") and hasattr(module, "connect"):
-            module.connect.cache_clear()
+        if name.startswith("functions."):
+            for remembered in ("connect", "find_models"):
+                if hasattr(module, remembered):
+                    getattr(module, remembered).cache_clear()
 
 
 def build_account(runtime: FakeRuntime) -> Cloud:

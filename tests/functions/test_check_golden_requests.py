@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import tarfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +13,13 @@ from functions.check_golden_requests.handler import ArtifactChangedError, Golden
 from functions.check_golden_requests.handler import handler as check_golden_requests
 from noriba.aws.endpoints import ModelRefusedError, NoModelError
 from noriba.aws.objects import split_uri
+from noriba.errors import CorruptBundleError
+from noriba.features.frozen import freeze_features
 from noriba.records.inference import ModelAnswer
 from noriba.rollout.golden import RELATIVE_TOLERANCE
-from noriba.serving.requests import convert_request, name_by_identity
+from noriba.serving.requests import convert_request
 from noriba.usecase import load_use_case
+from tests.functions.artifacts import pack
 from tests.functions.conftest import Cloud, read_event
 from tests.functions.fake_runtime import ModelFailure
 
@@ -51,7 +52,7 @@ def make_model(*, scale: float = 1.0, **spoil: Callable[[np.ndarray], np.ndarray
 def write_bundle(cloud: Cloud, *, name: str = "golden.json", content: bytes | None = None) -> None:
     """model.tar.gz as training leaves it, with the rows and answers that it recorded."""
     inputs = RECORDED.to_columns()
-    answer = make_model()(name_by_identity(USE_CASE, USE_CASE.features.compute(inputs)))
+    answer = make_model()(USE_CASE.features.compute_identified(inputs))
     record = {
         "inputs": {
             column: [None if np.isnan(value) else value for value in values] for column, values in inputs.items()
@@ -59,15 +60,11 @@ def write_bundle(cloud: Cloud, *, name: str = "golden.json", content: bytes | No
         "answers": {part: list(getattr(answer, part)) for part in ("low", "value", "high")},
     }
     text = json.dumps(record).encode() if content is None else content
-    sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode="w:gz") as archive:
-        member = tarfile.TarInfo(name)
-        member.size = len(text)
-        archive.addfile(member, io.BytesIO(text))
+    artifact = pack({name: text, "features.json": freeze_features(USE_CASE.features).encode()})
     bucket, key = split_uri(TASK["model_data_uri"])
-    cloud.store(bucket).write(key, sink.getvalue())
+    cloud.store(bucket).write(key, artifact)
     # As the ledger has it since the model was registered.
-    TASK["sha256"] = hashlib.sha256(sink.getvalue()).hexdigest()
+    TASK["sha256"] = hashlib.sha256(artifact).hexdigest()
 
 
 @pytest.mark.parametrize("name", ["golden.json", "./golden.json"])
@@ -164,7 +161,7 @@ def test_a_bundle_without_a_record_cannot_be_checked(cloud: Cloud, context: Lamb
     write_bundle(cloud, name="other.json")
     cloud.runtime.put(STAGING, make_model())
 
-    with pytest.raises(GoldenRequestsFailedError, match=r"model.tar.gz holds no golden.json"):
+    with pytest.raises(CorruptBundleError, match=r"holds no golden.json; train it anew"):
         check_golden_requests(TASK, context)
 
 

@@ -12,7 +12,10 @@ import pytest
 from functions.predict import handler as predict_module
 from functions.predict.handler import handler as predict
 from noriba.aws.gateway import MAX_BODY_BYTES
-from noriba.records.inference import ModelAnswer
+from noriba.aws.live_models import FeatureArchive
+from noriba.features import FeatureSet
+from noriba.features.frozen import freeze_features
+from noriba.records.inference import ModelAnswer, Refusal, encode_refusal
 from noriba.serving.openapi import describe_answer
 from noriba.usecase import load_use_case
 from tests.functions.conftest import Cloud, Listen, read_event
@@ -43,6 +46,12 @@ def drive_at_eight_metres_a_second(columns: Mapping[str, Column]) -> ModelAnswer
         claimed_coverage=0.8,
         bundle_digest="abc",
     )
+
+
+@pytest.fixture(autouse=True)
+def _a_new_instance() -> None:
+    """What one instance learned, the next one does not know."""
+    predict_module.find_models.cache_clear()
 
 
 def ask(context: LambdaContext, body: object, *, use_case: str = "taxi_eta") -> tuple[int, dict[str, Any]]:
@@ -205,6 +214,68 @@ def test_a_model_of_other_features_is_a_matter_for_the_operator(cloud: Cloud, co
 
     assert status == 502
     assert "tell the operator" in problem["detail"]
+
+
+# --- a model whose features the code no longer declares ---------------------------------------------------------------
+
+
+def haversine_m(origin_latitude: Column, destination_latitude: Column) -> Column:
+    """As it was defined when the champion was trained."""
+    return np.abs(destination_latitude - origin_latitude) * 111_195.0
+
+
+LEARNED = FeatureSet([haversine_m], inputs=["origin_latitude", "destination_latitude"])
+
+
+def refuse_all_but(features: FeatureSet) -> Any:
+    """A model that was trained on other definitions than today's, and says which."""
+
+    def predict(columns: Mapping[str, Column]) -> ModelAnswer:
+        (identity,) = features.identities
+        if identity not in columns:
+            refusal = Refusal(f"the model reads {identity}", features.fingerprint)
+            raise ModelFailure(424, encode_refusal(refusal).decode())
+        seconds = tuple((columns[identity] / 8.0).tolist())
+        return ModelAnswer(seconds, seconds, seconds, 0.8, "abc")
+
+    return predict
+
+
+def test_a_champion_of_older_features_goes_on_answering(cloud: Cloud, context: LambdaContext) -> None:
+    FeatureArchive(cloud.store("models")).keep(freeze_features(LEARNED).encode())
+    cloud.runtime.put(ENDPOINT, refuse_all_but(LEARNED))
+
+    status, document = ask(context, RIDE)
+
+    columns = USE_CASE.request.model_validate(RIDE).to_columns()
+    assert status == 200
+    assert document["predictions"][0]["eta_s"] == round(float(LEARNED.compute(columns)["haversine_m"][0]) / 8.0, 1)
+    # It was asked twice, and once from then on: with what it reads beside what the code declares.
+    assert len(cloud.runtime.invocations) == 2
+    assert ask(context, RIDE)[0] == 200
+    assert len(cloud.runtime.invocations) == 3
+    assert set(cloud.runtime.invocations[-1].columns) == {*LEARNED.identities, *USE_CASE.features.identities}
+
+
+def test_a_model_whose_definitions_nobody_kept_is_a_matter_for_the_operator(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    cloud.runtime.put(ENDPOINT, refuse_all_but(LEARNED))
+
+    status, problem = ask(context, RIDE)
+
+    assert (status, len(cloud.runtime.invocations)) == (502, 1)
+    assert "tell the operator" in problem["detail"]
+
+
+def test_definitions_that_are_not_what_their_name_says_are_not_run(cloud: Cloud, context: LambdaContext) -> None:
+    forged = freeze_features(LEARNED).replace("111195.0", "1.0")
+    cloud.store("models").write(f"features/{LEARNED.fingerprint}.json", forged.encode())
+    cloud.runtime.put(ENDPOINT, refuse_all_but(LEARNED))
+
+    status, _problem = ask(context, RIDE)
+
+    assert (status, len(cloud.runtime.invocations)) == (502, 1)
 
 
 # --- what the log may know -------------------------------------------------------------------------------------------

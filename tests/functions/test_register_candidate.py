@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.register_candidate.handler import handler as register_candidate
+from noriba.aws.live_models import FeatureArchive
 from noriba.aws.objects import split_uri
 from noriba.aws.registry import ModelRegistry
+from noriba.errors import CorruptBundleError
 from noriba.events import CandidateRegistered
+from noriba.features.frozen import freeze_features
 from noriba.records.evidence import Evidence, Metrics
 from noriba.usecase import load_use_case
+from tests.functions.artifacts import pack
 from tests.functions.conftest import Cloud, read_event
 
 if TYPE_CHECKING:
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     from noriba.aws.registry import ModelPackage
 
 USE_CASE = load_use_case("taxi_eta")
-ARTIFACT = b"a model"
+ARTIFACT = pack({"features.json": freeze_features(USE_CASE.features).encode()})
 TASK = read_event("register_candidate")
 
 
@@ -63,7 +67,7 @@ def test_a_good_model_waits_for_an_approver(cloud: Cloud, context: LambdaContext
 
     assert registered.approval_status == package.status == "PendingManualApproval"
     assert registered.version == package.version
-    assert registered.summary == "MAE 180.0 (baseline 300.0), coverage 0.800, 1350 hold-out rows; all gates open"
+    assert registered.summary == "MAE 180.0 (baseline 300.0), coverage 0.800, 1350 hold-out rows; all gates passed"
     assert registered.snapshot_id == TASK["decision"]["snapshot_id"]
     assert registered.training_job_name == TASK["decision"]["training_job_name"]
     assert (package.image_uri, package.model_data_uri) == (TASK["image_uri"], TASK["model_data_uri"])
@@ -77,7 +81,7 @@ def test_a_model_that_is_no_better_than_the_baseline_is_registered_as_rejected(
     registered, package = register(cloud, context)
 
     assert registered.approval_status == package.status == "Rejected"
-    assert "gates closed: beats the baseline (MAE to baseline's: 0.997, at most 0.95)" in registered.summary
+    assert "failed gates: beats the baseline (MAE to baseline's: 0.997, at most 0.95)" in registered.summary
     assert package.note == registered.summary
 
 
@@ -115,3 +119,26 @@ def test_what_was_registered_is_kept_where_the_rollout_looks(cloud: Cloud, conte
         "model_data_uri": TASK["model_data_uri"],
         "sha256": hashlib.sha256(ARTIFACT).hexdigest(),
     }
+
+
+def test_its_feature_definitions_are_kept_before_anybody_can_approve_it(cloud: Cloud, context: LambdaContext) -> None:
+    leave_evidence(cloud, mae=180.0)
+
+    register(cloud, context)
+
+    kept = FeatureArchive(cloud.store("models")).find(USE_CASE.features.fingerprint)
+    assert kept is not None
+    assert kept.identities == USE_CASE.features.identities
+
+
+def test_a_model_without_its_definitions_is_not_registered(cloud: Cloud, context: LambdaContext) -> None:
+    leave_evidence(cloud, mae=180.0)
+    bucket, key = split_uri(TASK["model_data_uri"])
+    cloud.store(bucket).write(key, pack({"model.json": b"{}"}))
+    registry = ModelRegistry(cloud.clients.sagemaker, "noriba-taxi-eta")
+    before = len(list(registry.list_packages()))
+
+    with pytest.raises(CorruptBundleError, match=r"holds no features.json"):
+        register_candidate(TASK, context)
+
+    assert len(list(registry.list_packages())) == before

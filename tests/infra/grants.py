@@ -58,6 +58,7 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
     },
     "RegisterCandidate": {
         "s3:GetObject": {"ModelsBucket/*"},
+        "s3:PutObject": {"ModelsBucket/features/*"},
         "ecr:BatchGetImage": IMAGES,
         "ecr:DescribeImages": IMAGES,
         "sagemaker:CreateModelPackage": {"GroupTaxiEta", *PACKAGES},
@@ -84,7 +85,16 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
         "sagemaker:DeleteModel": MODELS,
         **USE_KEY,
     },
-    "Predict": {"sagemaker:InvokeEndpoint": PRODUCTION},
+    "CheckLiveModels": {
+        "s3:GetObject": {"ModelsBucket/features/*"},
+        "sagemaker:InvokeEndpoint": PRODUCTION,
+        **READ_KEY,
+    },
+    "Predict": {
+        "s3:GetObject": {"ModelsBucket/features/*"},
+        "sagemaker:InvokeEndpoint": PRODUCTION,
+        **READ_KEY,
+    },
     "RecordOutcome": {"events:PutEvents": {"Bus"}},
     "DescribeService": {"sagemaker:DescribeEndpoint": PRODUCTION},
 }

@@ -107,7 +107,8 @@ def test_its_layer_fits_its_runtime(assembly: Assembly, functions: dict[str, Res
 
 def test_functions_of_the_api_answer_within_the_gateway_s_29_seconds(functions: dict[str, Resource]):
     for function in functions.values():
-        if function.stack == "serving":
+        # CloudFormation alone waits for the check of live models.
+        if function.stack == "serving" and function.name != "CheckLiveModelsFunction":
             assert function.properties["Timeout"] < 29, function.name
 
 
@@ -160,6 +161,19 @@ def test_a_change_of_code_makes_a_new_version(assembly: Assembly, customised: As
     [changed] = customised.find("AWS::Lambda::Version")
 
     assert version.logical_id != changed.logical_id  # the environment differs
+
+
+def test_apps_meet_a_version_only_when_it_has_asked_the_live_models(assembly: Assembly):
+    [alias] = assembly.find("AWS::Lambda::Alias")
+    [version] = assembly.find("AWS::Lambda::Version")
+    [check] = assembly.find("Custom::LiveModelsChecked")
+
+    assert check.properties == {
+        "ServiceToken": "<CheckLiveModelsFunction.Arn>",
+        "ServiceTimeout": "120",
+        "CodeVersion": f"<{version.logical_id}.Version>",
+    }
+    assert check.logical_id in alias.attributes["DependsOn"]
 
 
 def test_packages_are_published_as_they_were_zipped(assembly: Assembly, functions: dict[str, Resource]):

@@ -290,10 +290,17 @@ def test_only_the_approver_can_approve(statements: list[Statement]):
 
 
 def test_what_apps_call_reads_no_data_and_no_ledger(grants: dict[str, dict[str, set[str]]]):
-    for function in ("Predict", "RecordOutcome", "DescribeService"):
+    for function in ("RecordOutcome", "DescribeService"):
         services = {action.split(":")[0] for action in grants[f"{function}Role"]}
 
         assert not services & {"s3", "dynamodb", "kms", "iam", "states", "lambda"}, function
+    # It finds what models learned their features to be, and nothing else.
+    predict = {action: on for action, on in grants["PredictRole"].items() if not action.startswith(("logs:", "xray:"))}
+    assert predict == {
+        "sagemaker:InvokeEndpoint": {"sagemaker:endpoint/noriba-taxi-eta"},
+        "s3:GetObject": {"ModelsBucket/features/*"},
+        "kms:Decrypt": {"Key"},
+    }
 
 
 def test_a_model_in_service_reads_models_and_nothing_else(grants: dict[str, dict[str, set[str]]]):

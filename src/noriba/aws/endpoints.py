@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from noriba.errors import NoribaError
-from noriba.records.inference import CONTENT_TYPE, ModelAnswer, decode_answer, encode_columns
+from noriba.records.inference import CONTENT_TYPE, ModelAnswer, decode_answer, decode_refusal, encode_columns
 from noriba.rollout.names import read_version
 
 if TYPE_CHECKING:
@@ -32,7 +32,14 @@ class ModelUnavailableError(NoribaError):
 
 
 class ModelRefusedError(NoribaError):
-    """The model refused the columns: serving and model were made from different features."""
+    """The model refused the columns: serving and model were made from different features.
+
+    `feature_fingerprint` is the model's, where it said so.
+    """
+
+    def __init__(self, message: str, *, feature_fingerprint: str | None = None) -> None:
+        super().__init__(message)
+        self.feature_fingerprint = feature_fingerprint
 
 
 @dataclass(frozen=True)
@@ -125,5 +132,6 @@ def _translate(error: ClientError) -> NoribaError:
         return NoModelError(message)
     original = error.response.get("OriginalStatusCode")
     if code == "ModelError" and original is not None and original < 500:  # type: ignore[operator]  # noqa: PLR2004  # the container's own status
-        return ModelRefusedError(str(error.response.get("OriginalMessage", message)))
+        refusal = decode_refusal(str(error.response.get("OriginalMessage", message)))
+        return ModelRefusedError(refusal.error, feature_fingerprint=refusal.feature_fingerprint)
     return ModelUnavailableError(f"{code}: {message}")

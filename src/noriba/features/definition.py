@@ -10,11 +10,11 @@ What a hash could not vouch for is refused: a closure, a mutable constant, a mod
 from __future__ import annotations
 
 import ast
-import dis
 import hashlib
 import inspect
 import json
 import math
+import symtable
 import textwrap
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -56,21 +56,43 @@ def _describe_function(function: Callable[..., Any], *, callers: tuple[object, .
         raise FeatureDefinitionError(
             f"{function.__name__} uses {enclosed} of an enclosing function; move it to the module's own level"
         )
-    names = _list_globals(function.__code__) & function.__globals__.keys()
+    tree = parse_function(function)
+    names = list_globals(tree) & function.__globals__.keys()
     used = {name: function.__globals__[name] for name in sorted(names)}
     defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
     inside = (*callers, function)
     return [
-        _write_tree(_parse(function)),
+        _write_tree(tree),
         [_describe(value, function.__name__, "a default", callers=inside) for value in defaults],
         {name: _describe(value, function.__name__, name, callers=inside) for name, value in used.items()},
     ]
 
 
-def _list_globals(code: Any) -> set[str]:
-    own = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
-    nested = (constant for constant in code.co_consts if inspect.iscode(constant))
-    return own.union(*(_list_globals(inner) for inner in nested))
+def list_globals(tree: ast.FunctionDef) -> set[str]:
+    """The names that a function's body takes from its module, or from Python."""
+    (function,) = symtable.symtable(ast.unparse(tree), "<feature>", "exec").get_children()
+    return _list_global_symbols(function)
+
+
+def _list_global_symbols(table: symtable.SymbolTable) -> set[str]:
+    own = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and symbol.is_referenced()}
+    return own.union(*(_list_global_symbols(inner) for inner in table.get_children()))
+
+
+def list_default_names(tree: ast.FunctionDef) -> set[str]:
+    """The names that a function's defaults are made of."""
+    defaults = [*tree.args.defaults, *(default for default in tree.args.kw_defaults if default is not None)]
+    return {node.id for default in defaults for node in ast.walk(default) if isinstance(node, ast.Name)}
+
+
+def find_trusted(value: object) -> tuple[str, str] | None:
+    """Module and name of what NumPy or `math` offers; None for anything else."""
+    name = getattr(value, "__name__", None)
+    if isinstance(name, str):
+        for module in _TRUSTED:
+            if getattr(module, name, None) is value:
+                return module.__name__, name
+    return None
 
 
 def _describe(value: Any, user: str, name: str, *, callers: tuple[object, ...]) -> Any:
@@ -81,9 +103,8 @@ def _describe(value: Any, user: str, name: str, *, callers: tuple[object, ...]) 
                 f"{user} uses module {name}; import its functions by name, so that their definitions count"
             )
         return value.__name__
-    own_name = getattr(value, "__name__", None)
-    if own_name is not None and any(getattr(module, own_name, None) is value for module in _TRUSTED):
-        return own_name
+    if (trusted := find_trusted(value)) is not None:
+        return trusted[1]
     if isinstance(value, FunctionType):
         return _describe_function(value, callers=callers)
     return _describe_constant(value, user, name)
@@ -107,7 +128,12 @@ def _describe_constant(value: Any, user: str, name: str) -> Any:
     )
 
 
-def _parse(function: FunctionType) -> ast.FunctionDef:
+def parse_function(function: FunctionType) -> ast.FunctionDef:
+    """The syntax tree of a definition, without what does not count: decorators, docstring, annotations.
+
+    Raises:
+        FeatureDefinitionError: there is no source, or it is not a plain definition.
+    """
     try:
         definition = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     except (OSError, SyntaxError) as error:
@@ -118,9 +144,21 @@ def _parse(function: FunctionType) -> ast.FunctionDef:
         # What an f-string parses to differs between versions of Python.
         raise FeatureDefinitionError(f"{definition.name} uses an f-string; features compute numbers only")
     if ast.get_docstring(definition, clean=False) is not None:
-        definition.body = definition.body[1:]
+        definition.body = definition.body[1:] or [ast.Pass()]
     # They stand above the function and are not part of what is computed.
     definition.decorator_list = []
+    return _without_annotations(definition)
+
+
+def _without_annotations(definition: ast.FunctionDef) -> ast.FunctionDef:
+    """Annotations say nothing of what is computed, and name what may not be there when the source is read again."""
+    for node in ast.walk(definition):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        elif isinstance(node, ast.FunctionDef):
+            node.returns = None
+        elif isinstance(node, ast.AnnAssign):
+            node.annotation = ast.Constant(None)
     return definition
 
 

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 
+def fingerprint_identities(identities: Iterable[str]) -> str:
+    """One hash over identities in order: what a model reads, in twelve characters."""
+    return hash_text("\n".join(identities))
+
+
 @dataclass(frozen=True)
 class Feature:
     """One feature: the function that makes the column, the columns it reads, and its identity."""
@@ -70,7 +75,7 @@ class FeatureSet:
     @property
     def fingerprint(self) -> str:
         """One hash over all identities in order; it travels with the model."""
-        return hash_text("\n".join(self.identities))
+        return fingerprint_identities(self.identities)
 
     def compute(self, columns: Columns) -> dict[str, Column]:
         """The feature columns of a table.
@@ -98,6 +103,14 @@ class FeatureSet:
                     raise FeatureDefinitionError(f"{name} returned shape {made.shape} for {rows} rows")
                 known[name] = as_column(made)
         return {name: known[name] for name in self.names}
+
+    def compute_identified(self, columns: Columns) -> dict[str, Column]:
+        """`compute`, each column under its feature's identity: what a model is asked with."""
+        return self.identify(self.compute(columns))
+
+    def identify(self, computed: Columns) -> dict[str, Column]:
+        """Columns that `compute` made, each under its feature's identity."""
+        return {feature.identity: computed[feature.name] for feature in self.features}
 
 
 def _by_name(functions: Iterable[Callable[..., Any]], inputs: Sequence[str]) -> dict[str, Callable[..., Any]]:

@@ -1,4 +1,4 @@
-"""What a judge found about a model on a hold-out: the evidence that gates and approvers read."""
+"""What evaluation found about a model on a hold-out: the evidence that gates and approvers read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Evidence(BaseModel):
     candidate: Metrics
     baseline: Metrics
     champion: Metrics | None = None
-    champion_unavailable: str | None = Field(default=None, description="why a champion could not be judged here")
+    champion_unavailable: str | None = Field(default=None, description="why the champion could not be evaluated here")
     slices: tuple[SliceEvidence, ...]
     latency_p95_ms: float = Field(description="95th percentile of a single-row answer in this container")
     feature_fingerprint: str = Field(description="of the definitions that the candidate reads")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONTENT_TYPE = "application/json"
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html#API_runtime_InvokeEndpoint_Errors
+_LONGEST = 1500
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,14 @@ class ModelAnswer:
     high: tuple[float, ...]
     claimed_coverage: float
     bundle_digest: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a model does not answer, and the fingerprint of the features that it reads where those are the reason."""
+
+    error: str
+    feature_fingerprint: str | None
 
 
 def encode_columns(columns: Mapping[str, Column]) -> bytes:
@@ -65,6 +75,20 @@ def decode_answer(body: bytes) -> ModelAnswer:
     for name in ("low", "value", "high"):
         document[name] = tuple(document[name])
     return ModelAnswer(**document)
+
+
+def encode_refusal(refusal: Refusal) -> bytes:
+    """The body of a refusal. What it says first is short: SageMaker hands on no more than 2,048 characters of it."""
+    return json.dumps({"feature_fingerprint": refusal.feature_fingerprint, "error": refusal.error[:_LONGEST]}).encode()
+
+
+def decode_refusal(text: str) -> Refusal:
+    """What a model container refused; text that none of ours wrote is the reason as it stands."""
+    try:
+        document = json.loads(text)
+        return Refusal(str(document["error"]), document.get("feature_fingerprint"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Refusal(text, None)
 
 
 def _to_column(name: str, values: object) -> Column:

@@ -42,15 +42,15 @@ class Candidate(BaseModel):
 
     @property
     def passed(self) -> bool:
-        """Whether every gate is open; otherwise the candidate is registered as rejected, with the reasons."""
+        """Whether it passed every gate; otherwise the candidate is registered as rejected, with the reasons."""
         return all(gate.passed for gate in self.gates)
 
     @property
     def summary(self) -> str:
         """One line for the approver."""
         found, base = self.evidence.candidate, self.evidence.baseline
-        closed = [f"{gate.name} ({gate.finding})" for gate in self.gates if not gate.passed]
-        verdict = f"gates closed: {'; '.join(closed)}" if closed else "all gates open"
+        failed = [f"{gate.name} ({gate.finding})" for gate in self.gates if not gate.passed]
+        verdict = f"failed gates: {'; '.join(failed)}" if failed else "all gates passed"
         coverage = "no interval" if found.coverage is None else f"coverage {found.coverage:.3f}"
         return f"MAE {found.mae:.1f} (baseline {base.mae:.1f}), {coverage}, {found.rows} hold-out rows; {verdict}"
 

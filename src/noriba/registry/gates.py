@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from noriba.usecase import GatePolicy
 
 
+_BESIDE_CHAMPION = "not worse than the champion"
+_SLICES = "no slice left behind"
+
+
 class GateResult(BaseModel):
-    """One gate's verdict."""
+    """What one gate found."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,15 +39,19 @@ def _apply_gates(evidence: Evidence, policy: GatePolicy) -> Iterator[GateResult]
     )
     if evidence.champion is not None:
         yield _hold_below(
-            "not worse than the champion",
+            _BESIDE_CHAMPION,
             candidate.mae / evidence.champion.mae,
             policy.max_mae_to_champion,
             "MAE to champion's",
         )
         yield _protect_slices(evidence, policy)
+    elif evidence.champion_unavailable is None:
+        yield GateResult(name=_BESIDE_CHAMPION, passed=True, finding="there is no champion yet")
     else:
-        reason = evidence.champion_unavailable or "there is no champion yet"
-        yield GateResult(name="not worse than the champion", passed=True, finding=f"not judged: {reason}")
+        # What was not compared has not passed: the approver may know better, and says so by approving.
+        finding = f"not evaluated: {evidence.champion_unavailable}"
+        yield GateResult(name=_BESIDE_CHAMPION, passed=False, finding=finding)
+        yield GateResult(name=_SLICES, passed=False, finding=finding)
     yield _check_coverage(evidence, policy)
     yield _hold_below("fast enough", evidence.latency_p95_ms, policy.max_latency_ms, "p95 of one answer, ms")
 
@@ -63,14 +71,14 @@ def _check_coverage(evidence: Evidence, policy: GatePolicy) -> GateResult:
 
 
 def _protect_slices(evidence: Evidence, policy: GatePolicy) -> GateResult:
-    name = "no slice left behind"
-    judged = [
+    name = _SLICES
+    compared = [
         (part.candidate.mae / part.champion.mae, f"{part.name} {part.value}")
         for part in evidence.slices
         if part.champion is not None and part.candidate.rows >= policy.min_slice_rows
     ]
-    if not judged:
+    if not compared:
         return GateResult(name=name, passed=True, finding=f"no slice has {policy.min_slice_rows} rows")
-    worst, where = max(judged)
+    worst, where = max(compared)
     finding = f"worst MAE to champion's: {worst:.3f} ({where}), at most {policy.max_slice_mae_to_champion:g}"
     return GateResult(name=name, passed=worst <= policy.max_slice_mae_to_champion, finding=finding)

@@ -10,34 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
-
-from noriba.features import as_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from noriba.features import Column
+    from noriba.records.artifacts import GoldenRecord
     from noriba.records.inference import ModelAnswer
 
 RELATIVE_TOLERANCE = 1e-6
 """Another processor may differ in the last bits, never in the sixth digit."""
 
 
-class GoldenRecord(BaseModel):
-    """golden.json of a bundle: input columns by name, and the answers that training gave."""
-
-    model_config = ConfigDict(frozen=True)
-
-    inputs: dict[str, list[float | None]]
-    answers: dict[str, list[float]]
-
-    def columns(self) -> dict[str, Column]:
-        """The input columns."""
-        return {name: as_column([np.nan if v is None else v for v in values]) for name, values in self.inputs.items()}
-
-
-def find_nonsense(answer: ModelAnswer, *, rows: int) -> Iterator[str]:
+def check_plausible(answer: ModelAnswer, *, rows: int) -> Iterator[str]:
     """What no answer may be, whatever was asked; nothing when all is well."""
     low, value, high = (np.array(numbers) for numbers in (answer.low, answer.value, answer.high))
     if not len(low) == len(value) == len(high) == rows:

@@ -12,9 +12,9 @@ from noriba.moments import Moment
 from noriba.serving.problems import Problem, ProblemError, describe_faults, list_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
-    from noriba.features import Column
+    from noriba.features import Column, FeatureSet
     from noriba.usecase import PredictionRequest, UseCase
 
 CLOCK_SKEW = timedelta(minutes=5)
@@ -68,11 +68,21 @@ def check_observed(outcome: OutcomeRequest, *, now: datetime) -> None:
         raise ProblemError(Problem.of_field("observed_at", message))
 
 
-def convert_request(use_case: UseCase, request: PredictionRequest) -> dict[str, Column]:
-    """The feature columns of a request, each under its identity."""
-    return name_by_identity(use_case, use_case.features.compute(request.to_columns()))
+def convert_request(
+    use_case: UseCase, request: PredictionRequest, *, also: Iterable[FeatureSet] = ()
+) -> dict[str, Column]:
+    """The feature columns of a request, each under its identity.
 
+    Args:
+        use_case: whose features as they are declared now.
+        request: what an app asks.
+        also: feature sets as live models learned them, where those are others; a model picks its own columns.
 
-def name_by_identity(use_case: UseCase, columns: Mapping[str, Column]) -> dict[str, Column]:
-    """Feature columns under `name@hash`."""
-    return {feature.identity: columns[feature.name] for feature in use_case.features.features}
+    Raises:
+        FeatureMismatchError: one of these sets reads an input that requests no longer bring.
+    """
+    columns = request.to_columns()
+    computed = use_case.features.compute_identified(columns)
+    for features in also:
+        computed = {**features.compute_identified(columns), **computed}
+    return computed

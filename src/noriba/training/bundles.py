@@ -3,6 +3,7 @@
     model.json          what it is: use case, features by identity, quantiles, calibration, encoders' keys
     encoders.npz        groups and values of the fitted encoders
     quantile_<i>.txt    LightGBM's own text for each quantile
+    features.json       its feature definitions, so that they can be computed when the code has others
     golden.json         rows of the hold-out with the answers that this model gave in training
     code.zip            the code that trained it
     seal.json           SHA-256 of each file above; its own digest names the bundle
@@ -22,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from noriba.errors import CorruptBundleError
 from noriba.features.columns import take_rows
+from noriba.records.artifacts import GoldenRecord
 from noriba.training.calibration import IntervalShift
 from noriba.training.encoders import FittedEncoders, GroupIndex
 from noriba.training.models import Model
@@ -139,12 +141,11 @@ def write_golden(use_case: UseCase, model: Model, holdout: Columns) -> str:
     chosen = np.unique(np.linspace(0, rows - 1, GOLDEN_ROWS).astype(int))
     columns = take_rows(holdout, chosen)
     answers = model.load().predict_features(columns)
-    document: dict[str, Any] = {
-        # JSON knows no NaN: an unknown value is null.
-        "inputs": {name: _to_json(columns[name]) for name in use_case.features.inputs},
-        "answers": {name: _to_json(values) for name, values in vars(answers).items()},
-    }
-    return json.dumps(document, indent=1) + "\n"
+    record = GoldenRecord(
+        inputs={name: _to_json(columns[name]) for name in use_case.features.inputs},
+        answers={name: values.tolist() for name, values in vars(answers).items()},
+    )
+    return record.model_dump_json(indent=1) + "\n"
 
 
 def _to_json(values: np.ndarray) -> list[float | None]:

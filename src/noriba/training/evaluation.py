@@ -1,4 +1,4 @@
-"""Judging: the candidate, the champion and the baseline on the same hold-out, whole and slice by slice."""
+"""Evaluation: the candidate, the champion and the baseline on the same hold-out, whole and slice by slice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from noriba.training.baselines import fit_baseline
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from noriba.features import Column, Columns
+    from noriba.features import Column, Columns, FeatureSet
     from noriba.training.models import Answers, Predictor
     from noriba.training.splits import TimeSplit
     from noriba.usecase import UseCase
@@ -26,7 +26,7 @@ LATENCY_CALLS = 300
 
 @dataclass(frozen=True)
 class Provenance:
-    """What is judged, for the record: the snapshot, and the digests of the bundle and of the code that made it."""
+    """What is evaluated, for the record: the snapshot, and the digests of the bundle and of the code that made it."""
 
     snapshot_id: str
     bundle_digest: str
@@ -50,10 +50,28 @@ def measure(value: Column, outcome: Column, *, low: Column | None = None, high: 
     )
 
 
-def judge(
+@dataclass(frozen=True)
+class Champion:
+    """The model in production, and its features as it learned them; None where its bundle is too old to hold them."""
+
+    predictor: Predictor
+    features: FeatureSet | None
+
+    def predict(self, columns: Columns) -> Answers:
+        """Answers for a table with the inputs, whatever the features are today.
+
+        Raises:
+            FeatureMismatchError: the bundle holds no definitions, or the table lacks an input that they read.
+        """
+        if self.features is None:
+            raise FeatureMismatchError("its bundle holds no feature definitions")
+        return self.predictor.predict(self.features.compute_identified(columns))
+
+
+def evaluate(
     use_case: UseCase,
     candidate: Predictor,
-    champion: Predictor | None,
+    champion: Champion | None,
     columns: Columns,
     split: TimeSplit,
     *,
@@ -75,8 +93,8 @@ def judge(
     before = take_rows(columns, np.arange(split.holdout.start))
     held_out = take_rows(columns, np.arange(split.holdout.start, split.holdout.stop))
     outcome = held_out[use_case.label]
-    answers = candidate.predict(_name_by_identity(use_case, held_out))
-    champion_answers, unavailable = _ask_champion(use_case, champion, held_out)
+    answers = candidate.predict(use_case.features.identify(held_out))
+    champion_answers, unavailable = _ask_champion(champion, held_out)
     baseline = fit_baseline(use_case.baseline_keys, use_case.pace, before, before[use_case.label])
     return Evidence(
         use_case=use_case.name,
@@ -88,7 +106,7 @@ def judge(
         baseline=measure(baseline.predict(held_out), outcome),
         champion=champion_answers and _measure_answers(champion_answers, outcome),
         champion_unavailable=unavailable,
-        slices=tuple(_judge_slices(use_case, held_out, outcome, answers, champion_answers)),
+        slices=tuple(_evaluate_slices(use_case, held_out, outcome, answers, champion_answers)),
         latency_p95_ms=_measure_latency_ms(candidate, held_out),
         feature_fingerprint=use_case.features.fingerprint,
         bundle_digest=provenance.bundle_digest,
@@ -96,26 +114,20 @@ def judge(
     )
 
 
-def _ask_champion(
-    use_case: UseCase, champion: Predictor | None, held_out: Columns
-) -> tuple[Answers | None, str | None]:
+def _ask_champion(champion: Champion | None, held_out: Columns) -> tuple[Answers | None, str | None]:
     if champion is None:
         return None, None
     try:
-        return champion.predict(_name_by_identity(use_case, held_out)), None
+        return champion.predict(held_out), None
     except FeatureMismatchError as error:
-        return None, f"the champion reads features that this snapshot does not hold: {error}"
-
-
-def _name_by_identity(use_case: UseCase, columns: Columns) -> dict[str, Column]:
-    return {feature.identity: columns[feature.name] for feature in use_case.features.features}
+        return None, f"the champion's features cannot be computed from this snapshot: {error}"
 
 
 def _measure_answers(answers: Answers, outcome: Column, rows: np.ndarray | slice = slice(None)) -> Metrics:
     return measure(answers.value[rows], outcome[rows], low=answers.low[rows], high=answers.high[rows])
 
 
-def _judge_slices(
+def _evaluate_slices(
     use_case: UseCase, held_out: Columns, outcome: Column, answers: Answers, champion: Answers | None
 ) -> Iterator[SliceEvidence]:
     for name, give_labels in use_case.slices.items():

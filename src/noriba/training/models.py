@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from noriba.errors import FeatureMismatchError
 from noriba.features import as_column
 from noriba.features.columns import row_count, stack_columns, take_rows
+from noriba.features.feature_set import fingerprint_identities
 from noriba.training.calibration import IntervalShift, calibrate_interval
 from noriba.training.encoders import FittedEncoders, fit_encoders
 from noriba.training.quantiles import LoadedBoosters, QuantileBoosters, fit_quantiles
@@ -55,6 +56,11 @@ class Model:
     def claimed_coverage(self) -> float:
         """The share of outcomes that the interval promises to hold."""
         return self.quantiles[2] - self.quantiles[0]
+
+    @property
+    def feature_fingerprint(self) -> str:
+        """Of the feature set that it reads."""
+        return fingerprint_identities(self.feature_identities)
 
     def load(self) -> Predictor:
         """The model in memory, ready to answer."""
@@ -141,7 +147,7 @@ def fit_model(
         uncalibrated, take_rows(columns, np.arange(calibration.start, calibration.stop)), label[calibration]
     )
     report(f"interval: ends move outwards by factors {np.exp(shift.low):.4f} and {np.exp(shift.high):.4f}")
-    return Model(**{**vars(uncalibrated), "shift": shift})
+    return replace(uncalibrated, shift=shift)
 
 
 def _calibrate(model: Model, columns: Columns, label: Column) -> IntervalShift:

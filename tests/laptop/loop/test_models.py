@@ -220,7 +220,8 @@ def liar(loop: Loop, champion: ModelPackage, tmp_path: Path) -> ModelPackage:
     golden["answers"]["value"][3] *= 1.01
     target = tmp_path / "liar"
     target.mkdir()
-    extras = {"golden.json": json.dumps(golden).encode(), "code.zip": (source / "code.zip").read_bytes()}
+    extras = {name: (source / name).read_bytes() for name in ("code.zip", "features.json")}
+    extras["golden.json"] = json.dumps(golden).encode()
     save_bundle(model, target, extras=extras)
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:

@@ -82,7 +82,7 @@ def test_a_candidate_whose_gates_are_closed_is_registered_as_rejected_and_says_w
 
     assert package.status == "Rejected"
     assert package.note is not None
-    assert "gates closed: beats the baseline (MAE to baseline's: 0.602" in package.note
+    assert "failed gates: beats the baseline (MAE to baseline's: 0.602" in package.note
 
 
 def test_what_leads_back_to_rows_code_and_job_can_be_searched_for(registry: ModelRegistry) -> None:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from noriba.records.artifacts import GoldenRecord
 from noriba.records.inference import ModelAnswer
-from noriba.rollout.golden import RELATIVE_TOLERANCE, GoldenRecord, find_differences, find_nonsense
+from noriba.rollout.golden import RELATIVE_TOLERANCE, check_plausible, find_differences
 
 DURATIONS = st.floats(1.0, 1e5)
 
@@ -27,7 +28,7 @@ def answer(low: list[float], value: list[float], high: list[float]) -> ModelAnsw
 def test_ordered_positive_numbers_make_sense(rows: list[list[float]]):
     low, value, high = (list(column) for column in zip(*rows, strict=True))
 
-    assert list(find_nonsense(answer(low, value, high), rows=len(rows))) == []
+    assert list(check_plausible(answer(low, value, high), rows=len(rows))) == []
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_ordered_positive_numbers_make_sense(rows: list[list[float]]):
     ],
 )
 def test_nonsense_is_told(low: list[float], value: list[float], high: list[float], fault: str):
-    assert list(find_nonsense(answer(low, value, high), rows=len(value))) == [fault]
+    assert list(check_plausible(answer(low, value, high), rows=len(value))) == [fault]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,9 @@ def test_nonsense_is_told(low: list[float], value: list[float], high: list[float
     [([], [], [], 0), ([90.0], [100.0], [110.0], 1), ([90.0], [100.0, 100.0], [110.0, 110.0], 2)],
 )
 def test_every_row_wants_an_answer(low: list[float], value: list[float], high: list[float], came_back: int):
-    assert list(find_nonsense(answer(low, value, high), rows=2)) == [f"2 rows were sent, {came_back} answers came back"]
+    faults = list(check_plausible(answer(low, value, high), rows=2))
+
+    assert faults == [f"2 rows were sent, {came_back} answers came back"]
 
 
 # --- differences from training ---------------------------------------------------------------------------------------

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from noriba.errors import FeatureMismatchError
+from noriba.features import FeatureSet
 from noriba.serving.problems import MOST_FAULTS, Problem, ProblemError
-from noriba.serving.requests import OutcomeRequest, check_observed, convert_request, name_by_identity, parse_body
+from noriba.serving.requests import OutcomeRequest, check_observed, convert_request, parse_body
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from noriba.features import Column
     from noriba.usecase import PredictionRequest, UseCase
 
 RIDE = {
@@ -162,16 +165,30 @@ def test_many_candidates_are_many_rows_each_as_if_it_were_alone(use_case: UseCas
             np.testing.assert_array_equal(columns[identity][row : row + 1], column, strict=True)
 
 
-def test_columns_of_a_table_are_named_like_those_of_a_request(use_case: UseCase):
+def twice_as_far(origin_latitude: Column, destination_latitude: Column) -> Column:
+    return 2.0 * (destination_latitude - origin_latitude)
+
+
+def test_what_a_live_model_reads_is_computed_beside_what_the_code_declares(use_case: UseCase):
     request = parse(use_case, RIDE)
-    features = use_case.features.compute(request.to_columns())
+    learned = FeatureSet([twice_as_far], inputs=["origin_latitude", "destination_latitude"])
 
-    named = name_by_identity(use_case, {**features, "something_else": np.zeros(1)})
+    converted = convert_request(use_case, request, also=[learned, use_case.features])
 
-    converted = convert_request(use_case, request)
-    assert named.keys() == converted.keys()
-    for identity, column in named.items():
-        np.testing.assert_array_equal(column, converted[identity], strict=True)
+    assert set(converted) == {*use_case.features.identities, *learned.identities}
+    columns = request.to_columns()
+    expected = 2.0 * (columns["destination_latitude"] - columns["origin_latitude"])
+    np.testing.assert_array_equal(converted[learned.identities[0]], expected)
+
+
+def test_a_model_that_reads_an_input_that_no_request_brings_cannot_be_asked(use_case: UseCase):
+    def rides_today(tips: Column) -> Column:
+        return tips
+
+    learned = FeatureSet([rides_today], inputs=["tips"])
+
+    with pytest.raises(FeatureMismatchError, match="missing input column tips"):
+        convert_request(use_case, parse(use_case, RIDE), also=[learned])
 
 
 def test_the_use_case_s_golden_requests_are_good_requests(use_case: UseCase):

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from noriba.errors import CorruptBundleError
+from noriba.records.artifacts import GoldenRecord
 from noriba.records.inference import ModelAnswer
-from noriba.rollout.golden import GoldenRecord, find_differences
+from noriba.rollout.golden import find_differences
 from noriba.training.bundles import GOLDEN_ROWS, load_bundle, save_bundle, write_golden
 from noriba.training.models import fit_model
 from tests.unit.training.deliveries import FEATURES, INPUTS, USE_CASE, make_deliveries, settle

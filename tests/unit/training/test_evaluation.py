@@ -15,7 +15,7 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error, mean_square
 from noriba.errors import FeatureMismatchError
 from noriba.features import FeatureSet
 from noriba.records.evidence import Evidence, Metrics
-from noriba.training.evaluation import Provenance, judge, measure
+from noriba.training.evaluation import Champion, Provenance, evaluate, measure
 from noriba.training.models import fit_model
 from tests.unit.training.deliveries import (
     FEATURES,
@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 
 PROVENANCE = Provenance(snapshot_id="snap-1", bundle_digest="b" * 64, code_digest="c" * 64)
 DURATIONS = st.floats(0.0, 1e5)
+
+
+def tip(tip_cents: Column) -> Column:
+    return tip_cents
+
 
 # A use case that reads more than today's: a feature that today's snapshots do not hold.
 OTHER_FEATURES = FeatureSet([length_m, start_area, clock_hour, length_km], inputs=INPUTS)
@@ -78,20 +83,27 @@ def test_an_answer_below_zero_counts_as_nothing_in_the_logarithmic_error():
 # --- candidate, champion, baseline -----------------------------------------------------------------------------------
 
 
-def judge_it(
-    model: Model, champion: Model | None, columns: dict[str, Column], split: TimeSplit, use_case: UseCase = USE_CASE
+def evaluate_it(
+    model: Model,
+    champion: Model | None,
+    columns: dict[str, Column],
+    split: TimeSplit,
+    use_case: UseCase = USE_CASE,
+    *,
+    learned: FeatureSet | None = FEATURES,
 ) -> Evidence:
-    return judge(
-        use_case, model.load(), None if champion is None else champion.load(), columns, split, provenance=PROVENANCE
-    )
+    beside = None if champion is None else Champion(champion.load(), learned)
+    return evaluate(use_case, model.load(), beside, columns, split, provenance=PROVENANCE)
 
 
 def train(columns: dict[str, Column], split: TimeSplit, use_case: UseCase = USE_CASE) -> Model:
     return fit_model(use_case, settle(trees=5), columns, fit=split.fit, calibration=split.calibration)
 
 
-def test_the_candidate_is_judged_on_the_hold_out_alone(model: Model, deliveries: dict[str, Column], split: TimeSplit):
-    evidence = judge_it(model, None, deliveries, split)
+def test_the_candidate_is_evaluated_on_the_hold_out_alone(
+    model: Model, deliveries: dict[str, Column], split: TimeSplit
+):
+    evidence = evaluate_it(model, None, deliveries, split)
 
     held_out = {name: column[split.holdout] for name, column in deliveries.items()}
     answers, outcome = model.load().predict_features(held_out), held_out["duration_s"]
@@ -105,7 +117,7 @@ def test_the_candidate_is_judged_on_the_hold_out_alone(model: Model, deliveries:
 def test_the_baseline_knows_everything_before_the_hold_out(
     model: Model, deliveries: dict[str, Column], split: TimeSplit
 ):
-    evidence = judge_it(model, None, deliveries, split)
+    evidence = evaluate_it(model, None, deliveries, split)
 
     frame = pd.DataFrame(deliveries)
     frame["log_pace"] = np.log(frame["duration_s"] / (frame["length_m"] + OFFSET_M))
@@ -120,25 +132,25 @@ def test_the_baseline_knows_everything_before_the_hold_out(
 def test_without_a_champion_there_is_none_to_compare_with(
     model: Model, deliveries: dict[str, Column], split: TimeSplit
 ):
-    evidence = judge_it(model, None, deliveries, split)
+    evidence = evaluate_it(model, None, deliveries, split)
 
     assert evidence.champion is None
     assert evidence.champion_unavailable is None
     assert all(part.champion is None for part in evidence.slices)
 
 
-def test_the_champion_is_judged_on_the_same_rows(model: Model, deliveries: dict[str, Column], split: TimeSplit):
+def test_the_champion_is_evaluated_on_the_same_rows(model: Model, deliveries: dict[str, Column], split: TimeSplit):
     champion = train(deliveries, split)
 
-    evidence = judge_it(model, champion, deliveries, split)
+    evidence = evaluate_it(model, champion, deliveries, split)
 
-    assert evidence.champion == judge_it(champion, None, deliveries, split).candidate
+    assert evidence.champion == evaluate_it(champion, None, deliveries, split).candidate
     assert evidence.champion != evidence.candidate
     assert evidence.champion_unavailable is None
 
 
 def test_slices_divide_the_hold_out(model: Model, deliveries: dict[str, Column], split: TimeSplit):
-    evidence = judge_it(model, model, deliveries, split)
+    evidence = evaluate_it(model, model, deliveries, split)
 
     assert [(part.name, part.value) for part in evidence.slices] == [
         ("half of day", "afternoon"),
@@ -150,39 +162,57 @@ def test_slices_divide_the_hold_out(model: Model, deliveries: dict[str, Column],
     assert all(part.champion == part.candidate for part in evidence.slices)
 
 
-def test_a_champion_that_reads_fewer_features_is_judged_all_the_same(
+def test_a_champion_that_reads_fewer_features_is_evaluated_all_the_same(
     model: Model, deliveries: dict[str, Column], split: TimeSplit
 ):
     columns = {**deliveries, **OTHER_FEATURES.compute(deliveries)}
     candidate = train(columns, split, OTHER_USE_CASE)
 
-    evidence = judge_it(candidate, model, columns, split, OTHER_USE_CASE)
+    evidence = evaluate_it(candidate, model, columns, split, OTHER_USE_CASE)
 
-    assert evidence.champion == judge_it(model, None, deliveries, split).candidate
+    assert evidence.champion == evaluate_it(model, None, deliveries, split).candidate
 
 
-def test_a_champion_whose_features_the_snapshot_lacks_is_unavailable_and_says_which(
+def test_a_champion_of_other_features_is_asked_in_its_own(
     model: Model, deliveries: dict[str, Column], split: TimeSplit
 ):
-    champion = train({**deliveries, **OTHER_FEATURES.compute(deliveries)}, split, OTHER_USE_CASE)
+    columns = {**deliveries, **OTHER_FEATURES.compute(deliveries)}
+    champion = train(columns, split, OTHER_USE_CASE)
 
-    evidence = judge_it(model, champion, deliveries, split)
+    evidence = evaluate_it(model, champion, deliveries, split, learned=OTHER_FEATURES)
+
+    assert evidence.champion_unavailable is None
+    assert evidence.champion == evaluate_it(champion, None, columns, split, OTHER_USE_CASE).candidate
+    assert all(part.champion is not None for part in evidence.slices)
+
+
+@pytest.mark.parametrize(
+    ("learned", "reason"),
+    [
+        (None, "its bundle holds no feature definitions"),
+        (FeatureSet([tip], inputs=["tip_cents"]), "missing input column tip_cents"),
+    ],
+)
+def test_a_champion_whose_features_cannot_be_computed_is_unavailable_and_says_why(
+    model: Model, deliveries: dict[str, Column], split: TimeSplit, learned: FeatureSet | None, reason: str
+):
+    evidence = evaluate_it(model, model, deliveries, split, learned=learned)
 
     assert evidence.champion is None
     assert evidence.champion_unavailable is not None
-    assert f"the model needs {OTHER_FEATURES.identities[3]}" in evidence.champion_unavailable
+    assert reason in evidence.champion_unavailable
     assert all(part.champion is None for part in evidence.slices)
 
 
-def test_a_candidate_of_other_features_cannot_be_judged(deliveries: dict[str, Column], split: TimeSplit):
+def test_a_candidate_of_other_features_cannot_be_evaluated(deliveries: dict[str, Column], split: TimeSplit):
     candidate = train({**deliveries, **OTHER_FEATURES.compute(deliveries)}, split, OTHER_USE_CASE)
 
     with pytest.raises(FeatureMismatchError, match="the model needs length_km@"):
-        judge_it(candidate, None, deliveries, split)
+        evaluate_it(candidate, None, deliveries, split)
 
 
 def test_evidence_survives_being_written_down(model: Model, deliveries: dict[str, Column], split: TimeSplit):
-    evidence = judge_it(model, model, deliveries, split)
+    evidence = evaluate_it(model, model, deliveries, split)
 
     assert Evidence.model_validate_json(evidence.model_dump_json()) == evidence
 

@@ -1,0 +1,85 @@
+"""Before a deployment lets apps meet its code: can the models in production still be asked?
+
+CloudFormation asks, as of a resource of its own; a refusal here undoes the deployment while the old code still answers.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+
+from noriba.aws.custom_resources import answer_cloudformation
+from noriba.aws.endpoints import Endpoint, ModelRefusedError, ModelUnavailableError, NoModelError
+from noriba.aws.environment import Environment, connector
+from noriba.aws.live_models import FeatureArchive, LiveModels
+from noriba.aws.objects import ObjectStore
+from noriba.errors import NoribaError
+from noriba.rollout.names import name_endpoint
+from noriba.usecase import list_use_cases, load_use_case
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from noriba.usecase import UseCase
+
+logger = Logger()
+
+
+class Settings(Environment):
+    """Environment of this function."""
+
+    resource_prefix: str
+    models_bucket: str
+
+
+class UnaskableModelError(NoribaError):
+    """The code to be deployed cannot ask a model in production; apps would be answered 502."""
+
+
+connect = connector(Settings)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> None:
+    """Create and Update check; Delete has nothing to undo."""
+    refusal = None
+    if event["RequestType"] != "Delete":
+        try:
+            check_all()
+        except Exception as error:  # without an answer CloudFormation waits, and then says nothing of the reason
+            logger.exception("the deployment is refused")
+            refusal = str(error)
+    answer_cloudformation(event, resource_id="live-models", refusal=refusal)
+
+
+def check_all() -> None:
+    """Ask the models of every use case.
+
+    Raises:
+        UnaskableModelError: one of them cannot be asked.
+    """
+    for name in list_use_cases():
+        try:
+            check(load_use_case(name))
+        except NoModelError:
+            logger.info("no model in production", extra={"use_case": name})
+        except ModelUnavailableError:
+            # No reason to keep new code away: it may be what mends the model.
+            logger.exception("model unavailable", extra={"use_case": name})
+        except ModelRefusedError as error:
+            raise UnaskableModelError(
+                f"{name}: the model in production could not be asked any more: {error}. Keep the inputs that its "
+                "features read until a model trained on the new ones is in production, then deploy without them"
+            ) from error
+
+
+def check(use_case: UseCase) -> None:
+    """Ask the golden requests, by the way that an app's requests go."""
+    settings, clients = connect()
+    endpoint = Endpoint(clients.sagemaker_runtime, name_endpoint(use_case.name, prefix=settings.resource_prefix))
+    models = LiveModels(endpoint, FeatureArchive(ObjectStore(clients.s3, settings.models_bucket)))
+    for body in use_case.golden_requests:
+        models.ask(use_case, use_case.request.model_validate(body), inference_id=str(uuid.uuid4()))
