@@ -1,19 +1,25 @@
-"""Lambda packages without Docker: dependencies as layers, our own code as one small zip a function.
+"""Packages without Docker: dependencies as layers, our own code as one small zip a function; and images' contexts.
 
 A layer is what `uv` resolves from the project's extras, pinned by the lock, as wheels for Lambda's processor and
-Python; it is built once for a lock and kept. Archives hold no dates, so the same sources give the same bytes and CDK
-the same asset.
+Python; it is built once for a lock and kept. A function carries what it imports, and is told apart by what its code
+says: comments and blank lines deploy nothing. Archives hold no dates and no paths, so the same sources give the same
+bytes, wherever they lie.
 """
 
 from __future__ import annotations
 
+import csv
 import fnmatch
 import hashlib
+import io
+import itertools
 import json
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
+import tokenize
 import tomllib
 import zipfile
 from dataclasses import dataclass
@@ -22,8 +28,10 @@ from typing import TYPE_CHECKING
 
 from uv import find_uv_bin
 
+from infra.closure import find_closure
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 PYTHON_VERSION = "3.14"
 PLATFORM = "aarch64-manylinux_2_28"
@@ -32,8 +40,10 @@ PLATFORM = "aarch64-manylinux_2_28"
 LAMBDA_LIMIT_BYTES = 250 * 2**20
 """Unzipped function and layers together. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
-_OURS = ("src/noriba", "usecases")
-_OUR_SUFFIXES = {".py", ".csv"}
+_OURS = {"noriba": "src/noriba", "usecases": "usecases"}
+_LOADS_SOURCES = "noriba/datasets/sources.py"
+"""The module that loads use cases' sources by name, which no import shows."""
+_NOTHING = "\0"
 _REQUIREMENT = re.compile(r"noriba\[([a-z,]+)\]")
 
 # What no function imports: headers, sources, tests, and the parts of Arrow that speak to other systems. Arrow's
@@ -42,6 +52,10 @@ _LEFT_OUT = (
     ".lock",
     "bin/*",
     "*/__pycache__/*",
+    # What an installer notes for itself.
+    "*.dist-info/INSTALLER",
+    "*.dist-info/REQUESTED",
+    "*.dist-info/direct_url.json",
     "*/tests/*",
     "*.pyx",
     "*.pxd",
@@ -70,13 +84,33 @@ class Packages:
     build: Path
 
     def function(self, name: str) -> Path:
-        """The zip of one function: its handler, the library and the use cases."""
-        files = [(Path("handler.py"), self.root / "functions" / name / "handler.py")]
-        for folder in _OURS:
-            base = (self.root / folder).parent
-            files += [(p.relative_to(base), p) for p in (self.root / folder).rglob("*") if p.suffix in _OUR_SUFFIXES]
-        digest = _hash_files(files)
-        return self._keep(f"functions/{name}-{digest}.zip", lambda path: _write_zip(path, files))
+        """The zip of one function: its handler, and what it and the use cases import of ours; see `code_hash`."""
+        handler = self.root / "functions" / name / "handler.py"
+        files = {"handler.py": handler, **self._find_imported([handler])}
+        contents = {name: path.read_bytes() for name, path in files.items()}
+        code = {name: _drop_comments(it) if name.endswith(".py") else it for name, it in contents.items()}
+        return self._keep(
+            f"functions/{name}.{_hash(code)}.{_hash(contents)}.zip", lambda path: _write_zip(path, files.items())
+        )
+
+    def image_context(self, name: str) -> Path:
+        """The folder that an image of `containers/` is built from: its files, and what they import of ours."""
+        source = self.root / "containers" / name
+        own = {path.name: path for path in source.iterdir() if path.is_file()}
+        programs = (path for path in own.values() if path.suffix == ".py")
+        files = {**own, **self._find_imported(programs)}
+        digest = _hash({name: path.read_bytes() for name, path in files.items()})
+        return self._keep(f"images/{name}-{digest}", lambda path: _write_folder(path, files))
+
+    def _find_imported(self, programs: Iterable[Path]) -> dict[str, Path]:
+        """What programs import of ours, and every use case, which they load by its name."""
+        packages = {name: self.root / folder for name, folder in _OURS.items()}
+        use_cases = [f"usecases.{path.parent.name}" for path in (self.root / "usecases").glob("*/__init__.py")]
+        found = find_closure(programs, packages, also=use_cases)
+        if _LOADS_SOURCES in found:
+            sources = [f"{use_case}.sources" for use_case in use_cases]
+            found |= find_closure((), packages, also=sources)
+        return found
 
     def extras(self, name: str) -> tuple[str, ...]:
         """The project's extras that a function asks for in its requirements.txt."""
@@ -100,8 +134,9 @@ class Packages:
     def _build_layer(self, path: Path, extras: tuple[str, ...]) -> None:
         with tempfile.TemporaryDirectory(dir=self.build) as scratch:
             self._install(Path(scratch), extras)
+            _forget_scripts(Path(scratch))
             files = [
-                (Path("python") / found.relative_to(scratch), found)
+                (f"python/{found.relative_to(scratch).as_posix()}", found)
                 for found in Path(scratch).rglob("*")
                 if found.is_file() and not _is_left_out(found.relative_to(scratch).as_posix())
             ]
@@ -133,22 +168,61 @@ class Packages:
         return path
 
 
+def _forget_scripts(installed: Path) -> None:
+    """Let each RECORD speak of the files that travel.
+
+    The others' hashes differ from folder to folder: the first line of a script names the one that it was installed in.
+    """
+    for record in installed.glob("*.dist-info/RECORD"):
+        lines = record.read_text(encoding="utf-8").splitlines(keepends=True)
+        names = [next(csv.reader([line]))[0] for line in lines]
+        travels = [not (name.startswith("..") or _is_left_out(name)) for name in names]
+        record.write_text("".join(sorted(itertools.compress(lines, travels))), encoding="utf-8")
+
+
 def _is_left_out(name: str) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in _LEFT_OUT)
 
 
-def _hash_files(files: Iterable[tuple[Path, Path]]) -> str:
+def code_hash(package: Path) -> str:
+    """What a function's code says, as a hash: comments and lines without code do not count."""
+    return package.name.split(".")[1]
+
+
+def _hash(files: Mapping[str, bytes]) -> str:
     digest = hashlib.sha256()
-    for name, path in sorted(files):
-        digest.update(name.as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    for name, content in sorted(files.items()):
+        digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
     return digest.hexdigest()[:16]
 
 
-def _write_zip(target: Path, files: Iterable[tuple[Path, Path]]) -> None:
+def _drop_comments(source: bytes) -> bytes:
+    """A module without comments, nor the lines that held nothing else.
+
+    As text, not as a syntax tree: how a tree is written down differs between versions of Python.
+    """
+    lines = source.decode().split("\n")
+    for token in tokenize.tokenize(io.BytesIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start[0] - 1, token.start[1]
+            lines[row] = lines[row][:column].rstrip() or _NOTHING
+    return "\n".join(line for line in lines if line != _NOTHING).encode()
+
+
+def _write_zip(target: Path, files: Iterable[tuple[str, Path]]) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, path in sorted(files):
             # ZipInfo's own date is 1980-01-01; readable for everyone, as Lambda's user is nobody in particular.
-            entry = zipfile.ZipInfo(name.as_posix())
+            entry = zipfile.ZipInfo(name)
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes())
+
+
+def _write_folder(target: Path, files: Mapping[str, Path]) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    for name, path in files.items():
+        copy = target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+        copy.chmod(0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644)

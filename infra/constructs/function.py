@@ -15,6 +15,7 @@ from infra.constructs.acknowledgements import acknowledge
 from infra.constructs.alarm import OperatorAlarm
 from infra.constructs.grants import allow, allow_using_key
 from infra.constructs.names import to_construct_id
+from infra.packages import code_hash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +67,7 @@ class PythonFunction(Construct):
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
             handler="handler.handler",
-            code=lambda_.Code.from_asset(str(shared.packages.function(name))),
+            code=_find_code(name, shared),
             layers=[_find_layer(Stack.of(self), name, shared)],
             environment={"POWERTOOLS_SERVICE_NAME": name, **environment},
             role=self.role,
@@ -122,6 +123,12 @@ class PythonFunction(Construct):
         )
         allow(self.role, ["sqs:SendMessage"], [queue.queue_arn])
         allow_using_key(self.role, queue.encryption_master_key, writing=True)
+
+
+def _find_code(name: str, shared: Shared) -> lambda_.Code:
+    package = shared.packages.function(name)
+    # What the code says, not how its comments word it.
+    return lambda_.Code.from_asset(str(package), asset_hash=f"{name}-{code_hash(package)}")
 
 
 def _find_layer(stack: Stack, name: str, shared: Shared) -> lambda_.ILayerVersion:

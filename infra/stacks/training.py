@@ -67,7 +67,7 @@ class TrainingStack(Stack):
         self._shared, self._data = shared, data
         self.models = SecureBucket(self, "Models", shared=shared).bucket
         self.image = make_model_image(
-            self, "ModelImage", root=shared.packages.root, engine=shared.settings.container_engine
+            self, "ModelImage", packages=shared.packages, engine=shared.settings.container_engine
         )
         machine = self._make_machine(self._make_job_role(), self._make_registrar(groups))
         decided = EventRule(self, "Decided", shared=shared, pattern=RetrainingDecided.pattern(train=True))

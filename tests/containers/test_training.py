@@ -88,13 +88,16 @@ def test_the_bundle_brings_the_code_that_made_it(training: Training):
     with zipfile.ZipFile(training.model / "code.zip") as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
 
-    for program in ("train", "evaluate", "serve", "training_job.py"):
+    for program in ("train", "training_job.py"):
         assert content[f"containers/model/{program}"] == (PROGRAMS / program).read_bytes()
     features = "usecases/taxi_eta/features.py"
     assert content[features] == (REPOSITORY / features).read_bytes()
     assert "noriba/training/models.py" in content
     assert "usecases/taxi_eta/reference/nyc_taxi_zones.csv" in content
     assert not [name for name in content if name.endswith(".pyc")]
+    # What had no part in it changes nothing: neither who serves and evaluates, nor who makes rides up.
+    strangers = ("server.py", "evaluation_job.py", "simulator.py", "sources.py", "noriba/cli", "noriba/serving")
+    assert not [name for name in content if any(stranger in name for stranger in strangers)]
 
 
 def test_the_bundle_brings_golden_rows_of_the_hold_out(training: Training, snapshot: Snapshot):

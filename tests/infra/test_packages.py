@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.packages import LAMBDA_LIMIT_BYTES, Packages, _is_left_out
+from infra.packages import LAMBDA_LIMIT_BYTES, Packages, _is_left_out, code_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,13 +54,16 @@ def unzipped_bytes(path: Path) -> int:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_function_holds_its_handler_the_library_and_the_use_cases(packages: Packages, name: str):
-    found = list_files(packages.function(name))
-    tops = {file.split("/")[0] for file in found}
+def test_a_function_holds_its_handler_and_what_it_and_the_use_cases_import(packages: Packages, name: str):
+    found = set(list_files(packages.function(name)))
 
-    assert tops == {"handler.py", "noriba", "usecases"}
-    assert {"noriba/events.py", "noriba/serving/requests.py", "usecases/taxi_eta/features.py"} <= set(found)
+    assert {file.split("/")[0] for file in found} == {"handler.py", "noriba", "usecases"}
+    assert {"noriba/usecase.py", "usecases/taxi_eta/features.py"} <= found
     assert "usecases/taxi_eta/reference/nyc_taxi_zones.csv" in found
+    # Who simulates, trains or types commands has no part in it.
+    strangers = ("noriba/cli", "noriba/training", "/simulator.py", "/simulation/")
+    assert not [file for file in found if any(stranger in file for stranger in strangers)]
+    assert ("usecases/taxi_eta/sources.py" in found) == (name in {"plan_ingest", "transform_features"})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -75,7 +78,7 @@ def test_a_function_holds_no_caches_and_nothing_of_others(packages: Packages, na
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """Another clone: the same files, younger, in another place and with stricter permissions."""
-    for folder in ("src/noriba", "usecases", "functions"):
+    for folder in ("src/noriba", "usecases", "functions", "containers"):
         shutil.copytree(ROOT / folder, tmp_path / "clone" / folder, copy_function=shutil.copyfile)
     for module in (tmp_path / "clone").rglob("*.py"):
         module.chmod(0o600)
@@ -93,20 +96,90 @@ def test_another_clone_gives_the_same_bytes_under_the_same_name(packages: Packag
     assert theirs.read_bytes() == ours.read_bytes()
 
 
-def test_a_change_of_the_library_makes_another_package(packages: Packages, checkout: Path):
-    with (checkout / "src/noriba/events.py").open("a") as module:
-        module.write("# changed\n")
+CHANGES = {
+    "its handler": ("functions/predict/handler.py", {"predict"}),
+    "the library it imports": ("src/noriba/serving/answers.py", {"predict"}),
+    "a use case": ("usecases/taxi_eta/features.py", set(NAMES)),
+    "a source": ("usecases/taxi_eta/sources.py", {"plan_ingest", "transform_features"}),
+    "the command": ("src/noriba/cli/main.py", set()),
+    "the simulator": ("usecases/taxi_eta/simulator.py", set()),
+    "training": ("src/noriba/training/models.py", set()),
+}
 
-    assert Packages(checkout, checkout / ".build").function("predict").name != packages.function("predict").name
 
-
-def test_a_change_of_one_handler_leaves_the_others_as_they_are(packages: Packages, checkout: Path):
-    with (checkout / "functions/predict/handler.py").open("a") as module:
-        module.write("# changed\n")
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_function_is_another_one_when_code_that_it_imports_changes(packages: Packages, checkout: Path, change: str):
+    path, expected = CHANGES[change]
+    with (checkout / path).open("a") as module:
+        module.write("CHANGED = True\n")
     theirs = Packages(checkout, checkout / ".build")
 
-    assert theirs.function("predict").name != packages.function("predict").name
-    assert theirs.function("record_outcome").name == packages.function("record_outcome").name
+    changed = {name for name in NAMES if code_hash(theirs.function(name)) != code_hash(packages.function(name))}
+
+    assert changed == expected
+
+
+def test_comments_and_a_readme_change_no_function(packages: Packages, checkout: Path):
+    for module in checkout.rglob("*.py"):
+        text = module.read_text(encoding="utf-8")
+        future = "from __future__ import annotations\n"
+        text = text.replace(future, f"# noted\n{future[:-1]}  # noted as well\n    # and here\n", 1)
+        module.write_text(f"{text}# and at the end\n", encoding="utf-8")
+    (checkout / "README.md").write_text("Another text.")
+    theirs = Packages(checkout, checkout / ".build")
+
+    for name in NAMES:
+        assert code_hash(theirs.function(name)) == code_hash(packages.function(name))
+
+
+def test_what_only_looks_like_a_comment_is_code(checkout: Path):
+    handler = checkout / "functions/predict/handler.py"
+    source = handler.read_text()
+    names = set()
+    for text in ("one", "two"):
+        handler.write_text(f'{source}TEXT = """\n# {text}\n"""\n')
+        names.add(code_hash(Packages(checkout, checkout / ".build").function("predict")))
+
+    assert len(names) == 2
+
+
+# --- images -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_image_holds_its_programs_and_what_they_import(packages: Packages):
+    context = packages.image_context("model")
+    found = {path.relative_to(context).as_posix() for path in context.rglob("*") if path.is_file()}
+
+    assert {"Dockerfile", "requirements.lock", "train", "serve", "evaluate", "training_job.py"} <= found
+    assert {"noriba/training/models.py", "usecases/taxi_eta/features.py"} <= found
+    assert os.access(context / "train", os.X_OK)
+    strangers = ("noriba/cli", "noriba/aws", "noriba/serving", "/simulator.py", "/simulation/", "/sources.py")
+    assert not [file for file in found if any(stranger in file for stranger in strangers)]
+
+
+@pytest.mark.parametrize(
+    ("path", "changes"),
+    [
+        ("src/noriba/training/models.py", True),
+        ("containers/model/server.py", True),
+        ("usecases/taxi_eta/features.py", True),
+        ("src/noriba/cli/main.py", False),
+        ("src/noriba/serving/requests.py", False),
+        ("usecases/taxi_eta/simulator.py", False),
+    ],
+)
+def test_an_image_is_another_one_when_what_it_runs_changes(
+    packages: Packages, checkout: Path, path: str, changes: bool
+):
+    with (checkout / path).open("a") as module:
+        module.write("CHANGED = True\n")
+
+    theirs = Packages(checkout, checkout / ".build").image_context("model")
+
+    assert (theirs.name != packages.image_context("model").name) is changes
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
 
 
 def test_files_are_readable_by_whoever_lambda_runs_as_and_have_no_date(packages: Packages):
@@ -240,7 +313,15 @@ class PretendedInstall(Packages):
 
 
 WANTED = ("numpy/core.py", "numpy/core.so", "pydantic/main.py")
-UNWANTED = ("bin/numpy", "numpy/tests/test_core.py", "numpy/core.h", "numpy/core.pyi", "numpy/__pycache__/core.pyc")
+UNWANTED = (
+    "bin/numpy",
+    "numpy-2.dist-info/INSTALLER",
+    "numpy-2.dist-info/direct_url.json",
+    "numpy/tests/test_core.py",
+    "numpy/core.h",
+    "numpy/core.pyi",
+    "numpy/__pycache__/core.pyc",
+)
 
 
 def test_a_layer_is_the_same_whatever_order_its_files_came_in(tmp_path: Path):
@@ -338,6 +419,12 @@ sys.path += sys.argv[1:]
 sys.pycache_prefix = sys.argv[2] + "-compiled"  # the functions share what they import
 import handler
 assert callable(handler.handler)
+import importlib
+from noriba.usecase import list_use_cases, load_use_case
+for name in list_use_cases():
+    use_case = load_use_case(name)
+    if "noriba.datasets.sources" in sys.modules:
+        importlib.import_module(use_case.sources)
 print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,11 +38,16 @@ def hash_files(folder: Path) -> dict[str, str]:
     }
 
 
-def test_two_syntheses_give_the_same_bytes_without_credentials(assembly: Assembly, tmp_path: Path):
-    """Another process, place, home, time zone, hash seed, and nothing that knows AWS."""
+def test_another_clone_gives_the_same_bytes_without_credentials(assembly: Assembly, tmp_path: Path):
+    """Another folder with nothing built, another process, home, time zone, hash seed, and nothing that knows AWS."""
+    clone = tmp_path / "clone"
+    shutil.copytree(ROOT, clone, ignore=shutil.ignore_patterns(".*", "cdk.out", "tests", "__pycache__"))
     environment = {
-        "PATH": os.environ["PATH"],
+        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))},
         "HOME": str(tmp_path / "home"),
+        "PYTHONPATH": f"{clone}:{clone / 'src'}",
+        # Wheels that were fetched already.
+        "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache/uv")),
         "CDK_OUTDIR": str(tmp_path / "out"),
         "TZ": "Asia/Tokyo",
         "PYTHONHASHSEED": "20261121",
@@ -49,7 +55,7 @@ def test_two_syntheses_give_the_same_bytes_without_credentials(assembly: Assembl
         "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(Path.home() / ".cache/aws/jsii/package-cache"),
     }
     (tmp_path / "home").mkdir()
-    subprocess.run([sys.executable, "-m", "infra.app"], cwd=ROOT, env=environment, check=True)
+    subprocess.run([sys.executable, "-m", "infra.app"], cwd=clone, env=environment, check=True)
 
     assert hash_files(tmp_path / "out") == hash_files(assembly.path)
 
