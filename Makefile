@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
+# The library, the laptop cloud, and the commands of a checkout that join the two.
+PROJECTS := pyproject.toml emulator/pyproject.toml laptop/pyproject.toml
 # The virtual environment brings its own Node and `cdk`; the system's must not be picked instead.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -30,7 +32,7 @@ test-infra: setup  ## templates: behaviour, least privilege, cdk-nag, cfn-lint, 
 	@$(BIN)/pytest tests/infra $(ARGS)
 
 test-laptop: setup  ## the laptop cloud against boto3 and the AWS CLI, and the walk round the loop
-	@$(BIN)/pytest tests/laptop $(ARGS)
+	@$(BIN)/pytest emulator/tests tests/laptop $(ARGS)
 
 lint: setup  ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .
@@ -50,7 +52,7 @@ bench: setup  ## the measured claims, each beside its named peer
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 lock: setup  ## resolve the dependencies anew into requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group dev --universal --generate-hashes \
+	@$(BIN)/uv pip compile $(PROJECTS) --quiet --all-extras --group dev --universal --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --upgrade --output-file requirements.lock
 
 clean:  ## stop the laptop cloud and remove everything made here

@@ -1,1 +1,1 @@
-"""The laptop cloud: AWS as one local process, so that the synthesized templates run unchanged without an account."""
+"""Noriba on the laptop cloud: the commands `up`, `down` and `demo` of a checkout."""

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from laptop.demo import DEFAULT_ROWS, DemoError, DemoPlan, run_demo
-from laptop.deploy import DeployError, deploy, synthesize
-from laptop.process import CloudError, check_port, start, stop
 from laptop.state import (
     ASSEMBLY,
+    NO_SETTINGS,
     PROJECT_ROOT,
     REPORT,
     STATE_DIR,
@@ -21,10 +20,12 @@ from laptop.state import (
     make_private_home,
     point_here_unless_told_otherwise,
 )
+from laptop_cloud.deploy import DeployError, deploy, synthesize
+from laptop_cloud.process import CloudError, check_port, start, stop
 from noriba.cli.output import AsJson, print_json, print_line, print_problem, print_table, show_progress
 
 if TYPE_CHECKING:
-    from laptop.process import RunningCloud
+    from laptop_cloud.process import RunningCloud
 
 # As a shell tells of a program that SIGINT ended.
 _INTERRUPTED = 130
@@ -46,7 +47,7 @@ def up(port: Port = None, *, as_json: AsJson = False) -> None:
         if find_cloud() is None:
             check_port(port)
         with show_progress("making the templates") as progress:
-            synthesize(PROJECT_ROOT, ASSEMBLY)
+            synthesize(PROJECT_ROOT, ASSEMBLY, environment=NO_SETTINGS)
             progress.done("templates made")
             progress.update("starting the laptop cloud")
             cloud = start(state_dir=STATE_DIR, assembly=ASSEMBLY, port=port)

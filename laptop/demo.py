@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from laptop.demo_data import cut_files, simulate_files
-from laptop.deploy import DeployError, deploy, synthesize
 from laptop.memory import PeakMemory
-from laptop.process import CloudError, check_port, start, stop
-from laptop.state import ASSEMBLY, DEMO_FILES, PROJECT_ROOT, STATE_DIR, find_cloud, make_private_home
+from laptop.state import ASSEMBLY, DEMO_FILES, NO_SETTINGS, PROJECT_ROOT, STATE_DIR, find_cloud, make_private_home
+from laptop_cloud.deploy import DeployError, deploy, synthesize
+from laptop_cloud.process import CloudError, check_port, start, stop
 from noriba.cli.data_commands import find_snapshot, upload_files
 from noriba.cli.output import Progress, show_progress
 from noriba.cli.prediction_commands import ApiClient
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from laptop.process import RunningCloud
+    from laptop_cloud.process import RunningCloud
     from noriba.aws.registry import ModelPackage
     from noriba.records.snapshot import SnapshotManifest
 
@@ -129,7 +129,7 @@ def _clear_the_way(plan: DemoPlan) -> None:
 
 def _walk(plan: DemoPlan, walk: Walk) -> None:
     with walk.phase("synthesize templates"):
-        synthesize(PROJECT_ROOT, ASSEMBLY)
+        synthesize(PROJECT_ROOT, ASSEMBLY, environment=NO_SETTINGS)
     with walk.phase("start laptop cloud"):
         cloud = start(state_dir=STATE_DIR, assembly=ASSEMBLY, port=plan.port)
         _MARK.touch()

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from laptop.process import running
+from laptop_cloud.process import running
 
 if TYPE_CHECKING:
-    from laptop.process import RunningCloud
+    from laptop_cloud.process import RunningCloud
 
 PROJECT_ROOT = Path(__file__).parent.parent
 # Another folder is another laptop cloud; the two run side by side.
@@ -18,6 +18,9 @@ STATE_DIR = HOME / "laptop"
 ASSEMBLY = HOME / "cdk.out"
 REPORT = HOME / "demo-report.json"
 DEMO_FILES = HOME / "demo"
+
+# A file of settings is for an account of AWS: other names, e-mails, instances.
+NO_SETTINGS = {"NORIBA_SETTINGS": ""}
 
 # Whoever set one of these has said where commands are to go.
 _CHOICES = (

@@ -7,6 +7,7 @@ The rest of Noriba knows a use case only through this module. A use case named `
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 import re
 from abc import abstractmethod
@@ -219,6 +220,20 @@ def _shorten(name: str) -> str:
 
 @lru_cache
 def list_use_cases() -> tuple[str, ...]:
-    """The names of the installed use cases, sorted."""
+    """The names of the installed use cases, sorted; none where only the library is installed."""
+    if importlib.util.find_spec(_PACKAGE) is None:
+        return ()
     package = importlib.import_module(_PACKAGE)
     return tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg))
+
+
+def find_default_use_case() -> str | None:
+    """The use case that is meant where none is named: the one that `usecases.DEFAULT` names, or the only one there is.
+
+    None where that is not settled: whoever asks must then name one.
+    """
+    names = list_use_cases()
+    if len(names) == 1:
+        return names[0]
+    declared = getattr(importlib.import_module(_PACKAGE), "DEFAULT", None) if names else None
+    return declared if declared in names else None

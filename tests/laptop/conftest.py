@@ -1,191 +1,19 @@
-"""One laptop cloud for the whole session; every test makes its own resources in it."""
+"""What every laptop cloud of these tests shares."""
 
 from __future__ import annotations
 
-import io
-import json
-import socket
-import time
-import uuid
-import zipfile
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 
-from laptop import process
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
-
-    from laptop.process import RunningCloud
-
-ROLE = "arn:aws:iam::123456789012:role/laptop"
-
-
-class Clients(Protocol):
-    def __call__(self, name: str) -> Any: ...
-
-
-class Functions(Protocol):
-    def __call__(self, source: str, *, files: dict[str, str] | None = None, **settings: Any) -> str: ...
-
-
-class Watch(Protocol):
-    def __call__(self, pattern: dict[str, Any]) -> Queue: ...
-
-
-class Zip(Protocol):
-    def __call__(self, files: dict[str, str]) -> bytes: ...
-
-
-class Eventually(Protocol):
-    def __call__(self, look: Callable[[], Any], within_s: float = 10.0) -> Any: ...
-
-
-@pytest.fixture(scope="session")
-def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the cloud looks for containers."""
-    return tmp_path_factory.mktemp("assembly") / "cdk.out"
 
 
 @pytest.fixture(scope="session")
 def share_wheels(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
     """`share_wheels(folder)`: a laptop cloud beside whose state the wheels of all others lie, fetched once."""
-    wheels = tmp_path_factory.mktemp("wheels")
+    wheels = tmp_path_factory.getbasetemp() / "wheels"
+    wheels.mkdir(exist_ok=True)
     return lambda folder: (folder / "wheels").symlink_to(wheels)
-
-
-@pytest.fixture(scope="session")
-def cloud(
-    tmp_path_factory: pytest.TempPathFactory, assembly: Path, share_wheels: Callable[[Path], None]
-) -> Iterator[RunningCloud]:
-    folder = tmp_path_factory.mktemp("laptop")
-    share_wheels(folder)
-    state_dir = folder / "state"
-    yield process.start(state_dir=state_dir, assembly=assembly, port=_free_port())
-    process.stop(state_dir)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture(scope="session")
-def client(cloud: RunningCloud) -> Clients:
-    """`client("s3")`: a boto3 client of the laptop cloud."""
-    made: dict[str, Any] = {}
-
-    def make(name: str) -> Any:
-        if name not in made:
-            made[name] = boto3.client(
-                name,
-                endpoint_url=cloud.endpoint_url,
-                region_name=cloud.region,
-                aws_access_key_id=cloud.account,
-                aws_secret_access_key=cloud.environment["AWS_SECRET_ACCESS_KEY"],
-            )
-        return made[name]
-
-    return make
-
-
-@pytest.fixture
-def name() -> str:
-    """A name that no other test uses."""
-    return f"t{uuid.uuid4().hex[:12]}"
-
-
-@pytest.fixture
-def queue(client: Clients, name: str) -> Iterator[Queue]:
-    """An SQS queue to look at what arrives."""
-    url = client("sqs").create_queue(QueueName=f"{name}-inbox")["QueueUrl"]
-    yield Queue(client, url)
-    client("sqs").delete_queue(QueueUrl=url)
-
-
-class Queue:
-    """What a test receives from a queue."""
-
-    def __init__(self, client: Clients, url: str) -> None:
-        self._sqs = client("sqs")
-        self.url = url
-        self.arn = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-
-    def receive(self, within_s: float = 10.0) -> dict[str, Any]:
-        """The next message; it must come in time."""
-        answer = self._sqs.receive_message(
-            QueueUrl=self.url, WaitTimeSeconds=int(within_s), MessageAttributeNames=["All"]
-        )
-        assert answer.get("Messages"), f"nothing arrived within {within_s} s"
-        message: dict[str, Any] = answer["Messages"][0]
-        self._sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-        return message
-
-    def receive_json(self, within_s: float = 10.0) -> dict[str, Any]:
-        body: dict[str, Any] = json.loads(self.receive(within_s)["Body"])
-        return body
-
-
-@pytest.fixture
-def watch(client: Clients, queue: Queue, name: str) -> Watch:
-    """`watch(pattern)`: a queue that receives the matching events of the default bus from now on."""
-
-    def put_rule(pattern: dict[str, Any]) -> Queue:
-        events = client("events")
-        events.put_rule(Name=f"{name}-watch", EventPattern=json.dumps(pattern))
-        events.put_targets(Rule=f"{name}-watch", Targets=[{"Id": "queue", "Arn": queue.arn}])
-        return queue
-
-    return put_rule
-
-
-@pytest.fixture
-def function(client: Clients, name: str) -> Functions:
-    """`function(source)`: a deployed Python function; its ARN."""
-
-    def create(source: str, *, files: dict[str, str] | None = None, **settings: Any) -> str:
-        answer = client("lambda").create_function(
-            FunctionName=settings.pop("FunctionName", f"{name}-function"),
-            Runtime="python3.14",
-            Architectures=["arm64"],
-            Handler="app.handler",
-            Role=ROLE,
-            Code={"ZipFile": _zipped({"app.py": source, **(files or {})})},
-            **settings,
-        )
-        return str(answer["FunctionArn"])
-
-    return create
-
-
-@pytest.fixture(scope="session")
-def zipped() -> Zip:
-    """`zipped({"app.py": source})`: a zip file with these texts in it."""
-    return _zipped
-
-
-def _zipped(files: dict[str, str]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for path, text in files.items():
-            archive.writestr(path, text)
-    return buffer.getvalue()
-
-
-@pytest.fixture(scope="session")
-def eventually() -> Eventually:
-    """`eventually(look)`: the first truthy answer of `look`; it must come within ten seconds, or as many as given."""
-
-    def wait(look: Callable[[], Any], within_s: float = 10.0) -> Any:
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
-            if found := look():
-                return found
-            time.sleep(0.05)
-        return pytest.fail(f"did not come true within {within_s} s")
-
-    return wait

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +16,7 @@ from noriba.aws.objects import ObjectStore
 from noriba.aws.registry import ModelRegistry
 from noriba.records.snapshot import SnapshotManifest, name_manifest
 from noriba.registry.candidates import name_package_group
-from noriba.usecase import UseCase, list_use_cases, load_use_case
+from noriba.usecase import UseCase, find_default_use_case, load_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Prefix = Annotated[str, typer.Option("--prefix", help="Which deployment, by its prefix.", envvar="NORIBA_PREFIX")]
 UseCaseName = Annotated[str, typer.Option("--use-case", "-u", help="Which use case.", envvar="NORIBA_USE_CASE")]
 THE_PREFIX = DEFAULT_PREFIX
-THE_USE_CASE = list_use_cases()[0]
+THE_USE_CASE: Any = find_default_use_case() or ...  # `...`: it must be named
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow.parquet
 import pytest
 
-from laptop import process
-from laptop.deploy import deploy, synthesize
-from laptop.state import PROJECT_ROOT
+from laptop.state import NO_SETTINGS, PROJECT_ROOT
+from laptop_cloud import process
+from laptop_cloud.deploy import deploy, synthesize
 from noriba.cli.data_commands import find_snapshot, upload_files
 from noriba.cli.prediction_commands import ApiClient
 from noriba.cli.rollouts import approve_package, wait_for_rollout
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from laptop.process import RunningCloud
+    from laptop_cloud.process import RunningCloud
     from noriba.aws.ledger import ObjectState
     from noriba.aws.registry import ModelPackage
     from noriba.records.snapshot import SnapshotManifest
@@ -139,7 +139,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory, share_wheels: Callable[[Path]
     folder = tmp_path_factory.mktemp("loop")
     share_wheels(folder)
     assembly, state_dir = folder / "cdk.out", folder / "state"
-    synthesize(PROJECT_ROOT, assembly)
+    synthesize(PROJECT_ROOT, assembly, environment=NO_SETTINGS)
     cloud = process.start(state_dir=state_dir, assembly=assembly, port=None)
     try:
         deploy(cloud, assembly, lambda _line: None)

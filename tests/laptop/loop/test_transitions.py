@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from laptop.deploy import DeployError, deploy, synthesize
-from laptop.state import PROJECT_ROOT
+from laptop.state import NO_SETTINGS, PROJECT_ROOT
+from laptop_cloud.deploy import DeployError, deploy, synthesize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def deploy_edited(loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             assert old in source
             path.write_text(source.replace(old, new), encoding="utf-8")
         monkeypatch.setenv("PYTHONPATH", f"{project}:{project / 'src'}")
-        synthesize(project, assembly)
+        synthesize(project, assembly, environment=NO_SETTINGS)
         deploy(loop.cloud, assembly, lambda _line: None)
 
     return run

@@ -1,0 +1,35 @@
+"""`python -m laptop_cloud`: the laptop cloud in the foreground, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from laptop_cloud.server import DEFAULT_PORT, CloudSettings, serve
+
+
+def main() -> None:
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser(prog="python -m laptop_cloud", description="AWS as one local process.")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="to listen on, on 127.0.0.1 (%(default)s)")
+    parser.add_argument("--state-dir", type=Path, required=True, help="for everything it keeps; parts are emptied")
+    parser.add_argument(
+        "--assembly", type=Path, action="append", default=[], help="a cdk.out whose containers may run; repeatable"
+    )
+    parser.add_argument("--account", default="123456789012", help="12 digits (%(default)s)")
+    parser.add_argument("--region", default="us-east-1", help="(%(default)s)")
+    given = parser.parse_args()
+    assemblies = tuple(path.resolve() for path in given.assembly)
+    serve(
+        CloudSettings(
+            port=given.port,
+            state_dir=given.state_dir,
+            assemblies=assemblies,
+            account=given.account,
+            region=given.region,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

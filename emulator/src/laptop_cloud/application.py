@@ -1,0 +1,67 @@
+"""The laptop cloud as one ASGI application: MiniStack, what it lacks, and the SageMaker beside it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from laptop_cloud import sagemaker
+from laptop_cloud.extensions import (
+    alarms,
+    api_gateway,
+    cloudformation_types,
+    ecr_images,
+    embedded_metrics,
+    eventbridge_delivery,
+    execution_timeouts,
+    firehose_buffering,
+    lambda_runtime,
+    limits,
+    metrics,
+    retention,
+    s3_events,
+    s3_ranges,
+    stack_outputs,
+)
+from laptop_cloud.ministack_seams import Seam, check_seams, reach
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Application:
+    """Everything installed, ready to be served; `stop` ends every process and thread that it started."""
+
+    def __init__(self, *, state_dir: Path, wheels_dir: Path, assemblies: tuple[Path, ...], endpoint_url: str) -> None:
+        """Install the extensions.
+
+        Args:
+            state_dir: for everything that is kept.
+            wheels_dir: for what outlives one laptop cloud: wheels that functions need on this computer.
+            assemblies: the synthesized CDK applications whose containers may be asked for.
+            endpoint_url: where the application will answer.
+
+        Raises:
+            SeamMovedError: MiniStack is not the version that the extensions are made for.
+        """
+        check_seams()
+        s3_events.install()
+        s3_ranges.install()
+        eventbridge_delivery.install()
+        embedded_metrics.install()
+        cloudformation_types.install()
+        stack_outputs.install(endpoint_url)
+        api_gateway.install()
+        ecr_images.install(assemblies)
+        limits.install()
+        self._started = ExitStack()
+        for start in (firehose_buffering, metrics, alarms, execution_timeouts, retention):
+            self._started.callback(start.install().stop)
+        self._started.callback(lambda_runtime.install(state_dir / "functions", wheels_dir, endpoint_url))
+        runtime = sagemaker.install(state_dir=state_dir / "sagemaker", assemblies=assemblies, endpoint_url=endpoint_url)
+        self._started.callback(runtime.shutdown)
+        self.asgi: Any = api_gateway.keep_encoded_slashes(reach(Seam.APPLICATION))
+
+    def stop(self) -> None:
+        """End what was started, the last first; everything is tried before a failure is raised."""
+        self._started.close()

@@ -1,0 +1,226 @@
+"""CloudWatch alarms watch the series they name, fall back to OK, and tell EventBridge.
+
+MiniStack compares all series of a metric's name over one window, only when `PutMetricData` is called, and sends no
+event. Here the alarms of every account are evaluated as `alarm_evaluation` says, soon after data came and every few
+seconds, and each change of state is sent as AWS sends it:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
+A template's alarm may also watch a query (`metrics_insights`), which MiniStack refuses.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from laptop_cloud.extensions.alarm_evaluation import EXTRA_PERIODS, AlarmSettings, Datapoint, Verdict, judge
+from laptop_cloud.extensions.metrics_insights import parse_query
+from laptop_cloud.extensions.ticker import Ticker
+from laptop_cloud.ministack_seams import Seam, all_records, in_scope, put_aws_event, reach, wrap
+
+if TYPE_CHECKING:
+    from laptop_cloud.ministack_seams import Function
+
+_EVERY_S = 5.0
+
+Json = dict[str, Any]
+
+
+def install() -> Ticker:
+    """Close the gap; the answer evaluates the alarms until it is stopped."""
+    ticker = Ticker("alarms", evaluate_all, every_s=_EVERY_S)
+
+    def wake_instead(_original: Function) -> Function:
+        return lambda *_alarm: ticker.wake()
+
+    def wake_after(original: Function) -> Function:
+        def then_wake(*args: Any, **kwargs: Any) -> None:
+            original(*args, **kwargs)
+            ticker.wake()
+
+        return then_wake
+
+    # One thread evaluates, so no change of state is seen twice.
+    wrap(Seam.EVALUATE_ALARM, wake_instead)
+    wrap(Seam.EVALUATE_ALARMS, wake_instead)
+    wrap(Seam.RECORD_METRIC, wake_after)
+    wrap(Seam.STORE_DATUM, wake_after)
+    wrap(Seam.ALARM_ACTIONS, _with_event)
+    wrap(Seam.ALARM_OF_TEMPLATE, _with_query)
+    return ticker
+
+
+# --- evaluation ------------------------------------------------------------------------------------------------------
+
+
+def evaluate_all() -> None:
+    """Bring every metric alarm of every account into the state that its data call for."""
+    for account, region, _name, alarm in all_records(Seam.ALARMS):
+        with in_scope(account, region):
+            _evaluate(alarm, time.time())
+
+
+def _evaluate(alarm: Json, now: float) -> None:
+    settings = AlarmSettings.model_validate({key: value for key, value in alarm.items() if value is not None})
+    verdict = judge(settings, _datapoints(settings, now), _short_time)
+    if verdict is not None and verdict.state != alarm["StateValue"]:
+        _move(alarm, settings, verdict, now)
+
+
+def _datapoints(settings: AlarmSettings, now: float) -> list[Datapoint]:
+    """One point per period; the period that is still running counts once it has data."""
+    periods = settings.evaluation_periods + EXTRA_PERIODS
+    running = int(now // settings.period_s)
+    by_period: dict[int, list[Json]] = {}
+    for sample in _samples(settings):
+        period = int(sample["Timestamp"] // settings.period_s)
+        if running - periods <= period <= running and settings.unit in {None, sample["Unit"]}:
+            by_period.setdefault(period, []).append(sample)
+    last = running if running in by_period else running - 1
+    return [
+        Datapoint(float(period * settings.period_s), _statistic(settings, by_period.get(period)))
+        for period in range(last - periods + 1, last + 1)
+    ]
+
+
+def _samples(settings: AlarmSettings) -> list[Json]:
+    """What came in the series that the alarm watches: the one that it names, or all that its query finds."""
+    metrics = reach(Seam.METRICS)
+    if settings.expressions:
+        query = parse_query(settings.expressions[0].text)
+        return [
+            sample
+            for (namespace, metric_name, key), series in list(metrics.items())
+            if query.fits(namespace, metric_name, _read_dimensions(key))
+            for sample in list(series)
+        ]
+    key = reach(Seam.DIMENSIONS_KEY)({dimension.name: dimension.value for dimension in settings.dimensions})
+    return list(metrics.get((settings.namespace, settings.metric_name, key)) or ())
+
+
+def _read_dimensions(key: str) -> dict[str, str]:
+    """The dimensions of a series from what MiniStack makes of them: `EndpointName=a|VariantName=b`."""
+    return dict(pair.split("=", 1) for pair in key.split("|") if pair)
+
+
+def _statistic(settings: AlarmSettings, samples: list[Json] | None) -> float | None:
+    if not samples:
+        return None
+    value: float | None = reach(Seam.STATISTIC)(
+        reach(Seam.POINT_STATISTICS)(samples), settings.wanted_statistic, samples
+    )
+    return value
+
+
+def _move(alarm: Json, settings: AlarmSettings, verdict: Verdict, now: float) -> None:
+    old_state = alarm["StateValue"]
+    _remember_previous(alarm)
+    alarm["StateValue"] = verdict.state
+    alarm["StateReason"] = verdict.reason
+    alarm["StateReasonData"] = json.dumps(verdict.reason_data(settings, now, _event_time))
+    alarm["StateUpdatedTimestamp"] = int(now)
+    reach(Seam.ALARM_HISTORY)(alarm["AlarmName"], old_state, verdict.state, verdict.reason)
+    reach(Seam.ALARM_ACTIONS)(alarm, old_state, verdict.state, verdict.reason)
+    reach(Seam.PARENT_ALARMS)(alarm)
+
+
+# --- queries ---------------------------------------------------------------------------------------------------------
+
+
+def _with_query(make: Function) -> Function:
+    """An alarm on one query is made as one on its metric, and remembers the query."""
+
+    def make_either(name: str, properties: Json) -> Json:
+        expressions = properties.get("Metrics") or []
+        if len(expressions) != 1 or "Expression" not in expressions[0]:
+            made: Json = make(name, properties)
+            return made
+        query = parse_query(expressions[0]["Expression"])
+        told = {
+            "Namespace": query.namespace,
+            "MetricName": query.metric_name,
+            "Statistic": query.statistic,
+            "Period": expressions[0]["Period"],
+        }
+        plain = {key: value for key, value in properties.items() if key != "Metrics"}
+        return {**make(name, {**plain, **told}), "Metrics": expressions}
+
+    return make_either
+
+
+# --- the event -------------------------------------------------------------------------------------------------------
+
+_last_told: dict[str, Json] = {}
+"""By alarm ARN: the state that the last event told of, as the next one's previous state."""
+
+
+def _with_event(act: Function) -> Function:
+    def act_and_tell(alarm: Json, old_state: str, new_state: str, reason: str) -> None:
+        act(alarm, old_state, new_state, reason)
+        put_aws_event(
+            "aws.cloudwatch",
+            "CloudWatch Alarm State Change",
+            _event_detail(alarm, old_state),
+            resources=[alarm["AlarmArn"]],
+        )
+
+    return act_and_tell
+
+
+def _remember_previous(alarm: Json) -> None:
+    _last_told.setdefault(alarm["AlarmArn"], _state(alarm, alarm.get("StateUpdatedTimestamp", time.time())))
+
+
+def _event_detail(alarm: Json, old_state: str) -> Json:
+    arn = alarm["AlarmArn"]
+    previous = _last_told.get(arn, {})
+    if previous.get("value") != old_state:
+        previous = {"value": old_state, "timestamp": _event_time(time.time())}
+    state = _last_told[arn] = _state(alarm, time.time())
+    configuration: Json = {"description": alarm.get("AlarmDescription", "")}
+    if "AlarmRule" in alarm:
+        configuration["alarmRule"] = alarm["AlarmRule"]
+    else:
+        configuration["metrics"] = [_metric(AlarmSettings.model_validate(_without_none(alarm)))]
+    return {
+        "alarmName": alarm["AlarmName"],
+        "configuration": configuration,
+        "previousState": previous,
+        "state": state,
+    }
+
+
+def _metric(settings: AlarmSettings) -> Json:
+    if settings.expressions:
+        [expression] = settings.expressions
+        return {"id": expression.id, "expression": expression.text, "returnData": True}
+    metric: Json = {
+        "namespace": settings.namespace,
+        "name": settings.metric_name,
+        "dimensions": {dimension.name: dimension.value for dimension in settings.dimensions},
+    }
+    statistic: Json = {"metric": metric, "period": settings.period_s, "stat": settings.wanted_statistic}
+    if settings.unit:
+        statistic["unit"] = settings.unit
+    return {"id": "m1", "metricStat": statistic, "returnData": True}
+
+
+def _state(alarm: Json, at: float) -> Json:
+    state: Json = {"value": alarm["StateValue"], "reason": alarm["StateReason"], "timestamp": _event_time(at)}
+    if data := alarm.get("StateReasonData"):
+        state["reasonData"] = data
+    return state
+
+
+def _without_none(alarm: Json) -> Json:
+    return {key: value for key, value in alarm.items() if value is not None}
+
+
+def _event_time(at: float) -> str:
+    moment = datetime.fromtimestamp(at, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"
+
+
+def _short_time(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%d/%m/%y %H:%M:%S}"

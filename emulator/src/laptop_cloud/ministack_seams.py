@@ -1,0 +1,386 @@
+"""The seams of MiniStack: the only place that spells its private names.
+
+MiniStack offers no plug-in interface, so what it lacks is added through its own tables and functions. Every name the
+laptop cloud relies on is a member of `Seam`; `check_seams` names each one that has moved. What the names mean is kept
+behind the functions below, and behind `wrap` and `reach` for the extensions.
+
+MiniStack reads its settings when it is imported, and it is imported on the first use of a seam: set the environment
+before that (`laptop_cloud.server` does).
+
+State in MiniStack belongs to one account and region, held in context variables. They are set while a request is
+served and while a Step Functions task or a CloudFormation resource runs; a background thread must enter `in_scope`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import json
+import time
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    Response = tuple[int, dict[str, str], bytes]
+    """Status, headers and body of an HTTP answer."""
+
+    ServiceHandler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Response]]
+    """Serves one request: method, path, headers (names in lower case), body, query parameters."""
+
+    TaskIntegration = Callable[[str, dict[str, Any]], Any]
+    """Runs one Task state: its resource ARN, suffixes such as `.sync` included, and its input; answers its output."""
+
+    Properties = dict[str, Any]
+    CreateResource = Callable[[str, Properties, str], tuple[str, Properties]]
+    """Creates a resource: logical id, properties, stack name; answers physical id (`Ref`) and attributes."""
+    UpdateResource = Callable[[str, Properties, Properties, str], tuple[str, Properties]]
+    """Updates in place: physical id, old and new properties, stack name; answers like `CreateResource`."""
+    DeleteResource = Callable[[str, Properties], None]
+    """Deletes a resource: physical id and properties; deleting what is gone already is no error."""
+
+    Function = Callable[..., Any]
+
+MINISTACK_VERSION = "1.5.33"
+
+
+class Seam(Enum):
+    """Every name of MiniStack that the laptop cloud relies on, as `<module below ministack>:<name>`."""
+
+    # The application: its ASGI callable, the handlers by service, the patterns that route a request to a service.
+    APPLICATION = "app:app"
+    SERVICE_HANDLERS = "app:SERVICE_HANDLERS"
+    SERVICE_PATTERNS = "core.router:SERVICE_PATTERNS"
+    # Whose state is meant.
+    SCOPE = "core.responses:request_scope"
+    ACCOUNT = "core.responses:get_account_id"
+    REGION = "core.responses:get_region"
+    # CloudFormation: handlers by type, create-only properties by type, generated names, the outputs of a
+    # stack, and whether a type is made on a thread instead of the event loop.
+    RESOURCE_HANDLERS = "services.cloudformation.provisioners:_RESOURCE_HANDLERS"
+    REPLACING_PROPERTIES = "services.cloudformation.provisioners:_REPLACING_PROPERTIES"
+    GENERATED_NAME = "services.cloudformation.provisioners:_physical_name"
+    STACK_OUTPUTS = "services.cloudformation.stacks:_resolve_stack_outputs"
+    ON_WORKER_THREAD = "services.cloudformation.stacks:_runs_on_worker_thread"
+    # Step Functions: integrations by resource prefix, what runs one Task state, the error that fails it, the hook at
+    # every change of an execution's status, the executions and the definitions they run.
+    TASK_INTEGRATIONS = "services.stepfunctions:_SERVICE_DISPATCH"
+    EXECUTE_TASK = "services.stepfunctions:_execute_task"
+    TASK_ERROR = "services.stepfunctions:_ExecutionError"
+    WAIT_SCALE = "services.stepfunctions:_SFN_WAIT_SCALE"
+    EXECUTION_STATUS = "services.stepfunctions:_emit_execution_status_event"
+    EXECUTIONS = "services.stepfunctions:_executions"
+    STATE_MACHINES = "services.stepfunctions:_state_machines"
+    FAIL_EXECUTION = "services.stepfunctions:_fail_execution"
+    EXECUTION_HISTORY = "services.stepfunctions:_add_event"
+    FIND_STATE_MACHINE = "services.stepfunctions:_resolve_state_machine_arn"
+    # EventBridge: publish, hand one event to the rules, hand it to the archives, deliver it to one target.
+    PUT_EVENTS = "services.eventbridge:_put_events"
+    DISPATCH_EVENT = "services.eventbridge:_dispatch_event"
+    ARCHIVE_EVENT = "services.eventbridge:_archive_event"
+    INVOKE_TARGET = "services.eventbridge:_invoke_target"
+    TO_LAMBDA = "services.eventbridge:_dispatch_to_lambda"
+    EVENT_VIEW = "services.eventbridge:_pattern_event_view"
+    TRANSFORM_INPUT = "services.eventbridge:_apply_input_transformer"
+    EVENT_BUSES = "services.eventbridge:_event_buses"
+    EVENT_BUS_POLICIES = "services.eventbridge:_event_bus_policies"
+    PUBLISHED_EVENTS = "services.eventbridge:_events_log_list"
+    CREATE_ARCHIVE = "services.eventbridge:_create_archive"
+    UPDATE_ARCHIVE = "services.eventbridge:_update_archive"
+    DELETE_ARCHIVE = "services.eventbridge:_delete_archive"
+    # S3: one notification of a bucket; an object, and what a Range header asks of it.
+    S3_EVENT = "services.s3:_fire_s3_event"
+    GET_OBJECT = "services.s3:_get_object"
+    PUT_OBJECT = "services.s3:_put_object"
+    S3_ERROR = "services.s3:_error"
+    PARSE_RANGE = "services.s3:_parse_range"
+    # Lambda: find a function by ARN, run one invocation, run it with retries, its metrics, logs and workers.
+    FIND_FUNCTION = "services.lambda_svc:_get_func_record_for_ref"
+    FUNCTION_VERSION = "services.lambda_svc:_execution_record_for_config"
+    FUNCTIONS = "services.lambda_svc:_functions"
+    RUN_FUNCTION = "services.lambda_svc:_execute_function_dispatch"
+    RUN_IN_WORKER = "services.lambda_svc:_execute_function_warm"
+    RUN_ASYNCHRONOUSLY = "services.lambda_svc:invoke_async_with_retry"
+    RESERVE_CONCURRENCY = "services.lambda_svc:_put_function_concurrency"
+    FETCH_CODE = "services.lambda_svc:_fetch_code_from_s3"
+    FIND_LAYER = "services.lambda_svc:_find_layer_version"
+    LAYER_CODE = "services.lambda_svc:_resolve_layer_zip"
+    LAMBDA_METRICS = "services.lambda_svc:_emit_lambda_metrics"
+    LAMBDA_LOGS = "services.lambda_svc:_emit_lambda_logs"
+    WORKER = "core.lambda_runtime:Worker"
+    WORKER_CLASS = "core.lambda_runtime:_worker_class_for"
+    LEASE_WORKER = "core.lambda_runtime:acquire_worker"
+    RETURN_WORKER = "core.lambda_runtime:release_worker"
+    END_WORKERS = "core.lambda_runtime:reset"
+    CREDENTIALS = "core.lambda_runtime:execution_credentials"
+    # REST APIs: serve one request, find its method and ask what is behind, shape a function's answer, the errors that
+    # the gateway itself gives and how they are written; a method's limits in its stage; the APIs by id.
+    API_EXECUTION = "services.apigateway_v1:_handle_execute_in_scope"
+    API_ROUTING = "services.apigateway_v1:_execute_in_scope"
+    API_FUNCTION_ANSWER = "services.apigateway_v1:_lambda_proxy_response"
+    API_ERROR = "services.apigateway_v1:_GatewayError"
+    API_ERROR_ANSWER = "services.apigateway_v1:_gateway_error_response"
+    API_METHOD_LIMITS = "services.apigateway_v1:_method_throttle_settings"
+    REST_APIS = "services.apigateway_v1:_rest_apis"
+    # Logs and metrics.
+    CREATE_LOG_GROUP = "services.cloudwatch_logs:_create_log_group"
+    CREATE_LOG_STREAM = "services.cloudwatch_logs:_create_log_stream"
+    PUT_LOG_EVENTS = "services.cloudwatch_logs:_put_log_events"
+    APPEND_LOG_EVENTS = "services.cloudwatch_logs:_append_log_events"
+    LOG_GROUPS = "services.cloudwatch_logs:_log_groups"
+    RECORD_METRIC = "services.cloudwatch:record_metric"
+    STORE_DATUM = "services.cloudwatch:_store_datum"
+    METRICS = "services.cloudwatch:_metrics"
+    DIMENSIONS_KEY = "services.cloudwatch:_dims_key"
+    POINT_STATISTICS = "services.cloudwatch:_calc_stats"
+    STATISTIC = "services.cloudwatch:_stat_value"
+    # Alarms: evaluate one or all, what a change of state sets off, and the record of it.
+    ALARMS = "services.cloudwatch:_alarms"
+    EVALUATE_ALARM = "services.cloudwatch:_evaluate_alarm"
+    EVALUATE_ALARMS = "services.cloudwatch:_evaluate_all_alarms"
+    ALARM_ACTIONS = "services.cloudwatch:_dispatch_alarm_actions"
+    ALARM_HISTORY = "services.cloudwatch:_record_history"
+    PARENT_ALARMS = "services.cloudwatch:_evaluate_parent_alarms"
+    PUT_COMPOSITE_ALARM = "services.cloudwatch:_put_composite_alarm"
+    DELETE_ALARMS = "services.cloudwatch:_delete_alarms"
+    ALARM_OF_TEMPLATE = "services.cloudformation.provisioners:_cw_metric_alarm_record"
+    # Queues and delivery streams.
+    QUEUES = "services.sqs:_queues"
+    FIND_QUEUE = "services.sqs:_queue_by_arn"
+    SEND_MESSAGE = "services.sqs:_act_send_message"
+    COUNT_MESSAGES = "services.sqs:_refresh_counts"
+    TOPICS = "services.sns:_topics"
+    DELIVERY_STREAMS = "services.firehose:_streams"
+    PUT_RECORD = "services.firehose:_put_record"
+    DELIVER_RECORDS = "services.firehose:_deliver_records_to_s3"
+    DELIVER_BLOCK = "services.firehose:_deliver_to_s3"
+    PROCESS_RECORDS = "services.firehose:_apply_lambda_processors"
+
+
+class SeamMovedError(RuntimeError):
+    """MiniStack is not the version the laptop cloud is made for, or a private name of it is gone."""
+
+
+def check_seams(seams: Iterable[Enum] = Seam) -> None:
+    """Compare the installed MiniStack with what the laptop cloud relies on.
+
+    Args:
+        seams: all of them, unless given.
+
+    Raises:
+        SeamMovedError: another version is installed, or names are missing; the message lists all of them.
+    """
+    faults = []
+    version = importlib.metadata.version("ministack")
+    if version != MINISTACK_VERSION:
+        faults.append(f"its version is {version}, not {MINISTACK_VERSION}")
+    for seam in seams:
+        module, name = _place(seam)
+        if not hasattr(importlib.import_module(module), name):
+            faults.append(f"{module}.{name} ({seam.name}) is gone")
+    if faults:
+        raise SeamMovedError("MiniStack is not what the laptop cloud is made for: " + "; ".join(faults))
+
+
+def reach(seam: Seam) -> Any:
+    """What stands at a seam now: a function, class, table or store of MiniStack."""
+    module, name = _place(seam)
+    return getattr(importlib.import_module(module), name)
+
+
+def wrap(seam: Seam, around: Callable[[Function], Function]) -> None:
+    """Put a function of one's own in the place of MiniStack's; `around` is given the one that stood there."""
+    module, name = _place(seam)
+    setattr(importlib.import_module(module), name, around(reach(seam)))
+
+
+def _place(seam: Enum) -> tuple[str, str]:
+    module, _, name = seam.value.partition(":")
+    return f"ministack.{module}", name
+
+
+# --- account and region ----------------------------------------------------------------------------------------------
+
+
+def current_account() -> str:
+    """The 12-digit account that the current request, task or scope acts for."""
+    account: str = reach(Seam.ACCOUNT)()
+    return account
+
+
+def current_region() -> str:
+    """The region that the current request, task or scope acts for."""
+    region: str = reach(Seam.REGION)()
+    return region
+
+
+def in_scope(account: str, region: str) -> AbstractContextManager[None]:
+    """Act for an account and region in a `with` block; what a background thread needs before it touches any state."""
+    scope: AbstractContextManager[None] = reach(Seam.SCOPE)(account, region)
+    return scope
+
+
+def all_records(store: Seam) -> Iterator[tuple[str, str, Any, Any]]:
+    """What a store holds for every account and region: account, region, key, record."""
+    for (account, region, key), record in reach(store).all_items():
+        yield account, region, key, record
+
+
+# --- services --------------------------------------------------------------------------------------------------------
+
+
+def register_service(
+    name: str,
+    handler: ServiceHandler,
+    *,
+    target_prefixes: Sequence[str] = (),
+    host_patterns: Sequence[str] = (),
+) -> None:
+    r"""Answer an AWS service.
+
+    Args:
+        name: the service's SigV4 signing name (credential scope), `sagemaker` for both of SageMaker's clients.
+        handler: serves its requests, on the event loop: what blocks belongs into `asyncio.to_thread`, which keeps the
+            account and region. An exception becomes HTTP 500 `InternalError`.
+        target_prefixes: what its `X-Amz-Target` header starts with, for services that speak AWS JSON.
+        host_patterns: regular expressions on the host, for unsigned requests; `sagemaker\.` matches at label start.
+    """
+    patterns = {"target_prefixes": list(target_prefixes), "host_patterns": list(host_patterns)}
+    reach(Seam.SERVICE_PATTERNS)[name] = patterns
+    reach(Seam.SERVICE_HANDLERS)[name] = handler
+
+
+# --- Step Functions --------------------------------------------------------------------------------------------------
+
+
+def register_task_integration(resource_prefix: str, invoke: TaskIntegration) -> None:
+    """Answer Task states whose resource starts with a prefix, such as `arn:aws:states:::sagemaker:createTrainingJob`.
+
+    The longest matching prefix wins, so `…:createModel` does not swallow `…:createModelPackage`. `invoke` runs on the
+    execution's own thread with its account and region set; it may block (that is what `.sync` does) and fails a task
+    by raising `task_error`.
+    """
+    table = reach(Seam.TASK_INTEGRATIONS)
+    table[resource_prefix] = invoke
+    ordered = sorted(table.items(), key=lambda entry: len(entry[0]), reverse=True)
+    table.clear()
+    table.update(ordered)
+
+
+def task_error(error: str, cause: str) -> Exception:
+    """The exception that fails a Task state with an error name, which Retry and Catch match, and a cause."""
+    failure: Exception = reach(Seam.TASK_ERROR)(error, cause)
+    return failure
+
+
+# --- CloudFormation --------------------------------------------------------------------------------------------------
+
+
+_our_types: set[str] = set()
+
+
+def register_resource_type(
+    type_name: str,
+    create: CreateResource,
+    delete: DeleteResource,
+    update: UpdateResource | None = None,
+    *,
+    replacing_properties: Sequence[str] = (),
+) -> None:
+    """Let CloudFormation make resources of a type.
+
+    The functions run on a worker thread with the stack's account and region set; an exception fails the resource with
+    its text as the reason, and the stack rolls back.
+
+    Args:
+        type_name: such as `AWS::SageMaker::Endpoint`.
+        create: makes the resource.
+        delete: removes it.
+        update: changes it in place; without it every change of a property must be among `replacing_properties`.
+        replacing_properties: those whose change makes a new resource and then deletes the old one ("Update requires:
+            Replacement" in the CloudFormation reference).
+    """
+    handlers: dict[str, Any] = {"create": create, "delete": delete}
+    if update is not None:
+        handlers["update"] = update
+    if not _our_types:
+        # MiniStack makes most resources on its event loop. Ours may call the cloud, which answers on that very loop.
+        wrap(Seam.ON_WORKER_THREAD, lambda theirs: lambda name: name in _our_types or theirs(name))
+    _our_types.add(type_name)
+    reach(Seam.RESOURCE_HANDLERS)[type_name] = handlers
+    reach(Seam.REPLACING_PROPERTIES)[type_name] = tuple(replacing_properties)
+
+
+def complete_resource_type(type_name: str, complete: Callable[[str, Properties], None]) -> None:
+    """Do more for a type that MiniStack makes itself: called with physical id and properties after create and update.
+
+    An exception fails the resource, as in `register_resource_type`.
+    """
+    handlers = reach(Seam.RESOURCE_HANDLERS)[type_name]
+    create, update = handlers["create"], handlers.get("update")
+
+    def create_completely(logical_id: str, properties: Properties, stack_name: str) -> tuple[str, Properties]:
+        made: tuple[str, Properties] = create(logical_id, properties, stack_name)
+        complete(made[0], properties)
+        return made
+
+    def update_completely(
+        physical_id: str, old: Properties, new: Properties, stack_name: str, *logical_id: str
+    ) -> tuple[str, Properties]:
+        made: tuple[str, Properties] = update(physical_id, old, new, stack_name, *logical_id)
+        complete(made[0], new)
+        return made
+
+    handlers["create"] = create_completely
+    if update is not None:
+        handlers["update"] = update_completely
+
+
+def generated_name(stack_name: str, logical_id: str, *, max_length: int = 128, lowercase: bool = False) -> str:
+    """The physical name of a resource whose template gives none: `<stack>-<logical id>-<suffix>`, stable per stack."""
+    name: str = reach(Seam.GENERATED_NAME)(stack_name, logical_id, lowercase=lowercase, max_len=max_length)
+    return name
+
+
+# --- events, logs and metrics ----------------------------------------------------------------------------------------
+
+
+def put_aws_event(
+    source: str,
+    detail_type: str,
+    detail: Mapping[str, Any],
+    *,
+    resources: Sequence[str] = (),
+    account: str = "",
+    region: str = "",
+) -> None:
+    """Put an event of an AWS service (`aws.*`) on the default bus, as only AWS itself may.
+
+    Args:
+        source: such as `aws.sagemaker`.
+        detail_type: such as `SageMaker Model Package State Change`.
+        detail: JSON-serialisable.
+        resources: ARNs.
+        account: the current one unless given.
+        region: the current one unless given.
+    """
+    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": list(resources)}
+    with in_scope(account or current_account(), region or current_region()):
+        reach(Seam.PUT_EVENTS)({"Entries": [entry]}, allow_aws_source=True)
+
+
+def put_log_events(group: str, stream: str, messages: Sequence[str]) -> None:
+    """Append lines to a log stream of CloudWatch Logs, stamped now; group and stream are made when missing."""
+    if stream not in (reach(Seam.LOG_GROUPS).get(group) or {"streams": ()})["streams"]:
+        reach(Seam.CREATE_LOG_GROUP)({"logGroupName": group})  # answers an error, harmless, when it exists
+        reach(Seam.CREATE_LOG_STREAM)({"logGroupName": group, "logStreamName": stream})
+    now_ms = int(time.time() * 1000)
+    events = [{"timestamp": now_ms, "message": message} for message in messages]
+    reach(Seam.PUT_LOG_EVENTS)({"logGroupName": group, "logStreamName": stream, "logEvents": events})
+
+
+def put_metric(namespace: str, name: str, value: float, *, unit: str = "None", dimensions: Mapping[str, str]) -> None:
+    """Record one CloudWatch data point, stamped now; AWS's own namespaces (`AWS/SageMaker`) are allowed."""
+    reach(Seam.RECORD_METRIC)(namespace, name, value, unit, dict(dimensions))

@@ -1,0 +1,235 @@
+"""The laptop cloud as a process in the background: started once, found again, stopped without leaving anything."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import psutil
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from laptop_cloud.callers import describe_caller
+from laptop_cloud.ports import find_free_port
+from laptop_cloud.server import DEFAULT_PORT, CloudSettings, log_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_START_LIMIT_S = 60.0
+_STOP_LIMIT_S = 15.0
+_ANSWER_LIMIT_S = 5.0
+_SHORT_S = 0.5
+_POLL_S = 0.05
+_TAIL_LINES = 30
+
+_started: dict[int, subprocess.Popen[bytes]] = {}
+"""The clouds that this very process started: who starts a process must also collect it when it ends."""
+
+
+class CloudError(RuntimeError):
+    """The laptop cloud could not be started; the message ends with what it logged."""
+
+
+class RunningCloud(BaseModel):
+    """A laptop cloud that answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int
+    port: int
+    endpoint_url: str
+    account: str
+    region: str
+    started_at: AwareDatetime
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that send every AWS client to this cloud."""
+        return {"AWS_ENDPOINT_URL": self.endpoint_url, **describe_caller(self.account, self.region)}
+
+
+def start(
+    *,
+    state_dir: Path,
+    assembly: Path,
+    port: int | None = None,
+    account: str = "123456789012",
+    region: str = "us-east-1",
+) -> RunningCloud:
+    """Start a laptop cloud, or find the one that runs already.
+
+    Args:
+        state_dir: for everything it keeps.
+        assembly: the synthesized CDK application whose containers it may be asked to run; may come later.
+        port: to listen on; when not given 4566, or a free one when that is taken.
+        account: 12 digits.
+        region: of AWS.
+
+    Raises:
+        CloudError: its port is taken, or it ended before it answered.
+    """
+    if (cloud := running(state_dir)) is not None:
+        return cloud
+    check_port(port)
+    state_dir.mkdir(parents=True, exist_ok=True)
+    state_dir.chmod(0o700)
+    settings = CloudSettings(port=port or _choose_port(), state_dir=state_dir.resolve(), account=account, region=region)
+    process = _spawn(settings, assembly)
+    _wait_until_it_answers(process, settings)
+    cloud = RunningCloud(
+        pid=process.pid,
+        port=settings.port,
+        endpoint_url=settings.endpoint_url,
+        account=account,
+        region=region,
+        started_at=datetime.now(UTC),
+    )
+    _record(state_dir).write_text(cloud.model_dump_json(indent=2))
+    return cloud
+
+
+def check_port(port: int | None) -> None:
+    """See whether a laptop cloud could listen on a port, before anything that takes time is done.
+
+    Raises:
+        CloudError: somebody else listens there.
+    """
+    if port is None:
+        return
+    try:
+        find_free_port(port, only=True)
+    except OSError as error:
+        raise CloudError(f"port {port} is taken ({error.strerror}); give another --port, or none") from error
+
+
+def running(state_dir: Path) -> RunningCloud | None:
+    """The laptop cloud of a state directory, if it runs and answers; a record of one that does not is removed."""
+    cloud = _recorded(state_dir)
+    if cloud is None:
+        return None
+    if _is_cloud(cloud.pid, state_dir) and _answers(cloud.endpoint_url):
+        return cloud
+    if not _is_cloud(cloud.pid, state_dir):
+        _record(state_dir).unlink(missing_ok=True)
+    return None
+
+
+def stop(state_dir: Path) -> bool:
+    """Stop the laptop cloud of a state directory, and every process that it started.
+
+    Returns:
+        Whether there was one.
+    """
+    cloud = _recorded(state_dir)
+    _record(state_dir).unlink(missing_ok=True)
+    if cloud is None or not _is_cloud(cloud.pid, state_dir):
+        return False
+    leader = psutil.Process(cloud.pid)
+    family = [leader, *leader.children(recursive=True)]
+    leader.terminate()
+    psutil.wait_procs([leader], timeout=_STOP_LIMIT_S)
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(family, timeout=_STOP_LIMIT_S)
+    if (started := _started.pop(cloud.pid, None)) is not None:
+        started.wait()
+    return True
+
+
+# --- starting --------------------------------------------------------------------------------------------------------
+
+
+def _spawn(settings: CloudSettings, assembly: Path) -> subprocess.Popen[bytes]:
+    command = [
+        sys.executable,
+        "-m",
+        "laptop_cloud",
+        "--port",
+        str(settings.port),
+        "--state-dir",
+        str(settings.state_dir),
+    ]
+    command += ["--assembly", str(assembly), "--account", settings.account, "--region", settings.region]
+    # Without bytecode on disk each start would compile MiniStack anew, for two seconds.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    with log_file(settings.state_dir).open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 -- this interpreter, with our own module
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _started[process.pid] = process
+    return process
+
+
+def _wait_until_it_answers(process: subprocess.Popen[bytes], settings: CloudSettings) -> None:
+    deadline = time.monotonic() + _START_LIMIT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise CloudError(f"the laptop cloud ended with status {process.returncode}:\n{_tail(settings.state_dir)}")
+        if _answers(settings.endpoint_url, within_s=_SHORT_S):
+            return
+        time.sleep(_POLL_S)
+    process.kill()
+    process.wait()
+    raise CloudError(f"the laptop cloud did not answer within {_START_LIMIT_S:.0f} s:\n{_tail(settings.state_dir)}")
+
+
+def _choose_port() -> int:
+    try:
+        return find_free_port(DEFAULT_PORT)
+    except OSError as error:
+        raise CloudError("no port is free on this computer") from error
+
+
+def _answers(endpoint_url: str, *, within_s: float = _ANSWER_LIMIT_S) -> bool:
+    try:
+        with urllib.request.urlopen(f"{endpoint_url}/_ministack/health", timeout=within_s):  # noqa: S310 -- ours
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _tail(state_dir: Path) -> str:
+    lines = log_file(state_dir).read_text(errors="replace").splitlines()
+    return "\n".join(lines[-_TAIL_LINES:])
+
+
+# --- the record ------------------------------------------------------------------------------------------------------
+
+
+def _record(state_dir: Path) -> Path:
+    return state_dir / "cloud.json"
+
+
+def _recorded(state_dir: Path) -> RunningCloud | None:
+    try:
+        return RunningCloud.model_validate_json(_record(state_dir).read_text())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+# --- processes -------------------------------------------------------------------------------------------------------
+
+
+def _is_cloud(pid: int, state_dir: Path) -> bool:
+    """Is the process the cloud of this state directory? A process id may have passed to another program since."""
+    if pid in _started and _started[pid].poll() is not None:
+        del _started[pid]
+        return False
+    try:
+        command = psutil.Process(pid).cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+        return False
+    return "laptop_cloud" in command and str(state_dir.resolve()) in command

@@ -1,0 +1,114 @@
+"""`InvokeEndpoint` of the SageMaker runtime: a request in, the model's answer or SageMaker's error out.
+
+Contract: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from laptop_cloud.sagemaker.endpoints import NoSuchEndpointError
+from laptop_cloud.sagemaker.fleets import NoSuchVariantError
+from laptop_cloud.sagemaker.measurements import measure_invocation
+from laptop_cloud.sagemaker.servers import ReplyTimeoutError, ServerDownError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from laptop_cloud.sagemaker.endpoints import Endpoints
+    from laptop_cloud.sagemaker.scopes import Scope
+    from laptop_cloud.sagemaker.servers import ModelServer, Reply
+
+    Answer = tuple[int, dict[str, str], bytes]
+
+_PATH = re.compile(r"/endpoints/(?P<name>[^/]+)/invocations")
+_PREFIX = "x-amzn-sagemaker-"
+_FORWARDED = ("content-type", "accept", f"{_PREFIX}custom-attributes", f"{_PREFIX}inference-id")
+# In lower case: `Content-Type` would be made that of SageMaker's own protocol, and here it is the model's.
+_CONTENT_TYPE = "content-type"
+_REFUSED = ("target-model", "target-container-hostname", "enable-explanations", "inference-component", "session-id")
+
+
+def endpoint_in(path: str) -> str | None:
+    """The endpoint that a request path invokes, if it is one of an invocation."""
+    match = _PATH.fullmatch(path)
+    return unquote(match["name"]) if match else None
+
+
+def invoke(endpoints: Endpoints, scope: Scope, name: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    """Let an endpoint answer.
+
+    Args:
+        endpoints: all of them.
+        scope: of the caller.
+        name: of the endpoint.
+        headers: of the request, names in lower case.
+        body: of the request.
+    """
+    for header in _REFUSED:
+        if _PREFIX + header in headers:
+            return _error(400, "ValidationError", f"The laptop cloud does not support the header {_PREFIX}{header}.")
+    target = headers.get(f"{_PREFIX}target-variant")
+    forwarded = {header: headers[header] for header in _FORWARDED if header in headers}
+    try:
+        with endpoints.route(scope, name, target) as (variant, server):
+            return _answer(scope, name, variant.name, _ask(scope, name, variant.name, server, body, forwarded))
+    except NoSuchEndpointError:
+        return _error(400, "ValidationError", f"Endpoint {name} of account {scope.account} not found.")
+    except NoSuchVariantError:
+        return _error(400, "ValidationError", f"Variant {target} of endpoint {name} not found.")
+    except ServerDownError:
+        return _error(503, "ServiceUnavailable", "The service is currently unavailable; no healthy container answered.")
+    except ReplyTimeoutError:
+        reason = (
+            "Your invocation timed out while waiting for a response from container primary. Review the latency metrics "
+            "for each container in Amazon CloudWatch, resolve the issue, and try again."
+        )
+        return _model_error(scope, name, 0, reason)
+
+
+def _ask(scope: Scope, name: str, variant: str, server: ModelServer, body: bytes, headers: Mapping[str, str]) -> Reply:
+    """The model's reply, measured as it comes or fails to come."""
+    status = None
+    started = time.perf_counter()
+    try:
+        reply = server.invoke(body, headers)
+        status = reply.status
+    finally:
+        measure_invocation(scope, name, variant, status=status, took_s=time.perf_counter() - started)
+    return reply
+
+
+def _answer(scope: Scope, name: str, variant: str, reply: Reply) -> Answer:
+    if reply.status >= HTTPStatus.BAD_REQUEST:
+        return _model_error(scope, name, reply.status, reply.body.decode(errors="replace"))
+    headers = {
+        _CONTENT_TYPE: reply.headers.get("content-type", "application/octet-stream"),
+        "x-Amzn-Invoked-Production-Variant": variant,
+    }
+    if attributes := reply.headers.get(f"{_PREFIX}custom-attributes"):
+        headers["X-Amzn-SageMaker-Custom-Attributes"] = attributes
+    return 200, headers, reply.body
+
+
+def _model_error(scope: Scope, name: str, status: int, text: str) -> Answer:
+    side = "client" if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR else "server"
+    group = f"/aws/sagemaker/Endpoints/{name}"
+    message = (
+        f'Received {side} error ({status}) from primary with message "{text}". See '
+        f"https://{scope.region}.console.aws.amazon.com/cloudwatch/home?region={scope.region}#logEventViewer:group={group}"
+        f" in account {scope.account} for more information."
+    )
+    log = f"arn:aws:logs:{scope.region}:{scope.account}:log-group:{group}"
+    details: dict[str, str | int] = {"OriginalStatusCode": status, "OriginalMessage": text, "LogStreamArn": log}
+    return _error(424, "ModelError", message, **details)
+
+
+def _error(status: int, code: str, message: str, **details: str | int) -> Answer:
+    body = json.dumps({"Message": message, "message": message, **details}).encode()
+    return status, {_CONTENT_TYPE: "application/json", "x-amzn-ErrorType": code}, body

@@ -1,0 +1,145 @@
+"""The real `cdk` command deploys an assembly to the laptop cloud, and what was deployed works."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from laptop_cloud.deploy import DeployError, deploy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from emulator.tests.conftest import Clients, Eventually
+    from laptop_cloud.process import RunningCloud
+
+HANDLER = """
+def handler(event, context):
+    return {"landed": event["detail"]["object"]["key"], "version": event["detail"]["object"]["version-id"]}
+"""
+
+
+def assembly(folder: Path, stack_name: str, resources: dict[str, Any], outputs: dict[str, Any]) -> Path:
+    """What `cdk synth` makes of one stack whose function is the folder `code`."""
+    (folder / "code").mkdir(parents=True)
+    (folder / "code" / "index.py").write_text(HANDLER)
+    code_key = f"{stack_name}.zip"
+    template = json.dumps({"Resources": resources, "Outputs": outputs}).replace("CODE", code_key)
+    (folder / "stack.template.json").write_text(template)
+    staging = "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"
+
+    def file_asset(path: str, packaging: str, key: str) -> dict[str, Any]:
+        return {
+            "source": {"path": path, "packaging": packaging},
+            "destinations": {"here": {"bucketName": staging, "objectKey": key}},
+        }
+
+    key = f"{hashlib.sha256(template.encode()).hexdigest()}.json"
+    assets = {
+        "code": file_asset("code", "zip", code_key),
+        "template": file_asset("stack.template.json", "file", key),
+    }
+    (folder / "stack.assets.json").write_text(json.dumps({"version": "36.0.0", "files": assets, "dockerImages": {}}))
+    stack = {
+        "type": "aws:cloudformation:stack",
+        "environment": "aws://unknown-account/unknown-region",
+        "dependencies": ["stack.assets"],
+        "properties": {
+            "templateFile": "stack.template.json",
+            "stackName": stack_name,
+            "stackTemplateAssetObjectUrl": f"s3://{staging}/{key}",
+        },
+    }
+    manifest = {"type": "cdk:asset-manifest", "properties": {"file": "stack.assets.json"}}
+    artifacts = {"stack.assets": manifest, "stack": stack}
+    (folder / "manifest.json").write_text(json.dumps({"version": "36.0.0", "artifacts": artifacts}))
+    return folder
+
+
+ROLE = {
+    "Type": "AWS::IAM::Role",
+    "Properties": {
+        "AssumeRolePolicyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+            ],
+        }
+    },
+}
+FUNCTION = {
+    "Type": "AWS::Lambda::Function",
+    "Properties": {
+        "Runtime": "python3.14",
+        "Architectures": ["arm64"],
+        "Handler": "index.handler",
+        "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+        "Code": {"S3Bucket": {"Fn::Sub": "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"}, "S3Key": "CODE"},
+    },
+}
+BUCKET = {
+    "Type": "AWS::S3::Bucket",
+    "Properties": {
+        "VersioningConfiguration": {"Status": "Enabled"},
+        "NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}},
+    },
+}
+MACHINE = {
+    "Type": "AWS::StepFunctions::StateMachine",
+    "Properties": {
+        "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+        "DefinitionString": {
+            "Fn::Sub": json.dumps(
+                {"StartAt": "Look", "States": {"Look": {"Type": "Task", "Resource": "${Function.Arn}", "End": True}}}
+            )
+        },
+    },
+}
+RULE = {
+    "Type": "AWS::Events::Rule",
+    "Properties": {
+        "EventPattern": {
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created"],
+            "detail": {"bucket": {"name": [{"Ref": "Bucket"}]}},
+        },
+        "Targets": [{"Id": "machine", "Arn": {"Ref": "Machine"}, "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]}}],
+    },
+}
+
+
+def test_an_object_that_lands_starts_the_state_machine_that_runs_the_function(
+    cloud: RunningCloud, client: Clients, tmp_path: Path, name: str, eventually: Eventually
+):
+    resources = {"Role": ROLE, "Function": FUNCTION, "Bucket": BUCKET, "Machine": MACHINE, "Rule": RULE}
+    outputs = {"Bucket": {"Value": {"Ref": "Bucket"}}, "Machine": {"Value": {"Ref": "Machine"}}}
+    lines: list[str] = []
+
+    deployed = deploy(cloud, assembly(tmp_path / "cdk.out", name, resources, outputs), lines.append)[name]
+
+    assert any(name in line and "CREATE_COMPLETE" in line for line in lines)
+    version = client("s3").put_object(Bucket=deployed["Bucket"], Key="trips.csv", Body=b"x")["VersionId"]
+    states = client("stepfunctions")
+
+    def output() -> Any:
+        listed = states.list_executions(stateMachineArn=deployed["Machine"], statusFilter="SUCCEEDED")["executions"]
+        return listed and json.loads(states.describe_execution(executionArn=listed[0]["executionArn"])["output"])
+
+    assert eventually(output) == {"landed": "trips.csv", "version": version}
+
+
+def test_a_stack_that_fails_is_named_with_the_resource_and_the_reason(cloud: RunningCloud, tmp_path: Path, name: str):
+    folder = assembly(tmp_path / "cdk.out", name, {"Role": ROLE, "Function": FUNCTION}, {})
+    package = folder / "code" / "futuristic-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text(
+        "Metadata-Version: 2.4\nName: futuristic\nVersion: 1.0\nRequires-Python: >=3.99\n"
+    )
+
+    with pytest.raises(
+        DeployError, match=f"^stack {name}: AWS::Lambda::Function Function: futuristic 1.0 needs Python"
+    ):
+        deploy(cloud, folder, lambda _line: None)
