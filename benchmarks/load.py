@@ -12,8 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from noriba.cli.prediction_commands import ApiClient
-from noriba.cli.session import Session
+from noriba.client import ApiClient, Session
 
 CLIENTS = 16
 LASTS_S = 30.0
@@ -22,7 +21,7 @@ REQUESTS_PER_S = 45.0
 
 def run() -> None:
     """Ask, and print how it was answered and how long it took; every answer but 200 is an error."""
-    session = Session("noriba")
+    session = Session("noriba", "taxi_eta")
     end_s = time.perf_counter() + LASTS_S
     with ThreadPoolExecutor(CLIENTS) as apps:
         asking = [apps.submit(ask_on, session, number, end_s=end_s) for number in range(CLIENTS)]

@@ -1,9 +1,8 @@
-"""`up`, `down` and `demo`: what the laptop cloud adds to the `noriba` command."""
+"""`up`, `down`, `env` and `demo`: what the laptop cloud adds to the `noriba` command."""
 
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +21,10 @@ from laptop.state import (
 )
 from laptop_cloud.deploy import DeployError, deploy, synthesize
 from laptop_cloud.process import CloudError, check_port, start, stop
-from noriba.cli.output import AsJson, print_json, print_line, print_problem, print_table, show_progress
+from noriba.cli.options import DEFAULT_USE_CASE, AsJson, UseCaseName
+from noriba.cli.output import print_json, print_line, print_problem, print_table, show_progress
+from noriba.cli.prediction_commands import print_prediction
+from noriba.client import Prediction
 
 if TYPE_CHECKING:
     from laptop_cloud.process import RunningCloud
@@ -36,7 +38,7 @@ Port = Annotated[int | None, typer.Option("--port", help="Port; 4566 when left o
 def add_commands(app: typer.Typer) -> None:
     """Add the commands, and let all others find the running laptop cloud."""
     point_here_unless_told_otherwise()
-    for command in (up, down, demo):
+    for command in (up, down, env, demo):
         app.command()(command)
 
 
@@ -44,8 +46,7 @@ def up(port: Port = None, *, as_json: AsJson = False) -> None:
     """Start the laptop cloud and deploy the stacks to it; deploys again when it runs already."""
     try:
         make_private_home()
-        if find_cloud() is None:
-            check_port(port)
+        check_place(port)
         with show_progress("making the templates") as progress:
             synthesize(PROJECT_ROOT, ASSEMBLY, environment=NO_SETTINGS)
             progress.done("templates made")
@@ -64,6 +65,19 @@ def up(port: Port = None, *, as_json: AsJson = False) -> None:
         print_environment(cloud)
 
 
+def check_place(port: int | None) -> None:
+    """See whether a laptop cloud runs, or could run, at a port, before anything that takes time is done.
+
+    Raises:
+        CloudError: somebody else listens there, or the cloud of this project runs elsewhere.
+    """
+    found = find_cloud()
+    if found is None:
+        check_port(port)
+    elif port not in (None, found.port):
+        raise CloudError(f"a laptop cloud runs at {found.endpoint_url}; leave --port out, or stop it: noriba down")
+
+
 def down(*, as_json: AsJson = False) -> None:
     """Stop the laptop cloud; what it held is gone."""
     stopped = stop(STATE_DIR)
@@ -71,6 +85,19 @@ def down(*, as_json: AsJson = False) -> None:
         print_json({"stopped": stopped})
     else:
         print_line("the laptop cloud is stopped" if stopped else "no laptop cloud was running")
+
+
+def env(*, as_json: AsJson = False) -> None:
+    """Print the variables that send every AWS client to the laptop cloud: eval "$(noriba env)"."""
+    cloud = find_cloud()
+    if cloud is None:
+        print_problem("no laptop cloud is running here; start one: noriba up")
+        raise typer.Exit(1)
+    if as_json:
+        print_json(cloud.environment)
+        return
+    for name, value in cloud.environment.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
 
 
 Trips = Annotated[
@@ -84,12 +111,13 @@ Rows = Annotated[
 ]
 
 
-def demo(  # the options of a command
+def demo(  # noqa: PLR0913  # the options of a command
     more: MoreTrips = None,
     trips: Trips = None,
     rows: Rows = None,
     report: Annotated[Path, typer.Option("--report", help="Where the JSON report goes.")] = REPORT,
     port: Port = None,
+    use_case: UseCaseName = DEFAULT_USE_CASE,
     *,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the laptop cloud running.")] = False,
     as_json: AsJson = False,
@@ -99,7 +127,7 @@ def demo(  # the options of a command
         raise typer.BadParameter("files are given after --trips", param_hint="--trips")
     files = (*(trips or ()), *(more or ()))
     try:
-        document = run_demo(DemoPlan(trips=files, rows=rows, report=report, keep=keep, port=port))
+        document = run_demo(DemoPlan(use_case, trips=files, rows=rows, report=report, keep=keep, port=port))
     except DemoError as error:
         print_problem(f"{error.phase}: {error}")
         print_problem(f"report: {report}")
@@ -112,16 +140,23 @@ def demo(  # the options of a command
     else:
         print_summary(document)
         print_line(f"report: {report}")
-    if keep and not as_json and (cloud := find_cloud()) is not None:
-        print_environment(cloud)
+        print_next_step(keep=keep)
 
 
 def print_environment(cloud: RunningCloud) -> None:
     """How any AWS client reaches the laptop cloud."""
-    print_line("\nAny AWS client can be pointed at it:")
-    for name, value in cloud.environment.items():
-        print_line(f"  export {name}={shlex.quote(value)}")
-    sys.stdout.flush()
+    print_line(f'\nthe laptop cloud answers at {cloud.endpoint_url}; point any AWS client at it: eval "$(noriba env)"')
+
+
+def print_next_step(*, keep: bool) -> None:
+    """What a newcomer can try now."""
+    if keep and (cloud := find_cloud()) is not None:
+        print_environment(cloud)
+        print_line("Try: noriba status, noriba models, noriba predict; and noriba down in the end")
+    else:
+        print_line(
+            "\nThe laptop cloud of this demo is gone. To keep one and look around: noriba demo --keep, noriba status"
+        )
 
 
 def print_summary(document: dict[str, Any]) -> None:
@@ -148,3 +183,5 @@ def print_summary(document: dict[str, Any]) -> None:
             ("memory at its peak", f"{document['peak_memory_mib']} MiB"),
         ],
     )
+    first = document["predictions"][0]
+    print_prediction(Prediction(first["answer"], first["latency_ms"]))

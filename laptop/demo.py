@@ -8,23 +8,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from laptop.demo_data import cut_files, simulate_files
 from laptop.memory import PeakMemory
 from laptop.state import ASSEMBLY, DEMO_FILES, NO_SETTINGS, PROJECT_ROOT, STATE_DIR, find_cloud, make_private_home
 from laptop_cloud.deploy import DeployError, deploy, synthesize
 from laptop_cloud.process import CloudError, check_port, start, stop
-from noriba.cli.data_commands import find_snapshot, upload_files
-from noriba.cli.output import Progress, show_progress
-from noriba.cli.prediction_commands import ApiClient
-from noriba.cli.rollouts import approve_package, wait_for_rollout
-from noriba.cli.session import THE_PREFIX, THE_USE_CASE, Session
-from noriba.cli.waiting import (
+from noriba.cli.output import show_progress
+from noriba.client import (
+    ApiClient,
+    Progress,
+    Session,
     StepFailedError,
+    approve_model,
+    land_files,
+    translate_failures,
     wait_for_candidate,
     wait_for_decision,
     wait_for_objects,
+    wait_for_rollout,
+    wait_for_snapshot,
 )
 from noriba.errors import NoribaError
 
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 DEFAULT_ROWS = 60_000
 LIMIT_S = 1800.0
-_MARK = STATE_DIR / "kept-by-demo"
+_MARK = STATE_DIR / "started-by-demo"
 
 
 class DemoError(NoribaError):
@@ -53,6 +55,7 @@ class DemoError(NoribaError):
 class DemoPlan:
     """What to walk the loop with."""
 
+    use_case: str
     trips: Sequence[Path]
     rows: int | None
     report: Path
@@ -75,8 +78,9 @@ class Walk:
         self.progress.update(name)
         start_s = time.perf_counter()
         try:
-            yield
-        except (NoribaError, CloudError, DeployError, ClientError, BotoCoreError, OSError) as error:
+            with translate_failures():
+                yield
+        except (NoribaError, CloudError, DeployError, OSError) as error:
             self.document["failed"] = {"phase": name, "cause": str(error)}
             raise DemoError(name, str(error)) from error
         finally:
@@ -104,7 +108,7 @@ def run_demo(plan: DemoPlan) -> dict[str, Any]:
             walk.document["peak_memory_mib"] = memory.mib
             plan.report.parent.mkdir(parents=True, exist_ok=True)
             plan.report.write_text(json.dumps(walk.document, indent=1) + "\n", encoding="utf-8")
-            if not plan.keep and _MARK.exists():
+            if not plan.keep and _is_ours(find_cloud()):
                 stop(STATE_DIR)
     return walk.document
 
@@ -118,7 +122,7 @@ def _clear_the_way(plan: DemoPlan) -> None:
     make_private_home()
     cloud = find_cloud()
     if cloud is not None:
-        if not _MARK.exists():
+        if not _is_ours(cloud):
             raise DemoError("start", f"a laptop cloud runs at {cloud.endpoint_url}; stop it first: noriba down")
         stop(STATE_DIR)
     try:
@@ -127,23 +131,29 @@ def _clear_the_way(plan: DemoPlan) -> None:
         raise DemoError("start", str(error)) from error
 
 
+def _is_ours(cloud: RunningCloud | None) -> bool:
+    return cloud is not None and _MARK.exists() and _MARK.read_text() == str(cloud.pid)
+
+
 def _walk(plan: DemoPlan, walk: Walk) -> None:
     with walk.phase("synthesize templates"):
         synthesize(PROJECT_ROOT, ASSEMBLY, environment=NO_SETTINGS)
     with walk.phase("start laptop cloud"):
         cloud = start(state_dir=STATE_DIR, assembly=ASSEMBLY, port=plan.port)
-        _MARK.touch()
+        # The next demo may end this very cloud, and no other.
+        _MARK.write_text(str(cloud.pid))
         walk.document["endpoint_url"] = cloud.endpoint_url
     with walk.phase("deploy stacks"):
         outputs = deploy(cloud, ASSEMBLY, lambda line: walk.progress.update(f"deploying: {line.strip()[:100]}"))
         walk.document["stacks"] = sorted(outputs)
     with walk.phase("prepare trips"):
         files = _prepare_files(plan)
-    session = _open_session(cloud)
+    # On the laptop cloud, whatever the environment says.
+    session = Session(use_case_name=plan.use_case, environment=cloud.environment)
     manifest = _ingest(session, files, walk)
     package = _train(session, manifest, walk)
     with walk.phase("approve and roll out"):
-        approval = approve_package(session, package, note="approved by the demo")
+        approval = approve_model(session, package, note="approved by the demo")
         wait_for_rollout(session, approval, limit_s=LIMIT_S, progress=walk.progress)
     with walk.phase("predict"):
         walk.document["api_url"] = session.deployment.api_url
@@ -153,34 +163,28 @@ def _walk(plan: DemoPlan, walk: Walk) -> None:
 def _prepare_files(plan: DemoPlan) -> Sequence[Path]:
     if plan.trips:
         return cut_files(plan.trips, rows=plan.rows, folder=DEMO_FILES)
-    return simulate_files(THE_USE_CASE, rows=plan.rows or DEFAULT_ROWS, folder=DEMO_FILES)
-
-
-def _open_session(cloud: RunningCloud) -> Session:
-    """A session on the laptop cloud, whatever the environment says."""
-    return Session(THE_PREFIX, THE_USE_CASE, environment=cloud.environment)
+    return simulate_files(plan.use_case, rows=plan.rows or DEFAULT_ROWS, folder=DEMO_FILES)
 
 
 def _ingest(session: Session, files: Sequence[Path], walk: Walk) -> SnapshotManifest:
     with walk.phase("land and ingest"):
-        landed = upload_files(session, files, walk.progress)
-        states = wait_for_objects(session, landed, limit_s=LIMIT_S, progress=walk.progress)
-        manifest = find_snapshot(session, states, limit_s=LIMIT_S)
-        refused = {key: state.reason for key, state in states.items() if state.status == "refused"}
+        landing = land_files(session, files, progress=walk.progress)
+        landing = wait_for_objects(session, landing, limit_s=LIMIT_S, progress=walk.progress)
+        manifest = wait_for_snapshot(session, landing, limit_s=LIMIT_S)
         if manifest is None:
-            raise StepFailedError(f"no row of any file was kept; refused files: {refused or 'none'}")
+            raise StepFailedError(f"no row of any file was kept; refused files: {landing.refused or 'none'}")
         walk.document["snapshot"] = {
             "id": manifest.snapshot_id,
             "rows_read": manifest.rows_read,
             "rows_kept": manifest.rows_kept,
             "rows_quarantined": manifest.rows_quarantined,
-            "refused_objects": refused,
+            "refused_objects": landing.refused,
         }
     return manifest
 
 
 def _train(session: Session, manifest: SnapshotManifest, walk: Walk) -> ModelPackage:
-    with walk.phase("train and judge"):
+    with walk.phase("train and evaluate"):
         decision = wait_for_decision(session, manifest.snapshot_id, limit_s=LIMIT_S)
         package = wait_for_candidate(session, decision, limit_s=LIMIT_S, progress=walk.progress)
         numbers = ("mae", "rmse", "baseline_mae")
@@ -201,6 +205,6 @@ def _predict(session: Session) -> list[dict[str, Any]]:
     api = ApiClient.of(session)
     found = []
     for request in session.use_case.golden_requests:
-        answer, took_ms = api.predict(session.use_case.name, request)
-        found.append({"request": request, "answer": answer, "latency_ms": round(took_ms, 2)})
+        prediction = api.predict(session.use_case_name, request)
+        found.append({"request": request, "answer": prediction.answer, "latency_ms": prediction.latency_ms})
     return found

@@ -17,7 +17,7 @@ from noriba.aws.environment import Environment, connector
 from noriba.aws.live_models import FeatureArchive, LiveModels
 from noriba.aws.objects import ObjectStore
 from noriba.errors import NoribaError
-from noriba.rollout.names import name_endpoint
+from noriba.records.names import name_endpoint
 from noriba.usecase import list_use_cases, load_use_case
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from noriba import __version__
 from noriba.aws.endpoints import describe_endpoint
 from noriba.aws.environment import Environment, connector
 from noriba.aws.gateway import answer, answering_problems
-from noriba.rollout.names import name_endpoint
+from noriba.records.names import name_endpoint
 from noriba.serving.openapi import describe_api
 from noriba.usecase import list_use_cases, load_use_case
 

@@ -13,7 +13,7 @@ from noriba.aws.environment import Environment, connector
 from noriba.aws.gateway import answer, answering_problems, read_body, read_path
 from noriba.aws.live_models import FeatureArchive, LiveModels
 from noriba.aws.objects import ObjectStore
-from noriba.rollout.names import name_endpoint
+from noriba.records.names import name_endpoint
 from noriba.serving.answers import write_answer
 from noriba.serving.problems import Problem, ProblemError
 from noriba.serving.requests import parse_body

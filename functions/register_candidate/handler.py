@@ -16,7 +16,8 @@ from noriba.aws.registry import ModelRegistry
 from noriba.events import CandidateRegistered, RetrainingDecided
 from noriba.records.artifacts import FEATURES_FILE, ModelArtifact
 from noriba.records.evidence import Evidence
-from noriba.registry.candidates import Candidate, Lineage, name_package_group
+from noriba.records.names import name_package_group
+from noriba.registry.candidates import Candidate, Lineage
 from noriba.registry.gates import apply_gates
 from noriba.registry.model_cards import write_model_card
 from noriba.usecase import load_use_case
@@ -77,7 +78,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     # Whoever asks the model must be able to compute what it reads, whatever the code declares by then.
     bucket, _key = split_uri(task.model_data_uri)
     FeatureArchive(ObjectStore(clients.s3, bucket)).keep(artifact.read(FEATURES_FILE))
-    registry = ModelRegistry(clients.sagemaker, name_package_group(use_case, prefix=settings.resource_prefix))
+    registry = ModelRegistry(clients.sagemaker, name_package_group(use_case.name, prefix=settings.resource_prefix))
     card = write_model_card(candidate, use_case)
     package = registry.register(candidate, card=card, client_token=decision.decision_id)
     # Before anybody can approve what is announced below.

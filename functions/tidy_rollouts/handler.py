@@ -11,7 +11,7 @@ from noriba.aws.environment import Environment, connector
 from noriba.aws.executions import look_up
 from noriba.aws.ledger import Ledger
 from noriba.aws.leftovers import Leftovers
-from noriba.rollout.names import name_endpoint
+from noriba.records.names import name_endpoint
 from noriba.usecase import list_use_cases
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 
 from infra.constructs.grants import format_arn
 from infra.constructs.names import to_construct_id
-from noriba.registry.candidates import name_package_group
+from noriba.records.names import name_package_group
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -29,7 +29,7 @@ class PackageGroup:
 
 def make_package_group(scope: Construct, use_case: UseCase, *, shared: Shared) -> PackageGroup:
     """The group. Its name is fixed: the approver types it, and the rollout's rule waits for it."""
-    name = name_package_group(use_case, prefix=shared.settings.prefix)
+    name = name_package_group(use_case.name, prefix=shared.settings.prefix)
     if shared.settings.kept is not None:
         return PackageGroup(name, format_arn(Stack.of(scope), "sagemaker", f"model-package-group/{name}"))
     group = sagemaker.CfnModelPackageGroup(

@@ -23,7 +23,7 @@ from infra.constructs.states import (
     wait,
 )
 from noriba.events import RolledBack, RolloutAdvanced, RolloutCompleted
-from noriba.rollout.names import IN_PROGRESS
+from noriba.records.names import IN_PROGRESS
 
 POLL_S = 15
 _REGISTERED = "$.registered.Item"

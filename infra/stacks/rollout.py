@@ -19,8 +19,7 @@ from infra.constructs.rollout_machine import RolloutPlaces, describe_rollout
 from infra.constructs.sagemaker_role import SageMakerRole, allow_passing
 from infra.constructs.tidying_machine import describe_tidying
 from noriba.events import ExecutionStatusChanged, ModelPackageStateChanged
-from noriba.registry.candidates import name_package_group
-from noriba.rollout.names import name_endpoint
+from noriba.records.names import name_endpoint, name_package_group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +51,7 @@ class RolloutStack(Stack):
         self._shared, self._data, self._training = shared, data, training
         prefix = shared.settings.prefix
         self._endpoints = [name_endpoint(use_case.name, prefix=prefix) for use_case in use_cases]
-        self._groups = [name_package_group(use_case, prefix=prefix) for use_case in use_cases]
+        self._groups = [name_package_group(use_case.name, prefix=prefix) for use_case in use_cases]
         machine = self._make_machine(self._make_model_role(), self._make_golden_checker())
         for use_case in use_cases:
             self._start_on_approval(use_case, machine)
@@ -68,7 +67,7 @@ class RolloutStack(Stack):
             f"Approved{to_construct_id(use_case.name)}",
             shared=self._shared,
             pattern=ModelPackageStateChanged.pattern(
-                model_package_group_name=name_package_group(use_case, prefix=prefix),
+                model_package_group_name=name_package_group(use_case.name, prefix=prefix),
                 model_approval_status="Approved",
                 updated_fields="ModelApprovalStatus",
             ),

@@ -21,7 +21,7 @@ from infra.constructs.grants import allow, allow_publishing, allow_reading, form
 from infra.constructs.problem_responses import add_problem_responses
 from noriba.events import OutcomeObserved
 from noriba.records.artifacts import FEATURES_PREFIX
-from noriba.rollout.names import name_endpoint
+from noriba.records.names import name_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

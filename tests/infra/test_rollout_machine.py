@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from noriba.events import RolledBack, RolloutAdvanced, RolloutCompleted
-from noriba.rollout.names import name_staging_endpoint, name_variant
+from noriba.records.names import name_staging_endpoint, name_variant
 from tests.infra.executions import EXECUTION_ID, Answers, Execution, Failure, answer_function, list_tasks, run_machine
 from tests.infra.test_machines import follow
 

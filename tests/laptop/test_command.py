@@ -29,7 +29,7 @@ PHASES = [
     "deploy stacks",
     "prepare trips",
     "land and ingest",
-    "train and judge",
+    "train and evaluate",
     "approve and roll out",
     "predict",
 ]
@@ -57,9 +57,12 @@ class Home:
             ["noriba", *words], env=self.environment, cwd=PROJECT_ROOT, stderr=subprocess.PIPE, text=True
         )
 
-    def run(self, *words: str, program: str = "noriba", **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, program: str = "noriba", stdin: str = "", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [program, *words],
+            input=stdin,
             env={**self.environment, **variables},
             cwd=PROJECT_ROOT,
             capture_output=True,
@@ -136,6 +139,45 @@ def test_a_cloud_that_is_kept_is_found_by_the_other_commands(home: Home, walked:
     assert status["api_url"] == walked["api_url"]
 
 
+def test_another_port_than_the_cloud_s_is_not_taken_for_granted(home: Home, walked: dict[str, Any]):
+    done = home.run("up", "--port", "4567")
+
+    assert done.returncode == 1
+    assert f"a laptop cloud runs at {walked['endpoint_url']}; leave --port out, or stop it: noriba down" in done.stderr
+
+
+def test_what_a_person_reads_is_readable(home: Home, walked: dict[str, Any]):
+    status, model = home.run("status").stdout, home.run("models", "1").stdout
+    missing, log = home.run("datasets", "nosnap"), home.run("logs", "ingest").stdout
+
+    assert "1 succeeded" in status
+    assert not set("{}[]") & set(status)
+    assert walked["snapshot"]["id"] in model
+    assert not set("{}") & set(model)
+    assert "no snapshot 'nosnap' of taxi_eta; `noriba datasets` lists those there are" in missing.stderr
+    assert log.strip()
+
+
+def test_nothing_is_torn_down_without_the_prefix_typed(home: Home, walked: dict[str, Any]):
+    assert walked
+    done = home.run("teardown", stdin="no\n")
+
+    assert done.returncode == 2
+    assert "all data and models of noriba in account 123456789012, region us-east-1" in done.stdout
+    assert "nothing was deleted" in done.stderr
+
+
+def test_a_header_with_brackets_is_a_header(home: Home, walked: dict[str, Any]):
+    assert walked
+    (home.folder / "brackets.csv").write_text("distance [/km],[bold]\n1,2\n")
+
+    landed = home.run("land", str(home.folder / "brackets.csv"))
+
+    assert landed.returncode == 1
+    assert "distance [/km]" in landed.stdout
+    assert home.run("datasets").returncode == 0
+
+
 def test_landed_files_lead_to_a_candidate_that_a_person_decides_on(home: Home, walked: dict[str, Any]):
     assert walked
     more = home.folder / "more"
@@ -187,12 +229,14 @@ def test_where_every_file_is_refused_landing_fails(home: Home, walked: dict[str,
 
 
 def test_a_demo_does_not_end_a_cloud_that_it_did_not_start(home: Home, walked: dict[str, Any]):
-    mark = home.folder / "laptop/kept-by-demo"
-    mark.rename(home.folder / "mark")
+    """Not even where an earlier demo of this folder left its mark."""
+    mark = home.folder / "laptop/started-by-demo"
+    ours = mark.read_text()
+    mark.write_text("1")
 
     done = home.demo()
 
-    (home.folder / "mark").rename(mark)
+    mark.write_text(ours)
     assert done.returncode == 1
     assert f"a laptop cloud runs at {walked['endpoint_url']}; stop it first: noriba down" in done.stderr
 

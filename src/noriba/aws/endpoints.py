@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from noriba.errors import NoribaError
 from noriba.records.inference import CONTENT_TYPE, ModelAnswer, decode_answer, decode_refusal, encode_columns
-from noriba.rollout.names import read_version
+from noriba.records.names import read_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from noriba.aws.endpoints import find_resource, find_status, says_missing
-from noriba.rollout.names import IN_PROGRESS, pick_made_by_rollouts
+from noriba.records.names import IN_PROGRESS, pick_made_by_rollouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from noriba.aws.endpoints import ModelRefusedError
 from noriba.errors import FeatureDefinitionError, FeatureMismatchError
 from noriba.features.frozen import thaw_features
@@ -48,14 +46,8 @@ class FeatureArchive:
         Raises:
             FeatureDefinitionError: what is kept there is something else.
         """
-        try:
-            definitions = self._models.read(_name(fingerprint))
-        except ClientError as error:
-            # Without the right to list a bucket, what is not there is denied.
-            if error.response["Error"]["Code"] in {"NoSuchKey", "AccessDenied"}:
-                return None
-            raise
-        return thaw_features(definitions.decode(), fingerprint=fingerprint)
+        definitions = self._models.find(_name(fingerprint))
+        return None if definitions is None else thaw_features(definitions.decode(), fingerprint=fingerprint)
 
 
 class LiveModels:

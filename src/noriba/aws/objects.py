@@ -47,6 +47,19 @@ class ObjectStore:
         """The latest version's content."""
         return self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
+    def find(self, key: str) -> bytes | None:
+        """The latest version's content; None when there is no such object.
+
+        Without the right to list the bucket, what is not there is denied:
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        """
+        try:
+            return self.read(key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in {"NoSuchKey", "KeyTooLongError", "AccessDenied"}:
+                raise
+            return None
+
     def open(self, key: str, *, version_id: str, size: int) -> ObjectFile:
         """One version as a file that fetches only what is read."""
         return ObjectFile(self._s3, self.bucket, key, version_id, size)

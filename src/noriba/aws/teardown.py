@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from noriba.aws.endpoints import find_status
 from noriba.errors import NoribaError
-from noriba.rollout.names import IN_PROGRESS
+from noriba.records.names import IN_PROGRESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping

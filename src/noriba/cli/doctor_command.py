@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
-from noriba.aws.clients import Clients
-from noriba.aws.preflight import Wishes, check_account, check_deployment
-from noriba.cli.output import AsJson, print_json, print_table
+from noriba.cli.options import AsJson  # noqa: TC001  # typer reads it
+from noriba.cli.output import print_json, print_table
+from noriba.client.checkup import Wishes, check_up
 from noriba.errors import NoribaError
 
 SETTINGS = Path("noriba.toml")
-_MARKS = {"good": "[green]✓[/]", "look": "[yellow]![/]", "bad": "[bold red]✗[/]"}
+_MARKS = {"good": Text("✓", "green"), "look": Text("!", "yellow"), "bad": Text("✗", "bold red")}
 
 
 class SettingsUnreadableError(NoribaError):
@@ -34,11 +34,7 @@ def doctor(
 
     1 when something will fail.
     """
-    clients, wishes = Clients(), read_wishes(settings)
-    findings = list(check_deployment(clients, wishes))
-    if "AWS_ENDPOINT_URL" not in os.environ:
-        # Any other cloud has neither quotas nor an image to build.
-        findings = [*check_account(clients, wishes, environment=os.environ), *findings]
+    findings = check_up(read_wishes(settings))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

@@ -6,7 +6,6 @@ import importlib.metadata
 import sys
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 
 from noriba import __version__
 from noriba.cli import (
@@ -17,10 +16,13 @@ from noriba.cli import (
     operation_commands,
     prediction_commands,
 )
-from noriba.cli.output import print_line, print_problem
-from noriba.errors import NoribaError
+from noriba.cli.options import MisuseError
+from noriba.cli.output import print_json, print_line, print_problem
+from noriba.client import NoSuchLogError, translate_failures
+from noriba.errors import NoribaError, UnknownUseCaseError
 
 EXTENSIONS = "noriba.commands"
+_MISUSES = (MisuseError, NoSuchLogError, UnknownUseCaseError)
 
 _HELP = """Models from data to production on AWS, event by event.
 
@@ -30,9 +32,7 @@ cloud by AWS_ENDPOINT_URL."""
 
 def build_app() -> typer.Typer:
     """All commands: ours, and those of packages that stand beside the library."""
-    app = typer.Typer(
-        name="noriba", help=_HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-    )
+    app = typer.Typer(name="noriba", help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False)
     app.callback()(_root)
     for command in (
         data_commands.land,
@@ -74,15 +74,13 @@ def _root(
 
 
 def main() -> None:
-    """Run a command; 1 when it failed, 2 when it was called wrongly."""
+    """Run a command; 1 when it failed, 2 when it was called wrongly. With `--json`, an error is a document too."""
+    app = build_app()
     try:
-        build_app()()
+        with translate_failures():
+            app()
     except NoribaError as error:
+        if "--json" in sys.argv:
+            print_json({"error": type(error).__name__, "message": str(error)})
         print_problem(str(error))
-        sys.exit(1)
-    except ClientError as error:
-        print_problem(f"AWS refused {error.operation_name}: {error.response['Error']['Message']}")
-        sys.exit(1)
-    except BotoCoreError as error:
-        print_problem(f"{error}. Set AWS_PROFILE for AWS, or start the laptop cloud with `noriba up`")
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, _MISUSES) else 1)

@@ -1,22 +1,26 @@
-"""What a command says: tables and words for people, one JSON document with `--json`; progress always on stderr."""
+"""What a command says: tables and words for people, one JSON document with `--json`; progress always on stderr.
+
+Text is printed as it is: names of columns and reasons come from other people's files, and `[bold]` in one of them is
+no instruction.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from rich.status import Status
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 # A file or a pipe has no width: rows stay whole, one a line.
 _NO_WIDTH = 10_000
@@ -30,38 +34,48 @@ def print_json(document: Any) -> None:
     typer.echo(json.dumps(document, indent=1, default=str))
 
 
-def print_line(text: str) -> None:
-    """A line for people."""
-    _stdout.print(text, highlight=False)
+def print_line(text: str, *, before: str = "") -> None:
+    """A line for people; `before` stands dimmed at its beginning."""
+    _stdout.print(Text.assemble((before, "dim"), text), highlight=False)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table for people."""
-    table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    """A table for people; it says so when there are no rows."""
+    table = Table(
+        title=Text(title) if title else None, title_justify="left", header_style="bold", box=None, pad_edge=False
+    )
     for column in columns:
         # Ids and reasons are there to be read and copied: they are folded, never cut.
-        table.add_column(column, overflow="fold")
+        table.add_column(Text(column), overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row))
     _stdout.print(table)
+    if not rows:
+        _stdout.print(Text("none yet", "dim"))
 
 
-def write_time(iso: str) -> str:
-    """A moment in UTC, to the minute, as a cell of a table: 2026-01-05 08:30."""
-    return iso[:16].replace("T", " ")
+def write_time(moment: datetime | None) -> str:
+    """A time in UTC, to the minute, as a cell of a table: 2026-01-05 08:30."""
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def print_fields(fields: Mapping[str, object]) -> None:
-    """Names and values, one a line."""
-    print_table("", ("", ""), list(fields.items()))
+    """Names and values, one a line; nothing is written as a dash."""
+    print_table("", ("", ""), [(name.replace("_", " "), _write_value(value)) for name, value in fields.items()])
+
+
+def _write_value(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value)) or "none"
+    return "–" if value is None else str(value)
 
 
 def print_problem(text: str) -> None:
     """What went wrong, and what to do."""
-    _stderr.print(f"[bold red]✗[/] {text}", highlight=False)
+    _stderr.print(Text.assemble(("✗", "bold red"), " ", text), highlight=False)
 
 
-class Progress:
+class StatusProgress:
     """Says what is being waited for; each line that is done stays."""
 
     def __init__(self, status: Status) -> None:
@@ -69,15 +83,15 @@ class Progress:
 
     def update(self, text: str) -> None:
         """What is happening now."""
-        self._status.update(text)
+        self._status.update(Text(text))
 
     def done(self, text: str) -> None:
         """A line that stays."""
-        _stderr.print(f"[green]✓[/] {text}", highlight=False)
+        _stderr.print(Text.assemble(("✓", "green"), " ", text), highlight=False)
 
 
 @contextmanager
-def show_progress(text: str) -> Iterator[Progress]:
+def show_progress(text: str) -> Iterator[StatusProgress]:
     """A spinner on stderr while something runs; nothing but the lines that are done where nobody watches."""
-    with _stderr.status(text) as status:
-        yield Progress(status)
+    with _stderr.status(Text(text)) as status:
+        yield StatusProgress(status)

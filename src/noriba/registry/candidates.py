@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pydantic import BaseModel, ConfigDict
 
 from noriba.records.evidence import Evidence  # pydantic reads it at run time
 from noriba.registry.gates import GateResult  # pydantic reads it at run time
-
-if TYPE_CHECKING:
-    from noriba.usecase import UseCase
 
 
 class Lineage(BaseModel):
@@ -68,8 +63,3 @@ class Candidate(BaseModel):
         }
         lineage = {name: str(value)[:256] for name, value in self.lineage.model_dump().items()}
         return {**lineage, **{name: repr(value) for name, value in numbers.items() if value is not None}}
-
-
-def name_package_group(use_case: UseCase, *, prefix: str) -> str:
-    """The model package group of a use case."""
-    return f"{prefix}-{use_case.resource_name}"

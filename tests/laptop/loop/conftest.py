@@ -17,11 +17,18 @@ import pytest
 from laptop.state import NO_SETTINGS, PROJECT_ROOT
 from laptop_cloud import process
 from laptop_cloud.deploy import deploy, synthesize
-from noriba.cli.data_commands import find_snapshot, upload_files
-from noriba.cli.prediction_commands import ApiClient
-from noriba.cli.rollouts import approve_package, wait_for_rollout
-from noriba.cli.session import Session
-from noriba.cli.waiting import wait_for_candidate, wait_for_decision, wait_for_objects
+from noriba.client import (
+    ApiClient,
+    Landing,
+    Session,
+    approve_model,
+    land_files,
+    wait_for_candidate,
+    wait_for_decision,
+    wait_for_objects,
+    wait_for_rollout,
+    wait_for_snapshot,
+)
 from usecases.taxi_eta.simulator import simulate, write_files
 
 if TYPE_CHECKING:
@@ -45,16 +52,6 @@ RIDE = {
 }
 
 
-class SilentProgress:
-    """Nobody watches a test."""
-
-    def update(self, text: str) -> None:
-        """Say nothing."""
-
-    def done(self, text: str) -> None:
-        """Say nothing."""
-
-
 @dataclass
 class Loop:
     """A deployment, and short ways to use it."""
@@ -67,31 +64,29 @@ class Loop:
     def api(self) -> ApiClient:
         return ApiClient.of(self.session)
 
-    def land(self, *files: Path) -> tuple[dict[str, str], dict[str, ObjectState]]:
+    def land(self, *files: Path) -> Landing:
         """Upload, and wait until every object is kept or refused."""
-        landed = upload_files(self.session, files, SilentProgress())
-        return landed, wait_for_objects(self.session, landed, limit_s=LIMIT_S, progress=SilentProgress())
+        return wait_for_objects(self.session, land_files(self.session, files), limit_s=LIMIT_S)
 
     def land_snapshot(self, *files: Path) -> SnapshotManifest:
-        _landed, states = self.land(*files)
-        manifest = find_snapshot(self.session, states, limit_s=LIMIT_S)
-        assert manifest is not None, states
+        landing = self.land(*files)
+        manifest = wait_for_snapshot(self.session, landing, limit_s=LIMIT_S)
+        assert manifest is not None, landing.states
         return manifest
 
     def land_one(self, name: str, content: bytes) -> ObjectState:
         """What becomes of one file."""
         path = self.folder / name
         path.write_bytes(content)
-        _landed, states = self.land(path)
-        return next(iter(states.values()))
+        return next(iter(self.land(path).states.values()))
 
     def wait_for_candidate(self, snapshot_id: str) -> ModelPackage:
         decision = wait_for_decision(self.session, snapshot_id, limit_s=LIMIT_S)
-        return wait_for_candidate(self.session, decision, limit_s=LIMIT_S, progress=SilentProgress())
+        return wait_for_candidate(self.session, decision, limit_s=LIMIT_S)
 
     def roll_out(self, package: ModelPackage) -> None:
-        approval = approve_package(self.session, package, note="approved by a test")
-        wait_for_rollout(self.session, approval, limit_s=LIMIT_S, progress=SilentProgress())
+        approval = approve_model(self.session, package, note="approved by a test")
+        wait_for_rollout(self.session, approval, limit_s=LIMIT_S)
 
     def eventually(self, look: Callable[[], Any], within_s: float = 60.0) -> Any:
         """What a look finds, as soon as it finds something."""
@@ -138,7 +133,8 @@ def loop(tmp_path_factory: pytest.TempPathFactory, share_wheels: Callable[[Path]
     """The stacks, deployed by the real `cdk`, unchanged."""
     folder = tmp_path_factory.mktemp("loop")
     share_wheels(folder)
-    assembly, state_dir = folder / "cdk.out", folder / "state"
+    # As NORIBA_HOME lays it out, so that the command finds it there.
+    assembly, state_dir = folder / "cdk.out", folder / "laptop"
     synthesize(PROJECT_ROOT, assembly, environment=NO_SETTINGS)
     cloud = process.start(state_dir=state_dir, assembly=assembly, port=None)
     try:

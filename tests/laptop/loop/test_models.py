@@ -13,13 +13,12 @@ import pytest
 from backports import tarfile
 
 from noriba.aws.objects import split_uri
-from noriba.cli.rollouts import approve_package, wait_for_rollout
-from noriba.cli.waiting import StepFailedError
+from noriba.client import StepFailedError, approve_model, wait_for_rollout
 from noriba.events import RetrainingDecided
 from noriba.records.evidence import Evidence
 from noriba.records.snapshot import name_channel_manifest, name_manifest
 from noriba.training.bundles import load_bundle, save_bundle
-from tests.laptop.loop.conftest import RIDE, SilentProgress
+from tests.laptop.loop.conftest import RIDE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +66,7 @@ def test_before_the_first_approval_the_api_says_that_there_is_no_model(
 
 
 def test_an_approved_candidate_answers_over_https(loop: Loop, champion: ModelPackage):
-    answer, _took_ms = loop.api.predict("taxi_eta", RIDE)
+    answer = loop.api.predict("taxi_eta", RIDE).answer
     (prediction,) = answer["predictions"]
     assert answer["model_version"] == champion.version
     assert 60 < prediction["eta_low_s"] < prediction["eta_s"] < prediction["eta_high_s"] < 7200
@@ -128,7 +127,7 @@ def test_an_earlier_version_can_be_rolled_back_to(loop: Loop, champion: ModelPac
     told = loop.run("noriba", "approve", str(champion.version))
     assert told.returncode == 0, told.stderr
     assert f"production goes back to it from version {challenger.version}" in told.stdout + told.stderr
-    answer, _took_ms = loop.api.predict("taxi_eta", RIDE)
+    answer = loop.api.predict("taxi_eta", RIDE).answer
     assert answer["model_version"] == champion.version
 
 
@@ -143,7 +142,7 @@ def test_the_champion_approved_again_is_rolled_out_again_and_rejected_goes_on_se
     assert again.returncode == 0, again.stderr
     assert "it is in production already, and is rolled out once more" in again.stdout + again.stderr
     assert "goes on answering in production until another version is approved" in rejected.stdout
-    answer, _took_ms = loop.api.predict("taxi_eta", RIDE)
+    answer = loop.api.predict("taxi_eta", RIDE).answer
     assert answer["model_version"] == champion.version
     loop.eventually(lambda: count_rollouts(loop) == known + 2)
     loop.eventually(lambda: list_rollouts(loop)[0]["status"] == "SUCCEEDED", within_s=120)
@@ -252,14 +251,14 @@ def test_a_model_that_fails_golden_requests_never_reaches_production(
     loop: Loop, bus: BusRecorder, champion: ModelPackage, liar: ModelPackage
 ):
     production = loop.session.clients.sagemaker.describe_endpoint(EndpointName="noriba-taxi-eta")
-    approval = approve_package(loop.session, liar, note="approved in error")
+    approval = approve_model(loop.session, liar, note="approved in error")
     with pytest.raises(StepFailedError, match="value of recorded row 3"):
-        wait_for_rollout(loop.session, approval, limit_s=120, progress=SilentProgress())
+        wait_for_rollout(loop.session, approval, limit_s=120)
     (told,) = loop.eventually(lambda: bus.find("RolledBack", model_package_arn=liar.arn))
     assert told["error"] == "GoldenRequestsFailedError"
     after = loop.session.clients.sagemaker.describe_endpoint(EndpointName="noriba-taxi-eta")
     assert after["EndpointConfigName"] == production["EndpointConfigName"]
-    answer, _took_ms = loop.api.predict("taxi_eta", RIDE)
+    answer = loop.api.predict("taxi_eta", RIDE).answer
     assert answer["model_version"] == champion.version
     assert loop.eventually(lambda: list_endpoints(loop) == ["noriba-taxi-eta"]), "staging takes a moment to go"
 
@@ -280,13 +279,13 @@ def test_a_package_that_points_elsewhere_since_it_was_judged_is_not_rolled_out(
     loop: Loop, champion: ModelPackage, challenger: ModelPackage
 ):
     point_at(loop, challenger, champion.model_data_uri)
-    approval = approve_package(loop.session, challenger, note="approved unseen")
+    approval = approve_model(loop.session, challenger, note="approved unseen")
 
     with pytest.raises(StepFailedError, match="PackageChangedError"):
-        wait_for_rollout(loop.session, approval, limit_s=120, progress=SilentProgress())
+        wait_for_rollout(loop.session, approval, limit_s=120)
 
     point_at(loop, challenger, challenger.model_data_uri)
-    answer, _took_ms = loop.api.predict("taxi_eta", RIDE)
+    answer = loop.api.predict("taxi_eta", RIDE).answer
     assert answer["model_version"] == champion.version
 
 

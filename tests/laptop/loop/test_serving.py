@@ -16,7 +16,7 @@ import urllib3
 from openapi_spec_validator import validate as validate_openapi
 
 from laptop.state import PROJECT_ROOT
-from noriba.cli.prediction_commands import ApiClient
+from noriba.client import ApiClient
 from tests.laptop.loop.conftest import RIDE
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def test_the_contract_is_openapi(contract: dict[str, Any]):
 
 def test_answers_are_what_the_contract_says(loop: Loop, champion: ModelPackage, contract: dict[str, Any]):
     assert champion
-    answer, _took_ms = loop.api.predict("taxi_eta", RIDE)
+    answer = loop.api.predict("taxi_eta", RIDE).answer
     jsonschema.validate(answer, find_schema(contract, "TaxiEtaAnswer"))
 
 
@@ -59,7 +59,7 @@ def test_five_hundred_candidates_are_answered_in_one_request_and_in_their_order(
         for number in range(500)
     ]
     request = {"candidates": cars, "destination": RIDE["destination"], "pickup_at": RIDE["pickup_at"]}
-    answer, _took_ms = loop.api.predict("taxi_eta", request)
+    answer = loop.api.predict("taxi_eta", request).answer
     assert [found["candidate_id"] for found in answer["predictions"]] == [car["candidate_id"] for car in cars]
 
 
@@ -177,7 +177,7 @@ def test_whoever_asks_for_the_health_again_and_again_is_told_to_slow_down(loop: 
 
 def test_an_outcome_is_taken_and_kept(loop: Loop, champion: ModelPackage):
     assert champion
-    prediction_id = loop.api.predict("taxi_eta", RIDE)[0]["prediction_id"]
+    prediction_id = loop.api.predict("taxi_eta", RIDE).answer["prediction_id"]
     outcome = {"prediction_id": prediction_id, "value": 1234.5, "observed_at": datetime.now(UTC).isoformat()}
     status, _answer = loop.api.post("/v1/taxi_eta/outcomes", outcome)
     assert status == 202
@@ -214,7 +214,7 @@ def test_the_command_shows_what_there_is(loop: Loop, snapshot: SnapshotManifest,
     assert snapshot.snapshot_id in [found["snapshot_id"] for found in datasets["snapshots"]]
     models = loop.run_json("noriba", "models", "--json")
     assert champion.version in [found["version"] for found in models]
-    one = loop.run_json("noriba", "models", str(champion.version))
+    one = loop.run_json("noriba", "models", str(champion.version), "--json")
     assert one["lineage"]["bundle_digest"] == champion.metadata["bundle_digest"]
     answer = loop.run_json("noriba", "predict", json.dumps(RIDE), "--json")["answer"]
     assert answer["predictions"]
@@ -249,14 +249,13 @@ def test_a_command_that_fails_says_so_in_one_line(loop: Loop, champion: ModelPac
 
 def test_the_readme_s_own_words_point_the_aws_cli_here(loop: Loop, champion: ModelPackage):
     blocks = re.findall(r"^```sh\n(.*?)^```", (PROJECT_ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
-    [block] = [block for block in blocks if "export AWS_ENDPOINT_URL" in block]
-    words = block.replace("http://127.0.0.1:4566", loop.cloud.endpoint_url)
+    [words] = [block for block in blocks if "noriba env" in block]
 
-    # Nothing but what the README exports.
+    # Nothing but what the README sets.
     done = subprocess.run(
         ["sh", "-euc", words],
         cwd=PROJECT_ROOT,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(loop.folder)},
+        env={"PATH": "/usr/bin:/bin", "HOME": str(loop.folder), "NORIBA_HOME": str(loop.folder)},
         capture_output=True,
         text=True,
         timeout=120,

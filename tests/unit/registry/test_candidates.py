@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from noriba.registry.candidates import Candidate, name_package_group
+from noriba.records.names import name_package_group
+from noriba.registry.candidates import Candidate
 
 if TYPE_CHECKING:
     from noriba.usecase import UseCase
@@ -83,4 +84,4 @@ def test_the_registry_takes_every_property(candidate: MakeCandidate, metrics: Ma
 
 
 def test_a_use_case_has_a_package_group_of_its_own(use_case: UseCase):
-    assert name_package_group(use_case, prefix="noriba") == "noriba-taxi-eta"
+    assert name_package_group(use_case.name, prefix="noriba") == "noriba-taxi-eta"

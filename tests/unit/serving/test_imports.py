@@ -44,6 +44,6 @@ def test_the_predict_function_as_a_whole_needs_neither_tables_nor_trees():
 
 
 def test_deciding_and_registering_need_no_aws():
-    stages = "noriba.monitoring.retraining, noriba.registry.model_cards, noriba.rollout.golden, noriba.rollout.names"
+    stages = "noriba.monitoring.retraining, noriba.registry.model_cards, noriba.rollout.golden, noriba.records.names"
 
     assert load(stages).isdisjoint(TABLES_AND_TREES | AWS)

@@ -1,4 +1,4 @@
-"""Names that the rollout gives and serving looks for."""
+"""Names of what is made in SageMaker: whoever makes them and whoever looks for them must agree."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deletin
 
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
 """
+
+
+def name_package_group(use_case: str, *, prefix: str) -> str:
+    """The model package group of a use case."""
+    return f"{prefix}-{to_resource_name(use_case)}"
 
 
 def name_endpoint(use_case: str, *, prefix: str) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from noriba.cli.waiting import StepFailedError, poll, read_cause
+from noriba.client.progress import NO_PROGRESS
+from noriba.client.waiting import ROLLOUT_LIMIT_S, StepFailedError, read_cause, wait_until
 
 if TYPE_CHECKING:
     from noriba.aws.executions import Execution
     from noriba.aws.registry import ModelPackage
-    from noriba.cli.output import Progress
-    from noriba.cli.session import Session
+    from noriba.client.progress import Progress
+    from noriba.client.session import Session
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Approval:
         return f"version {version} approved; it takes the place of version {self.serving}"
 
 
-def approve_package(session: Session, package: ModelPackage, *, note: str) -> Approval:
+def approve_model(session: Session, package: ModelPackage, *, note: str) -> Approval:
     """Approve as the approver; the rollout begins by itself."""
     last = session.history(session.deployment.rollout_machine_arn).find_newest()
     champion = session.ledger.read_champion()
@@ -49,28 +50,29 @@ def approve_package(session: Session, package: ModelPackage, *, note: str) -> Ap
     return Approval(package, None if last is None else last.arn, serving)
 
 
-def wait_for_rollout(session: Session, approval: Approval, *, limit_s: float, progress: Progress) -> None:
+def wait_for_rollout(
+    session: Session, approval: Approval, *, limit_s: float = ROLLOUT_LIMIT_S, progress: Progress = NO_PROGRESS
+) -> None:
     """Wait until the rollout that an approval began has ended, and its package is the champion.
 
     Raises:
         StepFailedError: the rollout failed, did not begin or took too long; production answers as before.
     """
-    arn = approval.package.arn
-    execution: Execution | None = None
-    for _ in poll(limit_s, f"the rollout of version {approval.package.version}"):
-        execution = _look_again(session, approval, execution)
-        if execution is not None and execution.failed:
-            raise StepFailedError(f"the rollout failed: {execution.error}: {read_cause(execution.cause)}")
-        if execution is not None and execution.status == "SUCCEEDED":
-            champion = session.ledger.read_champion()
-            if champion is None or champion.model_package_arn != arn:
-                raise StepFailedError("the approval was withdrawn, or another version was rolled out after this one")
-            return
-        progress.update(f"rollout: {'not started' if execution is None else execution.status.lower()}")
-
-
-def _look_again(session: Session, approval: Approval, known: Execution | None) -> Execution | None:
     history = session.history(session.deployment.rollout_machine_arn)
-    if known is None:
-        return history.find_after(approval.last_rollout, approval.package.arn)
-    return history.look_up(known.arn)
+    known: Execution | None = None
+
+    def look() -> Execution | None:
+        nonlocal known
+        if known is None:
+            known = history.find_after(approval.last_rollout, approval.package.arn)
+        else:
+            known = history.look_up(known.arn)
+        if known is not None and known.failed:
+            raise StepFailedError(f"the rollout failed: {known.error}: {read_cause(known.cause)}")
+        progress.update(f"rollout: {'not started' if known is None else known.status.lower()}")
+        return known if known is not None and known.status == "SUCCEEDED" else None
+
+    wait_until(look, f"the rollout of version {approval.package.version}", limit_s=limit_s)
+    champion = session.ledger.read_champion()
+    if champion is None or champion.model_package_arn != approval.package.arn:
+        raise StepFailedError("the approval was withdrawn, or another version was rolled out after this one")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noriba.rollout.names import name_endpoint, name_staging_endpoint, name_variant, read_version
+from noriba.records.names import name_endpoint, name_staging_endpoint, name_variant, read_version
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html
 SAGEMAKER_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")

@@ -1,0 +1,44 @@
+"""What AWS refuses, as errors of the project's own: a program that knows them needs no boto3."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
+
+from noriba.errors import NoribaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class AwsRefusedError(NoribaError):
+    """AWS, or the cloud that the environment names, did not do what was asked."""
+
+
+class NoCloudError(NoribaError):
+    """The environment names no cloud, or one that does not answer."""
+
+
+@contextmanager
+def translate_failures() -> Iterator[None]:
+    """Raise what boto3 raises within as errors of ours.
+
+    Raises:
+        NoCloudError: no credentials, no region, or nobody there.
+        AwsRefusedError: a service refused, or failed.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise AwsRefusedError(f"AWS refused {error.operation_name}: {error.response['Error']['Message']}") from error
+    except (NoRegionError, NoCredentialsError) as error:
+        raise NoCloudError(
+            "no laptop cloud is running here, and the environment names no account of AWS. "
+            "Start one: noriba up. For AWS: set AWS_PROFILE"
+        ) from error
+    except EndpointConnectionError as error:
+        raise NoCloudError(f"{error}. Is it running? The environment says where: AWS_ENDPOINT_URL") from error
+    except BotoCoreError as error:
+        raise AwsRefusedError(str(error)) from error

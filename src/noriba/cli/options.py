@@ -1,0 +1,26 @@
+"""Options that many commands have, and the session that they mean."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from noriba.client import Session
+from noriba.errors import NoribaError
+from noriba.usecase import find_default_use_case
+
+
+class MisuseError(NoribaError):
+    """What was typed makes no sense; nothing was done."""
+
+
+DEFAULT_PREFIX = Session.prefix
+DEFAULT_USE_CASE: Any = find_default_use_case() or ...
+"""`...` where none is the default: it must be named then."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, of an error too.")]
+Prefix = Annotated[str, typer.Option("--prefix", help="Which deployment, by its prefix.", envvar="NORIBA_PREFIX")]
+UseCaseName = Annotated[str, typer.Option("--use-case", "-u", help="Which use case.", envvar="NORIBA_USE_CASE")]
+Limit = Annotated[float, typer.Option("--limit", help="Seconds to wait at most.", min=0)]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

@@ -1,0 +1,92 @@
+"""A deployment from a program: what the command, notebooks, tests and consoles stand on.
+
+    session = Session("noriba", "taxi_eta")
+    landing = land_files(session, [Path("trips.parquet")])
+    snapshot = wait_for_snapshot(session, landing)
+    candidate = wait_for_candidate(session, wait_for_decision(session, snapshot.snapshot_id))
+    wait_for_rollout(session, approve_model(session, candidate))
+    answer = ApiClient.of(session).predict(session.use_case_name, request)
+
+Whatever is read comes as a frozen, typed record; whatever takes long can be watched (`Progress`) and has a limit.
+Failures are `noriba.errors.NoribaError`, and what AWS refuses is raised as it comes, unless `translate_failures` is
+entered. Where it goes is said by the environment, as for any AWS program.
+"""
+
+from noriba.aws.failures import AwsRefusedError, NoCloudError, translate_failures
+from noriba.aws.registry import ModelPackage
+from noriba.client.erasing import Erased, commit_erasure, plan_erasure
+from noriba.client.landing import Landing, land_files, wait_for_objects, wait_for_snapshot
+from noriba.client.logs import LogLine, NoSuchLogError, list_logs, read_log
+from noriba.client.models import (
+    WAITING,
+    Model,
+    ModelDetails,
+    NoSuchModelError,
+    find_model,
+    list_models,
+    read_details,
+    reject_model,
+    request_training,
+)
+from noriba.client.predictions import ApiClient, ApiError, Prediction
+from noriba.client.progress import NO_PROGRESS, Progress
+from noriba.client.rollouts import Approval, approve_model, wait_for_rollout
+from noriba.client.session import Session
+from noriba.client.snapshots import (
+    NoSuchSnapshotError,
+    SnapshotSummary,
+    list_refused,
+    list_snapshots,
+    read_snapshot,
+    summarise_snapshot,
+)
+from noriba.client.status import DeploymentStatus, read_status
+from noriba.client.training import wait_for_candidate, wait_for_decision
+from noriba.client.waiting import StepFailedError
+
+__all__ = [
+    "NO_PROGRESS",
+    "WAITING",
+    "ApiClient",
+    "ApiError",
+    "Approval",
+    "AwsRefusedError",
+    "DeploymentStatus",
+    "Erased",
+    "Landing",
+    "LogLine",
+    "Model",
+    "ModelDetails",
+    "ModelPackage",
+    "NoCloudError",
+    "NoSuchLogError",
+    "NoSuchModelError",
+    "NoSuchSnapshotError",
+    "Prediction",
+    "Progress",
+    "Session",
+    "SnapshotSummary",
+    "StepFailedError",
+    "approve_model",
+    "commit_erasure",
+    "find_model",
+    "land_files",
+    "list_logs",
+    "list_models",
+    "list_refused",
+    "list_snapshots",
+    "plan_erasure",
+    "read_details",
+    "read_log",
+    "read_snapshot",
+    "read_status",
+    "reject_model",
+    "request_training",
+    "summarise_snapshot",
+    "translate_failures",
+    "wait_for_candidate",
+    "wait_for_decision",
+    "wait_for_objects",
+    "wait_for_rollout",
+    "wait_for_snapshot",
+]

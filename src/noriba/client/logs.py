@@ -1,0 +1,36 @@
+"""What functions, machines and jobs said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from noriba.aws.logs import LogLine, find_groups, read_lines
+from noriba.errors import NoribaError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from noriba.client.session import Session
+
+__all__ = ["LogLine", "NoSuchLogError", "list_logs", "read_log"]
+
+
+class NoSuchLogError(NoribaError):
+    """No log of that name."""
+
+
+def list_logs(session: Session) -> dict[str, str]:
+    """Short names of logs, and the groups that they stand for."""
+    return find_groups(session.clients.cloudformation, stacks=list(session.stacks))
+
+
+def read_log(session: Session, name: str, *, since: datetime) -> list[LogLine]:
+    """The lines of a log since then, in order.
+
+    Raises:
+        NoSuchLogError: there is none of that short name; the message names those there are.
+    """
+    groups = list_logs(session)
+    if name not in groups:
+        raise NoSuchLogError(f"no log {name!r}; there are {', '.join(sorted(groups))}")
+    return list(read_lines(session.clients.logs, groups[name], since=since))

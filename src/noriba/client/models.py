@@ -1,0 +1,108 @@
+"""The registry: candidates, champions, and what a person decides about them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from noriba.aws.bus import EventBus
+from noriba.errors import NoribaError
+from noriba.events import RetrainingRequested
+
+if TYPE_CHECKING:
+    from noriba.aws.registry import ModelPackage
+    from noriba.client.session import Session
+
+WAITING = "PendingManualApproval"
+_METRICS = ("mae", "rmse", "rmsle", "coverage", "claimed_coverage", "baseline_mae", "champion_mae")
+
+
+class NoSuchModelError(NoribaError):
+    """No model of that version, or none that waits."""
+
+
+class Model(BaseModel):
+    """A registered model. Errors among the metrics are in the label's unit."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int
+    status: str
+    champion: bool
+    created_at: datetime
+    arn: str
+    snapshot_id: str | None
+    note: str | None
+    metrics: dict[str, float]
+
+
+class ModelDetails(Model):
+    """A model with what led to it, and its card."""
+
+    lineage: dict[str, str]
+    card: dict[str, Any]
+
+
+def list_models(session: Session) -> tuple[Model, ...]:
+    """All models, the newest first."""
+    champion = _find_champion(session)
+    return tuple(Model(**_describe(package, champion)) for package in session.registry.list_packages())
+
+
+def read_details(session: Session, version: int) -> ModelDetails:
+    """One model, whole.
+
+    Raises:
+        NoSuchModelError: there is none of that version.
+    """
+    package = find_model(session, version)
+    card = json.loads(session.registry.read_card(package.arn))
+    return ModelDetails(**_describe(package, _find_champion(session)), lineage=dict(package.metadata), card=card)
+
+
+def find_model(session: Session, version: int | None = None) -> ModelPackage:
+    """The model of a version, or the newest that waits for approval.
+
+    Raises:
+        NoSuchModelError: there is none; the message names those there are.
+    """
+    found = list(session.registry.list_packages())
+    for package in found:
+        if package.version == version or (version is None and package.status == WAITING):
+            return package
+    wanted = "no model waits for approval" if version is None else f"no version {version}"
+    there = ", ".join(f"{package.version} ({package.status})" for package in found) or "none"
+    raise NoSuchModelError(f"{wanted}; versions of {session.use_case_name}: {there}")
+
+
+def reject_model(session: Session, package: ModelPackage, *, note: str) -> bool:
+    """Reject as the approver; whether it goes on serving, because it is the champion."""
+    session.as_approver().reject(package.arn, note=note)
+    return _find_champion(session) == package.arn
+
+
+def request_training(session: Session, *, cause: str) -> str:
+    """Ask for training on the newest snapshot, old data or not; the id of the event that asks."""
+    bus = EventBus(session.clients.events, session.deployment.bus_name)
+    return bus.publish(RetrainingRequested(use_case=session.use_case_name, cause=cause))
+
+
+def _find_champion(session: Session) -> str | None:
+    champion = session.ledger.read_champion()
+    return None if champion is None else champion.model_package_arn
+
+
+def _describe(package: ModelPackage, champion: str | None) -> dict[str, Any]:
+    return {
+        "version": package.version,
+        "status": package.status,
+        "champion": package.arn == champion,
+        "created_at": package.created_at.astimezone(UTC).replace(microsecond=0),
+        "arn": package.arn,
+        "snapshot_id": package.metadata.get("snapshot_id"),
+        "note": package.note,
+        "metrics": {name: float(package.metadata[name]) for name in _METRICS if name in package.metadata},
+    }

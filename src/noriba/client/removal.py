@@ -1,0 +1,33 @@
+"""Removing what the stacks do not own: endpoints, models, all objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from noriba.aws.deployment import list_buckets
+from noriba.aws.teardown import empty_bucket, remove_endpoints, remove_packages
+from noriba.client.progress import NO_PROGRESS
+from noriba.records.names import name_endpoint, name_package_group
+from noriba.usecase import list_use_cases
+
+if TYPE_CHECKING:
+    from noriba.client.progress import Progress
+    from noriba.client.session import Session
+
+
+def tear_down(session: Session, *, progress: Progress = NO_PROGRESS) -> dict[str, int]:
+    """Delete all data and models of a deployment; how many of each. What is left are the stacks, for `cdk destroy`.
+
+    Not of the whole deployment only: after a `cdk destroy` that stopped half-way, what is left goes all the same.
+    """
+    clients, removed = session.clients, dict[str, int]()
+    buckets = list_buckets(clients.cloudformation, prefix=session.prefix)
+    for name in list_use_cases():
+        endpoint = name_endpoint(name, prefix=session.prefix)
+        removed[f"endpoint {endpoint}"] = remove_endpoints(clients.sagemaker, prefix=endpoint, tell=progress.update)
+        group = name_package_group(name, prefix=session.prefix)
+        removed[f"models of {name}"] = remove_packages(clients.sagemaker, group)
+    for bucket in buckets:
+        progress.update(f"emptying {bucket}")
+        removed[bucket] = empty_bucket(clients.s3, bucket)
+    return removed

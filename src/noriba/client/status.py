@@ -1,0 +1,82 @@
+"""How a deployment stands."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from noriba.aws.endpoints import describe_endpoint
+from noriba.client.models import WAITING
+from noriba.records.names import name_endpoint
+
+if TYPE_CHECKING:
+    from noriba.client.session import Session
+
+
+class UseCaseStatus(BaseModel):
+    """Data, models and production of a use case."""
+
+    model_config = ConfigDict(frozen=True)
+
+    api_url: str
+    use_case: str
+    snapshot: str | None = Field(description="the newest")
+    waiting_for_approval: tuple[int, ...] = Field(description="model versions")
+    champion: str | None = Field(description="ARN of the model package in production")
+    endpoint: str | None = Field(description="SageMaker's status; None when there is no endpoint")
+    model_version: int | None = Field(description="the one that answers")
+    alarms: tuple[str, ...] = Field(description="those that ring")
+    dead_letters: int = Field(description="events that could not be delivered")
+    executions: dict[str, dict[str, int]] = Field(description="of each machine the latest hundred, by status")
+
+
+class DeploymentStatus(BaseModel):
+    """Where it is, which stacks there are, and how its use case stands when they are all there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    endpoint_url: str | None = Field(description="None on AWS itself")
+    region: str | None
+    stacks: dict[str, str]
+    state: UseCaseStatus | None
+
+
+def read_status(session: Session) -> DeploymentStatus:
+    """The deployment as it is now."""
+    environment = os.environ if session.environment is None else session.environment
+    stacks = session.stacks
+    return DeploymentStatus(
+        endpoint_url=environment.get("AWS_ENDPOINT_URL"),
+        region=session.clients.s3.meta.region_name,
+        stacks=stacks,
+        state=_read_state(session) if stacks else None,
+    )
+
+
+def _read_state(session: Session) -> UseCaseStatus:
+    deployment, clients = session.deployment, session.clients
+    champion = session.ledger.read_champion()
+    endpoint = describe_endpoint(clients.sagemaker, name_endpoint(session.use_case_name, prefix=session.prefix))
+    alarms = clients.cloudwatch.describe_alarms(StateValue="ALARM", AlarmNamePrefix=f"{session.prefix}-")
+    letters = clients.sqs.get_queue_attributes(
+        QueueUrl=deployment.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    machines = {
+        "ingest": deployment.ingest_machine_arn,
+        "train": deployment.train_machine_arn,
+        "rollout": deployment.rollout_machine_arn,
+    }
+    return UseCaseStatus(
+        api_url=deployment.api_url,
+        use_case=session.use_case_name,
+        snapshot=session.ledger.latest_snapshot(),
+        waiting_for_approval=tuple(p.version for p in session.registry.list_packages() if p.status == WAITING),
+        champion=champion and champion.model_package_arn,
+        endpoint=endpoint and endpoint.status,
+        model_version=endpoint and endpoint.model_version,
+        alarms=tuple(alarm["AlarmName"] for alarm in alarms["MetricAlarms"]),
+        dead_letters=int(letters["Attributes"]["ApproximateNumberOfMessages"]),
+        executions={name: session.history(arn).count() for name, arn in machines.items()},
+    )

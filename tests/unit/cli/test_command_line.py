@@ -1,0 +1,97 @@
+"""Whatever is typed is answered in a line, never with a traceback: 1 when it failed, 2 when it was misused."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from noriba.cli.main import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PLACES = ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_ROLE_ARN")
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+COMMANDS = ("land", "datasets", "models", "approve", "reject", "predict", "status", "logs", "erase", "teardown")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nowhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An environment that names no cloud, and nobody to answer a question."""
+    folder = tmp_path_factory.mktemp("nowhere")
+    with pytest.MonkeyPatch.context() as environment:
+        for name in PLACES:
+            environment.delenv(name, raising=False)
+        environment.setenv("AWS_CONFIG_FILE", str(folder / "config"))
+        environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "credentials"))
+        environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        # Whoever set this has said where commands are to go: not to a laptop cloud that happens to run.
+        environment.setenv("AWS_ROLE_ARN", "nobody")
+        environment.chdir(folder)
+        yield
+
+
+def run(*words: str) -> int:
+    """The exit status; anything but an exit is what a person would see as a traceback."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["noriba", *words])
+        try:
+            main()
+        except SystemExit as end:
+            return end.code if isinstance(end.code, int) else 0
+        return 0
+
+
+@given(st.sampled_from(COMMANDS), st.lists(WORDS, max_size=3))
+def test_words_that_make_no_sense_end_in_a_line(command: str, words: list[str]):
+    assert run(command, *words) in {0, 1, 2}
+
+
+@given(WORDS | st.sampled_from(["", "/etc", "nofile.json", "[1,2]", "{", "null", "[" * 5_000, '{"a": ' * 5_000]))
+def test_a_request_that_is_none_is_a_misuse(given_words: str):
+    assert run("predict", "--", given_words) in {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("request_text", "reason"),
+    [
+        ("nofile.json", "'nofile.json' is no file that can be read (No such file or directory)"),
+        ("", "'' is no file that can be read"),
+        ("/etc", "'/etc' is no file that can be read (Is a directory)"),
+        ("[1,2]", "the request must be a JSON object"),
+        ("{", "the request is not JSON"),
+    ],
+)
+def test_a_request_that_cannot_be_read_says_why(capsys: pytest.CaptureFixture[str], request_text: str, reason: str):
+    assert run("predict", request_text) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_without_a_cloud_that_is_what_it_says(capsys: pytest.CaptureFixture[str]):
+    assert run("status") == 1
+    assert "no laptop cloud is running here" in capsys.readouterr().err
+
+
+def test_a_use_case_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]):
+    assert run("predict", "--use-case", "bus_eta") == 2
+    assert "no use case 'bus_eta'; installed:" in capsys.readouterr().err
+
+
+def test_an_error_is_a_document_where_one_was_asked_for(capsys: pytest.CaptureFixture[str]):
+    assert run("status", "--json") == 1
+
+    said = capsys.readouterr()
+    assert json.loads(said.out)["error"] == "NoCloudError"
+    assert "no laptop cloud is running here" in said.err
+
+
+def test_the_file_that_a_request_stands_in_may_be_anything(tmp_path: Path):
+    (tmp_path / "request.json").write_bytes(b"\xff\xfe\x00")
+
+    assert run("predict", str(tmp_path / "request.json")) == 2
