@@ -37,15 +37,18 @@ def run(folder: Path | None) -> None:
     use_case, settings = Hyperparameters.parse({"use_case": "taxi_eta"})
     past = _read(use_case, [folder / name for name in TRAINED])
     future = _read(use_case, [folder / JUDGED])
-    outcome = future[use_case.label]
-    rows = len(past[use_case.label])
-    cut = round(rows * (1 - use_case.training.calibration_share))
+    outcome = future[use_case.data.label]
+    rows = len(past[use_case.data.label])
+    cut = round(rows * (1 - use_case.policies.training.calibration_share))
 
-    baseline = fit_baseline(use_case.baseline_keys, use_case.pace, past, past[use_case.label])
+    baseline = fit_baseline(use_case.model.baseline_keys, use_case.model.pace, past, past[use_case.data.label])
     _print("median pace by hour", measure(baseline.predict(future), outcome))
     plain = as_column(_fit_plain(use_case, settings, past).predict(_matrix(use_case, future)))
     _print("plain LightGBM L1", measure(plain, outcome))
-    for name, kind in (("noriba", use_case), ("noriba, no encoders", replace(use_case, encoders=()))):
+    for name, kind in (
+        ("noriba", use_case),
+        ("noriba, no encoders", replace(use_case, model=replace(use_case.model, encoders=()))),
+    ):
         model = fit_model(kind, settings, past, fit=slice(0, cut), calibration=slice(cut, rows))
         answers = model.load().predict_features(future)
         _print(name, measure(answers.value, outcome, low=answers.low, high=answers.high))
@@ -59,7 +62,7 @@ def _fit_plain(use_case: UseCase, settings: Hyperparameters, past: dict[str, Col
         "min_data_in_leaf": settings.min_leaf_rows,
         "verbose": -1,
     }
-    dataset = lightgbm.Dataset(_matrix(use_case, past), past[use_case.label])
+    dataset = lightgbm.Dataset(_matrix(use_case, past), past[use_case.data.label])
     return lightgbm.train(parameters, dataset, num_boost_round=settings.trees)
 
 
@@ -78,7 +81,7 @@ def _read(use_case: UseCase, files: list[Path]) -> dict[str, Column]:
         done = (transform_chunk(raw, source, use_case, object_key=path.name) for raw in chunks)
         tables += [chunk.kept for chunk in done if chunk.kept is not None]
     columns = {name: np.concatenate([table[name].to_numpy() for table in tables]) for name in tables[0].column_names}
-    return take_rows(columns, np.argsort(columns[use_case.event_time], kind="stable"))
+    return take_rows(columns, np.argsort(columns[use_case.data.event_time], kind="stable"))
 
 
 def _print(name: str, found: Metrics) -> None:

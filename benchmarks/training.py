@@ -29,7 +29,7 @@ def run(rows: int) -> None:
     assert kept is not None  # noqa: S101  # a city of nothing but faults is not simulated
     names = use_case.features.names
     matrix = stack_columns({name: as_column(kept[name].to_numpy()) for name in names}, names)
-    label = as_column(np.log(kept[use_case.label].to_numpy()))
+    label = as_column(np.log(kept[use_case.data.label].to_numpy()))
 
     def ours() -> None:
         fit_quantiles(matrix, label, names=names, settings=settings)

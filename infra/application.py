@@ -19,7 +19,7 @@ from infra.stacks.training import TrainingStack
 from noriba.usecase import list_use_cases, load_use_case
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,7 +38,11 @@ FEATURE_FLAGS = {
 
 
 def build_app(
-    *, context: Mapping[str, object] | None = None, outdir: str | None = None, settings_file: Path | None = None
+    *,
+    context: Mapping[str, object] | None = None,
+    outdir: str | None = None,
+    settings_file: Path | None = None,
+    use_cases: Sequence[str] | None = None,
 ) -> App:
     """The application, ready to be synthesised.
 
@@ -46,6 +50,7 @@ def build_app(
         context: settings that stand over cdk.json's and the command line's; for tests.
         outdir: where the assembly goes; CDK's own choice when None.
         settings_file: the deployment's settings; defaults when None.
+        use_cases: names of those to deploy; all that are installed when None.
 
     Raises:
         SettingsError: a setting does not exist or makes no sense.
@@ -53,15 +58,15 @@ def build_app(
     app = App(context={**FEATURE_FLAGS, **(context or {})}, outdir=outdir, analytics_reporting=False)
     settings = read_settings(app.node, settings_file)
     packages = Packages(ROOT, ROOT / ".build")
-    use_cases = [load_use_case(name) for name in list_use_cases()]
+    declared = [load_use_case(name) for name in use_cases or list_use_cases()]
     prefix = settings.prefix
     events = EventsStack(app, f"{prefix}-events", settings=settings, packages=packages)
     shared = events.shared
     data = DataStack(app, f"{prefix}-data", shared=shared)
-    registry = RegistryStack(app, f"{prefix}-registry", shared=shared, use_cases=use_cases)
+    registry = RegistryStack(app, f"{prefix}-registry", shared=shared, use_cases=declared)
     training = TrainingStack(app, f"{prefix}-training", shared=shared, data=data, groups=registry.groups)
-    RolloutStack(app, f"{prefix}-rollout", shared=shared, data=data, training=training, use_cases=use_cases)
-    ServingStack(app, f"{prefix}-serving", shared=shared, models=training.models, use_cases=use_cases)
+    RolloutStack(app, f"{prefix}-rollout", shared=shared, data=data, training=training, use_cases=declared)
+    ServingStack(app, f"{prefix}-serving", shared=shared, models=training.models, use_cases=declared)
     Tags.of(app).add("application", prefix)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app

@@ -187,12 +187,12 @@ def _train(session: Session, manifest: SnapshotManifest, walk: Walk) -> ModelPac
     with walk.phase("train and evaluate"):
         decision = wait_for_decision(session, manifest.snapshot_id, limit_s=LIMIT_S)
         package = wait_for_candidate(session, decision, limit_s=LIMIT_S, progress=walk.progress)
-        numbers = ("mae", "rmse", "baseline_mae")
-        metrics = {f"{name}_s": float(package.metadata[name]) for name in numbers}
-        metrics |= {name: float(package.metadata[name]) for name in ("rmsle", "coverage", "claimed_coverage")}
+        numbers = ("mae", "rmse", "baseline_mae", "rmsle", "coverage", "claimed_coverage")
+        metrics = {name: float(package.metadata[name]) for name in numbers}
         walk.document["model"] = {
             "package_arn": package.arn,
             "version": package.version,
+            "unit": session.use_case.answer.unit,
             "metrics": metrics,
             "deterministic_digest": package.metadata["bundle_digest"],
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import shutil
 from datetime import date
 from itertools import islice
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet
 
-from noriba.usecase import load_use_case
+from noriba.usecase import load_simulator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,11 +23,10 @@ DAYS = 56
 
 def simulate_files(use_case_name: str, *, rows: int, folder: Path) -> list[Path]:
     """Files of the use case's simulator; the same rows, the same bytes."""
-    simulator = importlib.import_module(load_use_case(use_case_name).simulator)
+    simulator = load_simulator(use_case_name)
     table = simulator.simulate(rows, seed=SEED, first_day=FIRST_DAY, days=DAYS)
     _empty(folder)
-    files: list[Path] = simulator.write_files(table, folder)
-    return files
+    return list(simulator.write_files(table, folder))
 
 
 def cut_files(files: Sequence[Path], *, rows: int | None, folder: Path) -> list[Path]:

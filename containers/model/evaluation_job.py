@@ -50,9 +50,9 @@ def run(tree: JobTree) -> None:
         )
     # The split is the policy's, not the job's: candidate and champion are judged on the rows that policy holds out.
     split = split_by_time(
-        columns[use_case.event_time],
-        calibration_share=use_case.training.calibration_share,
-        holdout_share=use_case.training.holdout_share,
+        columns[use_case.data.event_time],
+        calibration_share=use_case.policies.training.calibration_share,
+        holdout_share=use_case.policies.training.holdout_share,
     )
     evidence = evaluate(
         use_case,

@@ -37,11 +37,11 @@ def train(tree: JobTree) -> None:
     started = time.monotonic()
     columns = read_snapshot(manifest, tree.channel("parts"), use_case)
     split = split_by_time(
-        columns[use_case.event_time],
+        columns[use_case.data.event_time],
         calibration_share=settings.calibration_share,
         holdout_share=settings.holdout_share,
     )
-    say(f"{manifest.snapshot_id}: {len(columns[use_case.label])} rows read in {time.monotonic() - started:.1f} s")
+    say(f"{manifest.snapshot_id}: {len(columns[use_case.data.label])} rows read in {time.monotonic() - started:.1f} s")
     model = fit_model(use_case, settings, columns, fit=split.fit, calibration=split.calibration, report=say)
     held_out = {name: column[split.holdout] for name, column in columns.items()}
     code = archive_code()

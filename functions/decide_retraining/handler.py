@@ -101,7 +101,7 @@ def decide(
         return Decision(train=True, reason="this decision took the lock before, and was interrupted")
     rows = sum(part.rows for part in manifest.parts)
     decision = decide_retraining(
-        use_case.retraining,
+        use_case.policies.retraining,
         snapshot_id=manifest.snapshot_id,
         rows=rows,
         last=last,

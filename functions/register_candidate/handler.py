@@ -72,7 +72,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             feature_fingerprint=evidence.feature_fingerprint,
         ),
         evidence=evidence,
-        gates=apply_gates(evidence, use_case.gates),
+        gates=apply_gates(evidence, use_case.policies.gates),
     )
     artifact = ModelArtifact(read_object(clients, task.model_data_uri))
     # Whoever asks the model must be able to compute what it reads, whatever the code declares by then.

@@ -21,12 +21,16 @@ class UnknownUseCaseError(NoribaError):
     """No use case of that name is installed."""
 
 
+class UseCaseError(NoribaError):
+    """A use case is declared in a way that cannot work; the message names the field and the remedy."""
+
+
 class RefusedObjectError(NoribaError):
     """A landed object that cannot be read as a whole; its rows were not looked at."""
 
 
 class NotEnoughDataError(NoribaError):
-    """Too few rows to train, calibrate and judge a model."""
+    """Too few rows to train, calibrate and evaluate a model."""
 
 
 class CorruptSnapshotError(NoribaError):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from noriba.records.snapshot import SnapshotManifest
 
 USE_CASE = load_use_case("taxi_eta")
-ENOUGH = USE_CASE.retraining.min_rows + 4_000
+ENOUGH = USE_CASE.policies.retraining.min_rows + 4_000
 SNAPSHOT = read_event("dataset_snapshot_created")
 REQUEST = read_event("retraining_requested")
 
@@ -150,7 +150,7 @@ def test_while_a_training_runs_the_answer_is_no(cloud: Cloud, context: LambdaCon
 
 def test_a_training_that_died_does_not_hold_the_lock_for_ever(cloud: Cloud, context: LambdaContext) -> None:
     commit(cloud)
-    long_ago = datetime.now(UTC) - timedelta(seconds=USE_CASE.retraining.lock_s + 1)
+    long_ago = datetime.now(UTC) - timedelta(seconds=USE_CASE.policies.retraining.lock_s + 1)
     dead = TrainingRecord("dead", "snap-old", rows=1_000, started_at=long_ago, running=True)
     cloud.ledger().begin_training(dead, replacing=None)
 
@@ -218,7 +218,7 @@ def test_the_day_s_limit_is_counted_where_an_alarm_looks(
     cloud: Cloud, context: LambdaContext, capsys: pytest.CaptureFixture[str]
 ) -> None:
     commit(cloud)
-    for number in range(USE_CASE.retraining.max_per_day):
+    for number in range(USE_CASE.policies.retraining.max_per_day):
         assert decide_retraining(another(REQUEST, number), context)["train"]
         finish_training(cloud)
     capsys.readouterr()

@@ -39,6 +39,14 @@ def describe(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return document
 
 
+def describe_taxis(context: LambdaContext) -> dict[str, Any]:
+    """The health of one use case, whatever others are installed."""
+    health = describe(HEALTH, context)
+    assert health["status"] == "ok"
+    (found,) = (one for one in health["use_cases"] if one["use_case"] == "taxi_eta")
+    return dict(found)
+
+
 def find_refs(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         yield from (value for name, value in node.items() if name == "$ref")
@@ -50,10 +58,7 @@ def find_refs(node: Any) -> Iterator[str]:
 
 @pytest.mark.usefixtures("cloud")
 def test_before_the_first_rollout_the_api_answers_and_has_no_model(context: LambdaContext) -> None:
-    assert describe(HEALTH, context) == {
-        "status": "ok",
-        "use_cases": [{"use_case": "taxi_eta", "status": "NoModel", "model_version": None}],
-    }
+    assert describe_taxis(context) == {"use_case": "taxi_eta", "status": "NoModel", "model_version": None}
 
 
 def test_health_says_which_version_answers_in_production(cloud: Cloud, context: LambdaContext) -> None:
@@ -68,7 +73,7 @@ def test_health_says_which_version_answers_in_production(cloud: Cloud, context: 
     health = describe(HEALTH, context)
     sagemaker.delete_endpoint(EndpointName="noriba-taxi-eta")
 
-    assert health["use_cases"] == [{"use_case": "taxi_eta", "status": "InService", "model_version": 4}]
+    assert {"use_case": "taxi_eta", "status": "InService", "model_version": 4} in health["use_cases"]
     schema = describe(OPENAPI, context)["paths"]["/v1/health"]["get"]["responses"]["200"]["content"]
     jsonschema.validate(health, schema["application/json"]["schema"])
 
@@ -118,11 +123,11 @@ def test_a_sagemaker_that_does_not_say_is_no_bad_health(cloud: Cloud, context: L
     with refuse(cloud, code):
         remembered = recall_model("taxi_eta", now_s=FRESH_S)
         known.clear()
-        unknown = describe(HEALTH, context)["use_cases"]
+        unknown = describe_taxis(context)
     cloud.clients.sagemaker.delete_endpoint(EndpointName="noriba-taxi-eta")
 
     assert (remembered["status"], remembered["model_version"]) == ("InService", 9)
-    assert unknown == [{"use_case": "taxi_eta", "status": "Unknown", "model_version": None}]
+    assert unknown == {"use_case": "taxi_eta", "status": "Unknown", "model_version": None}
 
 
 def test_what_nobody_confirms_is_not_believed_for_ever(cloud: Cloud) -> None:

@@ -170,7 +170,8 @@ def test_a_problem_names_every_field_and_repeats_no_values(context: LambdaContex
 def test_an_unknown_use_case_is_not_found(context: LambdaContext) -> None:
     status, problem = ask(context, RIDE, use_case="bus_eta")
 
-    assert (status, problem["detail"]) == (404, "no use case 'bus_eta'; installed: taxi_eta")
+    assert status == 404
+    assert problem["detail"].startswith("no use case 'bus_eta'; installed: ")
 
 
 @pytest.mark.usefixtures("cloud")

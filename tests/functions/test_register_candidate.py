@@ -67,7 +67,7 @@ def test_a_good_model_waits_for_an_approver(cloud: Cloud, context: LambdaContext
 
     assert registered.approval_status == package.status == "PendingManualApproval"
     assert registered.version == package.version
-    assert registered.summary == "MAE 180.0 (baseline 300.0), coverage 0.800, 1350 hold-out rows; all gates passed"
+    assert registered.summary == "MAE 180 (baseline 300), coverage 0.800, 1350 hold-out rows; all gates passed"
     assert registered.snapshot_id == TASK["decision"]["snapshot_id"]
     assert registered.training_job_name == TASK["decision"]["training_job_name"]
     assert (package.image_uri, package.model_data_uri) == (TASK["image_uri"], TASK["model_data_uri"])

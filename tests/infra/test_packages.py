@@ -58,7 +58,7 @@ def test_a_function_holds_its_handler_and_what_it_and_the_use_cases_import(packa
     found = set(list_files(packages.function(name)))
 
     assert {file.split("/")[0] for file in found} == {"handler.py", "noriba", "usecases"}
-    assert {"noriba/usecase.py", "usecases/taxi_eta/features.py"} <= found
+    assert {"noriba/usecase/__init__.py", "usecases/taxi_eta/features.py"} <= found
     assert "usecases/taxi_eta/reference/nyc_taxi_zones.csv" in found
     # Who simulates, trains or types commands has no part in it.
     strangers = ("noriba/cli", "noriba/training", "/simulator.py", "/simulation/")
@@ -419,12 +419,11 @@ sys.path += sys.argv[1:]
 sys.pycache_prefix = sys.argv[2] + "-compiled"  # the functions share what they import
 import handler
 assert callable(handler.handler)
-import importlib
 from noriba.usecase import list_use_cases, load_use_case
 for name in list_use_cases():
     use_case = load_use_case(name)
     if "noriba.datasets.sources" in sys.modules:
-        importlib.import_module(use_case.sources)
+        sys.modules["noriba.datasets.sources"].load_sources(use_case)
 print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 """
 

@@ -125,7 +125,7 @@ def test_the_report_says_what_was_seen(walked: dict[str, Any]):
     ]
     assert snapshot["rows_read"] == 8000 == snapshot["rows_kept"] + snapshot["rows_quarantined"]
     assert model["version"] == 1
-    assert model["metrics"].keys() >= {"mae_s", "rmse_s", "rmsle", "coverage", "baseline_mae_s"}
+    assert model["metrics"].keys() >= {"mae", "rmse", "rmsle", "coverage", "baseline_mae"}
     assert len(model["deterministic_digest"]) == 64
     assert {answer["answer"]["model_version"] for answer in walked["predictions"]} == {1}
     assert all(answer["latency_ms"] > 0 for answer in walked["predictions"])
@@ -298,7 +298,8 @@ def test_everything_can_be_torn_down_and_asking_twice_is_no_error(home: Home, wa
     assert destroyed.returncode == 0, destroyed.stderr
     left = json.loads(home.run("cloudformation", "describe-stacks", program="aws", **account).stdout)["Stacks"]
     assert [stack["StackName"] for stack in left] == ["CDKToolkit"]
-    assert again == {"endpoint noriba-taxi-eta": 0, "models of taxi_eta": 0}
+    assert {"endpoint noriba-taxi-eta", "models of taxi_eta"} <= set(again)
+    assert set(again.values()) == {0}
 
 
 def test_a_demo_that_fails_says_in_which_phase_and_why(home: Home, walked: dict[str, Any]):

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from noriba.errors import UnknownUseCaseError
+from noriba.errors import UnknownUseCaseError, UseCaseError
 from noriba.usecase import (
+    EncoderSpec,
     GatePolicy,
+    PaceSpec,
     RetrainingPolicy,
+    Rule,
     TrainingPolicy,
     UseCase,
+    find_default_use_case,
     list_use_cases,
+    load_simulator,
     load_use_case,
     to_resource_name,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 def test_a_use_case_is_found_by_the_name_of_its_folder() -> None:
@@ -44,17 +57,119 @@ def test_sagemaker_allows_hyphens_only() -> None:
     assert to_resource_name("taxi_eta") == load_use_case("taxi_eta").resource_name == "taxi-eta"
 
 
-def test_what_a_use_case_reads_is_there() -> None:
-    """Encoders, pace, baseline and event time name columns; a name that nothing provides would fail in training."""
-    for use_case in map(load_use_case, list_use_cases()):
-        columns = {*use_case.features.inputs, *use_case.features.names}
-        encoders = {encoder.name for encoder in use_case.encoders}
-        named = {use_case.event_time, use_case.pace.length, *use_case.baseline_keys}
-        named |= {key for encoder in use_case.encoders for key in encoder.keys}
+ENCODER = EncoderSpec("typical", keys=("haversine_m",), prior_rows=5.0)
+MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
+    "a name": ({"name": "Taxi-ETA"}, "a name has 2 to 24 lower-case letters"),
+    "an event time": (
+        {"data": {"event_time": "pickup_at"}},
+        "data.event_time 'pickup_at' is not an input; did you mean pickup_at_s?",
+    ),
+    "a label that is read": ({"data": {"label": "rain"}}, "data.label rain is also an input or a feature"),
+    "two rules of one name": (
+        {"data": {"rules": (Rule("a", "b", np.isnan), Rule("a", "c", np.isnan))}},
+        "two rules are named a",
+    ),
+    "a pace": (
+        {"model": {"pace": PaceSpec("haversine", 1.0)}},
+        "length 'haversine' is not a feature; did you mean haversine_m?",
+    ),
+    "a pace of nothing": ({"model": {"pace": PaceSpec("haversine_m", 0.0)}}, "offset 0.0 must be above 0"),
+    "a baseline": ({"model": {"baseline_keys": ("hour",)}}, "model.baseline_keys: 'hour' is not a feature"),
+    "an encoder's key": (
+        {"model": {"encoders": (EncoderSpec("typical", keys=("origin_are",), prior_rows=5.0),)}},
+        "model.encoders: typical: key 'origin_are' is not a feature; did you mean origin_area?",
+    ),
+    "an encoder without keys": ({"model": {"encoders": (replace(ENCODER, keys=()),)}}, "typical has no keys"),
+    "an encoder's parent": (
+        {"model": {"encoders": (replace(ENCODER, parent="coarse"),)}},
+        "its parent 'coarse' is not an encoder",
+    ),
+    "an encoder's weight": ({"model": {"encoders": (replace(ENCODER, prior_rows=0.0),)}}, "prior_rows is 0.0"),
+    "an encoder's name": ({"model": {"encoders": (replace(ENCODER, name="rain"),)}}, "rain has the name of a feature"),
+    "an answer's names": ({"answer": {"low": "eta_s"}}, "value, low and high need three names"),
+    "an answer's unit": ({"answer": {"unit": ""}}, "answer.unit is empty"),
+    "an answer's decimals": ({"answer": {"decimals": -1}}, "answer.decimals is -1"),
+    "no golden request": ({"golden_requests": ()}, "golden_requests is empty"),
+    "a golden request": (
+        {"golden_requests": ({"origin": {"zone_id": 74}},)},
+        "golden_requests[0] is refused: destination: ",
+    ),
+}
 
-        assert named <= columns
-        assert {encoder.parent for encoder in use_case.encoders} - {None} <= encoders
-        assert use_case.label not in columns
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_told_where_it_is_made_with_the_remedy(mistake: str) -> None:
+    changes, message = MISTAKES[mistake]
+    use_case = load_use_case("taxi_eta")
+    parts = {
+        name: replace(getattr(use_case, name), **change) if isinstance(change, dict) else change
+        for name, change in changes.items()
+    }
+
+    with pytest.raises(UseCaseError) as told:
+        replace(use_case, **parts)
+
+    assert str(told.value).startswith("use case ")
+    assert message in str(told.value)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder of use cases in the place of ours."""
+    folder = tmp_path / "usecases"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    ours = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "usecases"}
+    monkeypatch.syspath_prepend(tmp_path)
+    for remembered in (list_use_cases, load_use_case):
+        remembered.cache_clear()
+    yield folder
+    for name in [name for name in sys.modules if name.split(".")[0] == "usecases"]:
+        del sys.modules[name]
+    sys.modules.update(ours)
+    for remembered in (list_use_cases, load_use_case):
+        remembered.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "declares no USE_CASE = UseCase(...); see docs/add-a-use-case.md"),
+        ("USE_CASE = 7", "declares no USE_CASE = UseCase(...)"),
+        (
+            "import nothing_of_that_name",
+            "cannot be loaded: ModuleNotFoundError: No module named 'nothing_of_that_name'",
+        ),
+        ("USE_CASE = UseCase(", "cannot be loaded: SyntaxError"),
+    ],
+)
+def test_a_folder_that_is_no_use_case_is_told_in_a_line(installed: Path, text: str, message: str) -> None:
+    (installed / "half_done").mkdir()
+    (installed / "half_done/__init__.py").write_text(text)
+
+    with pytest.raises(UseCaseError) as told:
+        load_use_case("half_done")
+
+    assert message in str(told.value)
+
+
+def test_the_default_is_named_or_the_only_one_and_never_the_first_of_the_alphabet(installed: Path) -> None:
+    found = []
+    for name in ("zebras", "ants"):
+        (installed / name).mkdir()
+        (installed / name / "__init__.py").touch()
+        list_use_cases.cache_clear()
+        importlib.invalidate_caches()
+        found.append(find_default_use_case())
+    (installed / "__init__.py").write_text("DEFAULT = 'zebras'")
+    importlib.reload(importlib.import_module("usecases"))
+
+    assert [*found, find_default_use_case()] == ["zebras", None, "zebras"]
+
+
+def test_what_has_no_simulator_says_so() -> None:
+    with pytest.raises(UnknownUseCaseError, match="no use case 'bus_eta'"):
+        load_simulator("bus_eta")
 
 
 @pytest.mark.parametrize(

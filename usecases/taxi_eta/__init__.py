@@ -4,10 +4,10 @@ What a second use case would copy: the contracts (`schema`), the features, the q
 the sources of raw data and the simulator, put together below.
 """
 
-from noriba.usecase import AnswerFields, EncoderSpec, PaceSpec, UseCase
+from noriba.usecase import AnswerSpec, DataSpec, EncoderSpec, ModelSpec, PaceSpec, UseCase
 from usecases.taxi_eta.features import FEATURES
 from usecases.taxi_eta.golden import GOLDEN_REQUESTS
-from usecases.taxi_eta.policy import GATES, RETRAINING, TRAINING
+from usecases.taxi_eta.policy import POLICIES
 from usecases.taxi_eta.rules import RULES
 from usecases.taxi_eta.schema import TaxiEtaRequest
 from usecases.taxi_eta.slices import SLICES
@@ -17,28 +17,24 @@ USE_CASE = UseCase(
     title="Taxi arrival time",
     request=TaxiEtaRequest,
     features=FEATURES,
-    event_time="pickup_at_s",
-    label="duration_s",
-    answer=AnswerFields(value="eta_s", low="eta_low_s", high="eta_high_s"),
-    rules=RULES,
-    slices=SLICES,
-    pace=PaceSpec(length="haversine_m", offset=500.0),
-    encoders=(
-        EncoderSpec("typical_from_by_hour", keys=("origin_area", "traffic_hour"), prior_rows=30.0),
-        EncoderSpec("typical_to_by_hour", keys=("destination_area", "traffic_hour"), prior_rows=30.0),
-        EncoderSpec("typical_pair", keys=("origin_area", "destination_area"), prior_rows=10.0),
-        EncoderSpec(
-            "typical_pair_by_hour",
-            keys=("origin_area", "destination_area", "traffic_hour"),
-            prior_rows=5.0,
-            parent="typical_pair",
+    data=DataSpec(event_time="pickup_at_s", label="duration_s", rules=RULES, slices=SLICES),
+    model=ModelSpec(
+        baseline_keys=("traffic_hour",),
+        encoders=(
+            EncoderSpec("typical_from_by_hour", keys=("origin_area", "traffic_hour"), prior_rows=30.0),
+            EncoderSpec("typical_to_by_hour", keys=("destination_area", "traffic_hour"), prior_rows=30.0),
+            EncoderSpec("typical_pair", keys=("origin_area", "destination_area"), prior_rows=10.0),
+            EncoderSpec(
+                "typical_pair_by_hour",
+                keys=("origin_area", "destination_area", "traffic_hour"),
+                prior_rows=5.0,
+                parent="typical_pair",
+            ),
         ),
+        pace=PaceSpec(length="haversine_m", offset=500.0),
     ),
-    baseline_keys=("traffic_hour",),
-    sources="usecases.taxi_eta.sources",
-    simulator="usecases.taxi_eta.simulator",
+    # A tenth of a second is more than anyone can use of an arrival time.
+    answer=AnswerSpec(value="eta_s", low="eta_low_s", high="eta_high_s", unit="s", decimals=1),
+    policies=POLICIES,
     golden_requests=GOLDEN_REQUESTS,
-    training=TRAINING,
-    gates=GATES,
-    retraining=RETRAINING,
 )

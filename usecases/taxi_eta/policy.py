@@ -1,8 +1,8 @@
 """Numbers that people argue about, in one place."""
 
-from noriba.usecase import GatePolicy, RetrainingPolicy, TrainingPolicy
+from noriba.usecase import GatePolicy, Policies, RetrainingPolicy, TrainingPolicy
 
-TRAINING = TrainingPolicy(
+_TRAINING = TrainingPolicy(
     calibration_share=0.10,
     holdout_share=0.10,
     quantiles=(0.1, 0.5, 0.9),
@@ -12,7 +12,7 @@ TRAINING = TrainingPolicy(
     learning_rate=0.05,
 )
 
-GATES = GatePolicy(
+_GATES = GatePolicy(
     max_mae_to_baseline=0.95,
     max_mae_to_champion=1.02,
     max_coverage_error=0.05,
@@ -21,7 +21,7 @@ GATES = GatePolicy(
     max_latency_ms=50.0,
 )
 
-RETRAINING = RetrainingPolicy(
+_RETRAINING = RetrainingPolicy(
     min_rows=5_000,
     min_new_rows_share=0.02,
     # Files of one burst that come minutes apart are trained on together; and whoever lands data, however much and
@@ -30,3 +30,5 @@ RETRAINING = RetrainingPolicy(
     max_per_day=6,
     lock_s=6 * 3600.0,
 )
+
+POLICIES = Policies(training=_TRAINING, gates=_GATES, retraining=_RETRAINING)

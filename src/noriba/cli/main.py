@@ -19,10 +19,10 @@ from noriba.cli import (
 from noriba.cli.options import MisuseError
 from noriba.cli.output import print_json, print_line, print_problem
 from noriba.client import NoSuchLogError, translate_failures
-from noriba.errors import NoribaError, UnknownUseCaseError
+from noriba.errors import NoribaError, UnknownUseCaseError, UseCaseError
 
 EXTENSIONS = "noriba.commands"
-_MISUSES = (MisuseError, NoSuchLogError, UnknownUseCaseError)
+_MISUSES = (MisuseError, NoSuchLogError, UnknownUseCaseError, UseCaseError)
 
 _HELP = """Models from data to production on AWS, event by event.
 

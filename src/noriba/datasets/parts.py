@@ -48,7 +48,7 @@ def name_part(use_case: UseCase, sha256: str) -> str:
 def describe_part(table: pa.Table, content: bytes, use_case: UseCase, *, version_id: str) -> Part:
     """The record of a part that has been stored."""
     sha256 = hash_content(content)
-    span = pa.compute.min_max(table[use_case.event_time]).as_py()
+    span = pa.compute.min_max(table[use_case.data.event_time]).as_py()
     return Part(
         sha256=sha256,
         key=name_part(use_case, sha256),

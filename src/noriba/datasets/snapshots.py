@@ -35,8 +35,8 @@ def build_manifest(use_case: UseCase, objects: Iterable[IngestedObject], *, buck
         use_case=use_case.name,
         snapshot_id=name_snapshot(use_case, parts),
         bucket=bucket,
-        label=use_case.label,
-        event_time=use_case.event_time,
+        label=use_case.data.label,
+        event_time=use_case.data.event_time,
         rows_read=kept + quarantined,
         rows_kept=kept,
         rows_quarantined=quarantined,
@@ -65,7 +65,7 @@ def name_snapshot(use_case: UseCase, parts: Sequence[Part]) -> str:
     """`snap-` and 16 hex digits over the use case, its label and the parts' contents."""
     content = {
         "use_case": use_case.name,
-        "label": use_case.label,
+        "label": use_case.data.label,
         "parts": sorted(part.sha256 for part in parts),
     }
     return f"snap-{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from noriba.datasets.raw import list_names
 from noriba.errors import RefusedObjectError
+from noriba.usecase import load_source_module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ class Source(Protocol):
 
 def load_sources(use_case: UseCase) -> Sequence[Source]:
     """The use case's sources, most specific first."""
-    sources: Sequence[Source] = importlib.import_module(use_case.sources).SOURCES
+    sources: Sequence[Source] = load_source_module(use_case.name).SOURCES
     return sources
 
 

@@ -61,7 +61,7 @@ def transform_chunk(raw: RawRows, source: Source, use_case: UseCase, *, object_k
     for start in range(0, raw.table.num_rows, ROWS_AT_ONCE):
         table = raw.table.slice(start, ROWS_AT_ONCE)
         reading = source.read(table, object_key=object_key)
-        verdict = judge_rows(reading, use_case.rules)
+        verdict = judge_rows(reading, use_case.data.rules)
         reasons.update(verdict.counts)
         if verdict.kept.any():
             columns = take_rows(reading.columns, verdict.kept)

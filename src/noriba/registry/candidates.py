@@ -47,7 +47,7 @@ class Candidate(BaseModel):
         failed = [f"{gate.name} ({gate.finding})" for gate in self.gates if not gate.passed]
         verdict = f"failed gates: {'; '.join(failed)}" if failed else "all gates passed"
         coverage = "no interval" if found.coverage is None else f"coverage {found.coverage:.3f}"
-        return f"MAE {found.mae:.1f} (baseline {base.mae:.1f}), {coverage}, {found.rows} hold-out rows; {verdict}"
+        return f"MAE {found.mae:.4g} (baseline {base.mae:.4g}), {coverage}, {found.rows} hold-out rows; {verdict}"
 
     def metadata(self) -> dict[str, str]:
         """Lineage and headline metrics as the registry's searchable properties (strings of at most 256 characters)."""

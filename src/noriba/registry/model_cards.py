@@ -31,7 +31,7 @@ def write_model_card(candidate: Candidate, use_case: UseCase) -> str:
         "model_overview": {"model_artifact": [lineage.model_data_uri]},
         "intended_uses": {
             "purpose_of_model": use_case.title,
-            "intended_uses": f"Median and {evidence.claimed_coverage:.0%} interval of {use_case.label}, from "
+            "intended_uses": f"Median and {evidence.claimed_coverage:.0%} interval of {use_case.data.label}, from "
             f"{len(use_case.features.names)} features known at the time of the request.",
             "risk_rating": "Unknown",
             "explanations_for_risk_rating": "Set by the approver.",

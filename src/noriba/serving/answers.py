@@ -30,10 +30,9 @@ def write_answer(
         "predictions": [
             {
                 **({} if candidate_id is None else {"candidate_id": candidate_id}),
-                # A tenth of a second is more than anyone can use of an arrival time.
-                fields.value: round(value, 1),
-                fields.low: round(low, 1),
-                fields.high: round(high, 1),
+                fields.value: round(value, fields.decimals),
+                fields.low: round(low, fields.decimals),
+                fields.high: round(high, fields.decimals),
             }
             for candidate_id, value, low, high in rows
         ],

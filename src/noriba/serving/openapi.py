@@ -52,9 +52,9 @@ def describe_answer(use_case: UseCase) -> dict[str, Any]:
     """The schema of a use case's answer."""
     fields = use_case.answer
     numbers = {
-        fields.value: {"type": "number", "description": "median"},
-        fields.low: {"type": "number", "description": "lower end of the interval"},
-        fields.high: {"type": "number", "description": "upper end of the interval"},
+        fields.value: {"type": "number", "description": f"median, in {fields.unit}"},
+        fields.low: {"type": "number", "description": f"lower end of the interval, in {fields.unit}"},
+        fields.high: {"type": "number", "description": f"upper end of the interval, in {fields.unit}"},
     }
     prediction = {
         "type": "object",

@@ -29,9 +29,7 @@ class OutcomeRequest(BaseModel):
     candidate_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
         default=None, description="which of several candidates it was"
     )
-    value: float = Field(
-        strict=True, gt=0, allow_inf_nan=False, description="in the unit of the prediction; seconds for a ride"
-    )
+    value: float = Field(strict=True, gt=0, allow_inf_nan=False, description="in the unit of the prediction")
     observed_at: Moment = Field(description="when the truth became known, with zone or offset; not in the future")
 
 

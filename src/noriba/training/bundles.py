@@ -54,7 +54,7 @@ class _Description(BaseModel):
     quantiles: tuple[float, float, float]
     shift_low: float
     shift_high: float
-    pace: PaceSpec
+    pace: PaceSpec | None
     encoders: tuple[EncoderSpec, ...]
     overall: float
 
@@ -137,7 +137,7 @@ def write_golden(use_case: UseCase, model: Model, holdout: Columns) -> str:
 
     Whoever serves the model later can send the same rows through the whole path and compare.
     """
-    rows = len(holdout[use_case.label])
+    rows = len(holdout[use_case.data.label])
     chosen = np.unique(np.linspace(0, rows - 1, GOLDEN_ROWS).astype(int))
     columns = take_rows(holdout, chosen)
     answers = model.load().predict_features(columns)

@@ -32,12 +32,15 @@ BLOCKS = 16
 UNSEEN = -1
 
 
-def measure_log_pace(columns: Columns, label: Column, pace: PaceSpec) -> Column:
-    """log(label / (length + offset))."""
-    return np.log(label) - _log_length(columns, pace)
+def measure_log_pace(columns: Columns, label: Column, pace: PaceSpec | None) -> Column:
+    """log(label / length), see `measure_log_length`."""
+    return np.log(label) - measure_log_length(columns, pace)
 
 
-def _log_length(columns: Columns, pace: PaceSpec) -> Column:
+def measure_log_length(columns: Columns, pace: PaceSpec | None) -> Column:
+    """log(length + offset) of each row; 0 where all rows are of one length, and the pace is the label itself."""
+    if pace is None:
+        return np.zeros(len(next(iter(columns.values()))))
     return np.log(columns[pace.length] + pace.offset)
 
 
@@ -98,7 +101,7 @@ class FittedEncoders:
     """
 
     specs: tuple[EncoderSpec, ...]
-    pace: PaceSpec
+    pace: PaceSpec | None
     overall: float
     indexes: tuple[GroupIndex, ...]
     values: tuple[Column, ...]
@@ -110,7 +113,7 @@ class FittedEncoders:
 
     def encode(self, columns: Columns) -> dict[str, Column]:
         """One column an encoder: the typical logarithm of the label for each row; unseen groups get their parent's."""
-        log_length = _log_length(columns, self.pace)
+        log_length = measure_log_length(columns, self.pace)
         typical: dict[str, Column] = {}
         for spec, index, values in zip(self.specs, self.indexes, self.values, strict=True):
             group = index.number([columns[key] for key in spec.keys])
@@ -170,7 +173,7 @@ class _RunningMeans:
 
 
 def fit_encoders(
-    specs: Sequence[EncoderSpec], pace: PaceSpec, columns: Columns, label: Column
+    specs: Sequence[EncoderSpec], pace: PaceSpec | None, columns: Columns, label: Column
 ) -> tuple[FittedEncoders, dict[str, Column]]:
     """Fit encoders on rows ordered by time.
 
@@ -179,7 +182,7 @@ def fit_encoders(
         past and is NaN.
     """
     check_specs(specs)
-    log_pace, log_length = measure_log_pace(columns, label, pace), _log_length(columns, pace)
+    log_pace, log_length = measure_log_pace(columns, label, pace), measure_log_length(columns, pace)
     indexes = {spec.name: GroupIndex.of([columns[key] for key in spec.keys]) for spec in specs}
     codes = {spec.name: indexes[spec.name].number([columns[key] for key in spec.keys]) for spec in specs}
     running = _RunningMeans(specs, codes)

@@ -92,15 +92,15 @@ def evaluate(
     """
     before = take_rows(columns, np.arange(split.holdout.start))
     held_out = take_rows(columns, np.arange(split.holdout.start, split.holdout.stop))
-    outcome = held_out[use_case.label]
+    outcome = held_out[use_case.data.label]
     answers = candidate.predict(use_case.features.identify(held_out))
     champion_answers, unavailable = _ask_champion(champion, held_out)
-    baseline = fit_baseline(use_case.baseline_keys, use_case.pace, before, before[use_case.label])
+    baseline = fit_baseline(use_case.model.baseline_keys, use_case.model.pace, before, before[use_case.data.label])
     return Evidence(
         use_case=use_case.name,
         snapshot_id=provenance.snapshot_id,
-        holdout_first_s=float(held_out[use_case.event_time][0]),
-        holdout_last_s=float(held_out[use_case.event_time][-1]),
+        holdout_first_s=float(held_out[use_case.data.event_time][0]),
+        holdout_last_s=float(held_out[use_case.data.event_time][-1]),
         claimed_coverage=candidate.model.claimed_coverage,
         candidate=_measure_answers(answers, outcome),
         baseline=measure(baseline.predict(held_out), outcome),
@@ -130,7 +130,7 @@ def _measure_answers(answers: Answers, outcome: Column, rows: np.ndarray | slice
 def _evaluate_slices(
     use_case: UseCase, held_out: Columns, outcome: Column, answers: Answers, champion: Answers | None
 ) -> Iterator[SliceEvidence]:
-    for name, give_labels in use_case.slices.items():
+    for name, give_labels in use_case.data.slices.items():
         labels = give_labels(held_out)
         for value in np.unique(labels):
             rows = labels == value

@@ -55,7 +55,7 @@ class Hyperparameters(TrainingPolicy):
             use_case = load_use_case(rest.pop("use_case"))
         except KeyError:
             raise HyperparameterError("hyper-parameter use_case is missing") from None
-        values: dict[str, object] = {**use_case.training.model_dump(), **rest}
+        values: dict[str, object] = {**use_case.policies.training.model_dump(), **rest}
         if isinstance(quantiles := values["quantiles"], str):
             values["quantiles"] = tuple(quantiles.split(","))
         try:

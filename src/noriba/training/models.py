@@ -121,10 +121,10 @@ def fit_model(
         calibration: later rows, to set the interval on.
         report: told of progress, a line at a time.
     """
-    label = columns[use_case.label]
+    label = columns[use_case.data.label]
     names = use_case.features.names
     learned = take_rows({name: columns[name] for name in names}, np.arange(fit.start, fit.stop))
-    encoders, encoded = fit_encoders(use_case.encoders, use_case.pace, learned, label[fit])
+    encoders, encoded = fit_encoders(use_case.model.encoders, use_case.model.pace, learned, label[fit])
     report(
         f"encoders: {', '.join(f'{n} {len(v)} groups' for n, v in zip(encoders.names, encoders.values, strict=True))}"
     )

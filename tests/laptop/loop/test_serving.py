@@ -83,7 +83,8 @@ def test_a_bad_request_is_told_which_field_is_at_fault(loop: Loop, contract: dic
 
 def test_an_unknown_use_case_and_an_unknown_route_are_404(loop: Loop):
     status, problem = loop.api.post("/v1/bicycles/predictions", RIDE)
-    assert (status, problem["detail"]) == (404, "no use case 'bicycles'; installed: taxi_eta")
+    assert status == 404
+    assert problem["detail"].startswith("no use case 'bicycles'; installed: ")
     answer = urllib3.request("GET", f"{loop.session.deployment.api_url}/v1/nowhere")
     assert answer.status == 404
     assert answer.headers["content-type"] == "application/problem+json"
@@ -161,7 +162,7 @@ def test_a_key_is_held_to_its_plan_and_others_are_not(loop: Loop, hasty_app: Api
 
 def test_health_says_which_model_answers(loop: Loop, champion: ModelPackage):
     answer = urllib3.request("GET", f"{loop.session.deployment.api_url}/v1/health")
-    (model,) = answer.json()["use_cases"]
+    (model,) = (one for one in answer.json()["use_cases"] if one["use_case"] == "taxi_eta")
     assert model["status"] == "InService"
     assert model["model_version"] >= champion.version
 

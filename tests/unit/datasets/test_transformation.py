@@ -48,7 +48,7 @@ def test_good_rows_are_kept_with_inputs_label_and_features() -> None:
     chunk, _ = transform(write_csv([GOOD, GOOD]))
 
     assert chunk.kept is not None
-    assert set(chunk.kept.column_names) == {*USE_CASE.features.inputs, *USE_CASE.features.names, USE_CASE.label}
+    assert set(chunk.kept.column_names) == {*USE_CASE.features.inputs, *USE_CASE.features.names, USE_CASE.data.label}
     assert chunk.kept["duration_s"].to_pylist() == [900.0, 900.0]
     assert chunk.quarantine is None
     assert chunk.reasons == {}

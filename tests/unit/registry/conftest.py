@@ -87,7 +87,7 @@ def candidate(use_case: UseCase, evidence: MakeEvidence) -> MakeCandidate:
     def make(**changes: Any) -> Candidate:
         found = evidence(**changes)
         return Candidate(
-            use_case=use_case.name, lineage=lineage, evidence=found, gates=apply_gates(found, use_case.gates)
+            use_case=use_case.name, lineage=lineage, evidence=found, gates=apply_gates(found, use_case.policies.gates)
         )
 
     return make

@@ -24,7 +24,7 @@ def test_a_candidate_with_open_gates_is_offered(candidate: MakeCandidate):
     offered = candidate()
 
     assert offered.passed
-    assert offered.summary == "MAE 100.0 (baseline 150.0), coverage 0.810, 5000 hold-out rows; all gates passed"
+    assert offered.summary == "MAE 100 (baseline 150), coverage 0.810, 5000 hold-out rows; all gates passed"
 
 
 def test_one_closed_gate_is_enough_to_reject_and_the_summary_says_which(candidate: MakeCandidate, metrics: MakeMetrics):
@@ -38,7 +38,7 @@ def test_every_closed_gate_is_told(candidate: MakeCandidate, metrics: MakeMetric
     rejected = candidate(candidate=metrics(149.0, coverage=None), latency_p95_ms=80.0)
 
     assert rejected.summary == (
-        "MAE 149.0 (baseline 150.0), no interval, 5000 hold-out rows; failed gates: "
+        "MAE 149 (baseline 150), no interval, 5000 hold-out rows; failed gates: "
         "beats the baseline (MAE to baseline's: 0.993, at most 0.95); "
         "covers what it claims (the candidate gives no interval); "
         "fast enough (p95 of one answer, ms: 80.000, at most 50)"

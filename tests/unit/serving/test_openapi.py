@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
+import numpy as np
 import openapi_spec_validator
 import pytest
 
+from noriba.features import FeatureSet
 from noriba.serving.openapi import describe_answer, describe_api
 from noriba.serving.problems import CONTENT_TYPE, FieldFault, Problem
-from noriba.usecase import PredictionRequest, list_use_cases, load_use_case
+from noriba.usecase import DataSpec, ModelSpec, PredictionRequest, list_use_cases, load_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,10 +29,14 @@ class ParcelRequest(PredictionRequest):
     weight_kg: float
 
     def to_columns(self) -> dict[str, Column]:
-        raise NotImplementedError
+        return {"weight_kg": np.array([self.weight_kg])}
 
     def candidate_ids(self) -> Sequence[str | None]:
-        raise NotImplementedError
+        return [None]
+
+
+def weight(weight_kg: Column) -> Column:
+    return weight_kg
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +67,15 @@ def test_every_use_case_has_its_two_routes(document: dict[str, Any]):
 
 
 def test_a_second_use_case_adds_its_own_routes_and_schemas(use_case: UseCase):
-    parcels = replace(use_case, name="parcels", request=ParcelRequest)
+    parcels = replace(
+        use_case,
+        name="parcels",
+        request=ParcelRequest,
+        features=FeatureSet([weight], inputs=["weight_kg"]),
+        data=DataSpec(event_time="weight_kg", label="days"),
+        model=ModelSpec(),
+        golden_requests=({"weight_kg": 2.0},),
+    )
 
     both = describe_api([use_case, parcels], version="1")
 

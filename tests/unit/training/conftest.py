@@ -27,9 +27,11 @@ def deliveries() -> dict[str, Column]:
 
 @pytest.fixture(scope="session")
 def split(deliveries: dict[str, Column]) -> TimeSplit:
-    policy = USE_CASE.training
+    policy = USE_CASE.policies.training
     return split_by_time(
-        deliveries[USE_CASE.event_time], calibration_share=policy.calibration_share, holdout_share=policy.holdout_share
+        deliveries[USE_CASE.data.event_time],
+        calibration_share=policy.calibration_share,
+        holdout_share=policy.holdout_share,
     )
 
 

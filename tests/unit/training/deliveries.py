@@ -13,10 +13,13 @@ import numpy as np
 from noriba.features import FeatureSet
 from noriba.training.hyperparameters import Hyperparameters
 from noriba.usecase import (
-    AnswerFields,
+    AnswerSpec,
+    DataSpec,
     EncoderSpec,
     GatePolicy,
+    ModelSpec,
     PaceSpec,
+    Policies,
     PredictionRequest,
     RetrainingPolicy,
     TrainingPolicy,
@@ -86,38 +89,39 @@ USE_CASE = UseCase(
     title="Delivery time",
     request=DeliveryRequest,
     features=FEATURES,
-    event_time="sent_at_s",
-    label="duration_s",
-    answer=AnswerFields(value="duration_s", low="low_s", high="high_s"),
-    rules=(),
-    slices={"half of day": name_half_of_day},
-    encoders=(
-        EncoderSpec("typical_area", keys=("start_area",), prior_rows=20.0),
-        EncoderSpec("typical_area_by_hour", keys=("start_area", "clock_hour"), prior_rows=5.0, parent="typical_area"),
+    data=DataSpec(event_time="sent_at_s", label="duration_s", slices={"half of day": name_half_of_day}),
+    model=ModelSpec(
+        baseline_keys=("clock_hour",),
+        encoders=(
+            EncoderSpec("typical_area", keys=("start_area",), prior_rows=20.0),
+            EncoderSpec(
+                "typical_area_by_hour", keys=("start_area", "clock_hour"), prior_rows=5.0, parent="typical_area"
+            ),
+        ),
+        pace=PaceSpec(length="length_m", offset=OFFSET_M),
     ),
-    pace=PaceSpec(length="length_m", offset=OFFSET_M),
-    baseline_keys=("clock_hour",),
-    sources="",
-    simulator="",
-    golden_requests=(),
-    training=TrainingPolicy(
-        calibration_share=0.2, holdout_share=0.2, trees=40, leaves=15, min_leaf_rows=20, learning_rate=0.1
+    answer=AnswerSpec(value="duration_s", low="low_s", high="high_s", unit="s", decimals=1),
+    policies=Policies(
+        training=TrainingPolicy(
+            calibration_share=0.2, holdout_share=0.2, trees=40, leaves=15, min_leaf_rows=20, learning_rate=0.1
+        ),
+        gates=GatePolicy(
+            max_mae_to_baseline=1.0,
+            max_mae_to_champion=1.0,
+            max_coverage_error=0.1,
+            max_slice_mae_to_champion=1.1,
+            min_slice_rows=100,
+            max_latency_ms=100.0,
+        ),
+        retraining=RetrainingPolicy(min_rows=1, min_new_rows_share=0.0, cooldown_s=0.0, max_per_day=9, lock_s=60.0),
     ),
-    gates=GatePolicy(
-        max_mae_to_baseline=1.0,
-        max_mae_to_champion=1.0,
-        max_coverage_error=0.1,
-        max_slice_mae_to_champion=1.1,
-        min_slice_rows=100,
-        max_latency_ms=100.0,
-    ),
-    retraining=RetrainingPolicy(min_rows=1, min_new_rows_share=0.0, cooldown_s=0.0, max_per_day=9, lock_s=60.0),
+    golden_requests=({"columns": {"sent_at_s": [1.7e9], "metres": [900.0], "area": [3.0], "hour": [8.0]}},),
 )
 
 
 def settle(**changes: object) -> Hyperparameters:
     """The use case's policy as a job's settings, on one thread unless it is said otherwise."""
-    return Hyperparameters.model_validate({**USE_CASE.training.model_dump(), "threads": 1, **changes})
+    return Hyperparameters.model_validate({**USE_CASE.policies.training.model_dump(), "threads": 1, **changes})
 
 
 def make_inputs(rows: int, *, seed: int = 0) -> dict[str, Column]:
@@ -148,4 +152,4 @@ def make_deliveries(rows: int, *, seed: int = 0) -> dict[str, Column]:
     columns = make_inputs(rows, seed=seed)
     noise = np.random.default_rng(seed + 1).normal(0.0, NOISE, rows)
     label = np.exp(typical_log_duration(columns) + noise)
-    return {**columns, USE_CASE.label: label, **FEATURES.compute(columns)}
+    return {**columns, USE_CASE.data.label: label, **FEATURES.compute(columns)}

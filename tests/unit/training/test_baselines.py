@@ -18,7 +18,7 @@ def test_the_baseline_is_the_groups_median_pace_times_the_length(deliveries: dic
     frame = pd.DataFrame(deliveries)
     pace = frame["duration_s"] / (frame["length_m"] + OFFSET_M)
 
-    baseline = fit_baseline(USE_CASE.baseline_keys, USE_CASE.pace, deliveries, deliveries["duration_s"])
+    baseline = fit_baseline(USE_CASE.model.baseline_keys, USE_CASE.model.pace, deliveries, deliveries["duration_s"])
 
     # The median of an even number of paces is taken between their logarithms.
     median = np.exp(np.log(pace).groupby(frame["clock_hour"]).transform("median"))
@@ -30,7 +30,7 @@ def test_groups_may_have_several_keys(deliveries: dict[str, Column]):
     log_pace = np.log(frame["duration_s"] / (frame["length_m"] + OFFSET_M))
     keys = ("clock_hour", "start_area")
 
-    baseline = fit_baseline(keys, USE_CASE.pace, deliveries, deliveries["duration_s"])
+    baseline = fit_baseline(keys, USE_CASE.model.pace, deliveries, deliveries["duration_s"])
 
     median = np.exp(log_pace.groupby([frame[key] for key in keys]).transform("median"))
     np.testing.assert_allclose(baseline.predict(deliveries), median * (frame["length_m"] + OFFSET_M))
@@ -38,7 +38,7 @@ def test_groups_may_have_several_keys(deliveries: dict[str, Column]):
 
 def test_a_group_that_never_occurred_gets_the_overall_median():
     columns = make_deliveries(500)
-    baseline = fit_baseline(("start_area",), USE_CASE.pace, columns, columns["duration_s"])
+    baseline = fit_baseline(("start_area",), USE_CASE.model.pace, columns, columns["duration_s"])
 
     answers = baseline.predict({"start_area": np.array([99.0, np.nan]), "length_m": np.array([500.0, 1500.0])})
 

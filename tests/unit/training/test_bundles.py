@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,7 +56,7 @@ def test_a_bundle_without_encoders_is_a_bundle_too(
     deliveries: dict[str, Column], split: TimeSplit, model: Model, tmp_path: Path
 ):
     bare = fit_model(
-        type(USE_CASE)(**{**vars(USE_CASE), "encoders": ()}),
+        replace(USE_CASE, model=replace(USE_CASE.model, encoders=())),
         settle(trees=2),
         deliveries,
         fit=split.fit,

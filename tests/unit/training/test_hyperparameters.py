@@ -13,7 +13,9 @@ def test_the_use_case_s_policy_gives_the_defaults():
     use_case, settings = Hyperparameters.parse({"use_case": "taxi_eta"})
 
     assert use_case is load_use_case("taxi_eta")
-    assert {name: getattr(settings, name) for name in TrainingPolicy.model_fields} == use_case.training.model_dump()
+    assert {
+        name: getattr(settings, name) for name in TrainingPolicy.model_fields
+    } == use_case.policies.training.model_dump()
     assert settings.threads >= 1
 
 

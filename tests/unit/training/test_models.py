@@ -146,9 +146,9 @@ def test_columns_of_different_lengths_are_refused(model: Model, deliveries: dict
 
 
 def change_labels(columns: dict[str, Column], rows: slice) -> dict[str, Column]:
-    label = columns[USE_CASE.label].copy()
+    label = columns[USE_CASE.data.label].copy()
     label[rows] *= np.random.default_rng(9).uniform(2.0, 3.0, label[rows].shape)
-    return {**columns, USE_CASE.label: label}
+    return {**columns, USE_CASE.data.label: label}
 
 
 def refit(columns: dict[str, Column], split: TimeSplit) -> Model:

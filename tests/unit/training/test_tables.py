@@ -15,6 +15,7 @@ from noriba.errors import CorruptSnapshotError, FeatureMismatchError
 from noriba.features import FeatureSet
 from noriba.records.snapshot import IngestedObject
 from noriba.training.tables import read_snapshot
+from noriba.usecase import ModelSpec
 from tests.unit.training.deliveries import INPUTS, USE_CASE, length_km, length_m, make_deliveries
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from noriba.usecase import UseCase
 
 TODAY = USE_CASE
-TOMORROW = replace(USE_CASE, features=FeatureSet([length_m, length_km], inputs=INPUTS))
+TOMORROW = replace(USE_CASE, features=FeatureSet([length_m, length_km], inputs=INPUTS), model=ModelSpec())
 
 
 def write_snapshot(tables: Sequence[Columns], folder: Path, use_case: UseCase = TODAY) -> SnapshotManifest:

@@ -142,7 +142,7 @@ class TestFaults:
         assert transform(broken).rows_quarantined == 600
 
     def test_every_rule_on_times_and_places_finds_its_faults(self, trips: pa.Table):
-        rules = {rule.name for rule in USE_CASE.rules} - {"time_out_of_range", "rain_out_of_range"}
+        rules = {rule.name for rule in USE_CASE.data.rules} - {"time_out_of_range", "rain_out_of_range"}
         assert set(transform(trips).reasons) == rules
 
     def test_faults_change_no_other_row(self, trips: pa.Table):

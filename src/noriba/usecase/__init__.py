@@ -1,0 +1,40 @@
+"""What a data scientist declares: one `UseCase`, in one folder under `usecases/`.
+
+The rest of Noriba knows a use case only through this package. See docs/add-a-use-case.md.
+"""
+
+from noriba.usecase.data import DataSpec, Labels, Mask, Rule
+from noriba.usecase.declaration import AnswerSpec, UseCase, to_resource_name
+from noriba.usecase.loading import (
+    find_default_use_case,
+    list_use_cases,
+    load_simulator,
+    load_source_module,
+    load_use_case,
+)
+from noriba.usecase.model import EncoderSpec, ModelSpec, PaceSpec
+from noriba.usecase.policies import GatePolicy, Policies, RetrainingPolicy, TrainingPolicy
+from noriba.usecase.requests import PredictionRequest
+
+__all__ = [
+    "AnswerSpec",
+    "DataSpec",
+    "EncoderSpec",
+    "GatePolicy",
+    "Labels",
+    "Mask",
+    "ModelSpec",
+    "PaceSpec",
+    "Policies",
+    "PredictionRequest",
+    "RetrainingPolicy",
+    "Rule",
+    "TrainingPolicy",
+    "UseCase",
+    "find_default_use_case",
+    "list_use_cases",
+    "load_simulator",
+    "load_source_module",
+    "load_use_case",
+    "to_resource_name",
+]

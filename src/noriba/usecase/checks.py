@@ -1,0 +1,120 @@
+"""What a declaration must hold to be one: told at once, with the field and the remedy, not by a failed training."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from noriba.errors import UseCaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from noriba.usecase.declaration import UseCase
+
+# SageMaker takes names of 63 characters, and puts prefix, version, attempt and kind of job around this one.
+NAME = re.compile(r"[a-z][a-z0-9_]{0,22}[a-z0-9]")
+_MOST_DECIMALS = 12
+
+
+def check_use_case(use_case: UseCase) -> None:
+    """Raise for the first thing that does not fit.
+
+    Raises:
+        UseCaseError: the message names the use case, the field and the remedy.
+    """
+    for fault in _list_faults(use_case):
+        raise UseCaseError(f"use case {use_case.name!r}: {fault}")
+
+
+def _list_faults(use_case: UseCase) -> Iterator[str]:
+    if not NAME.fullmatch(use_case.name):
+        yield "a name has 2 to 24 lower-case letters, digits and underscores, beginning with a letter"
+    yield from _check_data(use_case)
+    yield from _check_model(use_case)
+    yield from _check_answer(use_case)
+    yield from _check_golden_requests(use_case)
+
+
+def _check_data(use_case: UseCase) -> Iterator[str]:
+    data, inputs, features = use_case.data, use_case.features.inputs, use_case.features.names
+    if data.event_time not in inputs:
+        yield f"data.event_time {_suggest(data.event_time, inputs, 'an input')}"
+    if data.label in {*inputs, *features}:
+        yield f"data.label {data.label} is also an input or a feature; a model would read what it must predict"
+    if repeated := _find_repeated([rule.name for rule in data.rules]):
+        yield f"data.rules: two rules are named {repeated}; reasons are counted by name, rename one"
+
+
+def _check_model(use_case: UseCase) -> Iterator[str]:
+    model, features = use_case.model, use_case.features.names
+    if model.pace is not None and model.pace.length not in features:
+        yield f"model.pace: length {_suggest(model.pace.length, features, 'a feature')}"
+    if model.pace is not None and model.pace.offset <= 0:
+        yield f"model.pace: offset {model.pace.offset} must be above 0; a row of no length would have no pace"
+    for key in model.baseline_keys:
+        if key not in features:
+            yield f"model.baseline_keys: {_suggest(key, features, 'a feature')}"
+    yield from _check_encoders(use_case)
+
+
+def _check_encoders(use_case: UseCase) -> Iterator[str]:
+    features, earlier = use_case.features.names, list[str]()
+    for encoder in use_case.model.encoders:
+        where = f"model.encoders: {encoder.name}"
+        if encoder.name in {*features, *earlier}:
+            yield f"{where} has the name of a feature or of another encoder; rename it"
+        if not encoder.keys:
+            yield f"{where} has no keys; name the features that make a group"
+        for key in encoder.keys:
+            if key not in features:
+                yield f"{where}: key {_suggest(key, features, 'a feature')}"
+        if encoder.parent is not None and encoder.parent not in earlier:
+            yield f"{where}: its parent {_suggest(encoder.parent, earlier, 'an encoder declared before it')}"
+        if encoder.prior_rows <= 0:
+            yield f"{where}: prior_rows is {encoder.prior_rows}; a group is believed halfway at so many rows, above 0"
+        earlier.append(encoder.name)
+
+
+def _check_answer(use_case: UseCase) -> Iterator[str]:
+    answer = use_case.answer
+    if len({answer.value, answer.low, answer.high}) < 3:  # noqa: PLR2004  # value, low, high
+        yield f"answer: value, low and high need three names; got {answer.value}, {answer.low}, {answer.high}"
+    if not answer.unit:
+        yield "answer.unit is empty; say what the numbers are, such as s or kWh"
+    if not 0 <= answer.decimals <= _MOST_DECIMALS:
+        yield f"answer.decimals is {answer.decimals}; give 0 to {_MOST_DECIMALS}"
+
+
+def _check_golden_requests(use_case: UseCase) -> Iterator[str]:
+    if not use_case.golden_requests:
+        yield "golden_requests is empty; without one, no model is asked anything before it serves"
+    for number, body in enumerate(use_case.golden_requests):
+        where = f"golden_requests[{number}]"
+        try:
+            request = use_case.request.model_validate(body)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            yield f"{where} is refused: {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+            return
+        columns = request.to_columns()
+        if missing := [name for name in use_case.features.inputs if name not in columns]:
+            yield f"{where}: to_columns gives no {', '.join(missing)}, which features read"
+            return
+        lengths = {len(column) for column in columns.values()}
+        if lengths != {len(request.candidate_ids())}:
+            rows = len(request.candidate_ids())
+            yield f"{where}: to_columns gives columns of {sorted(lengths)} rows for {rows} candidates"
+
+
+def _find_repeated(names: list[str]) -> str | None:
+    return next((name for name in names if names.count(name) > 1), None)
+
+
+def _suggest(name: str, known: Collection[str], kind: str) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known) or 'none'}"
+    return f"{name!r} is not {kind}; {hint}"

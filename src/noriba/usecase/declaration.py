@@ -1,0 +1,82 @@
+"""A use case, whole: what a data scientist declares in one folder under `usecases/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from noriba.usecase.checks import check_use_case
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from noriba.features import FeatureSet
+    from noriba.usecase.data import DataSpec
+    from noriba.usecase.model import ModelSpec
+    from noriba.usecase.policies import Policies
+    from noriba.usecase.requests import PredictionRequest
+
+
+@dataclass(frozen=True)
+class AnswerSpec:
+    """How an answer is written. Units stand in the names too: `eta_s`.
+
+    Attributes:
+        value: the field with the median.
+        low: the field with the interval's lower end.
+        high: the field with its upper end.
+        unit: of all three, for people: `s`, `kWh`.
+        decimals: how many an app is given; as many as anybody can use.
+    """
+
+    value: str
+    low: str
+    high: str
+    unit: str
+    decimals: int
+
+
+@dataclass(frozen=True)
+class UseCase:
+    """A use case; a mistake in it is told where it is declared.
+
+    Beside the module that declares it as `USE_CASE` stand `sources` (see `noriba.datasets.sources`), and, where data
+    can be made up, `simulator` (see `noriba.usecase.simulators`).
+
+    Attributes:
+        name: lower-case words with underscores; also the folder, the path in the API and the first part of S3 keys.
+        title: for people.
+        request: what an app sends.
+        features: the columns a model reads.
+        data: the rows it is trained on.
+        model: what it learns besides.
+        answer: how it is told.
+        policies: numbers.
+        golden_requests: requests that any model must answer sensibly before it may serve, as an app would send them.
+
+    Raises:
+        UseCaseError: something in it does not fit; the message names it and the remedy.
+    """
+
+    name: str
+    title: str
+    request: type[PredictionRequest]
+    features: FeatureSet
+    data: DataSpec
+    model: ModelSpec
+    answer: AnswerSpec
+    policies: Policies
+    golden_requests: Sequence[Mapping[str, object]]
+
+    def __post_init__(self) -> None:
+        check_use_case(self)
+
+    @property
+    def resource_name(self) -> str:
+        """The name where AWS allows hyphens only: `taxi-eta`."""
+        return to_resource_name(self.name)
+
+
+def to_resource_name(use_case: str) -> str:
+    """A use case's name with hyphens, for SageMaker resources."""
+    return use_case.replace("_", "-")

@@ -1,0 +1,56 @@
+"""The numbers that people argue about: when to train, how, and what a candidate must show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class RetrainingPolicy(BaseModel):
+    """When new data are worth a training run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_rows: int = Field(gt=0, description="fewer kept rows than this never train")
+    min_new_rows_share: float = Field(ge=0, description="new rows over the rows last trained on")
+    cooldown_s: float = Field(ge=0, description="seconds between the starts of two training runs")
+    max_per_day: int = Field(gt=0, description="training runs begun within 24 hours, those asked for by hand too")
+    lock_s: float = Field(gt=0, description="seconds after which a training run is considered abandoned")
+
+
+class GatePolicy(BaseModel):
+    """What a candidate must show before it is offered to an approver."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_mae_to_baseline: float = Field(gt=0, description="MAE over the naive baseline's, on the same hold-out")
+    max_mae_to_champion: float = Field(gt=0, description="MAE over the champion's, on the same hold-out")
+    max_coverage_error: float = Field(gt=0, le=1, description="|coverage − claim| on the hold-out")
+    max_slice_mae_to_champion: float = Field(gt=0, description="the same ratio in the worst slice")
+    min_slice_rows: int = Field(gt=0, description="smaller slices are reported, and pass")
+    max_latency_ms: float = Field(gt=0, description="95th percentile of one single-row answer inside the container")
+
+
+class TrainingPolicy(BaseModel):
+    """How rows are split, and the model's shape; every number may be overridden by a hyper-parameter of a job."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    calibration_share: float = Field(gt=0, lt=0.5)
+    holdout_share: float = Field(gt=0, lt=0.5)
+    quantiles: tuple[float, float, float] = (0.1, 0.5, 0.9)
+    trees: int = Field(gt=0)
+    leaves: int = Field(gt=1)
+    min_leaf_rows: int = Field(gt=0)
+    learning_rate: float = Field(gt=0, le=1)
+    seed: int = 20_260_101
+
+
+@dataclass(frozen=True)
+class Policies:
+    """All of a use case's."""
+
+    training: TrainingPolicy
+    gates: GatePolicy
+    retraining: RetrainingPolicy
