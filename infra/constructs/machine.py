@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
 
     from infra.constructs.shared import Shared
-    from infra.constructs.states import State
+    from infra.machines.states import State
 
 
 class Machine(Construct):

@@ -12,10 +12,10 @@ from infra.constructs.bucket import SecureBucket
 from infra.constructs.event_rule import EventRule, TimedRule
 from infra.constructs.function import PythonFunction
 from infra.constructs.grants import allow_listing, allow_reading, allow_table, allow_writing
-from infra.constructs.ingest_machine import IngestPlaces, describe_ingest
 from infra.constructs.machine import Machine
 from infra.constructs.names import KEPT_AS
-from infra.constructs.settling_machine import ENDED_BADLY, describe_settling
+from infra.machines.ingest import IngestProps, describe_ingest
+from infra.machines.settling import ENDED_BADLY, describe_settling
 from noriba.events import ExecutionStatusChanged, S3ObjectCreated
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class DataStack(Stack):
     def _make_workers(self) -> None:
         self._plan, self._transform = self._make_planner(), self._make_transformer()
         self._commit, self._refuse = self._make_committer(), self._make_refuser()
-        self._places = IngestPlaces(
+        self._places = IngestProps(
             bus_name=self._shared.bus.event_bus_name,
             plan_arn=self._plan.function.function_arn,
             transform_arn=self._transform.function.function_arn,

@@ -15,9 +15,9 @@ from infra.constructs.function import PythonFunction
 from infra.constructs.grants import allow, allow_reading, allow_table, allow_using_key, format_arn
 from infra.constructs.machine import Machine
 from infra.constructs.names import to_construct_id
-from infra.constructs.rollout_machine import RolloutPlaces, describe_rollout
 from infra.constructs.sagemaker_role import SageMakerRole, allow_passing
-from infra.constructs.tidying_machine import describe_tidying
+from infra.machines.rollout import RolloutProps, describe_rollout
+from infra.machines.tidying import describe_tidying
 from noriba.events import ExecutionStatusChanged, ModelPackageStateChanged
 from noriba.records.names import name_endpoint, name_package_group
 
@@ -184,7 +184,7 @@ class RolloutStack(Stack):
 
     def _make_machine(self, model_role: iam.Role, checker: PythonFunction) -> Machine:
         shared, settings = self._shared, self._shared.settings
-        places = RolloutPlaces(
+        places = RolloutProps(
             bus_name=shared.bus.event_bus_name,
             ledger_table=self._data.ledger.table_name,
             golden_arn=checker.function.function_arn,

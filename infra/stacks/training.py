@@ -27,7 +27,7 @@ from infra.constructs.machine import Machine
 from infra.constructs.model_image import make_model_image
 from infra.constructs.names import to_construct_id
 from infra.constructs.sagemaker_role import SageMakerRole, allow_jobs
-from infra.constructs.training_machine import TrainingPlaces, describe_training
+from infra.machines.training import TrainingProps, describe_training
 from noriba.events import (
     CandidateRegistered,
     DatasetSnapshotCreated,
@@ -196,7 +196,7 @@ class TrainingStack(Stack):
     def _make_machine(self, job_role: iam.Role, registrar: PythonFunction) -> Machine:
         shared, settings = self._shared, self._shared.settings
         runtime = Duration.hours(settings.training_hours)
-        places = TrainingPlaces(
+        places = TrainingProps(
             bus_name=shared.bus.event_bus_name,
             ledger_table=self._data.ledger.table_name,
             datasets_bucket=self._data.datasets.bucket_name,

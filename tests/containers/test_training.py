@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.constructs.training_machine import METRICS, TrainingPlaces, describe_training
+from infra.machines.training import METRICS, TrainingProps, describe_training
 from noriba.records.artifacts import GoldenRecord
 from noriba.training.bundles import load_bundle
 from noriba.usecase import load_use_case
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 def read_metrics(log: str) -> dict[str, float]:
     """The metrics that SageMaker reads out of a job's log, by the very expressions that the job is given."""
-    names = [field.name for field in fields(TrainingPlaces) if field.name != "max_runtime_s"]
-    places = TrainingPlaces(**dict.fromkeys(names, "elsewhere"), max_runtime_s=1)
+    names = [field.name for field in fields(TrainingProps) if field.name != "max_runtime_s"]
+    places = TrainingProps(**dict.fromkeys(names, "elsewhere"), max_runtime_s=1)
     definitions = describe_training(places)["Train"]["Parameters"]["AlgorithmSpecification"]["MetricDefinitions"]
     assert [definition["Name"] for definition in definitions] == list(METRICS)
     found = {one["Name"]: re.findall(one["Regex"], log) for one in definitions}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from noriba.events import RolledBack, RolloutAdvanced, RolloutCompleted
-from noriba.records.names import name_staging_endpoint, name_variant
+from noriba.records.names import STAGING_FORMAT, name_variant
 from tests.infra.executions import EXECUTION_ID, Answers, Execution, Failure, answer_function, list_tasks, run_machine
 from tests.infra.test_machines import follow
 
@@ -147,7 +147,7 @@ def test_names_tell_the_use_case_the_version_and_the_attempt(known_attempt: dict
 
     assert execution.called("Create model")["ModelName"] == MODEL
     assert execution.called("Create staging endpoint")["EndpointName"] == STAGING
-    assert STAGING.startswith(name_staging_endpoint("taxi_eta", prefix="noriba"))
+    assert STAGING_FORMAT.format("noriba-taxi-eta", MODEL.rpartition("-")[2]) == STAGING
     for stage in ("staging", "production"):
         [variant] = execution.called(f"Configure {stage}")["ProductionVariants"]
         assert variant["VariantName"] == name_variant(7)

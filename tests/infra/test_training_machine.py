@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.constructs.model_image import DOCKER_MANIFEST
-from infra.constructs.training_machine import METRICS
+from infra.machines.training import METRICS
 from noriba.events import CandidateRegistered, RetrainingDecided, TrainingFailed
 from tests.infra.executions import EXECUTION_ID, Execution, Failure, answer_function, list_tasks, run_machine
 

@@ -1,16 +1,4 @@
-"""The ledger: what must be known exactly once, in one DynamoDB table.
-
-Partition key `use_case`; sort key `entry`, one of
-
-    object#<key>#<version>   a landed object version: received, kept or refused; of a long key, beginning and hash
-    erasure#<hash of key>    what was erased, by whom and why
-    snapshot#<id>            who committed a snapshot
-    training                 the latest training run, which is also the lock
-    decision#<id>            a retraining decision, and the execution that trains by it
-    registered#<arn>         what a model package held when it was registered
-    champion                 the model in production
-    rollout                  the rollout under way, which is also the lock
-"""
+"""The ledger: what must be known exactly once, in one DynamoDB table. Entries: `noriba.records.ledger_entries`."""
 
 from __future__ import annotations
 
@@ -24,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from noriba.events import RetrainingDecided
 from noriba.monitoring.retraining import TrainingRecord
+from noriba.records import ledger_entries as entries
 from noriba.records.erasure import Erasure
 from noriba.records.ingest import LandedObject
 from noriba.records.snapshot import IngestedObject
@@ -144,13 +133,13 @@ class Ledger:
 
     def list_kept(self) -> list[IngestedObject]:
         """Everything ingested so far."""
-        items = self._query("object#")
+        items = self._query(entries.OBJECT)
         return [IngestedObject.model_validate_json(i["record"]) for i in items if i["status"] == "kept"]
 
     def list_refused(self) -> dict[str, str]:
         """Keys of refused objects and the reasons."""
-        refused = [item for item in self._query("object#") if item["status"] == "refused"]
-        return {item["entry"].removeprefix("object#").rpartition("#")[0]: item["reason"] for item in refused}
+        refused = [item for item in self._query(entries.OBJECT) if item["status"] == "refused"]
+        return {item["entry"].removeprefix(entries.OBJECT).rpartition("#")[0]: item["reason"] for item in refused}
 
     def find_object(self, key: str, version_id: str) -> ObjectState | None:
         """How far an object version is; None when no execution has taken it yet."""
@@ -169,11 +158,11 @@ class Ledger:
 
     def _list_pending(self) -> list[dict[str, Any]]:
         # Entries of earlier versions do not say what was landed; nobody could settle them, so they hold up nothing.
-        return [item for item in self._query("object#") if item["status"] == "received" and "landed" in item]
+        return [item for item in self._query(entries.OBJECT) if item["status"] == "received" and "landed" in item]
 
     def begin_erasure(self, erasure: Erasure) -> None:
         """Keep what is to be erased, and take the object out of every snapshot to come."""
-        entry = f"erasure#{erasure.name}"
+        entry = f"{entries.ERASURE}{erasure.name}"
         item = {"record": erasure.model_dump_json(), "open": True}
         self._put(entry, item, unless_exists_but=Attr("entry").exists())
         for landed in erasure.versions:
@@ -191,7 +180,7 @@ class Ledger:
 
     def list_erasures(self, *, only_open: bool = False) -> list[Erasure]:
         """What was erased; `only_open` leaves out what a later snapshot is known to lack."""
-        items = [item for item in self._query("erasure#") if item["open"] or not only_open]
+        items = [item for item in self._query(entries.ERASURE) if item["open"] or not only_open]
         return [Erasure.model_validate_json(item["record"]) for item in items]
 
     # --- snapshots ----------------------------------------------------------------------------------------------------
@@ -199,28 +188,28 @@ class Ledger:
     def claim_snapshot(self, snapshot_id: str, *, execution: str, now: datetime) -> bool:
         """Whether this execution is the one that announces the snapshot: the first, and its own retries."""
         item = {"execution": execution, "created_at": now.isoformat()}
-        return self._put(f"snapshot#{snapshot_id}", item, unless_exists_but=Attr("execution").eq(execution))
+        return self._put(f"{entries.SNAPSHOT}{snapshot_id}", item, unless_exists_but=Attr("execution").eq(execution))
 
     def list_snapshots(self) -> list[tuple[str, datetime]]:
         """Ids and times of all snapshots, the oldest first."""
-        found = sorted(self._query("snapshot#"), key=lambda item: item["created_at"])
-        return [(i["entry"].removeprefix("snapshot#"), datetime.fromisoformat(i["created_at"])) for i in found]
+        found = sorted(self._query(entries.SNAPSHOT), key=lambda item: item["created_at"])
+        return [(i["entry"].removeprefix(entries.SNAPSHOT), datetime.fromisoformat(i["created_at"])) for i in found]
 
     def mark_latest(self, snapshot_id: str, *, now: datetime) -> None:
         """Say that a snapshot is what there is at that moment, unless somebody has looked later; "" for none."""
         item = {"snapshot_id": snapshot_id, "committed_at": now.isoformat(timespec="microseconds")}
-        self._put("latest-snapshot", item, unless_exists_but=Attr("committed_at").lte(item["committed_at"]))
+        self._put(entries.LATEST_SNAPSHOT, item, unless_exists_but=Attr("committed_at").lte(item["committed_at"]))
 
     def latest_snapshot(self) -> str | None:
         """The id of the snapshot committed last: not the newest one, when an older state of the data came back."""
-        found = self._get("latest-snapshot")
+        found = self._get(entries.LATEST_SNAPSHOT)
         return found.get("snapshot_id") or None
 
     # --- training -----------------------------------------------------------------------------------------------------
 
     def read_training(self) -> TrainingRecord | None:
         """The latest training run."""
-        found = self._get("training")
+        found = self._get(entries.TRAINING)
         if not found:
             return None
         return TrainingRecord(
@@ -243,38 +232,38 @@ class Ledger:
             "decision_id": record.decision_id,
         }
         unchanged = Attr("decision_id").is_in([record.decision_id, *([replacing.decision_id] if replacing else [])])
-        return self._put("training", item, unless_exists_but=unchanged)
+        return self._put(entries.TRAINING, item, unless_exists_but=unchanged)
 
     def read_decision(self, decision_id: str) -> RetrainingDecided | None:
         """A decision taken before."""
-        found = self._get(f"decision#{decision_id}")
+        found = self._get(f"{entries.DECISION}{decision_id}")
         return RetrainingDecided.model_validate_json(found["record"]) if found else None
 
     def list_decisions(self) -> list[RetrainingDecided]:
         """All decisions, the oldest first."""
-        found = sorted(self._query("decision#"), key=lambda item: item["decided_at"])
+        found = sorted(self._query(entries.DECISION), key=lambda item: item["decided_at"])
         return [RetrainingDecided.model_validate_json(item["record"]) for item in found]
 
     def record_decision(self, decision: RetrainingDecided, *, now: datetime) -> None:
         """Keep a decision, whichever way it went; training takes its orders from here, not from the event."""
         item = {"decided_at": now.isoformat(), "train": decision.train, "record": decision.model_dump_json()}
-        self._put(f"decision#{decision.decision_id}", item, unless_exists_but=None)
+        self._put(f"{entries.DECISION}{decision.decision_id}", item, unless_exists_but=None)
 
     # --- models -------------------------------------------------------------------------------------------------------
 
     def record_registration(self, package_arn: str, *, image_uri: str, model_data_uri: str, sha256: str) -> None:
         """Keep what a package holds, by hash: packages can be edited, and objects overwritten."""
         item = {"image_uri": image_uri, "model_data_uri": model_data_uri, "sha256": sha256}
-        self._put(f"registered#{package_arn}", item, unless_exists_but=None)
+        self._put(f"{entries.REGISTERED}{package_arn}", item, unless_exists_but=None)
 
     def read_champion(self) -> Champion | None:
         """The model in production; None before the first rollout."""
-        found = self._get("champion")
+        found = self._get(entries.CHAMPION)
         return Champion.model_validate(found) if found else None
 
     def read_rollout(self) -> RolloutLock | None:
         """The rollout that holds the lock, be its execution alive or not."""
-        found = self._get("rollout")
+        found = self._get(entries.ROLLOUT)
         return RolloutLock.model_validate(found) if found else None
 
     # --- table --------------------------------------------------------------------------------------------------------
@@ -337,9 +326,9 @@ def _attempt(write: Callable[..., object], **request: object) -> bool:
 
 
 def _name_object(key: str, version_id: str) -> str:
-    entry = f"object#{key}#{version_id}"
+    entry = f"{entries.OBJECT}{key}#{version_id}"
     if len(entry.encode()) <= _MOST_ENTRY_BYTES:
         return entry
     digest = hashlib.sha256(key.encode()).hexdigest()
     beginning = key.encode()[: _MOST_ENTRY_BYTES // 2].decode(errors="ignore")
-    return f"object#{beginning}…{digest}#{version_id}"
+    return f"{entries.OBJECT}{beginning}…{digest}#{version_id}"

@@ -10,6 +10,13 @@ from noriba.usecase import to_resource_name
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+VARIANT_FORMAT = "v{}"
+"""A production variant: the model's version."""
+STAGING_FORMAT = "{}-staging-{}"
+"""Staging endpoint, and its configuration: endpoint and attempt."""
+MODEL_FORMAT = "{}-{}-{}"
+"""A model, and production's configuration of it: endpoint, variant and attempt."""
+
 IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 """Statuses in which SageMaker takes no other order for an endpoint.
 
@@ -27,14 +34,9 @@ def name_endpoint(use_case: str, *, prefix: str) -> str:
     return f"{prefix}-{to_resource_name(use_case)}"
 
 
-def name_staging_endpoint(use_case: str, *, prefix: str) -> str:
-    """Where a candidate answers golden requests before production sees it."""
-    return f"{name_endpoint(use_case, prefix=prefix)}-staging"
-
-
 def name_variant(version: int | str) -> str:
     """A production variant is named after the model's version, so that every answer says which model gave it."""
-    return f"v{version}"
+    return VARIANT_FORMAT.format(version)
 
 
 def read_version(variant: str) -> int:

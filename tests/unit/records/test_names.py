@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noriba.records.names import name_endpoint, name_staging_endpoint, name_variant, read_version
+from noriba.records.names import (
+    MODEL_FORMAT,
+    STAGING_FORMAT,
+    name_endpoint,
+    name_variant,
+    pick_made_by_rollouts,
+    read_version,
+)
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html
 SAGEMAKER_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
@@ -31,12 +38,14 @@ def test_a_variant_of_another_kind_has_no_version():
 
 @pytest.mark.parametrize("use_case", ["taxi_eta", "a1", "x" * 40, "_".join("abcdefghijklmnopqrst")])
 def test_production_and_staging_stand_apart_under_names_that_sagemaker_takes(use_case: str):
-    names = {name_endpoint(use_case, prefix="noriba"), name_staging_endpoint(use_case, prefix="noriba")}
+    endpoint = name_endpoint(use_case, prefix="noriba")
+    made = [STAGING_FORMAT.format(endpoint, "0a1b2c3d"), MODEL_FORMAT.format(endpoint, name_variant(12), "0a1b2c3d")]
+    names = {endpoint, *made}
 
-    assert len(names) == 2
+    assert len(names) == 3
+    assert pick_made_by_rollouts(names, endpoint) == [name for name in names if name in made]
     assert all(SAGEMAKER_NAME.fullmatch(name) for name in names)
 
 
 def test_an_endpoint_is_named_after_its_use_case():
     assert name_endpoint("taxi_eta", prefix="noriba") == "noriba-taxi-eta"
-    assert name_staging_endpoint("taxi_eta", prefix="noriba") == "noriba-taxi-eta-staging"

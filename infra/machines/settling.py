@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.constructs.ingest_machine import refuse_and_settle
-from infra.constructs.states import (
+from infra.machines.ingest import refuse_and_settle
+from infra.machines.states import (
     DISCARD,
     State,
     call,
@@ -25,12 +25,12 @@ from infra.constructs.states import (
 from noriba.events import ObjectErased
 
 if TYPE_CHECKING:
-    from infra.constructs.ingest_machine import IngestPlaces
+    from infra.machines.ingest import IngestProps
 
 ENDED_BADLY = ["ABORTED", "TIMED_OUT", "FAILED"]
 
 
-def describe_settling(places: IngestPlaces, *, find_arn: str, ledger_table: str) -> dict[str, State]:
+def describe_settling(props: IngestProps, *, find_arn: str, ledger_table: str) -> dict[str, State]:
     """The states; the input names the `execution` that ended, or "" to look at everything."""
     return {
         "Find unsettled": invoke_function(
@@ -48,7 +48,7 @@ def describe_settling(places: IngestPlaces, *, find_arn: str, ledger_table: str)
                         (present("$.erasure"), "Announce erasure"), otherwise="Is it settled itself?"
                     ),
                     "Announce erasure": publish(
-                        places.bus_name, ObjectErased, "$.erasure.detail", follow="Close erasure"
+                        props.bus_name, ObjectErased, "$.erasure.detail", follow="Close erasure"
                     ),
                     "Close erasure": call(
                         "arn:aws:states:::dynamodb:updateItem",
@@ -64,13 +64,13 @@ def describe_settling(places: IngestPlaces, *, find_arn: str, ledger_table: str)
                     "Is it settled itself?": choose((is_true("$.settled"), "Commit"), otherwise="Refuse"),
                     # It may have ended between settling its object and the news of a snapshot.
                     "Commit": invoke_function(
-                        places.commit_arn,
+                        props.commit_arn,
                         {"execution.$": "$.execution", "landed.$": "$.landed"},
                         result="$.commit",
                         follow="Is there a new snapshot?",
                     ),
                     **refuse_and_settle(
-                        places,
+                        props,
                         {"execution.$": "$.execution", "landed.$": "$.landed", "failure.$": "$.failure"},
                         execution="$.execution",
                         follow="Settled",

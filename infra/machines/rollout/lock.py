@@ -6,11 +6,13 @@ execution still runs: one that was stopped or timed out cannot have released it,
 
 from __future__ import annotations
 
-from infra.constructs.states import DISCARD, State, call, choose, equals, present, wait
+from infra.machines.ledger import name_key
+from infra.machines.states import DISCARD, State, call, choose, equals, present, wait
+from noriba.records import ledger_entries as entries
 
 RETRY_S = 30
 _TAKEN = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "ResultPath": DISCARD}
-_KEY = {"use_case": {"S.$": "$.use_case"}, "entry": {"S": "rollout"}}
+_KEY = name_key(entries.ROLLOUT)
 _HOLDER = "$.lock.Item.execution.S"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.constructs.states import TRANSIENT, State, call, choose, matches, wait
+from infra.machines.states import TRANSIENT, State, call, choose, matches, wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

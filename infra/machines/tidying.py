@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.constructs.states import State, choose, invoke_function, is_true, succeed, wait
+from infra.machines.states import State, choose, invoke_function, is_true, succeed, wait
 
 PAUSE_S = 60
 

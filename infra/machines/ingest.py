@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infra.constructs.states import (
+from infra.machines.states import (
     CROWDED,
     DISCARD,
     TRANSIENT,
@@ -26,7 +26,7 @@ REFUSALS = (RefusedObjectError.__name__, UnknownUseCaseError.__name__)
 
 
 @dataclass(frozen=True)
-class IngestPlaces:
+class IngestProps:
     """What does the work, and where it is told; ARNs and a name."""
 
     bus_name: str
@@ -37,13 +37,13 @@ class IngestPlaces:
     chunks_at_once: int
 
 
-def describe_ingest(places: IngestPlaces) -> dict[str, State]:
+def describe_ingest(props: IngestProps) -> dict[str, State]:
     """The states; the input is S3's event."""
     planned = {name: f"$.planned.answer.{name}" for name in ("landed", "plan", "source")}
     mine = "$$.Execution.Id"
     return {
         "Plan": invoke_function(
-            places.plan_arn,
+            props.plan_arn,
             {"execution.$": mine, "event.$": "$"},
             result="$.planned",
             follow="Is it ours to do?",
@@ -56,7 +56,7 @@ def describe_ingest(places: IngestPlaces) -> dict[str, State]:
         "Transform chunks": {
             "Type": "Map",
             "ItemsPath": f"{planned['plan']}.chunks",
-            "MaxConcurrency": places.chunks_at_once,
+            "MaxConcurrency": props.chunks_at_once,
             "ItemSelector": {
                 "landed.$": planned["landed"],
                 # The chunk says which rows; the other chunks need not travel with it.
@@ -74,7 +74,7 @@ def describe_ingest(places: IngestPlaces) -> dict[str, State]:
                     "Transform": {
                         "Type": "Task",
                         "Resource": "arn:aws:states:::lambda:invoke",
-                        "Parameters": {"FunctionName": places.transform_arn, "Payload.$": "$"},
+                        "Parameters": {"FunctionName": props.transform_arn, "Payload.$": "$"},
                         "Retry": [TRANSIENT, CROWDED],
                         # Chunks report to S3; the map's own result is limited to 256 KiB.
                         "OutputPath": "$.Payload",
@@ -87,14 +87,14 @@ def describe_ingest(places: IngestPlaces) -> dict[str, State]:
             "Next": "Commit",
         },
         "Commit": invoke_function(
-            places.commit_arn,
+            props.commit_arn,
             {"execution.$": mine, **{f"{name}.$": path for name, path in planned.items()}},
             result="$.commit",
             follow="Is there a new snapshot?",
             catch="Refuse",
         ),
         **refuse_and_settle(
-            places,
+            props,
             {"execution.$": mine, "event.$": "$", "failure.$": "$.failure"},
             execution=mine,
             follow="Was it refused?",
@@ -109,23 +109,21 @@ def describe_ingest(places: IngestPlaces) -> dict[str, State]:
     }
 
 
-def refuse_and_settle(places: IngestPlaces, task: State, *, execution: str, follow: str) -> dict[str, State]:
+def refuse_and_settle(props: IngestProps, task: State, *, execution: str, follow: str) -> dict[str, State]:
     """States from `Refuse` on, and, for whoever has committed, from `Is there a new snapshot?` on.
 
     Args:
-        places: of the ingest.
+        props: of the ingest.
         task: what the refuser is told.
         execution: a path to the execution that took the object.
         follow: the state after all of them.
     """
     return {
-        "Refuse": invoke_function(places.refuse_arn, task, result="$.refusal", follow="Announce refusal"),
-        "Announce refusal": publish(
-            places.bus_name, ObjectRefused, "$.refusal.answer.refused", follow="Settle refusal"
-        ),
+        "Refuse": invoke_function(props.refuse_arn, task, result="$.refusal", follow="Announce refusal"),
+        "Announce refusal": publish(props.bus_name, ObjectRefused, "$.refusal.answer.refused", follow="Settle refusal"),
         # The others of a burst may have waited for this one; it is the last, so it commits what they brought.
         "Settle refusal": invoke_function(
-            places.commit_arn,
+            props.commit_arn,
             {"execution.$": execution, "landed.$": "$.refusal.answer.landed"},
             result="$.commit",
             follow="Is there a new snapshot?",
@@ -133,7 +131,5 @@ def refuse_and_settle(places: IngestPlaces, task: State, *, execution: str, foll
         "Is there a new snapshot?": choose(
             (equals("$.commit.answer.outcome", "created"), "Announce snapshot"), otherwise=follow
         ),
-        "Announce snapshot": publish(
-            places.bus_name, DatasetSnapshotCreated, "$.commit.answer.snapshot", follow=follow
-        ),
+        "Announce snapshot": publish(props.bus_name, DatasetSnapshotCreated, "$.commit.answer.snapshot", follow=follow),
     }

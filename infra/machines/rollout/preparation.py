@@ -1,0 +1,94 @@
+"""First: is it still approved, is it what was registered, and is no other rollout under way?"""
+
+from __future__ import annotations
+
+from infra.machines.ledger import name_key
+from infra.machines.rollout.lock import take_lock
+from infra.machines.rollout.props import REGISTERED, ROLL_BACK, SDK, RolloutProps
+from infra.machines.states import (
+    State,
+    call,
+    choose,
+    equals,
+    present,
+    succeed,
+)
+from noriba.records import ledger_entries as entries
+from noriba.records.names import MODEL_FORMAT, STAGING_FORMAT, VARIANT_FORMAT
+
+
+def prepare(props: RolloutProps) -> dict[str, State]:
+    """States that name what will be made, see that the package is what was registered, and take the lock."""
+    return {
+        # Names of this attempt: a model approved twice must not meet what the first rollout left.
+        "Name": {
+            "Type": "Pass",
+            "Parameters": {
+                "use_case.$": "$.use_case",
+                "endpoint_name.$": "$.endpoint_name",
+                "model_package_arn.$": "$.model_package_arn",
+                "variant.$": f"States.Format('{VARIANT_FORMAT}', $.version)",
+                "attempt.$": "States.ArrayGetItem(States.StringSplit(States.UUID(), '-'), 0)",
+            },
+            "Next": "Name resources",
+        },
+        "Name resources": {
+            "Type": "Pass",
+            "Parameters": {
+                "model.$": f"States.Format('{MODEL_FORMAT}', $.endpoint_name, $.variant, $.attempt)",
+                "staging.$": f"States.Format('{STAGING_FORMAT}', $.endpoint_name, $.attempt)",
+            },
+            "ResultPath": "$.names",
+            "Next": "Read package",
+        },
+        "Read package": call(
+            f"{SDK}describeModelPackage",
+            {"ModelPackageName.$": "$.model_package_arn"},
+            follow="Is it still approved?",
+            ResultSelector={
+                "status.$": "$.ModelApprovalStatus",
+                "model_data_uri.$": "$.InferenceSpecification.Containers[0].ModelDataUrl",
+                "image_uri.$": "$.InferenceSpecification.Containers[0].Image",
+            },
+            ResultPath="$.package",
+        ),
+        "Is it still approved?": choose(
+            (equals("$.package.status", "Approved"), "Read registration"), otherwise="Approval was withdrawn"
+        ),
+        # Whoever may update a package may also point it at another artifact: only what was judged is rolled out.
+        "Read registration": call(
+            "arn:aws:states:::dynamodb:getItem",
+            {
+                "TableName": props.ledger_table,
+                "Key": name_key(entries.REGISTERED, "$.model_package_arn"),
+                "ConsistentRead": True,
+            },
+            follow="Is it as registered?",
+            ResultPath="$.registered",
+        ),
+        "Is it as registered?": choose(
+            (
+                {
+                    "And": [
+                        present("$.registered.Item"),
+                        {"Variable": "$.package.model_data_uri", "StringEqualsPath": f"{REGISTERED}.model_data_uri.S"},
+                        {"Variable": "$.package.image_uri", "StringEqualsPath": f"{REGISTERED}.image_uri.S"},
+                    ]
+                },
+                "Take the lock",
+            ),
+            otherwise="Not as registered",
+        ),
+        "Not as registered": {
+            "Type": "Pass",
+            "Result": {
+                "Error": "PackageChangedError",
+                "Cause": "the package is not one that was registered after training, or its image or artifact was "
+                "changed since; approve one that was",
+            },
+            "ResultPath": "$.failure",
+            "Next": ROLL_BACK,
+        },
+        "Approval was withdrawn": succeed(),
+        **take_lock(props.ledger_table, follow="Announce staging"),
+    }

@@ -1,0 +1,27 @@
+"""What a rollout is told of its surroundings, and what its stages share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+POLL_S = 15
+REGISTERED = "$.registered.Item"
+SDK = "arn:aws:states:::aws-sdk:sagemaker:"
+CLEAN_UP = "Is staging still there?"
+ROLL_BACK = "Announce rollback"
+GIVE_UP = "Release the lock after failure"
+"""From the lock on, whatever fails must lead here: a lock that nobody releases ends all rollouts to come."""
+
+
+@dataclass(frozen=True)
+class RolloutProps:
+    """Names and ARNs."""
+
+    bus_name: str
+    ledger_table: str
+    golden_arn: str
+    model_role_arn: str
+    key_arn: str
+    staging_instance: str
+    production_instance: str
+    production_instances: int

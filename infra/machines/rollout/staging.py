@@ -1,0 +1,63 @@
+"""The model on an endpoint of its own, where it answers golden requests before production sees it."""
+
+from __future__ import annotations
+
+from infra.machines.rollout.endpoints import announce, await_endpoint, configure
+from infra.machines.rollout.props import CLEAN_UP, REGISTERED, ROLL_BACK, SDK, RolloutProps
+from infra.machines.states import (
+    State,
+    call,
+    catch_all,
+    invoke_function,
+)
+
+
+def stage(props: RolloutProps) -> dict[str, State]:
+    """States that let the model answer golden requests on an endpoint of its own."""
+    staging = "$.names.staging"
+    return {
+        "Announce staging": announce(props, "staging", follow="Create model", catch=ROLL_BACK),
+        "Create model": call(
+            "arn:aws:states:::sagemaker:createModel",
+            {
+                "ModelName.$": "$.names.model",
+                "PrimaryContainer": {"ModelPackageName.$": "$.model_package_arn"},
+                "ExecutionRoleArn": props.model_role_arn,
+                "EnableNetworkIsolation": True,
+            },
+            follow="Configure staging",
+            **catch_all(CLEAN_UP),
+        ),
+        "Configure staging": configure(props, staging, props.staging_instance, 1, follow="Create staging endpoint"),
+        "Create staging endpoint": call(
+            "arn:aws:states:::sagemaker:createEndpoint",
+            {"EndpointName.$": staging, "EndpointConfigName.$": staging},
+            follow="Wait for staging",
+            **catch_all(CLEAN_UP),
+        ),
+        **await_endpoint("staging", staging, ready="Check golden requests"),
+        "Check golden requests": invoke_function(
+            props.golden_arn,
+            {
+                "use_case.$": "$.use_case",
+                "endpoint_name.$": staging,
+                "model_data_uri.$": "$.package.model_data_uri",
+                "sha256.$": f"{REGISTERED}.sha256.S",
+            },
+            result="$.golden",
+            follow="Delete staging endpoint",
+            catch=CLEAN_UP,
+        ),
+        "Delete staging endpoint": call(
+            f"{SDK}deleteEndpoint",
+            {"EndpointName.$": staging},
+            follow="Delete staging configuration",
+            **catch_all(CLEAN_UP),
+        ),
+        "Delete staging configuration": call(
+            f"{SDK}deleteEndpointConfig",
+            {"EndpointConfigName.$": staging},
+            follow="Announce production",
+            **catch_all(CLEAN_UP),
+        ),
+    }

@@ -1,0 +1,24 @@
+"""The entries of the ledger: sort keys of one DynamoDB table, whose partition key is the use case.
+
+Functions reach them through `noriba.aws.ledger`, state machines by these names. One that ends in `#` goes on with the
+name of what it is about.
+"""
+
+OBJECT = "object#"
+"""`<key>#<version>`: a landed object version, received, kept or refused; of a long key, beginning and hash."""
+ERASURE = "erasure#"
+"""Hash of a key: what was erased, by whom and why."""
+SNAPSHOT = "snapshot#"
+"""Who committed a snapshot."""
+LATEST_SNAPSHOT = "latest-snapshot"
+"""The snapshot of what there is now."""
+TRAINING = "training"
+"""The latest training run, which is also the lock."""
+DECISION = "decision#"
+"""A retraining decision, and the execution that trains by it."""
+REGISTERED = "registered#"
+"""ARN of a model package: what it held when it was registered."""
+CHAMPION = "champion"
+"""The model in production."""
+ROLLOUT = "rollout"
+"""The rollout under way, which is also the lock."""
