@@ -1,4 +1,4 @@
-"""Accuracy on real trips: trained on January to June 2023, judged on July; the peer is plain LightGBM."""
+"""Accuracy on real trips: trained on January to June 2023, evaluated on July; the peer is plain LightGBM."""
 
 from __future__ import annotations
 

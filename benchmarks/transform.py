@@ -1,4 +1,4 @@
-"""Transform: raw rows judged, features computed, Parquet written, in one process; the peer is pandas."""
+"""Transform: raw rows validated, features computed, Parquet written, in one process; the peer is pandas."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ def run(rows: int) -> None:
         trips.join(compute(trips)).to_parquet(io.BytesIO(), compression="zstd")
 
     pair = time_in_turn(ours, theirs, runs=RUNS)
-    print(f"  noriba  {rows / min(pair.ours_s):>12,.0f} trips/s  (judged row by row with reasons, features, Parquet)")
+    print(
+        f"  noriba  {rows / min(pair.ours_s):>12,.0f} trips/s  (validated row by row with reasons, features, Parquet)"
+    )
     print(f"  pandas  {rows / min(pair.theirs_s):>12,.0f} trips/s  (one mask, the same features, Parquet)")
     print(f"  ratio   {pair.ratio:>12.2f} × pandas")

@@ -11,7 +11,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from job_tree import JobTree, end_when_told, report_metrics, say
+from job_tree import JobTree, exit_on_sigterm, report_metrics, say
 
 from noriba.errors import CorruptBundleError
 from noriba.features.frozen import thaw_features
@@ -28,7 +28,7 @@ _ARTIFACT = "model.tar.gz"
 
 def main() -> None:
     """Run the job that the tree describes."""
-    end_when_told()
+    exit_on_sigterm()
     tree = JobTree.from_environment()
     with tree.reporting_failure("message"):
         run(tree)
@@ -48,7 +48,7 @@ def run(tree: JobTree) -> None:
         champion = (
             _load_champion(_unpack(champion_input, Path(folder) / "champion")) if champion_input.is_dir() else None
         )
-    # The split is the policy's, not the job's: candidate and champion are judged on the rows that policy holds out.
+    # The split is the policy's, not the job's: candidate and champion are evaluated on the rows that policy holds out.
     split = split_by_time(
         columns[use_case.data.event_time],
         calibration_share=use_case.policies.training.calibration_share,

@@ -74,7 +74,7 @@ class JobTree:
             sys.exit(1)
 
 
-def end_when_told() -> None:
+def exit_on_sigterm() -> None:
     """End at once on SIGTERM, which is how SageMaker asks a job to stop.
 
     A container's first process ignores a signal that it does not handle, and would be killed only two minutes later:

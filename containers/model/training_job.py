@@ -9,7 +9,7 @@ import hashlib
 import time
 
 from code_snapshot import archive_code
-from job_tree import JobTree, end_when_told, report_metrics, say
+from job_tree import JobTree, exit_on_sigterm, report_metrics, say
 
 from noriba.features.frozen import freeze_features
 from noriba.records.artifacts import FEATURES_FILE, GOLDEN_FILE
@@ -24,7 +24,7 @@ from noriba.training.tables import read_snapshot
 
 def main() -> None:
     """Run the job that the tree describes."""
-    end_when_told()
+    exit_on_sigterm()
     tree = JobTree.from_environment()
     with tree.reporting_failure("failure"):
         train(tree)

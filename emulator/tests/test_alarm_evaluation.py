@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from laptop_cloud.extensions.alarm_evaluation import AlarmSettings, Datapoint, judge
+from laptop_cloud.extensions.alarm_evaluation import AlarmSettings, Datapoint, evaluate
 
 PERIOD_S = 60
 
@@ -35,7 +35,7 @@ def points(drawn: str) -> list[Datapoint]:
 
 
 def state(of: AlarmSettings, drawn: str) -> str:
-    verdict = judge(of, points(drawn), str)
+    verdict = evaluate(of, points(drawn), str)
     return "as it was" if verdict is None else verdict.state
 
 
@@ -79,14 +79,14 @@ def test_two_breaching_of_three_make_an_alarm(drawn: str, column: int):
     ],
 )
 def test_the_threshold_itself_breaches_only_where_the_comparison_says_so(comparison: str, at: float, *, alarms: bool):
-    verdict = judge(settings(1, 1, ComparisonOperator=comparison), [Datapoint(0.0, at)], str)
+    verdict = evaluate(settings(1, 1, ComparisonOperator=comparison), [Datapoint(0.0, at)], str)
 
     assert verdict is not None
     assert (verdict.state == "ALARM") is alarms
 
 
 def test_the_reason_is_in_the_words_of_cloudwatch():
-    verdict = judge(settings(2, 1), points("0 0 0 X"), "at {:.0f}".format)
+    verdict = evaluate(settings(2, 1), points("0 0 0 X"), "at {:.0f}".format)
 
     assert verdict is not None
     assert verdict.reason == (
@@ -99,4 +99,4 @@ def test_a_comparison_with_a_learned_band_is_refused():
     band = settings(1, 1, ComparisonOperator="GreaterThanUpperThreshold")
 
     with pytest.raises(NotImplementedError, match="GreaterThanUpperThreshold"):
-        judge(band, points("X"), str)
+        evaluate(band, points("X"), str)

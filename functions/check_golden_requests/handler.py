@@ -35,7 +35,7 @@ class GoldenRequestsFailedError(NoribaError):
 
 
 class ArtifactChangedError(NoribaError):
-    """A model's artifact is not the one that was judged and registered."""
+    """A model's artifact is not the one that was evaluated and registered."""
 
 
 class Task(BaseModel):

@@ -67,7 +67,7 @@ def check_all() -> None:
         except NoModelError:
             logger.info("no model in production", extra={"use_case": name})
         except ModelUnavailableError:
-            # No reason to keep new code away: it may be what mends the model.
+            # No reason to keep new code away: it may be what fixes the model.
             logger.exception("model unavailable", extra={"use_case": name})
         except ModelRefusedError as error:
             raise UnaskableModelError(

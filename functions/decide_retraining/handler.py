@@ -106,7 +106,7 @@ def decide(
         rows=rows,
         last=last,
         now=now,
-        by_hand=event["detail-type"] == RetrainingRequested.detail_type(),
+        forced=event["detail-type"] == RetrainingRequested.detail_type(),
     )
     if decision.train:
         starts = (*list_recent_starts(last, now=now), now)

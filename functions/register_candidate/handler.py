@@ -1,4 +1,4 @@
-"""A trained and judged model becomes a candidate in the registry, with its gates, its card and its lineage."""
+"""A trained and evaluated model becomes a candidate in the registry, with its gates, its card and its lineage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read one chunk, judge its rows, compute their features; write the kept rows and the quarantined ones."""
+"""Read one chunk, validate its rows, compute their features; write the kept rows and the quarantined ones."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
 
 
 def transform(task: Task, settings: Settings, clients: Clients) -> ChunkResult:
-    """Read, judge, compute, write."""
+    """Read, validate, compute, write."""
     landed, chunk, use_case = task.landed, task.chunk, load_use_case(task.landed.use_case)
     file = ObjectStore(clients.s3, landed.bucket).open(landed.key, version_id=landed.version_id, size=landed.size)
     source = choose_source(load_sources(use_case), task.plan.header)

@@ -57,6 +57,6 @@ class DeadLetters(Construct):
             metric=self.queue.metric_approximate_number_of_messages_visible(
                 period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
             ),
-            meaning="an event could not be delivered or dealt with: read it in the queue, mend the cause, replay it",
+            meaning="an event could not be delivered or dealt with: read it in the queue, fix the cause, replay it",
             operators=operators,
         )

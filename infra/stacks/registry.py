@@ -70,7 +70,7 @@ class RegistryStack(Stack):
             max_session_duration=Duration.hours(1),
         )
         packages = [f"model-package/{group.name}/*" for group in self.groups.values()]
-        # Lists are judged on packages, not on their group.
+        # Lists are checked against packages, not on their group.
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
         allow(
             role,

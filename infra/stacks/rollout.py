@@ -219,7 +219,7 @@ class RolloutStack(Stack):
         mine = (
             ([f"model-package/{group}/*" for group in self._groups], ["DescribeModelPackage"]),
             ([f"model/{name}-*" for name in names], ["CreateModel", "DeleteModel"]),
-            # CreateEndpoint and UpdateEndpoint are also judged on the configuration that they name.
+            # CreateEndpoint and UpdateEndpoint are also checked against the configuration that they name.
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
             (
                 [f"endpoint-config/{name}-*" for name in names],

@@ -218,7 +218,7 @@ class TrainingStack(Stack):
             states=describe_training(places),
             # Two jobs, and what it takes to start them.
             timeout=Duration.hours(2 * settings.training_hours + 1),
-            meaning="a training run ended without a candidate; the cause is in the execution, in the job's own words",
+            meaning="a training run ended without a candidate; the execution holds the job's error message",
         )
         machine.allow_invoking(registrar.function)
         allow_table(machine.role, self._data.ledger, "GetItem", "UpdateItem")

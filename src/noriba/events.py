@@ -137,7 +137,7 @@ class RetrainingDecided(Event):
 
 
 class TrainingFailed(Event):
-    """A training run ended without a candidate; the cause is the container's own words where it left any."""
+    """A training run ended without a candidate; the cause is the container's error message where it left any."""
 
     source: ClassVar[str] = "noriba.training"
 

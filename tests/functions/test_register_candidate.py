@@ -1,4 +1,4 @@
-"""A trained and judged model becomes a candidate, with its evidence and the way back to where it came from."""
+"""A trained and evaluated model becomes a candidate, with its evidence and the way back to where it came from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who hears what: rules made from the event models, judged with events as AWS and Noriba send them."""
+"""Who hears what: rules made from the event models, evaluated with events as AWS and Noriba send them."""
 
 from __future__ import annotations
 

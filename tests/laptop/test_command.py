@@ -194,7 +194,7 @@ def test_landed_files_lead_to_a_candidate_that_a_person_decides_on(home: Home, w
 
     assert landed["objects"]["taxi_eta/empty.csv"]["status"] == "refused"
     assert "no rows" in landed["objects"]["taxi_eta/empty.csv"]["reason"]
-    assert candidate["metrics"]["champion_mae"] > 0, "it was judged beside the champion"
+    assert candidate["metrics"]["champion_mae"] > 0, "it was evaluated beside the champion"
     assert (rejected["status"], rejected["note"]) == ("Rejected", "not on a Friday")
     assert approved["in_production"]
     assert home.find_model(candidate["version"])["champion"]

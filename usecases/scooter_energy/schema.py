@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from noriba.moments import Moment  # pydantic reads it at run time
+from noriba.timestamps import Timestamp  # pydantic reads it at run time
 from noriba.usecase import PredictionRequest
 from usecases.scooter_energy.words import MODES, MOST_KM, RIDER_KG, SCOOTERS, SURFACES, TEMPERATURE_C
 
@@ -29,7 +29,7 @@ class ScooterEnergyRequest(PredictionRequest):
     distance_km: float = Field(strict=True, gt=0, le=MOST_KM)
     rider_kg: RiderKg | None = Field(default=None, description="with luggage; left out when not known")
     temperature_c: TemperatureC | None = Field(default=None, description="of the air; left out when not known")
-    started_at: Moment = Field(description="with zone or offset")
+    started_at: Timestamp = Field(description="with zone or offset")
 
     def to_columns(self) -> dict[str, Column]:
         """One row; what is not known is NaN."""

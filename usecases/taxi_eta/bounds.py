@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noriba.moments import EARLIEST, LATEST
+from noriba.timestamps import EARLIEST, LATEST
 
 LATITUDE = (-90.0, 90.0)
 LONGITUDE = (-180.0, 180.0)

@@ -23,7 +23,7 @@ from pydantic import (
 from noriba.features import Column, as_column
 from noriba.features.clock import list_zones, read_zone_clock
 from noriba.features.geometry import measure_haversine_m
-from noriba.moments import Moment
+from noriba.timestamps import Timestamp
 from noriba.usecase import PredictionRequest
 from usecases.taxi_eta.bounds import FARTHEST_M, LATITUDE, LONGITUDE, RAIN_MM_PER_H, ZONES
 from usecases.taxi_eta.zones import read_zone_table
@@ -137,7 +137,7 @@ class TaxiEtaRequest(PredictionRequest):
     model_config = _say_one_of({"origin": "object"}, {"candidates": "array"})
 
     destination: Place
-    pickup_at: Moment = Field(
+    pickup_at: Timestamp = Field(
         description="when the ride begins, with zone or offset; from 2000 to 2099, in UTC",
         examples=["2026-07-01T08:30:00-04:00"],
     )

@@ -18,8 +18,8 @@ import pyarrow.parquet
 from noriba.features import as_column
 from noriba.features.clock import read_zone_clock
 from usecases.taxi_eta.schema import DEFAULT_TIME_ZONE
-from usecases.taxi_eta.simulation.demand import PlaceLuck, choose_rides, draw_pickups
-from usecases.taxi_eta.simulation.drives import DriveLuck, measure_duration_s
+from usecases.taxi_eta.simulation.demand import PlaceDraws, choose_rides, draw_pickups
+from usecases.taxi_eta.simulation.drives import DriveDraws, measure_duration_s
 from usecases.taxi_eta.simulation.regimes import DISRUPTED, ORDINARY
 from usecases.taxi_eta.simulation.trips import Trips, break_trips, join_trips
 from usecases.taxi_eta.simulation.weather import draw_rain_mm_per_h, measure_wetness
@@ -82,8 +82,8 @@ def simulate(
         pickup_at_s=pickup_at_s,
         rain_mm_per_h=rain[(pickup_at_s - first_s).astype(np.int64) // _HOUR_S],
         blend=read_blend(wall_s),
-        place_luck=PlaceLuck.draw(for_places, rows),
-        drive_luck=DriveLuck.draw(for_drives, wall_s),
+        place_draws=PlaceDraws.draw(for_places, rows),
+        drive_draws=DriveDraws.draw(for_drives, wall_s),
     )
     change = rows if regime_change is None else int(np.searchsorted(pickup_at_s, _begin_day_s(regime_change)))
     stretches = ((ORDINARY, slice(0, change)), (DISRUPTED, slice(change, rows)))
@@ -125,24 +125,24 @@ class _Requests:
     pickup_at_s: Column
     rain_mm_per_h: Column
     blend: Blend
-    place_luck: PlaceLuck
-    drive_luck: DriveLuck
+    place_draws: PlaceDraws
+    drive_draws: DriveDraws
 
     def take(self, rows: slice) -> _Requests:
         return _Requests(
             self.pickup_at_s[rows],
             self.rain_mm_per_h[rows],
             self.blend.take(rows),
-            self.place_luck.take(rows),
-            self.drive_luck.take(rows),
+            self.place_draws.take(rows),
+            self.drive_draws.take(rows),
         )
 
 
 def _drive(requests: _Requests, regime: Regime) -> Trips:
     """Send the trips through the city as it is run."""
-    rides = choose_rides(requests.place_luck, requests.blend, regime)
+    rides = choose_rides(requests.place_draws, requests.blend, regime)
     wetness = measure_wetness(requests.rain_mm_per_h)
-    duration_s = measure_duration_s(rides, regime, requests.blend, wetness, requests.drive_luck)
+    duration_s = measure_duration_s(rides, regime, requests.blend, wetness, requests.drive_draws)
     origin, destination = rides.locate()
     return Trips(requests.pickup_at_s, requests.pickup_at_s + duration_s, *origin, *destination, requests.rain_mm_per_h)
 

@@ -1,4 +1,4 @@
-"""Parts of the traffic that are judged by themselves, so that a good average hides nobody."""
+"""Parts of the traffic that are evaluated by themselves, so that a good average hides nobody."""
 
 from __future__ import annotations
 

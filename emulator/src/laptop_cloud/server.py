@@ -28,7 +28,7 @@ from laptop_cloud.ports import HOST
 DEFAULT_PORT = 4566
 
 _LOG_BYTES = 10_000_000
-# Short: who still waits for an answer when the cloud is told to stop waits in vain.
+# Pending requests are dropped on shutdown.
 _GRACE_S = 1.0
 _KEEP_ALIVE_S = 75.0
 

@@ -55,7 +55,7 @@ def prepare(props: RolloutProps) -> dict[str, State]:
         "Is it still approved?": choose(
             (equals("$.package.status", "Approved"), "Read registration"), otherwise="Approval was withdrawn"
         ),
-        # Whoever may update a package may also point it at another artifact: only what was judged is rolled out.
+        # Whoever may update a package may also point it at another artifact: only what was evaluated is rolled out.
         "Read registration": call(
             "arn:aws:states:::dynamodb:getItem",
             {

@@ -97,7 +97,7 @@ class Ledger:
 
         Returns:
             `claimed` for the first execution and for its own retries, `settled` when the object was dealt with,
-            `taken` when another execution is at it.
+            `taken` when another execution is processing it.
         """
         entry = _name_object(landed.key, landed.version_id)
         item = {
@@ -119,7 +119,7 @@ class Ledger:
         return self._update(entry, only_if=open_or_kept, status="kept", record=record.model_dump_json())
 
     def refuse_object(self, key: str, version_id: str, *, reason: str, execution: str) -> bool:
-        """Settle an object that could not be read; False when another execution is at it, or kept it."""
+        """Settle an object that could not be read; False when another execution is processing it, or kept it."""
         entry = _name_object(key, version_id)
         ours = Attr("entry").not_exists() | Attr("execution").eq(execution) | Attr("status").eq("refused")
         return self._update(entry, only_if=ours, status="refused", reason=reason, execution=execution)

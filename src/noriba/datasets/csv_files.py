@@ -1,8 +1,8 @@
-"""CSV in pieces: the lines that begin within a stretch of bytes, each judged before any is parsed.
+"""CSV in pieces: the lines that begin within a stretch of bytes, each validated before any is parsed.
 
 A row must end with its line: a value that holds a line break is not supported, and its lines are called broken. Lines
-are judged as Arrow columns, all at once: a chunk may hold eight million of them, and as many Python objects would take
-gigabytes.
+are validated as Arrow columns, all at once: a chunk may hold eight million of them, and as many Python objects would
+take gigabytes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CSV_BYTES_PER_CHUNK = 16 * 2**20
 MOST_CSV_MEMORY_PER_BYTE = 45
-"""Of a chunk, while it is read, judged and written, whatever stands in it: the dearest byte ends a line of one."""
+"""Of a chunk, while it is read, validated and written, whatever stands in it: the dearest byte ends a line of one."""
 MOST_LINE_BYTES = 2**16
 """A longer line is a broken row: it has lost its line ends, or holds what is no trip. Of it, the beginning is kept."""
 _SHOWN_CHARACTERS = 1_000
@@ -87,7 +87,7 @@ def read_csv(file: BinaryFile, plan: FilePlan, chunk: Chunk) -> RawRows:
     """The lines that begin within the chunk.
 
     Raises:
-        RefusedObjectError: Arrow does not take what was judged to be whole.
+        RefusedObjectError: Arrow does not take what was found to be whole.
     """
     text = _cut_long_lines(_read_whole_lines(file, chunk, is_first=chunk.index == 0))
     text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

@@ -62,7 +62,7 @@ class RawRows:
     """What a chunk holds: the rows that make a table, and the lines that do not.
 
     Attributes:
-        table: rows in file order. CSV columns are strings: whether a value is right is judged row by row later.
+        table: rows in file order. CSV columns are strings: whether a value is right is validated row by row later.
         row_numbers: the place of each table row in its chunk, from 0; broken lines count.
         broken: lines that fit no table, as `BROKEN` says.
     """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from noriba.datasets.validation import judge_rows
+from noriba.datasets.validation import validate_rows
 from noriba.features.columns import take_rows
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BROKEN_LINE = "broken_line"
 ROWS_AT_ONCE = 2**16
-"""Rows judged together: what judging takes, some hundred bytes a row, then does not grow with the chunk."""
+"""Rows validated together: what validating takes, some hundred bytes a row, then does not grow with the chunk."""
 _EXPLANATION = ("_row", "_reasons", "_text")
 
 
@@ -56,12 +56,12 @@ class TransformedChunk:
 
 
 def transform_chunk(raw: RawRows, source: Source, use_case: UseCase, *, object_key: str) -> TransformedChunk:
-    """Read, judge and compute the features of one chunk."""
+    """Read, validate and compute the features of one chunk."""
     kept, refused, reasons = [], [], Counter[str]()
     for start in range(0, raw.table.num_rows, ROWS_AT_ONCE):
         table = raw.table.slice(start, ROWS_AT_ONCE)
         reading = source.read(table, object_key=object_key)
-        verdict = judge_rows(reading, use_case.data.rules)
+        verdict = validate_rows(reading, use_case.data.rules)
         reasons.update(verdict.counts)
         if verdict.kept.any():
             columns = take_rows(reading.columns, verdict.kept)

@@ -56,13 +56,13 @@ class Verdict:
         )
 
 
-def judge_rows(reading: Reading, rules: Sequence[Rule]) -> Verdict:
+def validate_rows(reading: Reading, rules: Sequence[Rule]) -> Verdict:
     """Hold every row against the source's faults and the use case's rules."""
     kept = np.ones(row_count(reading.columns), dtype=np.bool_)
     broken: dict[str, Mask] = {}
     remedies: dict[str, str] = {}
     with np.errstate(all="ignore"):
-        for name, remedy, rows in _accusations(reading.faults, rules, reading):
+        for name, remedy, rows in _list_violations(reading.faults, rules, reading):
             if rows.any():
                 broken[name] = broken[name] | rows if name in broken else rows
                 remedies[name] = remedy
@@ -70,7 +70,9 @@ def judge_rows(reading: Reading, rules: Sequence[Rule]) -> Verdict:
     return Verdict(kept, broken, remedies)
 
 
-def _accusations(faults: Sequence[Fault], rules: Sequence[Rule], reading: Reading) -> Sequence[tuple[str, str, Mask]]:
+def _list_violations(
+    faults: Sequence[Fault], rules: Sequence[Rule], reading: Reading
+) -> Sequence[tuple[str, str, Mask]]:
     return [
         *((fault.name, fault.remedy, fault.rows) for fault in faults),
         *((rule.name, rule.remedy, rule.broken_by(reading.columns)) for rule in rules),

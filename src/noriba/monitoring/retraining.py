@@ -47,7 +47,7 @@ def decide_retraining(
     rows: int,
     last: TrainingRecord | None,
     now: datetime,
-    by_hand: bool = False,
+    forced: bool = False,
 ) -> Decision:
     """Whether a snapshot is worth a training run.
 
@@ -57,7 +57,7 @@ def decide_retraining(
         rows: its kept rows.
         last: the latest training run, finished or not; None before the first.
         now: the time of the decision.
-        by_hand: somebody asked for it, who knows that the data are old; only a running training and the day's limit
+        forced: somebody asked for it, who knows that the data are old; only a running training and the day's limit
             are in the way.
     """
     if rows < policy.min_rows:
@@ -66,8 +66,8 @@ def decide_retraining(
         return Decision(train=True, reason=f"first training, on {rows} rows")
     age_s = (now - last.started_at).total_seconds()
     if last.running and age_s < policy.lock_s:
-        return Decision(train=False, reason=f"training on {last.snapshot_id} is running since {age_s:.0f} s")
-    if by_hand:
+        return Decision(train=False, reason=f"training on {last.snapshot_id} has been running for {age_s:.0f} s")
+    if forced:
         decision = Decision(train=True, reason=f"asked for by hand, on {rows} rows")
     else:
         decision = _weigh_news(policy, snapshot_id, rows, last, age_s)

@@ -1,1 +1,1 @@
-"""From evidence to a candidate that an approver can judge: `gates` → `model_cards` → `candidates`."""
+"""From evidence to a candidate that an approver can decide on: `gates` → `model_cards` → `candidates`."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from noriba.moments import Moment
 from noriba.serving.problems import Problem, ProblemError, describe_faults, list_faults
+from noriba.timestamps import Timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,7 @@ class OutcomeRequest(BaseModel):
         default=None, description="which of several candidates it was"
     )
     value: float = Field(strict=True, gt=0, allow_inf_nan=False, description="in the unit of the prediction")
-    observed_at: Moment = Field(description="when the truth became known, with zone or offset; not in the future")
+    observed_at: Timestamp = Field(description="when the truth became known, with zone or offset; not in the future")
 
 
 def parse_body(model: type[BaseModel], body: str | None) -> BaseModel:

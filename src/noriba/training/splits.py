@@ -1,4 +1,4 @@
-"""Splits by time, never shuffled: a model is judged on what came after everything that it has seen."""
+"""Splits by time, never shuffled: a model is evaluated on what came after everything that it has seen."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MIN_ROWS_PER_SLICE = 200
 
 @dataclass(frozen=True)
 class TimeSplit:
-    """Three stretches of rows ordered by time: fit, then calibrate, then judge.
+    """Three stretches of rows ordered by time: fit, then calibrate, then evaluate.
 
     Attributes:
         fit: rows that the model learns from.
         calibration: rows that widen or narrow its interval.
-        holdout: rows that judge it; nothing else ever sees them.
+        holdout: rows to evaluate it on; nothing else ever sees them.
     """
 
     fit: slice

@@ -201,7 +201,7 @@ def more_trips(loop: Loop) -> Path:
 
 @pytest.fixture(scope="session")
 def challenger(loop: Loop, champion: ModelPackage, more_trips: Path) -> ModelPackage:
-    """A second candidate, trained on more data and judged beside the champion; not yet decided upon."""
+    """A second candidate, trained on more data and evaluated beside the champion; not yet decided upon."""
     assert champion.version == 1
     snapshot_id = loop.land_snapshot(more_trips).snapshot_id
     # By itself, the next training would wait for the cooldown.

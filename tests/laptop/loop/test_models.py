@@ -1,4 +1,4 @@
-"""From a snapshot to a champion: training, judging, approval, rollout, and what stops them."""
+"""From a snapshot to a champion: training, evaluating, approval, rollout, and what stops them."""
 
 from __future__ import annotations
 
@@ -319,7 +319,7 @@ def decide(snapshot_id: str, manifest_uri: str) -> RetrainingDecided:
     )
 
 
-def test_training_that_fails_registers_nothing_and_says_why_in_the_containers_own_words(
+def test_training_that_fails_registers_nothing_and_says_why_with_the_containers_error_message(
     loop: Loop, bus: BusRecorder, champion: ModelPackage, doomed: RetrainingDecided
 ):
     assert champion

@@ -1,4 +1,4 @@
-"""What the doctor finds: each thing that a first deployment fails on, with the command that mends it."""
+"""What the doctor finds: each thing that a first deployment fails on, with the command that fixes it."""
 
 from __future__ import annotations
 

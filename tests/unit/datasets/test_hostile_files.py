@@ -94,7 +94,7 @@ def measuring() -> Iterator[Callable[[], int]]:
 
 # --- memory ----------------------------------------------------------------------------------------------------------
 
-# What judging takes, whatever the chunk's size.
+# What validating takes, whatever the chunk's size.
 JUDGING_BYTES = ROWS_AT_ONCE * 1_000
 
 

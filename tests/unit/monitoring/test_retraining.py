@@ -25,8 +25,8 @@ LAST = TrainingRecord(
 )
 
 
-def decide(last: TrainingRecord | None = LAST, *, rows: int = 11_000, by_hand: bool = False) -> Decision:
-    return decide_retraining(POLICY, snapshot_id="snap-2", rows=rows, last=last, now=NOW, by_hand=by_hand)
+def decide(last: TrainingRecord | None = LAST, *, rows: int = 11_000, forced: bool = False) -> Decision:
+    return decide_retraining(POLICY, snapshot_id="snap-2", rows=rows, last=last, now=NOW, forced=forced)
 
 
 def test_enough_news_is_worth_a_training():
@@ -38,9 +38,9 @@ def test_the_first_snapshot_is_trained_on():
 
 
 @pytest.mark.parametrize("last", [None, LAST])
-@pytest.mark.parametrize("by_hand", [False, True])
-def test_too_few_rows_never_train(last: TrainingRecord | None, by_hand: bool):
-    decision = decide(last, rows=4_999, by_hand=by_hand)
+@pytest.mark.parametrize("forced", [False, True])
+def test_too_few_rows_never_train(last: TrainingRecord | None, forced: bool):
+    decision = decide(last, rows=4_999, forced=forced)
 
     assert decision == Decision(train=False, reason="4999 rows are fewer than the 5000 that training needs")
 
@@ -72,7 +72,7 @@ def test_trainings_keep_their_distance():
 
 def test_one_training_at_a_time():
     assert decide(replace(LAST, running=True)) == Decision(
-        train=False, reason="training on snap-1 is running since 7200 s"
+        train=False, reason="training on snap-1 has been running for 7200 s"
     )
 
 
@@ -85,12 +85,12 @@ def test_a_training_that_never_ended_is_taken_for_dead_after_the_lock_s_time():
 def test_asked_for_by_hand_old_data_train_too():
     last = replace(LAST, snapshot_id="snap-2", started_at=NOW - timedelta(seconds=1))
 
-    assert decide(last, by_hand=True) == Decision(train=True, reason="asked for by hand, on 11000 rows")
+    assert decide(last, forced=True) == Decision(train=True, reason="asked for by hand, on 11000 rows")
 
 
 def test_even_by_hand_a_running_training_is_in_the_way():
-    assert decide(replace(LAST, running=True), by_hand=True) == Decision(
-        train=False, reason="training on snap-1 is running since 7200 s"
+    assert decide(replace(LAST, running=True), forced=True) == Decision(
+        train=False, reason="training on snap-1 has been running for 7200 s"
     )
 
 
@@ -100,14 +100,14 @@ def begin(*hours_ago: float) -> TrainingRecord:
     return replace(LAST, started_at=starts[-1], starts=starts)
 
 
-@pytest.mark.parametrize("by_hand", [False, True])
-def test_as_many_as_a_day_may_have_are_enough_whoever_asks(by_hand: bool):
-    decision = decide(begin(20, 10, 2), by_hand=by_hand)
+@pytest.mark.parametrize("forced", [False, True])
+def test_as_many_as_a_day_may_have_are_enough_whoever_asks(forced: bool):
+    decision = decide(begin(20, 10, 2), forced=forced)
 
     assert (decision.train, decision.limited) == (False, True)
     assert decision.reason.startswith("3 training runs began within a day, the policy's max_per_day; else: ")
-    assert decide(begin(10, 2), by_hand=by_hand).train
-    assert decide(begin(24, 10, 2), by_hand=by_hand).train
+    assert decide(begin(10, 2), forced=forced).train
+    assert decide(begin(24, 10, 2), forced=forced).train
 
 
 def test_the_limit_is_not_what_is_in_the_way_where_there_is_no_news():
@@ -148,9 +148,9 @@ ROWS = st.integers(0, 10**6)
 
 @given(POLICIES, RECORDS, ROWS, st.booleans())
 def test_nothing_trains_while_a_fresh_training_runs(
-    policy: RetrainingPolicy, last: TrainingRecord, rows: int, by_hand: bool
+    policy: RetrainingPolicy, last: TrainingRecord, rows: int, forced: bool
 ):
-    decision = decide_retraining(policy, snapshot_id="snap-2", rows=rows, last=last, now=NOW, by_hand=by_hand)
+    decision = decide_retraining(policy, snapshot_id="snap-2", rows=rows, last=last, now=NOW, forced=forced)
 
     if last.running and (NOW - last.started_at).total_seconds() < policy.lock_s:
         assert not decision.train
@@ -170,11 +170,11 @@ def test_by_itself_nothing_trains_twice_within_the_cooldown_or_on_one_snapshot(
 
 
 @given(POLICIES, st.none() | RECORDS, ROWS, st.booleans())
-def test_every_decision_has_its_reason(policy: RetrainingPolicy, last: TrainingRecord | None, rows: int, by_hand: bool):
-    decision = decide_retraining(policy, snapshot_id="snap-2", rows=rows, last=last, now=NOW, by_hand=by_hand)
+def test_every_decision_has_its_reason(policy: RetrainingPolicy, last: TrainingRecord | None, rows: int, forced: bool):
+    decision = decide_retraining(policy, snapshot_id="snap-2", rows=rows, last=last, now=NOW, forced=forced)
 
     assert decision.reason
-    assert decision == decide_retraining(policy, snapshot_id="snap-2", rows=rows, last=last, now=NOW, by_hand=by_hand)
+    assert decision == decide_retraining(policy, snapshot_id="snap-2", rows=rows, last=last, now=NOW, forced=forced)
 
 
 @given(
@@ -186,10 +186,10 @@ def test_whoever_asks_and_whenever_no_day_has_more_trainings_than_the_policy_all
 ):
     policy = RetrainingPolicy(min_rows=1, min_new_rows_share=0.0, cooldown_s=0.0, max_per_day=most, lock_s=1.0)
     now, last, begun = NOW, None, list[datetime]()
-    for number, (pause_s, by_hand) in enumerate(questions):
+    for number, (pause_s, forced) in enumerate(questions):
         now += timedelta(seconds=pause_s)
         decision = decide_retraining(
-            policy, snapshot_id=f"snap-{number}", rows=10 + number, last=last, now=now, by_hand=by_hand
+            policy, snapshot_id=f"snap-{number}", rows=10 + number, last=last, now=now, forced=forced
         )
         if decision.train:
             starts = (*list_recent_starts(last, now=now), now)

@@ -34,7 +34,7 @@ def use_case() -> UseCase:
 
 @pytest.fixture(scope="session")
 def metrics() -> MakeMetrics:
-    """`metrics(mae, …)`: what a judge found on some rows."""
+    """`metrics(mae, …)`: what evaluation found on some rows."""
 
     def make(mae: float = 100.0, **changes: Any) -> Metrics:
         found = {"rows": 5_000, "mae": mae, "rmse": 1.5 * mae, "rmsle": 0.3, "coverage": 0.81, "mean_width": 400.0}

@@ -1,4 +1,4 @@
-"""Judging: metrics against scikit-learn, and candidate, champion and baseline on the same rows."""
+"""Evaluating: metrics against scikit-learn, and candidate, champion and baseline on the same rows."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ _NEAR_M = 2_000.0
 
 
 @dataclass(frozen=True)
-class PlaceLuck:
+class PlaceDraws:
     """What chance says about n trips' places, uniform from 0 to 1; drawn first, so that a regime changes no luck."""
 
     purpose: Column
@@ -66,13 +66,13 @@ class PlaceLuck:
     destination_north: Column
 
     @classmethod
-    def draw(cls, generator: np.random.Generator, rows: int) -> PlaceLuck:
+    def draw(cls, generator: np.random.Generator, rows: int) -> PlaceDraws:
         """For so many trips."""
         return cls(*generator.random((len(fields(cls)), rows)))
 
-    def take(self, rows: slice) -> PlaceLuck:
+    def take(self, rows: slice) -> PlaceDraws:
         """Some of the trips."""
-        return PlaceLuck(**{name: values[rows] for name, values in vars(self).items()})
+        return PlaceDraws(**{name: values[rows] for name, values in vars(self).items()})
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def draw_pickups(
     return pickup_at_s
 
 
-def choose_rides(luck: PlaceLuck, blend: Blend, regime: Regime) -> Rides:
+def choose_rides(luck: PlaceDraws, blend: Blend, regime: Regime) -> Rides:
     """Turn luck into places: a purpose that fits the hour, an origin, and a destination that is rather near."""
     streets = read_streets()
     purpose = _choose_purpose(luck.purpose, blend)

@@ -45,7 +45,7 @@ _INCIDENT_DELAY = 0.4
 
 
 @dataclass(frozen=True)
-class DriveLuck:
+class DriveDraws:
     """What chance does to n rides, before anything is known about them; standard distributions unless said otherwise.
 
     Attributes:
@@ -67,7 +67,7 @@ class DriveLuck:
     incident_size: Column
 
     @classmethod
-    def draw(cls, generator: np.random.Generator, wall_s: Column) -> DriveLuck:
+    def draw(cls, generator: np.random.Generator, wall_s: Column) -> DriveDraws:
         """For rides that begin at such times on the city's clock."""
         rows = len(wall_s)
         day = (wall_s // DAY_S - wall_s.min() // DAY_S).astype(np.int64)
@@ -83,9 +83,9 @@ class DriveLuck:
             incident_size=generator.standard_exponential(rows),
         )
 
-    def take(self, rows: slice) -> DriveLuck:
+    def take(self, rows: slice) -> DriveDraws:
         """Some of the rides."""
-        return DriveLuck(**{name: values[rows] for name, values in vars(self).items()})
+        return DriveDraws(**{name: values[rows] for name, values in vars(self).items()})
 
 
 def measure_free_drive_s(rides: Rides, regime: Regime, blend: Blend, wetness: Column) -> Column:
@@ -100,7 +100,7 @@ def measure_free_drive_s(rides: Rides, regime: Regime, blend: Blend, wetness: Co
     return by_corner_s + pace * (rides.manhattan_m - rides.corner_manhattan_m)
 
 
-def measure_duration_s(rides: Rides, regime: Regime, blend: Blend, wetness: Column, luck: DriveLuck) -> Column:
+def measure_duration_s(rides: Rides, regime: Regime, blend: Blend, wetness: Column, luck: DriveDraws) -> Column:
     """Seconds from boarding to paying, in whole seconds."""
     free_s = measure_free_drive_s(rides, regime, blend, wetness)
     busy = blend.mix(_BUSY)

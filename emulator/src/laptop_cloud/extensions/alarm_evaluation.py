@@ -120,7 +120,7 @@ class Verdict(NamedTuple):
         }
 
 
-def judge(settings: AlarmSettings, points: Sequence[Datapoint], stamp: Callable[[float], str]) -> Verdict | None:
+def evaluate(settings: AlarmSettings, points: Sequence[Datapoint], stamp: Callable[[float], str]) -> Verdict | None:
     """The state that the data points call for; None when the alarm stays as it is.
 
     Args:

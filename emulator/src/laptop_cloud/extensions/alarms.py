@@ -14,7 +14,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from laptop_cloud.extensions.alarm_evaluation import EXTRA_PERIODS, AlarmSettings, Datapoint, Verdict, judge
+from laptop_cloud.extensions.alarm_evaluation import EXTRA_PERIODS, AlarmSettings, Datapoint, Verdict, evaluate
 from laptop_cloud.extensions.metrics_insights import parse_query
 from laptop_cloud.extensions.ticker import Ticker
 from laptop_cloud.ministack_seams import Seam, all_records, in_scope, put_aws_event, reach, wrap
@@ -63,7 +63,7 @@ def evaluate_all() -> None:
 
 def _evaluate(alarm: Json, now: float) -> None:
     settings = AlarmSettings.model_validate({key: value for key, value in alarm.items() if value is not None})
-    verdict = judge(settings, _datapoints(settings, now), _short_time)
+    verdict = evaluate(settings, _datapoints(settings, now), _short_time)
     if verdict is not None and verdict.state != alarm["StateValue"]:
         _move(alarm, settings, verdict, now)
 

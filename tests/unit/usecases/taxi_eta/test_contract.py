@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from noriba.datasets.validation import judge_rows
+from noriba.datasets.validation import validate_rows
 from noriba.features.clock import list_zones
 from usecases.taxi_eta.rules import RULES
 from usecases.taxi_eta.schema import DEFAULT_TIME_ZONE, TaxiEtaRequest
@@ -77,7 +77,7 @@ def is_taken(request: dict[str, Any]) -> bool:
 def is_kept(row: dict[str, Any]) -> bool:
     """For training, as one row of a canonical file."""
     table = pa.table({name: pa.array([value]) for name, value in row.items()})
-    return bool(judge_rows(CanonicalSource().read(table, object_key="taxi_eta/a.parquet"), RULES).kept[0])
+    return bool(validate_rows(CanonicalSource().read(table, object_key="taxi_eta/a.parquet"), RULES).kept[0])
 
 
 def write_row(pickup: datetime, ends: Mapping[str, Place], clock: str, rain: float | None) -> dict[str, Any]:

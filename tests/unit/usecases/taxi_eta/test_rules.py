@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noriba.datasets.sources import Reading
-from noriba.datasets.validation import judge_rows
+from noriba.datasets.validation import validate_rows
 from noriba.features import as_column
 from noriba.features.geometry import measure_haversine_m
 from usecases.taxi_eta.rules import RULES
@@ -26,16 +26,16 @@ GOOD = {
 }
 
 
-def judge(**changes: float) -> set[str]:
+def validate(**changes: float) -> set[str]:
     """The reasons against a good trip that was changed."""
     trip = {name: as_column([value]) for name, value in (GOOD | changes).items()}
-    verdict = judge_rows(Reading(trip), RULES)
+    verdict = validate_rows(Reading(trip), RULES)
     assert verdict.kept[0] == (not verdict.broken)
     return set(verdict.broken)
 
 
 def test_a_good_trip_is_kept() -> None:
-    assert judge() == set()
+    assert validate() == set()
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,12 @@ def test_a_good_trip_is_kept() -> None:
     ],
 )
 def test_a_broken_trip_is_refused_for_its_one_reason(changes: dict[str, float], reason: str) -> None:
-    assert judge(**changes) == {reason}
+    assert validate(**changes) == {reason}
 
 
 @pytest.mark.parametrize(("field", "value"), [("origin_longitude", 180.1), ("destination_latitude", -90.1)])
 def test_a_place_off_the_earth_is_no_place(field: str, value: float) -> None:
-    assert f"no_{field.partition('_')[0]}" in judge(**{field: value})
+    assert f"no_{field.partition('_')[0]}" in validate(**{field: value})
 
 
 @pytest.mark.parametrize(
@@ -83,20 +83,20 @@ def test_a_place_off_the_earth_is_no_place(field: str, value: float) -> None:
     ],
 )
 def test_a_trip_on_the_edge_is_kept(changes: dict[str, float]) -> None:
-    assert judge(**changes) == set()
+    assert validate(**changes) == set()
 
 
 def test_coordinates_in_the_wrong_order_are_off_the_earth_or_too_far() -> None:
     swapped = {"destination_latitude": -73.9857, "destination_longitude": 40.7484}
 
-    assert "too_far" in judge(**swapped)
+    assert "too_far" in validate(**swapped)
 
 
 @given(st.fixed_dictionaries({name: st.floats() | st.just(value) for name, value in GOOD.items()}))
 def test_whatever_is_kept_can_teach(values: dict[str, float]) -> None:
     trip = {name: as_column([value]) for name, value in values.items()}
 
-    verdict = judge_rows(Reading(trip), RULES)
+    verdict = validate_rows(Reading(trip), RULES)
 
     if verdict.kept[0]:
         assert np.isfinite([value for name, value in values.items() if name != "rain_mm_per_h"]).all()

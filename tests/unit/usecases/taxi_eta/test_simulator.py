@@ -15,7 +15,7 @@ from noriba.features.clock import read_zone_clock
 from noriba.usecase import load_use_case
 from usecases.taxi_eta.schema import DEFAULT_TIME_ZONE, Trip
 from usecases.taxi_eta.simulation.demand import Rides
-from usecases.taxi_eta.simulation.drives import DriveLuck, measure_duration_s, measure_free_drive_s
+from usecases.taxi_eta.simulation.drives import DriveDraws, measure_duration_s, measure_free_drive_s
 from usecases.taxi_eta.simulation.regimes import DISRUPTED, ORDINARY, Regime
 from usecases.taxi_eta.simulation.streets import find_river_east_m, read_streets
 from usecases.taxi_eta.simulation.traffic import read_travel_times
@@ -81,7 +81,7 @@ def time_drive(
 def spread_durations(origin: int, destination: int, wall_time: str, *, rows: int = 4_000) -> float:
     """Standard deviation of log(duration) when the same ride is driven again and again."""
     wall_s = np.full(rows, to_wall_s(wall_time))
-    luck = DriveLuck.draw(np.random.default_rng(1), wall_s)
+    luck = DriveDraws.draw(np.random.default_rng(1), wall_s)
     rides = make_rides(origin, destination, rows=rows)
     return float(np.log(measure_duration_s(rides, ORDINARY, read_blend(wall_s), np.zeros(rows), luck)).std())
 
@@ -232,7 +232,7 @@ class TestSpread:
     def test_a_ride_never_takes_less_than_its_stops(self):
         next_door = make_rides(find_corner(0.0, 0.0), find_corner(0.0, 600.0), rows=4_000)
         wall_s = np.full(4_000, to_wall_s(NIGHT))
-        luck = DriveLuck.draw(np.random.default_rng(1), wall_s)
+        luck = DriveDraws.draw(np.random.default_rng(1), wall_s)
         duration_s = measure_duration_s(next_door, ORDINARY, read_blend(wall_s), np.zeros(4_000), luck)
         assert duration_s.min() > 60.0
 

@@ -1,4 +1,4 @@
-"""Parts of the traffic that are judged by themselves."""
+"""Parts of the traffic that are evaluated by themselves."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from noriba.datasets.sources import choose_source
-from noriba.datasets.validation import judge_rows
+from noriba.datasets.validation import validate_rows
 from noriba.errors import RefusedObjectError
 from tests.unit.usecases.taxi_eta.readings import (
     DROPOFF,
@@ -199,7 +199,7 @@ def test_nearly_every_trip_of_a_real_file_is_kept(path: Path) -> None:
     table = pyarrow.parquet.read_table(path)
 
     source = choose_source(SOURCES, table.column_names)
-    verdict = judge_rows(source.read(table, object_key=f"taxi_eta/{path.name}"), RULES)
+    verdict = validate_rows(source.read(table, object_key=f"taxi_eta/{path.name}"), RULES)
 
     assert verdict.kept.mean() > 0.9
     assert not [name for name in verdict.broken if name.startswith("unreadable")]

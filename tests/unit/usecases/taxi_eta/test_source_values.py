@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noriba.datasets.validation import judge_rows
+from noriba.datasets.validation import validate_rows
 from tests.unit.usecases.taxi_eta.readings import (
     DROPOFF,
     NEW_YORK,
@@ -104,7 +104,7 @@ def test_an_unreadable_time_is_a_fault_of_its_row_and_names_the_column(value: An
     assert np.isnan(columns["pickup_at_s"]).all()
     # An empty field is not unreadable; the use case's rules say that a time is missing.
     assert name_faults(reading, row=1) == set()
-    assert judge_rows(reading, RULES).explain(1).startswith("no_time")
+    assert validate_rows(reading, RULES).explain(1).startswith("no_time")
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
@@ -214,7 +214,7 @@ def arrays(draw: st.DrawFn) -> pa.Array:
 def test_no_tlc_column_whatever_it_holds_stops_the_file(columns: dict[str, pa.Array]) -> None:
     reading, _ = settle(TlcSource().read(pa.table(columns), object_key="taxi_eta/green_tripdata_2023-01.parquet"))
 
-    judge_rows(reading, RULES)
+    validate_rows(reading, RULES)
 
 
 @given(
@@ -226,4 +226,4 @@ def test_no_tlc_column_whatever_it_holds_stops_the_file(columns: dict[str, pa.Ar
 def test_no_canonical_column_whatever_it_holds_stops_the_file(columns: dict[str, pa.Array]) -> None:
     reading, _ = settle(CanonicalSource().read(pa.table(columns), object_key="taxi_eta/trips.parquet"))
 
-    judge_rows(reading, RULES)
+    validate_rows(reading, RULES)

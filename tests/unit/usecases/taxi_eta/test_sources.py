@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noriba.datasets.validation import judge_rows
+from noriba.datasets.validation import validate_rows
 from tests.unit.usecases.taxi_eta.readings import (
     NEW_YORK,
     PICKUP,
@@ -56,7 +56,7 @@ def test_a_time_that_never_was_is_a_fault_that_names_its_end() -> None:
 
     assert name_faults(reading, row=0) == {"pickup_in_skipped_hour"}
     assert name_faults(reading, row=1) == {"dropoff_in_skipped_hour"}
-    verdict = judge_rows(reading, RULES)
+    verdict = validate_rows(reading, RULES)
     assert "pickup lies in the hour that summer time skips" in verdict.explain(0)
     assert "dropoff lies in the hour that summer time skips" in verdict.explain(1)
     assert np.isnan(columns["duration_s"]).all()

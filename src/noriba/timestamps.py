@@ -26,7 +26,7 @@ def _check_year(moment: AwareDatetime) -> AwareDatetime:
     return moment
 
 
-Moment = Annotated[
+Timestamp = Annotated[
     AwareDatetime,
     BeforeValidator(_check_written),
     AfterValidator(_check_year),
