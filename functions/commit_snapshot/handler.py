@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,12 @@ from pydantic import BaseModel
 from noriba.aws.environment import Environment, connector
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
+from noriba.datasets.results import merge_results
 from noriba.datasets.snapshots import build_manifest, write_channel_manifest
 from noriba.errors import NotEnoughDataError, RefusedObjectError, UnknownUseCaseError
 from noriba.events import DatasetSnapshotCreated
 from noriba.records.ingest import ChunkResult, FilePlan, LandedObject, name_chunk_results
-from noriba.records.snapshot import IngestedObject, name_channel_manifest, name_manifest
+from noriba.records.snapshot import name_channel_manifest, name_manifest
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
@@ -68,8 +68,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return {"outcome": "nothing_kept", "reason": str(error)}
     ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case.name)
     datasets = ObjectStore(clients.s3, settings.datasets_bucket)
-    if task.plan is not None and not ledger.keep_object(gather(task.landed, task.plan, task.source, datasets)):
-        raise RefusedObjectError(f"{task.landed.key} was refused while it was read; land it again")
+    if task.plan is not None:
+        record = merge_results(read_results(task.landed, datasets), task.landed, task.plan, source=task.source)
+        if not ledger.keep_object(record):
+            raise RefusedObjectError(f"{task.landed.key} was refused while it was read; land it again")
     now = datetime.now(UTC)
     if pending := ledger.count_pending():
         logger.info("waiting", extra={"pending": pending})
@@ -97,35 +99,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     return {"outcome": "created", "snapshot": created.model_dump(mode="json")}
 
 
-def gather(landed: LandedObject, plan: FilePlan, source: str, datasets: ObjectStore) -> IngestedObject:
-    """One record of all chunks of an object.
-
-    Raises:
-        RefusedObjectError: a chunk could not be read.
-        RuntimeError: a chunk has not reported; the map that ran them said it had.
-    """
+def read_results(landed: LandedObject, datasets: ObjectStore) -> list[ChunkResult]:
+    """What the chunks of an object reported."""
     reports = datasets.list_keys(name_chunk_results(landed))
-    results = [ChunkResult.model_validate_json(datasets.read(key)) for key in reports]
-    if len(results) != len(plan.chunks):
-        raise RuntimeError(f"{len(plan.chunks)} chunks were planned, {len(results)} reported")
-    if refused := [f"chunk {result.index}: {result.refused}" for result in results if result.refused]:
-        # The first few: a state holds 256 KiB, and there may be a thousand.
-        raise RefusedObjectError("; ".join(refused[:10]))
-    reasons: Counter[str] = Counter()
-    for result in results:
-        reasons.update(result.reasons)
-    return IngestedObject(
-        key=landed.key,
-        version_id=landed.version_id,
-        sequencer=landed.sequencer,
-        source=source,
-        rows_read=sum(result.rows_read for result in results),
-        rows_kept=sum(result.rows_kept for result in results),
-        rows_quarantined=sum(result.rows_quarantined for result in results),
-        reasons=dict(reasons),
-        quarantine_keys=tuple(result.quarantine_key for result in results if result.quarantine_key),
-        parts=tuple(result.part for result in results if result.part),
-    )
+    return [ChunkResult.model_validate_json(datasets.read(key)) for key in reports]
 
 
 def store(manifest: SnapshotManifest, datasets: ObjectStore) -> str:

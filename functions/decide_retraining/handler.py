@@ -21,11 +21,11 @@ from noriba.monitoring.retraining import (
     ASKED_BY_THE_CLOCK,
     LIMIT_REACHED,
     Decision,
-    TrainingRecord,
     decide_retraining,
     list_recent_starts,
 )
 from noriba.records.snapshot import SnapshotManifest, name_manifest
+from noriba.records.training import TrainingRecord
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from functions.decide_retraining.handler import name_decision
 from noriba.datasets.snapshots import build_manifest
 from noriba.errors import UnknownUseCaseError
 from noriba.events import RetrainingDecided
-from noriba.monitoring.retraining import TrainingRecord
 from noriba.records.snapshot import IngestedObject, Part, name_manifest
+from noriba.records.training import TrainingRecord
 from noriba.usecase import load_use_case
 from tests.functions.conftest import Cloud, read_event
 
@@ -145,7 +145,7 @@ def test_while_a_training_runs_the_answer_is_no(cloud: Cloud, context: LambdaCon
     answers = [decide_retraining(another(event, number), context) for number, event in enumerate((SNAPSHOT, REQUEST))]
 
     assert [answer["train"] for answer in answers] == [False, False]
-    assert all(answer["reason"].startswith(f"training on {first.snapshot_id} is running") for answer in answers)
+    assert all(answer["reason"].startswith(f"training on {first.snapshot_id} has been running") for answer in answers)
 
 
 def test_a_training_that_died_does_not_hold_the_lock_for_ever(cloud: Cloud, context: LambdaContext) -> None:

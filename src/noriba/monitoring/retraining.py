@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from noriba.records.training import TrainingRecord
     from noriba.usecase import RetrainingPolicy
 
 
@@ -16,19 +17,6 @@ LIMIT_REACHED = "TrainingLimitReached"
 """The metric that counts how often training was due and the day's limit was in the way."""
 ASKED_BY_THE_CLOCK = "Scheduled question"
 """The cause of a decision about data that came within the cooldown, and were followed by no event."""
-
-
-@dataclass(frozen=True)
-class TrainingRecord:
-    """The latest training run of a use case, as far as it is known."""
-
-    decision_id: str
-    snapshot_id: str
-    rows: int
-    started_at: datetime
-    running: bool
-    starts: tuple[datetime, ...] = ()
-    """When training runs began within the day up to this one, itself among them."""
 
 
 @dataclass(frozen=True)

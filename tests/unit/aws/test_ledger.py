@@ -10,9 +10,9 @@ import pytest
 from noriba.aws.ledger import Champion, Ledger
 from noriba.datasets.raw import MOST_CHUNKS
 from noriba.events import RetrainingDecided
-from noriba.monitoring.retraining import TrainingRecord
 from noriba.records.ingest import MOST_PLACE_BYTES, LandedObject
 from noriba.records.snapshot import IngestedObject, Part
+from noriba.records.training import TrainingRecord
 
 if TYPE_CHECKING:
     from noriba.aws.clients import Clients

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noriba.monitoring.retraining import Decision, TrainingRecord, decide_retraining, list_recent_starts
+from noriba.monitoring.retraining import Decision, decide_retraining, list_recent_starts
+from noriba.records.training import TrainingRecord
 from noriba.usecase import RetrainingPolicy
 
 POLICY = RetrainingPolicy(

@@ -1,0 +1,12 @@
+"""The ledger: what must be known exactly once, in one DynamoDB table. Entries: `noriba.records.ledger_entries`."""
+
+from noriba.aws.ledger.models import Champion, ModelEntries, RolloutLock
+from noriba.aws.ledger.objects import Claim, KnownVersion, ObjectEntries, ObjectState, ReceivedObject
+from noriba.aws.ledger.snapshots import SnapshotEntries
+from noriba.aws.ledger.training import TrainingEntries
+
+__all__ = ["Champion", "Claim", "KnownVersion", "Ledger", "ObjectState", "ReceivedObject", "RolloutLock"]
+
+
+class Ledger(ObjectEntries, SnapshotEntries, TrainingEntries, ModelEntries):
+    """The entries of one use case."""
