@@ -49,14 +49,14 @@ def laptop_cloud(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(ROOT / "emulator", tmp_path_factory.mktemp("laptop_cloud"))
 
 
-def test_each_wheel_holds_its_one_package_typed(noriba: Path, laptop_cloud: Path):
+def test_each_wheel_holds_its_one_package_typed(noriba: Path, laptop_cloud: Path) -> None:
     for wheel, package in ((noriba, "noriba"), (laptop_cloud, "laptop_cloud")):
         names = zipfile.ZipFile(wheel).namelist()
         assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {package}
         assert f"{package}/py.typed" in names
 
 
-def test_the_command_runs_where_nothing_else_of_this_checkout_is(noriba: Path, tmp_path: Path):
+def test_the_command_runs_where_nothing_else_of_this_checkout_is(noriba: Path, tmp_path: Path) -> None:
     programs = install(noriba, tmp_path, extra="[cli]")
 
     done = run(str(programs / "noriba"), "--help", cwd=tmp_path)
@@ -67,7 +67,7 @@ def test_the_command_runs_where_nothing_else_of_this_checkout_is(noriba: Path, t
     assert "demo" not in done.stdout
 
 
-def test_the_library_alone_says_in_one_line_what_its_command_lacks(noriba: Path, tmp_path: Path):
+def test_the_library_alone_says_in_one_line_what_its_command_lacks(noriba: Path, tmp_path: Path) -> None:
     programs = install(noriba, tmp_path)
 
     done = run(str(programs / "noriba"), "--help", cwd=tmp_path)
@@ -76,7 +76,7 @@ def test_the_library_alone_says_in_one_line_what_its_command_lacks(noriba: Path,
     assert done.stderr == "the noriba command needs its extra: pip install 'noriba[cli]'\n"
 
 
-def test_the_laptop_cloud_serves_whoever_has_never_heard_of_noriba(laptop_cloud: Path, tmp_path: Path):
+def test_the_laptop_cloud_serves_whoever_has_never_heard_of_noriba(laptop_cloud: Path, tmp_path: Path) -> None:
     programs = install(laptop_cloud, tmp_path)
     command = str(programs / "laptop-cloud")
     try:

@@ -82,7 +82,7 @@ def client(cloud: RunningCloud) -> Clients:
 
     def make(name: str) -> Any:
         if name not in made:
-            made[name] = boto3.client(
+            made[name] = boto3.client(  # type: ignore[call-overload]
                 name,
                 endpoint_url=cloud.endpoint_url,
                 region_name=cloud.region,

@@ -59,13 +59,13 @@ TWO_OF_THREE = {
 
 @pytest.mark.parametrize("column", range(4), ids=TREATMENTS)
 @pytest.mark.parametrize("drawn", THREE_OF_THREE)
-def test_three_breaching_of_three_make_an_alarm(drawn: str, column: int):
+def test_three_breaching_of_three_make_an_alarm(drawn: str, column: int) -> None:
     assert state(settings(3, 3, TREATMENTS[column]), drawn) == THREE_OF_THREE[drawn][column]
 
 
 @pytest.mark.parametrize("column", range(4), ids=TREATMENTS)
 @pytest.mark.parametrize("drawn", TWO_OF_THREE)
-def test_two_breaching_of_three_make_an_alarm(drawn: str, column: int):
+def test_two_breaching_of_three_make_an_alarm(drawn: str, column: int) -> None:
     assert state(settings(3, 2, TREATMENTS[column]), drawn) == TWO_OF_THREE[drawn][column]
 
 
@@ -78,14 +78,16 @@ def test_two_breaching_of_three_make_an_alarm(drawn: str, column: int):
         ("LessThanOrEqualToThreshold", 10, True),
     ],
 )
-def test_the_threshold_itself_breaches_only_where_the_comparison_says_so(comparison: str, at: float, *, alarms: bool):
+def test_the_threshold_itself_breaches_only_where_the_comparison_says_so(
+    comparison: str, at: float, *, alarms: bool
+) -> None:
     verdict = evaluate(settings(1, 1, ComparisonOperator=comparison), [Datapoint(0.0, at)], str)
 
     assert verdict is not None
     assert (verdict.state == "ALARM") is alarms
 
 
-def test_the_reason_is_in_the_words_of_cloudwatch():
+def test_the_reason_is_in_the_words_of_cloudwatch() -> None:
     verdict = evaluate(settings(2, 1), points("0 0 0 X"), "at {:.0f}".format)
 
     assert verdict is not None
@@ -95,7 +97,7 @@ def test_the_reason_is_in_the_words_of_cloudwatch():
     )
 
 
-def test_a_comparison_with_a_learned_band_is_refused():
+def test_a_comparison_with_a_learned_band_is_refused() -> None:
     band = settings(1, 1, ComparisonOperator="GreaterThanUpperThreshold")
 
     with pytest.raises(NotImplementedError, match="GreaterThanUpperThreshold"):

@@ -61,7 +61,7 @@ def test_a_change_of_state_is_an_event_as_aws_sends_it(
     watch: Watch,
     put_alarm: Callable[..., None],
     put_coverage: Callable[..., None],
-):
+) -> None:
     inbox = watch({"source": ["aws.cloudwatch"], "detail": {"alarmName": [name]}})
     put_alarm()
 
@@ -100,7 +100,7 @@ def test_another_series_of_the_same_metric_is_none_of_its_business(
     put_coverage: Callable[..., None],
     alarm: Callable[[], dict[str, Any]],
     eventually: Eventually,
-):
+) -> None:
     put_alarm()
 
     put_coverage(0.1, use_case="another")
@@ -114,7 +114,7 @@ def test_an_alarm_comes_back_to_ok_when_nothing_bad_comes_any_more(
     put_coverage: Callable[..., None],
     alarm: Callable[[], dict[str, Any]],
     eventually: Eventually,
-):
+) -> None:
     put_alarm(Period=1, TreatMissingData="notBreaching")
 
     put_coverage(0.1)
@@ -125,7 +125,7 @@ def test_an_alarm_comes_back_to_ok_when_nothing_bad_comes_any_more(
 
 def test_a_state_that_is_set_by_hand_is_told_too(
     client: Clients, name: str, watch: Watch, put_alarm: Callable[..., None]
-):
+) -> None:
     inbox = watch({"source": ["aws.cloudwatch"], "detail": {"alarmName": [name], "state": {"value": ["ALARM"]}}})
     put_alarm()
 
@@ -140,7 +140,7 @@ def test_a_composite_alarm_follows_and_is_told_too(
     watch: Watch,
     put_alarm: Callable[..., None],
     put_coverage: Callable[..., None],
-):
+) -> None:
     put_alarm()
     client("cloudwatch").put_composite_alarm(AlarmName=f"{name}-all", AlarmRule=f'ALARM("{name}")')
     inbox = watch(

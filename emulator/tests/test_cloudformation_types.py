@@ -86,13 +86,13 @@ def stack(client: Clients, name: str) -> Iterator[Callable[..., dict[str, str]]]
 
 
 @pytest.mark.parametrize("type_name", NEEDED)
-def test_a_template_may_use(client: Clients, type_name: str):
+def test_a_template_may_use(client: Clients, type_name: str) -> None:
     template = {"Resources": {"It": {"Type": type_name, "Properties": {}}}}
 
     client("cloudformation").validate_template(TemplateBody=json.dumps(template))
 
 
-def test_a_type_that_nobody_knows_is_refused_by_name(client: Clients):
+def test_a_type_that_nobody_knows_is_refused_by_name(client: Clients) -> None:
     template = {"Resources": {"It": {"Type": "AWS::Nowhere::Thing", "Properties": {}}}}
 
     with pytest.raises(ClientError, match="AWS::Nowhere::Thing"):
@@ -117,7 +117,7 @@ def test_an_archive_keeps_what_matches_and_replays_it(
     name: str,
     stack: Callable[..., dict[str, str]],
     eventually: Eventually,
-):
+) -> None:
     events = client("events")
     arns = {"BusArn": {"Fn::GetAtt": ["Bus", "Arn"]}, "ArchiveArn": {"Fn::GetAtt": ["Archive", "Arn"]}}
     outputs = stack(arns, **bus_with_archive(name))
@@ -146,7 +146,7 @@ def test_an_archive_keeps_what_matches_and_replays_it(
 
 def test_an_archive_is_changed_in_place_and_deleted_with_its_stack(
     client: Clients, name: str, stack: Callable[..., dict[str, str]]
-):
+) -> None:
     stack(**bus_with_archive(name))
     stack(**bus_with_archive(name, RetentionDays=7, Description="a week"))
 
@@ -161,7 +161,7 @@ def test_an_archive_is_changed_in_place_and_deleted_with_its_stack(
 
 def test_a_bus_policy_is_part_of_the_bus(
     client: Clients, cloud: RunningCloud, name: str, stack: Callable[..., dict[str, str]]
-):
+) -> None:
     bus = bus_with_archive(name)["Bus"]
     policy = {
         "EventBusName": {"Ref": "Bus"},
@@ -197,7 +197,7 @@ def function_resource(**properties: Any) -> dict[str, Any]:
 
 def test_a_function_has_the_dead_letter_queue_and_the_concurrency_of_its_template(
     client: Clients, name: str, queue: Queue, stack: Callable[..., dict[str, str]]
-):
+) -> None:
     stack(
         Function=function_resource(
             FunctionName=name, DeadLetterConfig={"TargetArn": queue.arn}, ReservedConcurrentExecutions=3
@@ -221,7 +221,7 @@ def layer(client: Clients, name: str, zipped: Zip) -> dict[str, Any]:
 
 def test_a_function_imports_what_its_layers_bring(
     client: Clients, name: str, layer: dict[str, Any], stack: Callable[..., dict[str, str]]
-):
+) -> None:
     source = "import shared_by_functions\n\ndef handler(event, context):\n    return shared_by_functions.ANSWER\n"
     function = function_resource(FunctionName=name, Code={"ZipFile": source}, Layers=[{"Ref": "Layer"}])
 
@@ -232,7 +232,7 @@ def test_a_function_imports_what_its_layers_bring(
 
 def test_what_the_api_refuses_fails_the_stack_with_its_reason(
     client: Clients, name: str, stack: Callable[..., dict[str, str]]
-):
+) -> None:
     rule = {"AlarmName": f"{name}-all", "AlarmRule": 'ALARM("no-such-alarm")'}
 
     with pytest.raises(WaiterError):
@@ -244,7 +244,7 @@ def test_what_the_api_refuses_fails_the_stack_with_its_reason(
 
 def test_an_alarm_may_watch_all_series_that_a_query_finds(
     client: Clients, name: str, stack: Callable[..., dict[str, str]], watch: Watch
-):
+) -> None:
     inbox = watch({"source": ["aws.cloudwatch"], "detail": {"alarmName": [name], "state": {"value": ["ALARM"]}}})
     query = f"SELECT SUM(Errors) FROM SCHEMA(\"Test/{name}\", Endpoint, Variant) WHERE Endpoint = 'eta'"  # noqa: S608
     alarm = {
@@ -266,7 +266,9 @@ def test_an_alarm_may_watch_all_series_that_a_query_finds(
     assert detail["configuration"]["metrics"] == [{"id": "q", "expression": query, "returnData": True}]
 
 
-def test_the_address_of_an_api_in_an_output_can_be_called(cloud: RunningCloud, stack: Callable[..., dict[str, str]]):
+def test_the_address_of_an_api_in_an_output_can_be_called(
+    cloud: RunningCloud, stack: Callable[..., dict[str, str]]
+) -> None:
     api = {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "predictions"}}
     address = {"Fn::Sub": "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/v1/"}
 

@@ -113,7 +113,7 @@ RULE = {
 
 def test_an_object_that_lands_starts_the_state_machine_that_runs_the_function(
     cloud: RunningCloud, client: Clients, tmp_path: Path, name: str, eventually: Eventually
-):
+) -> None:
     resources = {"Role": ROLE, "Function": FUNCTION, "Bucket": BUCKET, "Machine": MACHINE, "Rule": RULE}
     outputs = {"Bucket": {"Value": {"Ref": "Bucket"}}, "Machine": {"Value": {"Ref": "Machine"}}}
     lines: list[str] = []
@@ -131,7 +131,9 @@ def test_an_object_that_lands_starts_the_state_machine_that_runs_the_function(
     assert eventually(output) == {"landed": "trips.csv", "version": version}
 
 
-def test_a_stack_that_fails_is_named_with_the_resource_and_the_reason(cloud: RunningCloud, tmp_path: Path, name: str):
+def test_a_stack_that_fails_is_named_with_the_resource_and_the_reason(
+    cloud: RunningCloud, tmp_path: Path, name: str
+) -> None:
     folder = assembly(tmp_path / "cdk.out", name, {"Role": ROLE, "Function": FUNCTION}, {})
     package = folder / "code" / "futuristic-1.0.dist-info"
     package.mkdir()

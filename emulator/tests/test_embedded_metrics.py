@@ -15,7 +15,7 @@ def line(**changes: object) -> str:
     return json.dumps(whole | changes)
 
 
-def test_one_value_is_one_datum():
+def test_one_value_is_one_datum() -> None:
     (datum,) = data_in(line())
 
     assert datum.model_dump() == {
@@ -28,7 +28,7 @@ def test_one_value_is_one_datum():
     }
 
 
-def test_a_metric_without_dimensions_is_one_too():
+def test_a_metric_without_dimensions_is_one_too() -> None:
     metadata = {
         "Timestamp": 1,
         "CloudWatchMetrics": [{"Namespace": "Noriba", "Dimensions": [], "Metrics": [{"Name": "Rows"}]}],
@@ -41,7 +41,7 @@ def test_a_metric_without_dimensions_is_one_too():
 
 
 @pytest.mark.parametrize("message", ["", "plain text", '{"level": "INFO"}', "START RequestId: 1 Version: $LATEST"])
-def test_other_lines_hold_no_metrics(message: str):
+def test_other_lines_hold_no_metrics(message: str) -> None:
     assert list(data_in(message)) == []
 
 
@@ -54,6 +54,6 @@ def test_other_lines_hold_no_metrics(message: str):
         '{"_aws": ',
     ],
 )
-def test_a_broken_line_yields_nothing_and_is_noted(broken: str, caplog: pytest.LogCaptureFixture):
+def test_a_broken_line_yields_nothing_and_is_noted(broken: str, caplog: pytest.LogCaptureFixture) -> None:
     assert list(data_in(broken)) == []
     assert "could not be read" in caplog.text

@@ -40,7 +40,7 @@ def send(client: Clients, name: str) -> Callable[..., None]:
 
 def test_a_failing_function_is_tried_again_and_then_its_failure_destination_is_told(
     client: Clients, function: Functions, queue: Queue, route: Callable[..., None], send: Callable[..., None]
-):
+) -> None:
     arn = function("def handler(event, context):\n    raise LookupError('no snapshot')\n")
     client("lambda").put_function_event_invoke_config(
         FunctionName=arn, MaximumRetryAttempts=1, DestinationConfig={"OnFailure": {"Destination": queue.arn}}
@@ -56,7 +56,7 @@ def test_a_failing_function_is_tried_again_and_then_its_failure_destination_is_t
 
 def test_an_event_for_a_function_that_is_gone_is_kept_with_the_reason(
     client: Clients, function: Functions, queue: Queue, name: str, route: Callable[..., None], send: Callable[..., None]
-):
+) -> None:
     arn = function("def handler(event, context):\n    pass\n")
     route({"Arn": arn, "DeadLetterConfig": {"Arn": queue.arn}})
     client("lambda").delete_function(FunctionName=arn)
@@ -76,7 +76,7 @@ def test_an_event_for_a_function_that_is_gone_is_kept_with_the_reason(
 
 def test_an_event_for_a_service_that_the_laptop_cannot_reach_is_kept_too(
     cloud: RunningCloud, queue: Queue, route: Callable[..., None], send: Callable[..., None]
-):
+) -> None:
     arn = f"arn:aws:logs:{cloud.region}:{cloud.account}:log-group:/somewhere"
     route({"Arn": arn, "DeadLetterConfig": {"Arn": queue.arn}})
 
@@ -92,7 +92,7 @@ def test_events_reach_a_delivery_stream_and_then_s3_together(
     route: Callable[..., None],
     send: Callable[..., None],
     eventually: Eventually,
-):
+) -> None:
     client("s3").create_bucket(Bucket=name)
     newline = {
         "Type": "AppendDelimiterToRecord",
@@ -129,7 +129,7 @@ def test_events_reach_a_delivery_stream_and_then_s3_together(
 @pytest.fixture
 def other_account(cloud: RunningCloud) -> Clients:
     def make(service: str) -> Any:
-        return boto3.client(
+        return boto3.client(  # type: ignore[call-overload]
             service,
             endpoint_url=cloud.endpoint_url,
             region_name=cloud.region,
@@ -137,7 +137,7 @@ def other_account(cloud: RunningCloud) -> Clients:
             aws_secret_access_key=cloud.environment["AWS_SECRET_ACCESS_KEY"],
         )
 
-    return make
+    return make  # type: ignore[return-value]
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_a_bus_of_another_account_receives_what_its_policy_allows(
     their_bus: str,
     route: Callable[..., None],
     send: Callable[..., None],
-):
+) -> None:
     events, sqs = other_account("events"), other_account("sqs")
     events.put_permission(
         EventBusName=name, StatementId="governance", Principal=cloud.account, Action="events:PutEvents"
@@ -172,7 +172,7 @@ def test_a_bus_of_another_account_receives_what_its_policy_allows(
 
 def test_a_bus_of_another_account_without_a_policy_stays_closed(
     their_bus: str, queue: Queue, route: Callable[..., None], send: Callable[..., None]
-):
+) -> None:
     route({"Arn": their_bus, "RoleArn": ROLE, "DeadLetterConfig": {"Arn": queue.arn}})
 
     send({})

@@ -59,7 +59,9 @@ def package(*, name: str = "pure", wheel: str = "py3-none-any", requires: str = 
     return buffer.getvalue()
 
 
-def test_native_code_for_another_platform_is_replaced_by_the_same_release(store: CodeStore, foreign_package: bytes):
+def test_native_code_for_another_platform_is_replaced_by_the_same_release(
+    store: CodeStore, foreign_package: bytes
+) -> None:
     tree, replaced = store.prepare(foreign_package)
 
     assert [path.name.rsplit("-", 4)[0] for path in replaced] == ["markupsafe-3.0.3"]
@@ -89,33 +91,33 @@ def test_native_code_for_another_platform_is_replaced_by_the_same_release(store:
 
 def test_a_wheel_is_fetched_once_for_all_functions(
     store: CodeStore, foreign_package: bytes, tmp_path: Path, wheels: Path
-):
+) -> None:
     _, first = store.prepare(foreign_package)
     _, second = CodeStore(tmp_path / "another", wheels).prepare(foreign_package)
 
     assert first == second
 
 
-def test_pure_packages_stay_as_they_are(store: CodeStore):
+def test_pure_packages_stay_as_they_are(store: CodeStore) -> None:
     tree, replaced = store.prepare(package())
 
     assert replaced == []
     assert (tree / "pure-1.0.dist-info" / "METADATA").exists()
 
 
-def test_a_release_that_does_not_exist_for_this_computer_is_named(store: CodeStore):
+def test_a_release_that_does_not_exist_for_this_computer_is_named(store: CodeStore) -> None:
     foreign = package(name="markupsafe", wheel="cp314-cp314-manylinux_2_17_aarch64")
 
     with pytest.raises(CodeError, match=r"markupsafe==1\.0 holds native code for another platform"):
         store.prepare(foreign)
 
 
-def test_a_package_for_a_newer_python_only_is_named(store: CodeStore):
+def test_a_package_for_a_newer_python_only_is_named(store: CodeStore) -> None:
     with pytest.raises(CodeError, match=r"pure 1\.0 needs Python >=3\.99"):
         store.prepare(package(requires=">=3.99"))
 
 
-def test_what_failed_once_is_tried_again(store: CodeStore):
+def test_what_failed_once_is_tried_again(store: CodeStore) -> None:
     broken = package(requires=">=3.99")
 
     for _ in range(2):
@@ -123,7 +125,7 @@ def test_what_failed_once_is_tried_again(store: CodeStore):
             store.prepare(broken)
 
 
-def test_the_runtime_folder_holds_what_lambda_brings_and_can_be_imported(store: CodeStore):
+def test_the_runtime_folder_holds_what_lambda_brings_and_can_be_imported(store: CodeStore) -> None:
     modules = ["boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3"]
     script = f"import sys; sys.path.append({str(store.runtime)!r}); import {', '.join(modules)}; import json"
     script += "; print(json.dumps(boto3.__version__)); import pydantic"

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from laptop_cloud.process import RunningCloud
 
 
-def invoke(client: Clients, arn: str, event: Any = None, **settings: Any):
+def invoke(client: Clients, arn: str, event: Any = None, **settings: Any) -> Any:
     answer = client("lambda").invoke(FunctionName=arn, Payload=json.dumps(event).encode(), **settings)
     payload = answer["Payload"].read()
     return answer, json.loads(payload) if payload else None
 
 
-def test_a_handler_is_given_the_event_and_a_context(client: Clients, function: Functions):
+def test_a_handler_is_given_the_event_and_a_context(client: Clients, function: Functions) -> None:
     arn = function(
         """
 def handler(event, context):
@@ -50,7 +50,7 @@ def handler(event, context):
     assert 6000 < result["left_ms"] <= 7000
 
 
-def test_a_failure_has_the_name_of_its_exception(client: Clients, function: Functions):
+def test_a_failure_has_the_name_of_its_exception(client: Clients, function: Functions) -> None:
     arn = function(
         """
 class RefusedTripError(Exception):
@@ -70,7 +70,7 @@ def handler(event, context):
     assert "lambda_bootstrap" not in "".join(error["stackTrace"])
 
 
-def test_an_environment_survives_an_error_and_keeps_its_state(client: Clients, function: Functions):
+def test_an_environment_survives_an_error_and_keeps_its_state(client: Clients, function: Functions) -> None:
     arn = function(
         """
 calls = 0
@@ -89,7 +89,7 @@ def handler(event, context):
     assert invoke(client, arn)[1] == 4
 
 
-def test_a_function_sees_what_lambda_brings_and_nothing_of_this_project(client: Clients, function: Functions):
+def test_a_function_sees_what_lambda_brings_and_nothing_of_this_project(client: Clients, function: Functions) -> None:
     arn = function(
         """
 import importlib.util
@@ -119,7 +119,7 @@ def handler(event, context):
     assert "GATEWAY_PORT" not in environment
 
 
-def test_a_forgotten_dependency_fails_as_on_aws(client: Clients, function: Functions):
+def test_a_forgotten_dependency_fails_as_on_aws(client: Clients, function: Functions) -> None:
     arn = function("import pydantic\n\ndef handler(event, context):\n    pass\n")
 
     _, error = invoke(client, arn)
@@ -128,7 +128,7 @@ def test_a_forgotten_dependency_fails_as_on_aws(client: Clients, function: Funct
     assert error["errorMessage"] == "Unable to import module 'app': No module named 'pydantic'"
 
 
-def test_a_function_calls_aws_without_any_settings(client: Clients, function: Functions, cloud: RunningCloud):
+def test_a_function_calls_aws_without_any_settings(client: Clients, function: Functions, cloud: RunningCloud) -> None:
     arn = function(
         """
 import boto3
@@ -142,7 +142,7 @@ def handler(event, context):
     assert invoke(client, arn)[1] == cloud.account
 
 
-def test_a_function_that_takes_too_long_is_ended(client: Clients, function: Functions):
+def test_a_function_that_takes_too_long_is_ended(client: Clients, function: Functions) -> None:
     arn = function("import time\n\ndef handler(event, context):\n    time.sleep(event)\n    return 1\n", Timeout=1)
 
     _, error = invoke(client, arn, 5)
@@ -152,19 +152,19 @@ def test_a_function_that_takes_too_long_is_ended(client: Clients, function: Func
     assert invoke(client, arn, 0)[1] == 1
 
 
-def test_a_function_that_exits_is_told_so(client: Clients, function: Functions):
+def test_a_function_that_exits_is_told_so(client: Clients, function: Functions) -> None:
     arn = function("import os\n\ndef handler(event, context):\n    os._exit(3)\n")
 
     assert invoke(client, arn)[1]["errorType"] == "Runtime.ExitError"
 
 
-def test_what_cannot_be_json_is_told_so(client: Clients, function: Functions):
+def test_what_cannot_be_json_is_told_so(client: Clients, function: Functions) -> None:
     arn = function("def handler(event, context):\n    return {1, 2}\n")
 
     assert invoke(client, arn)[1]["errorType"] == "Runtime.MarshalError"
 
 
-def test_prints_and_logs_are_one_stream_for_an_environment(client: Clients, function: Functions, name: str):
+def test_prints_and_logs_are_one_stream_for_an_environment(client: Clients, function: Functions, name: str) -> None:
     arn = function(
         """
 import logging
@@ -192,7 +192,7 @@ def handler(event, context):
     assert sum(message.startswith("REPORT") for message in messages) == 2
 
 
-def test_new_code_takes_over(client: Clients, function: Functions, zipped: Zip):
+def test_new_code_takes_over(client: Clients, function: Functions, zipped: Zip) -> None:
     arn = function("def handler(event, context):\n    return 'old'\n")
     assert invoke(client, arn)[1] == "old"
 
@@ -205,7 +205,7 @@ def test_new_code_takes_over(client: Clients, function: Functions, zipped: Zip):
 
 def test_a_published_version_with_a_snapshot_is_ready_before_its_first_call(
     client: Clients, function: Functions, eventually: Eventually
-):
+) -> None:
     arn = function(
         "import os\n\ndef handler(event, context):\n    return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n",
         SnapStart={"ApplyOn": "PublishedVersions"},
@@ -213,7 +213,7 @@ def test_a_published_version_with_a_snapshot_is_ready_before_its_first_call(
     version = client("lambda").publish_version(FunctionName=arn)["Version"]
 
     def is_ready() -> bool:
-        return client("lambda").get_function_configuration(FunctionName=arn, Qualifier=version)["State"] == "Active"
+        return client("lambda").get_function_configuration(FunctionName=arn, Qualifier=version)["State"] == "Active"  # type: ignore[no-any-return]
 
     eventually(is_ready)
     answer, result = invoke(client, f"{arn}:{version}", LogType="Tail")
@@ -221,7 +221,7 @@ def test_a_published_version_with_a_snapshot_is_ready_before_its_first_call(
     assert "Init Duration" not in base64.b64decode(answer["LogResult"]).decode()
 
 
-def test_an_idle_process_is_ended_and_the_next_event_starts_another(tmp_path: Path, zipped: Zip):
+def test_an_idle_process_is_ended_and_the_next_event_starts_another(tmp_path: Path, zipped: Zip) -> None:
     PythonWorker.store = CodeStore(tmp_path / "functions", tmp_path / "wheels")
     PythonWorker.endpoint_url = "http://127.0.0.1:1"
     config = {
@@ -240,12 +240,12 @@ def test_an_idle_process_is_ended_and_the_next_event_starts_another(tmp_path: Pa
     worker.last_used = time.time() - 600
     PythonWorker.end_idle()
 
-    assert not worker.environment.is_running()
+    assert not worker.environment.is_running()  # type: ignore[union-attr]
     assert worker.invoke(None, "3")["result"] != first
     worker.kill()
 
 
-def test_many_events_at_once_share_a_few_environments(client: Clients, function: Functions):
+def test_many_events_at_once_share_a_few_environments(client: Clients, function: Functions) -> None:
     arn = function("import os, time\n\ndef handler(event, context):\n    time.sleep(0.1)\n    return os.getpid()\n")
     client("lambda")
 
@@ -256,6 +256,6 @@ def test_many_events_at_once_share_a_few_environments(client: Clients, function:
     assert 1 < len(set(processes)) <= max(4, 2 * (os.cpu_count() or 1))
 
 
-def test_a_function_that_is_not_there_is_an_error(client: Clients):
+def test_a_function_that_is_not_there_is_an_error(client: Clients) -> None:
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         client("lambda").invoke(FunctionName="no-such-function")

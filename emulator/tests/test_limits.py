@@ -23,7 +23,7 @@ GOOD = {"Source": "test", "DetailType": "said", "Detail": "{}"}
 # --- EventBridge -----------------------------------------------------------------------------------------------------
 
 
-def test_no_events_are_no_request(cloud: RunningCloud):
+def test_no_events_are_no_request(cloud: RunningCloud) -> None:
     careless = boto3.client(
         "events",
         **connect_as(cloud.account, cloud.region, cloud.endpoint_url),
@@ -45,7 +45,7 @@ def test_no_events_are_no_request(cloud: RunningCloud):
         ({"Source": "test", "DetailType": "said"}, "InvalidArgument"),
     ],
 )
-def test_an_event_of_no_form_is_refused_and_those_beside_it_are_taken(client: Clients, entry: Any, code: str):
+def test_an_event_of_no_form_is_refused_and_those_beside_it_are_taken(client: Clients, entry: Any, code: str) -> None:
     answer = client("events").put_events(Entries=[GOOD, entry, GOOD])
 
     assert answer["FailedEntryCount"] == 1
@@ -53,7 +53,7 @@ def test_an_event_of_no_form_is_refused_and_those_beside_it_are_taken(client: Cl
     assert [("EventId" in found) for found in answer["Entries"]] == [True, False, True]
 
 
-def test_events_too_large_together_are_refused(client: Clients):
+def test_events_too_large_together_are_refused(client: Clients) -> None:
     half = {**GOOD, "Detail": json.dumps({"text": "x" * 140_000})}
     assert client("events").put_events(Entries=[half])["FailedEntryCount"] == 0
 
@@ -67,7 +67,7 @@ def test_events_too_large_together_are_refused(client: Clients):
 @pytest.mark.parametrize(("size", "status"), [(200_000, "SUCCEEDED"), (270_000, "FAILED")])
 def test_a_state_holds_so_much_and_no_catch_helps(
     client: Clients, function: Functions, eventually: Eventually, name: str, size: int, status: str
-):
+) -> None:
     arn = function("def handler(event, _context):\n    return 'x' * event['size']\n")
     done = {"Type": "Succeed"}
     ask = {
@@ -96,7 +96,7 @@ def test_a_state_holds_so_much_and_no_catch_helps(
 # --- S3 and DynamoDB -------------------------------------------------------------------------------------------------
 
 
-def test_a_key_has_at_most_1024_bytes(client: Clients, name: str):
+def test_a_key_has_at_most_1024_bytes(client: Clients, name: str) -> None:
     s3 = client("s3")
     s3.create_bucket(Bucket=name)
     s3.put_object(Bucket=name, Key="日" * 341, Body=b"")
@@ -105,7 +105,7 @@ def test_a_key_has_at_most_1024_bytes(client: Clients, name: str):
         s3.put_object(Bucket=name, Key="日" * 342, Body=b"")
 
 
-def test_a_sort_key_has_at_most_1024_bytes(client: Clients, name: str):
+def test_a_sort_key_has_at_most_1024_bytes(client: Clients, name: str) -> None:
     dynamodb = client("dynamodb")
     dynamodb.create_table(
         TableName=name,
@@ -124,7 +124,9 @@ def test_a_sort_key_has_at_most_1024_bytes(client: Clients, name: str):
 
 
 @pytest.mark.parametrize("lasting", [True, False], ids=["held", "spike"])
-def test_a_function_that_takes_more_memory_than_it_has_is_ended(client: Clients, function: Functions, *, lasting: bool):
+def test_a_function_that_takes_more_memory_than_it_has_is_ended(
+    client: Clients, function: Functions, *, lasting: bool
+) -> None:
     code = f"""
 import time
 def handler(event, _context):
@@ -142,7 +144,7 @@ def handler(event, _context):
     assert json.loads(answer["Payload"].read())["errorType"] == "Runtime.OutOfMemory"
 
 
-def test_an_answer_of_over_six_megabytes_is_an_error(client: Clients, function: Functions):
+def test_an_answer_of_over_six_megabytes_is_an_error(client: Clients, function: Functions) -> None:
     arn = function("def handler(_event, _context):\n    return 'x' * 7_000_000\n", MemorySize=512)
 
     answer = client("lambda").invoke(FunctionName=arn)

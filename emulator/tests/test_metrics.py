@@ -56,7 +56,7 @@ def run(client: Clients, name: str, eventually: Eventually) -> Callable[..., tup
 
 def test_executions_are_counted_by_state_machine(
     run: Callable[..., tuple[str, str]], total: Callable[..., float | None]
-):
+) -> None:
     status, arn = run({"StartAt": "Stop", "States": {"Stop": {"Type": "Fail", "Error": "E", "Cause": "C"}}})
 
     assert status == "FAILED"
@@ -72,7 +72,7 @@ def test_an_execution_that_takes_longer_than_its_state_machine_allows_stays_time
     run: Callable[..., tuple[str, str]],
     total: Callable[..., float | None],
     eventually: Eventually,
-):
+) -> None:
     late = function(
         "import time\n\ndef handler(event, context):\n    time.sleep(2.5)\n    raise ValueError\n", Timeout=10
     )
@@ -90,7 +90,7 @@ def test_an_execution_that_takes_longer_than_its_state_machine_allows_stays_time
 
 def test_a_function_that_a_state_machine_calls_is_counted_with_its_errors(
     function: Functions, name: str, run: Callable[..., tuple[str, str]], total: Callable[..., float | None]
-):
+) -> None:
     arn = function(
         "class RefusedObjectError(Exception): pass\n\ndef handler(event, context):\n    raise RefusedObjectError\n"
     )
@@ -106,7 +106,7 @@ def test_a_function_that_a_state_machine_calls_is_counted_with_its_errors(
 
 def test_messages_that_wait_are_counted_by_queue(
     client: Clients, queue: Queue, name: str, total: Callable[..., float | None], eventually: Eventually
-):
+) -> None:
     client("sqs").send_message(QueueUrl=queue.url, MessageBody="a")
 
     def is_counted() -> bool:
@@ -117,7 +117,7 @@ def test_messages_that_wait_are_counted_by_queue(
 
 def test_a_line_in_the_embedded_metric_format_is_a_metric(
     client: Clients, function: Functions, name: str, total: Callable[..., float | None]
-):
+) -> None:
     arn = function(
         """
 import json

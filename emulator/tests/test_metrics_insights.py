@@ -25,7 +25,7 @@ OF_ETA = f"{ERRORS} WHERE EndpointName = 'eta'"
 )
 def test_a_query_finds_the_series_that_fit(
     query: str, namespace: str, metric: str, dimensions: dict[str, str], *, fits: bool
-):
+) -> None:
     assert parse_query(query).fits(namespace, metric, dimensions) is fits
 
 
@@ -33,7 +33,7 @@ def test_a_query_finds_the_series_that_fit(
     ("function", "statistic"),
     [("AVG", "Average"), ("COUNT", "SampleCount"), ("MAX", "Maximum"), ("MIN", "Minimum"), ("SUM", "Sum")],
 )
-def test_a_function_is_a_statistic(function: str, statistic: str):
+def test_a_function_is_a_statistic(function: str, statistic: str) -> None:
     assert parse_query(ERRORS.replace("SUM", function)).statistic == statistic
 
 
@@ -47,6 +47,6 @@ def test_a_function_is_a_statistic(function: str, statistic: str):
         "SEARCH('MetricName=\"Invocations\"', 'Sum')",
     ],
 )
-def test_what_is_not_understood_is_refused(query: str):
+def test_what_is_not_understood_is_refused(query: str) -> None:
     with pytest.raises(ValueError, match="does not understand"):
         parse_query(query)

@@ -20,7 +20,7 @@ def _in_its_own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("STATE_DIR", str(tmp_path))
 
 
-def test_every_seam_is_where_it_was_in_the_release_that_is_installed():
+def test_every_seam_is_where_it_was_in_the_release_that_is_installed() -> None:
     assert metadata.version("ministack") == MINISTACK_VERSION
     check_seams()
 
@@ -30,6 +30,6 @@ class Elsewhere(Enum):
     RENAMED = "services.eventbridge:_renamed_since"
 
 
-def test_a_seam_that_has_moved_is_named():
+def test_a_seam_that_has_moved_is_named() -> None:
     with pytest.raises(SeamMovedError, match=r"ministack\.services\.eventbridge\._renamed_since \(RENAMED\) is gone"):
         check_seams(Elsewhere)

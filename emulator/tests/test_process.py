@@ -47,7 +47,7 @@ def free_port() -> int:
 def client_of(cloud: RunningCloud, service: str) -> Any:
     """A client that is told nothing but the cloud's environment."""
     environment = cloud.environment
-    return boto3.client(
+    return boto3.client(  # type: ignore[call-overload]
         service,
         endpoint_url=environment["AWS_ENDPOINT_URL"],
         region_name=environment["AWS_REGION"],
@@ -76,7 +76,7 @@ def start_function(zipped: Zip) -> Callable[[RunningCloud], int]:
 
 def test_it_is_started_once_found_again_and_stopped_with_its_children(
     state_dir: Path, tmp_path: Path, start_function: Callable[[RunningCloud], int], eventually: Eventually
-):
+) -> None:
     cloud = process.start(state_dir=state_dir, assembly=tmp_path, port=free_port())
     worker = start_function(cloud)
 
@@ -92,7 +92,7 @@ def test_it_is_started_once_found_again_and_stopped_with_its_children(
 
 def test_a_cloud_that_was_killed_leaves_no_function_behind_and_is_forgotten(
     state_dir: Path, tmp_path: Path, start_function: Callable[[RunningCloud], int], eventually: Eventually
-):
+) -> None:
     cloud = process.start(state_dir=state_dir, assembly=tmp_path, port=free_port())
     worker = start_function(cloud)
 
@@ -103,7 +103,7 @@ def test_a_cloud_that_was_killed_leaves_no_function_behind_and_is_forgotten(
     assert not (state_dir / "cloud.json").exists()
 
 
-def test_a_record_whose_process_is_another_program_now_is_not_believed(state_dir: Path):
+def test_a_record_whose_process_is_another_program_now_is_not_believed(state_dir: Path) -> None:
     with subprocess.Popen(["sleep", "60"]) as somebody:
         state_dir.mkdir()
         stale = RunningCloud(
@@ -121,7 +121,7 @@ def test_a_record_whose_process_is_another_program_now_is_not_believed(state_dir
         somebody.kill()
 
 
-def test_why_it_could_not_start_is_told(state_dir: Path, tmp_path: Path):
+def test_why_it_could_not_start_is_told(state_dir: Path, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -132,11 +132,11 @@ def test_why_it_could_not_start_is_told(state_dir: Path, tmp_path: Path):
     assert process.running(state_dir) is None
 
 
-def test_its_environment_sends_every_client_to_it(cloud: RunningCloud):
+def test_its_environment_sends_every_client_to_it(cloud: RunningCloud) -> None:
     assert client_of(cloud, "sts").get_caller_identity()["Account"] == cloud.account
 
 
-def test_it_keeps_everything_in_its_state_directory(state_dir: Path, tmp_path: Path):
+def test_it_keeps_everything_in_its_state_directory(state_dir: Path, tmp_path: Path) -> None:
     cloud = process.start(state_dir=state_dir, assembly=tmp_path, port=free_port())
     s3 = client_of(cloud, "s3")
     s3.create_bucket(Bucket="trips")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def bucket(client: Clients, name: str):
+def bucket(client: Clients, name: str) -> Any:
     s3 = client("s3")
     s3.create_bucket(Bucket=name)
     s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration={"EventBridgeConfiguration": {}})
     return name
 
 
-def test_an_object_in_a_versioned_bucket_is_told_with_its_version(client: Clients, watch: Watch, bucket: str):
+def test_an_object_in_a_versioned_bucket_is_told_with_its_version(client: Clients, watch: Watch, bucket: str) -> None:
     client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     inbox = watch({"source": ["aws.s3"], "detail": {"bucket": {"name": [bucket]}}})
 
@@ -32,7 +32,7 @@ def test_an_object_in_a_versioned_bucket_is_told_with_its_version(client: Client
     assert event["detail"]["object"]["version-id"] == version_id
 
 
-def test_without_versions_the_event_names_none(client: Clients, watch: Watch, bucket: str):
+def test_without_versions_the_event_names_none(client: Clients, watch: Watch, bucket: str) -> None:
     inbox = watch({"source": ["aws.s3"], "detail": {"bucket": {"name": [bucket]}}})
 
     client("s3").put_object(Bucket=bucket, Key="a", Body=b"x")
@@ -42,7 +42,7 @@ def test_without_versions_the_event_names_none(client: Clients, watch: Watch, bu
 
 def test_an_archive_of_the_default_bus_keeps_what_s3_told(
     client: Clients, cloud: RunningCloud, bucket: str, name: str, watch: Watch
-):
+) -> None:
     events = client("events")
     bus = f"arn:aws:events:{cloud.region}:{cloud.account}:event-bus/default"
     pattern = json.dumps({"source": ["aws.s3"], "detail": {"bucket": {"name": [bucket]}}})

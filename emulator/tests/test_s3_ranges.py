@@ -35,17 +35,17 @@ def landed(client: Clients, name: str) -> dict[str, Any]:
 )
 def test_a_range_of_a_version_is_that_part_and_no_more(
     client: Clients, landed: dict[str, Any], wanted: str, got: bytes
-):
+) -> None:
     answer = client("s3").get_object(**landed, Range=wanted)
     assert answer["Body"].read() == got
     assert answer["ContentLength"] == len(got)
     assert answer["ContentRange"].endswith("/256")
 
 
-def test_without_a_range_the_whole_version_comes(client: Clients, landed: dict[str, Any]):
+def test_without_a_range_the_whole_version_comes(client: Clients, landed: dict[str, Any]) -> None:
     assert client("s3").get_object(**landed)["Body"].read() == CONTENT
 
 
-def test_a_range_beyond_the_end_is_refused(client: Clients, landed: dict[str, Any]):
+def test_a_range_beyond_the_end_is_refused(client: Clients, landed: dict[str, Any]) -> None:
     with pytest.raises(ClientError, match="InvalidRange"):
         client("s3").get_object(**landed, Range="bytes=256-")

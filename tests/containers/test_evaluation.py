@@ -57,14 +57,14 @@ def fail(base: Path) -> str:
 
 def test_a_first_candidate_is_judged_beside_the_baseline(
     first_evidence: Evidence, training: Training, snapshot: Snapshot
-):
+) -> None:
     evidence = first_evidence
     assert evidence.champion is None
     assert evidence.champion_unavailable is None
     assert evidence.snapshot_id == snapshot.manifest.snapshot_id
     assert evidence.holdout_last_s == snapshot.manifest.last_s
     # Rows of one second stay together, so the share is met to a few rows.
-    share = load_use_case("taxi_eta").training.holdout_share
+    share = load_use_case("taxi_eta").policies.training.holdout_share
     assert evidence.candidate.rows == pytest.approx(share * sum(part.rows for part in snapshot.manifest.parts), abs=3)
     assert {part.name for part in evidence.slices} == {"part of day", "distance", "kind of day", "origin borough"}
     # The rows and the numbers are those that the training itself reported.
@@ -74,12 +74,14 @@ def test_a_first_candidate_is_judged_beside_the_baseline(
     assert evidence.baseline.mae == pytest.approx(reported["baseline_mae"], rel=1e-5)
 
 
-def test_evidence_names_the_bundle_and_the_code_that_it_is_about(first_evidence: Evidence, training: Training):
+def test_evidence_names_the_bundle_and_the_code_that_it_is_about(first_evidence: Evidence, training: Training) -> None:
     assert first_evidence.bundle_digest == load_bundle(training.model)[1]
     assert first_evidence.code_digest == hashlib.sha256((training.model / "code.zip").read_bytes()).hexdigest()
 
 
-def test_candidate_and_champion_are_judged_on_the_same_rows(base: Path, training: Training, older_training: Training):
+def test_candidate_and_champion_are_judged_on_the_same_rows(
+    base: Path, training: Training, older_training: Training
+) -> None:
     pack(training.model, base / "processing/input/candidate")
     pack(older_training.model, base / "processing/input/champion")
 
@@ -92,11 +94,11 @@ def test_candidate_and_champion_are_judged_on_the_same_rows(base: Path, training
     assert all(part.champion is not None for part in evidence.slices)
 
 
-def test_a_candidate_that_is_not_there_is_told(base: Path):
+def test_a_candidate_that_is_not_there_is_told(base: Path) -> None:
     assert fail(base) == "CorruptBundleError: input candidate holds no model.tar.gz"
 
 
-def test_a_champion_whose_seal_is_broken_is_told(base: Path, training: Training, tmp_path: Path):
+def test_a_champion_whose_seal_is_broken_is_told(base: Path, training: Training, tmp_path: Path) -> None:
     pack(training.model, base / "processing/input/candidate")
     tampered = tmp_path / "tampered"
     shutil.copytree(training.model, tampered)

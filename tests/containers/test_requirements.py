@@ -24,7 +24,7 @@ def read_pins(lock: Path) -> dict[str, set[str]]:
     return dict(pins)
 
 
-def test_the_image_has_the_versions_that_the_project_is_locked_to():
+def test_the_image_has_the_versions_that_the_project_is_locked_to() -> None:
     image, project = read_pins(PROGRAMS / "requirements.lock"), read_pins(REPOSITORY / "requirements.lock")
 
     assert image
@@ -33,7 +33,7 @@ def test_the_image_has_the_versions_that_the_project_is_locked_to():
         assert versions <= project.get(name, set()), f"{name} is another in requirements.lock"
 
 
-def test_the_image_has_everything_that_the_library_and_its_model_extra_ask_for():
+def test_the_image_has_everything_that_the_library_and_its_model_extra_ask_for() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["model"]]
     names = {match[0].lower() for requirement in wanted if (match := NAME.match(requirement))}
@@ -41,13 +41,13 @@ def test_the_image_has_everything_that_the_library_and_its_model_extra_ask_for()
     assert names <= read_pins(PROGRAMS / "requirements.lock").keys()
 
 
-def test_every_package_of_the_image_is_checked_by_its_hash():
+def test_every_package_of_the_image_is_checked_by_its_hash() -> None:
     lock = (PROGRAMS / "requirements.lock").read_text()
 
     assert len(HASHED.findall(lock)) == len(PIN.findall(lock))
 
 
-def test_the_image_has_nothing_that_only_other_parts_need():
+def test_the_image_has_nothing_that_only_other_parts_need() -> None:
     pins = read_pins(PROGRAMS / "requirements.lock")
 
     assert pins.keys().isdisjoint({"boto3", "pandas", "aws-cdk-lib", "aws-lambda-powertools", "pytest", "sagemaker"})

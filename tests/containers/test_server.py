@@ -121,13 +121,13 @@ def columns(record: GoldenRecord) -> dict[str, Column]:
     return use_case.features.compute_identified(record.columns())
 
 
-def test_a_ping_is_answered_at_once_with_nothing(server: Server):
+def test_a_ping_is_answered_at_once_with_nothing(server: Server) -> None:
     assert server.ask("GET", "/ping") == (200, b"")
 
 
 def test_golden_rows_are_answered_as_in_training(
     server: Server, columns: dict[str, Column], record: GoldenRecord, training: Training
-):
+) -> None:
     status, body = server.ask("POST", "/invocations", encode_columns(columns))
 
     answer = decode_answer(body)
@@ -138,7 +138,7 @@ def test_golden_rows_are_answered_as_in_training(
     assert answer.bundle_digest == load_bundle(training.model)[1]
 
 
-def test_columns_of_other_variants_travel_along_unread(server: Server, columns: dict[str, Column]):
+def test_columns_of_other_variants_travel_along_unread(server: Server, columns: dict[str, Column]) -> None:
     rows = len(next(iter(columns.values())))
     foreign = {"haversine_m@000000000000": np.full(rows, 1e9), "traffic@0123456789ab": np.full(rows, np.nan)}
 
@@ -159,14 +159,14 @@ def test_columns_of_other_variants_travel_along_unread(server: Server, columns: 
         (b'{"columns": {"a@1": [1], "b@1": [1, 2]}}', "one common length"),
     ],
 )
-def test_a_body_that_is_no_table_is_a_bad_request(server: Server, body: bytes, reason: str):
+def test_a_body_that_is_no_table_is_a_bad_request(server: Server, body: bytes, reason: str) -> None:
     status, answer = server.ask("POST", "/invocations", body)
 
     assert status == 400
     assert reason in json.loads(answer)["error"]
 
 
-def test_columns_of_other_definitions_are_refused_by_the_model(server: Server, columns: dict[str, Column]):
+def test_columns_of_other_definitions_are_refused_by_the_model(server: Server, columns: dict[str, Column]) -> None:
     identity = next(iter(columns))
     others = {f"{name}0" if name == identity else name: column for name, column in columns.items()}
 
@@ -182,7 +182,7 @@ def test_columns_of_other_definitions_are_refused_by_the_model(server: Server, c
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/invocations"), ("POST", "/ping"), ("GET", "/"), ("POST", "/invocations/")]
 )
-def test_there_are_two_routes(server: Server, method: str, path: str):
+def test_there_are_two_routes(server: Server, method: str, path: str) -> None:
     status, answer = server.ask(method, path)
 
     assert status == 404
@@ -191,7 +191,7 @@ def test_there_are_two_routes(server: Server, method: str, path: str):
 
 def test_many_ask_at_once_and_each_gets_its_own_answer(
     server: Server, columns: dict[str, Column], record: GoldenRecord
-):
+) -> None:
     rows = len(record.answers["value"])
 
     def ask_row(call: int) -> tuple[int, tuple[float, ...]]:
@@ -208,7 +208,9 @@ def test_many_ask_at_once_and_each_gets_its_own_answer(
     assert all(value == (record.answers["value"][row],) for row, value in answers)
 
 
-def test_a_connection_may_be_kept_and_a_bad_request_does_not_harm_it(server: Server, columns: dict[str, Column]):
+def test_a_connection_may_be_kept_and_a_bad_request_does_not_harm_it(
+    server: Server, columns: dict[str, Column]
+) -> None:
     connection = server.connect()
     statuses = []
     for body in (encode_columns(columns), b"no table", encode_columns(columns)):
@@ -221,7 +223,7 @@ def test_a_connection_may_be_kept_and_a_bad_request_does_not_harm_it(server: Ser
     assert statuses == [200, 400, 200]
 
 
-def test_when_told_to_stop_it_answers_what_was_asked_and_ends(training: Training, columns: dict[str, Column]):
+def test_when_told_to_stop_it_answers_what_was_asked_and_ends(training: Training, columns: dict[str, Column]) -> None:
     body = encode_columns(columns)
     with serve(training.base) as server, socket.create_connection((HOST, server.port), timeout=ANSWER_S) as asking:
         idle = server.connect()
@@ -246,14 +248,14 @@ def test_when_told_to_stop_it_answers_what_was_asked_and_ends(training: Training
         idle.close()
 
 
-def test_several_workers_serve_one_model(training: Training, columns: dict[str, Column]):
+def test_several_workers_serve_one_model(training: Training, columns: dict[str, Column]) -> None:
     with serve(training.base, SAGEMAKER_MODEL_SERVER_WORKERS="2") as server:
         status, _answer = server.ask("POST", "/invocations", encode_columns(columns))
 
         assert status == 200
 
 
-def test_a_corrupt_bundle_is_not_served_and_says_why(training: Training, tmp_path: Path):
+def test_a_corrupt_bundle_is_not_served_and_says_why(training: Training, tmp_path: Path) -> None:
     shutil.copytree(training.model, tmp_path / "model")
     (tmp_path / "model/model.json").write_text("{}")
 
@@ -263,7 +265,7 @@ def test_a_corrupt_bundle_is_not_served_and_says_why(training: Training, tmp_pat
     assert ended.err == ("CorruptBundleError: the bundle's seal is broken by model.json; train or download it again\n")
 
 
-def test_no_model_at_all_says_so(tmp_path: Path):
+def test_no_model_at_all_says_so(tmp_path: Path) -> None:
     ended = run_program("serve", tmp_path, SERVE_HOST=HOST, SAGEMAKER_BIND_TO_PORT=str(free_port()))
 
     assert ended.code == 1

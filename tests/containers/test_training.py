@@ -35,7 +35,7 @@ def read_metrics(log: str) -> dict[str, float]:
     return {name: float(value) for name, (value,) in found.items()}
 
 
-def test_a_training_ends_with_a_sealed_bundle_that_its_log_names(training: Training, snapshot: Snapshot):
+def test_a_training_ends_with_a_sealed_bundle_that_its_log_names(training: Training, snapshot: Snapshot) -> None:
     assert training.run.code == 0, training.run.err
 
     model, digest = load_bundle(training.model)
@@ -58,7 +58,7 @@ def test_a_training_ends_with_a_sealed_bundle_that_its_log_names(training: Train
     assert not (training.base / "output/failure").exists()
 
 
-def test_sagemaker_reads_every_metric_out_of_the_log(training: Training):
+def test_sagemaker_reads_every_metric_out_of_the_log(training: Training) -> None:
     metrics = read_metrics(training.run.out)
 
     assert metrics.keys() == set(METRICS)
@@ -70,7 +70,7 @@ def test_sagemaker_reads_every_metric_out_of_the_log(training: Training):
 
 def test_the_same_snapshot_and_code_train_the_same_bytes_elsewhere(
     training: Training, snapshot: Snapshot, make_job: MakeJob
-):
+) -> None:
     base = make_job(snapshot, threads="2")
 
     again = run_program("train", base, PYTHONHASHSEED="4711", TZ="Asia/Tokyo")
@@ -80,11 +80,11 @@ def test_the_same_snapshot_and_code_train_the_same_bytes_elsewhere(
         assert (base / "model" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_other_settings_train_another_model(training: Training, older_training: Training):
+def test_other_settings_train_another_model(training: Training, older_training: Training) -> None:
     assert load_bundle(older_training.model)[1] != load_bundle(training.model)[1]
 
 
-def test_the_bundle_brings_the_code_that_made_it(training: Training):
+def test_the_bundle_brings_the_code_that_made_it(training: Training) -> None:
     with zipfile.ZipFile(training.model / "code.zip") as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
 
@@ -100,14 +100,14 @@ def test_the_bundle_brings_the_code_that_made_it(training: Training):
     assert not [name for name in content if any(stranger in name for stranger in strangers)]
 
 
-def test_the_bundle_brings_golden_rows_of_the_hold_out(training: Training, snapshot: Snapshot):
+def test_the_bundle_brings_golden_rows_of_the_hold_out(training: Training, snapshot: Snapshot) -> None:
     record = GoldenRecord.model_validate_json((training.model / "golden.json").read_bytes())
 
     assert tuple(record.inputs) == load_use_case("taxi_eta").features.inputs
     assert record.inputs["pickup_at_s"][-1] == snapshot.manifest.last_s
 
 
-def test_a_training_that_is_stopped_ends_at_once(snapshot: Snapshot, make_job: MakeJob):
+def test_a_training_that_is_stopped_ends_at_once(snapshot: Snapshot, make_job: MakeJob) -> None:
     base = make_job(snapshot, trees="100000")
 
     status = stop_program("train", base, after="encoders")
@@ -134,7 +134,7 @@ def fail(base: Path, *, traceback: bool = False) -> str:
     return reason
 
 
-def test_a_bad_hyper_parameter_is_told_in_one_line(snapshot: Snapshot, make_job: MakeJob):
+def test_a_bad_hyper_parameter_is_told_in_one_line(snapshot: Snapshot, make_job: MakeJob) -> None:
     base = make_job(snapshot, trees="many")
 
     reason = fail(base)
@@ -142,7 +142,7 @@ def test_a_bad_hyper_parameter_is_told_in_one_line(snapshot: Snapshot, make_job:
     assert reason.startswith("HyperparameterError: bad hyper-parameters: trees: Input should be a valid integer")
 
 
-def test_too_little_data_is_told_with_the_remedy(make_job: MakeJob, tmp_path: Path):
+def test_too_little_data_is_told_with_the_remedy(make_job: MakeJob, tmp_path: Path) -> None:
     base = make_job(write_snapshot(tmp_path, rows=900))
 
     reason = fail(base)
@@ -151,7 +151,7 @@ def test_too_little_data_is_told_with_the_remedy(make_job: MakeJob, tmp_path: Pa
     assert reason.endswith(" for calibration; at least 200 are needed, land more data")
 
 
-def test_an_overwritten_part_is_told_by_its_hash(snapshot: Snapshot, make_job: MakeJob):
+def test_an_overwritten_part_is_told_by_its_hash(snapshot: Snapshot, make_job: MakeJob) -> None:
     base = make_job(snapshot)
     part = base / "input/data" / snapshot.part(1).relative_to(snapshot.folder)
     part.write_bytes(part.read_bytes()[:-1] + b"?")
@@ -162,7 +162,7 @@ def test_an_overwritten_part_is_told_by_its_hash(snapshot: Snapshot, make_job: M
     )
 
 
-def test_a_fault_that_nobody_expected_is_told_too(snapshot: Snapshot, make_job: MakeJob):
+def test_a_fault_that_nobody_expected_is_told_too(snapshot: Snapshot, make_job: MakeJob) -> None:
     base = make_job(snapshot)
     (base / "input/data/snapshot/manifest.json").unlink()
 
@@ -172,7 +172,7 @@ def test_a_fault_that_nobody_expected_is_told_too(snapshot: Snapshot, make_job: 
     assert "manifest.json" in reason
 
 
-def test_an_unknown_use_case_is_told_with_those_there_are(snapshot: Snapshot, make_job: MakeJob):
+def test_an_unknown_use_case_is_told_with_those_there_are(snapshot: Snapshot, make_job: MakeJob) -> None:
     reason = fail(make_job(snapshot, use_case="flights"))
 
     assert reason.startswith("UnknownUseCaseError: no use case 'flights'; installed: ")

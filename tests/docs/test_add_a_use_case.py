@@ -65,7 +65,7 @@ assert "noriba-queue-minutes" in Path(sys.argv[1], "noriba-registry.template.jso
 """
 
 
-def test_the_pages_files_are_a_use_case_and_nothing_else_is_edited(tmp_path: Path):
+def test_the_pages_files_are_a_use_case_and_nothing_else_is_edited(tmp_path: Path) -> None:
     for source in (ROOT / "usecases").rglob("*"):
         if source.is_file() and "__pycache__" not in source.parts:
             copy = tmp_path / source.relative_to(ROOT)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/client.md").read_text(encoding="utf-8")
 
 
-def test_the_program_is_one_that_mypy_accepts(tmp_path: Path):
+def test_the_program_is_one_that_mypy_accepts(tmp_path: Path) -> None:
     [program] = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     # Nothing kept is what a reader of the page would look into first.
     program = program.replace("decision =", "assert snapshot is not None\ndecision =")
@@ -32,7 +32,7 @@ def test_the_program_is_one_that_mypy_accepts(tmp_path: Path):
     assert done.returncode == 0, done.stdout
 
 
-def test_every_function_that_the_page_names_is_offered():
+def test_every_function_that_the_page_names_is_offered() -> None:
     named = {word for row in re.findall(r"^\| `.*", PAGE, re.MULTILINE) for word in re.findall(r"`(\w+)`", row)}
     functions = {name for name in named if "_" in name or name[0].isupper()}
 

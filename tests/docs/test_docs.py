@@ -46,7 +46,7 @@ def command() -> Any:
 
 
 @pytest.mark.parametrize("line", find_commands("noriba"))
-def test_every_noriba_line_in_the_documents_names_a_command_and_its_options(line: str, command: Any):
+def test_every_noriba_line_in_the_documents_names_a_command_and_its_options(line: str, command: Any) -> None:
     words = shlex.split(line)
     found = command.commands[words[1]]
     known = {option for parameter in found.params for option in parameter.opts + parameter.secondary_opts}
@@ -54,17 +54,17 @@ def test_every_noriba_line_in_the_documents_names_a_command_and_its_options(line
 
 
 @pytest.mark.parametrize("line", find_commands("make"))
-def test_every_make_line_in_the_documents_names_a_target(line: str):
+def test_every_make_line_in_the_documents_names_a_target(line: str) -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert shlex.split(line)[1] in targets
 
 
-def test_every_command_is_documented(command: Any):
+def test_every_command_is_documented(command: Any) -> None:
     text = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
     assert [name for name in command.commands if f"`noriba {name}" not in text] == []
 
 
-def test_every_command_takes_json_and_explains_every_option(command: Any):
+def test_every_command_takes_json_and_explains_every_option(command: Any) -> None:
     for name, found in command.commands.items():
         assert "--json" in {option for parameter in found.params for option in parameter.opts}, name
         assert found.help, name
@@ -72,14 +72,14 @@ def test_every_command_takes_json_and_explains_every_option(command: Any):
         assert silent == [], f"{name}: {silent}"
 
 
-def test_every_setting_in_the_documents_exists():
+def test_every_setting_in_the_documents_exists() -> None:
     texts = [path.read_text(encoding="utf-8") for path in DOCUMENTS if path.name != "CHANGELOG.md"]
     named = {name for text in texts for name in re.findall(r"`(\w+) = [^`]*`", text)}
     assert named >= {"keep_data", "container_engine"}
     assert named <= Settings.model_fields.keys()
 
 
-def test_every_dependency_has_its_reason():
+def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wanted = [
         *project["project"]["dependencies"],
@@ -91,17 +91,17 @@ def test_every_dependency_has_its_reason():
     assert sorted(names - documented) == []
 
 
-def test_locks_name_no_host():
+def test_locks_name_no_host() -> None:
     for lock in (ROOT / "requirements.lock", ROOT / "containers/model/requirements.lock"):
         assert "://" not in lock.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("document", "text"), find_blocks("json"))
-def test_json_in_the_documents_is_json(document: Path, text: str):
+def test_json_in_the_documents_is_json(document: Path, text: str) -> None:
     assert json.loads(text), document
 
 
-def test_the_examples_of_the_api_are_requests_that_it_takes():
+def test_the_examples_of_the_api_are_requests_that_it_takes() -> None:
     examples = [text for _document, text in find_blocks("http")]
     request = next(line for line in examples[0].splitlines() if line.startswith("{"))
     assert parse_body(load_use_case("taxi_eta").request, request)
@@ -110,12 +110,12 @@ def test_the_examples_of_the_api_are_requests_that_it_takes():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_between_files_lead_somewhere(document: Path):
+def test_links_between_files_lead_somewhere(document: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text(encoding="utf-8"))
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
-def test_both_readmes_give_the_same_commands():
+def test_both_readmes_give_the_same_commands() -> None:
     blocks = {name: FENCE.findall((ROOT / name).read_text(encoding="utf-8")) for name in ("README.md", "README.ja.md")}
     assert blocks["README.md"] == blocks["README.ja.md"]
 
@@ -125,14 +125,14 @@ def list_modules() -> list[str]:
 
 
 @pytest.mark.parametrize("name", list_modules())
-def test_examples_in_docstrings_are_true(name: str):
+def test_examples_in_docstrings_are_true(name: str) -> None:
     module = importlib.import_module(name)
     assert module.__doc__, "a module says what it is for"
     assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize("name", list_modules())
-def test_public_functions_and_classes_say_what_they_do(name: str):
+def test_public_functions_and_classes_say_what_they_do(name: str) -> None:
     module = importlib.import_module(name)
     own = [value for value in vars(module).values() if getattr(value, "__module__", None) == name]
     silent = [v.__name__ for v in own if inspect.isfunction(v) or inspect.isclass(v) if not v.__doc__]

@@ -129,7 +129,7 @@ def run_machine(definition: Mapping[str, Any], given: dict[str, Any], answers: M
     environment = Environment(
         aws_execution_details=AWSExecutionDetails(account=ACCOUNT, region=REGION, role_arn="role"),
         execution_type=StateMachineType.STANDARD,
-        context=ContextObjectData(
+        context=ContextObjectData(  # type: ignore[typeddict-item]
             Execution=ExecutionData(
                 Id=EXECUTION_ID, Input=given, Name="execution", RoleArn="role", StartTime="2026-11-21T10:00:00Z"
             ),
@@ -188,7 +188,7 @@ def _parse(definition: str) -> Any:
 def _respond(state: str, answers: Answers) -> StateMockedResponses:
     one_by_one = answers if isinstance(answers, list) else [answers]
     told = StateMockedResponses(state, state, [])
-    told.mocked_responses = _Conversation(
+    told.mocked_responses = _Conversation(  # type: ignore[misc]
         MockedResponseThrow(0, 0, answer.error, answer.cause)
         if isinstance(answer, Failure)
         else MockedResponseReturn(0, 0, answer)

@@ -50,7 +50,7 @@ def measure(alarm: Resource) -> tuple[str, str, int]:
 
 def test_every_state_machine_has_an_alarm_for_failure_for_time_and_for_who_stops_it(
     assembly: Assembly, alarms: list[Resource]
-):
+) -> None:
     machines = {machine.name for machine in assembly.find("AWS::StepFunctions::StateMachine")}
 
     assert machines == {"IngestMachine", "SettleMachine", "TrainMachine", "RolloutMachine", "TidyMachine"}
@@ -61,14 +61,14 @@ def test_every_state_machine_has_an_alarm_for_failure_for_time_and_for_who_stops
     }
 
 
-def test_every_dead_letter_queue_has_an_alarm(assembly: Assembly, alarms: list[Resource]):
+def test_every_dead_letter_queue_has_an_alarm(assembly: Assembly, alarms: list[Resource]) -> None:
     assert watched(alarms, "AWS/SQS") == {
         ("ApproximateNumberOfMessagesVisible", f"<{queue.name}.QueueName>")
         for queue in assembly.find("AWS::SQS::Queue")
     }
 
 
-def test_every_use_case_has_an_alarm_for_the_limit_of_training(customised: Assembly, alarms: list[Resource]):
+def test_every_use_case_has_an_alarm_for_the_limit_of_training(customised: Assembly, alarms: list[Resource]) -> None:
     [other] = [a for a in customised.find("AWS::CloudWatch::Alarm") if a.properties.get("MetricName") == LIMIT_REACHED]
 
     assert watched(alarms, "noriba") == {(LIMIT_REACHED, "taxi_eta")}
@@ -78,7 +78,7 @@ def test_every_use_case_has_an_alarm_for_the_limit_of_training(customised: Assem
 
 def test_the_api_has_an_alarm_for_its_own_faults_under_its_own_name(
     assembly: Assembly, customised: Assembly, alarms: list[Resource]
-):
+) -> None:
     [api] = assembly.find("AWS::ApiGateway::RestApi")
     [other] = customised.find("AWS::ApiGateway::RestApi")
 
@@ -89,7 +89,7 @@ def test_the_api_has_an_alarm_for_its_own_faults_under_its_own_name(
 
 def test_the_endpoint_of_every_use_case_has_alarms_for_failures_and_slowness_whatever_its_variant_is_called(
     assembly: Assembly, customised: Assembly
-):
+) -> None:
     def of(endpoint: str) -> set[str]:
         source = f"FROM SCHEMA(\"AWS/SageMaker\", EndpointName, VariantName) WHERE EndpointName = '{endpoint}'"
         return {f"SELECT SUM(Invocation5XXErrors) {source}", f"SELECT AVG(ModelLatency) {source}"}
@@ -104,7 +104,7 @@ REFUSING = {"PlanIngest", "TransformFeatures", "CommitSnapshot", "CheckGoldenReq
 
 def test_every_function_has_an_alarm_for_throttles_and_those_that_never_raise_on_purpose_for_errors(
     assembly: Assembly, alarms: list[Resource]
-):
+) -> None:
     functions = {function.name for function in assembly.find("AWS::Lambda::Function")}
     failing = functions - {f"{name}Function" for name in REFUSING}
 
@@ -114,7 +114,7 @@ def test_every_function_has_an_alarm_for_throttles_and_those_that_never_raise_on
     }
 
 
-def test_every_rule_has_an_alarm_for_what_it_cannot_deliver(assembly: Assembly, alarms: list[Resource]):
+def test_every_rule_has_an_alarm_for_what_it_cannot_deliver(assembly: Assembly, alarms: list[Resource]) -> None:
     found = {
         dimensions["RuleName"]: dimensions.get("EventBusName")
         for alarm in alarms
@@ -128,7 +128,7 @@ def test_every_rule_has_an_alarm_for_what_it_cannot_deliver(assembly: Assembly, 
     }
 
 
-def test_what_waits_too_long_on_its_way_to_s3_is_an_alarm(alarms: list[Resource]):
+def test_what_waits_too_long_on_its_way_to_s3_is_an_alarm(alarms: list[Resource]) -> None:
     assert watched(alarms, "AWS/Firehose") == {("DeliveryToS3.DataFreshness", "<OutcomeArchiveStream>")}
 
 
@@ -140,7 +140,7 @@ LEVELS = {
 }
 
 
-def test_alarms_go_off_at_the_first_occurrence_and_silence_is_no_alarm(alarms: list[Resource]):
+def test_alarms_go_off_at_the_first_occurrence_and_silence_is_no_alarm(alarms: list[Resource]) -> None:
     for alarm in alarms:
         properties = alarm.properties
         metric, _, period_s = measure(alarm)
@@ -154,7 +154,7 @@ def test_alarms_go_off_at_the_first_occurrence_and_silence_is_no_alarm(alarms: l
         assert properties["TreatMissingData"] == "notBreaching", alarm.name
 
 
-def test_counts_are_summed_and_levels_are_not(alarms: list[Resource]):
+def test_counts_are_summed_and_levels_are_not(alarms: list[Resource]) -> None:
     statistics = {metric: statistic for metric, statistic, _ in map(measure, alarms)}
 
     assert statistics == {
@@ -174,7 +174,7 @@ def test_counts_are_summed_and_levels_are_not(alarms: list[Resource]):
     }
 
 
-def test_all_alarms_tell_the_operators_what_they_mean(alarms: list[Resource]):
+def test_all_alarms_tell_the_operators_what_they_mean(alarms: list[Resource]) -> None:
     for alarm in alarms:
         assert alarm.properties["AlarmActions"] == ["<Operators>"], alarm.name
         assert alarm.properties.get("ActionsEnabled", True), alarm.name

@@ -56,12 +56,12 @@ def stage(assembly: Assembly) -> dict[str, Any]:
     return dict(found.properties)
 
 
-def test_there_are_exactly_these_routes(assembly: Assembly):
+def test_there_are_exactly_these_routes(assembly: Assembly) -> None:
     assert routes(assembly).keys() == ROUTES.keys()
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=" ".join)
-def test_a_route_hands_the_whole_request_to_its_function(assembly: Assembly, route: tuple[str, str]):
+def test_a_route_hands_the_whole_request_to_its_function(assembly: Assembly, route: tuple[str, str]) -> None:
     target, _ = ROUTES[route]
     integration = routes(assembly)[route]["Integration"]
 
@@ -70,14 +70,14 @@ def test_a_route_hands_the_whole_request_to_its_function(assembly: Assembly, rou
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=" ".join)
-def test_a_key_is_asked_for_where_something_is_posted(assembly: Assembly, route: tuple[str, str]):
+def test_a_key_is_asked_for_where_something_is_posted(assembly: Assembly, route: tuple[str, str]) -> None:
     _, needs_key = ROUTES[route]
 
     assert routes(assembly)[route]["ApiKeyRequired"] is needs_key
     assert needs_key == (route[0] == "POST")
 
 
-def test_the_gateway_may_call_a_function_for_its_own_routes_only(assembly: Assembly):
+def test_the_gateway_may_call_a_function_for_its_own_routes_only(assembly: Assembly) -> None:
     called: dict[str, set[str]] = {}
     for permission in assembly.find("AWS::Lambda::Permission"):
         if permission.properties["Principal"] == "apigateway.amazonaws.com":
@@ -90,7 +90,7 @@ def test_the_gateway_may_call_a_function_for_its_own_routes_only(assembly: Assem
     assert called == expected
 
 
-def test_the_usage_plan_and_the_stage_hold_the_same_limits(assembly: Assembly, customised: Assembly):
+def test_the_usage_plan_and_the_stage_hold_the_same_limits(assembly: Assembly, customised: Assembly) -> None:
     for found, rate, burst in ((assembly, 50, 100), (customised, 7.5, 9)):
         [plan] = found.find("AWS::ApiGateway::UsagePlan")
         [stage] = found.find("AWS::ApiGateway::Stage")
@@ -102,7 +102,7 @@ def test_the_usage_plan_and_the_stage_hold_the_same_limits(assembly: Assembly, c
         assert (settings["HttpMethod"], settings["ResourcePath"]) == ("*", "/*")
 
 
-def test_the_first_app_has_a_key_under_the_plan(assembly: Assembly):
+def test_the_first_app_has_a_key_under_the_plan(assembly: Assembly) -> None:
     [key] = assembly.find("AWS::ApiGateway::ApiKey")
     [plan] = assembly.find("AWS::ApiGateway::UsagePlan")
     [joined] = assembly.find("AWS::ApiGateway::UsagePlanKey")
@@ -113,7 +113,7 @@ def test_the_first_app_has_a_key_under_the_plan(assembly: Assembly):
     assert [s["Stage"] for s in plan.properties["ApiStages"]] == ["<ApiDeploymentStagelive>"]
 
 
-def test_routes_without_a_key_are_asked_once_a_second(assembly: Assembly, customised: Assembly):
+def test_routes_without_a_key_are_asked_once_a_second(assembly: Assembly, customised: Assembly) -> None:
     """Each request of the health costs us something, and anybody may ask."""
     for found in (assembly, customised):
         [stage] = found.find("AWS::ApiGateway::Stage")
@@ -123,7 +123,7 @@ def test_routes_without_a_key_are_asked_once_a_second(assembly: Assembly, custom
         assert public == {("GET", "/~1v1~1health"), ("GET", "/~1v1~1openapi.json")}
 
 
-def test_the_account_s_logging_role_is_not_touched_unasked(assembly: Assembly, customised: Assembly):
+def test_the_account_s_logging_role_is_not_touched_unasked(assembly: Assembly, customised: Assembly) -> None:
     """It is one for all APIs of an account and region, and would stay behind."""
     [stage] = assembly.find("AWS::ApiGateway::Stage")
 
@@ -134,7 +134,7 @@ def test_the_account_s_logging_role_is_not_touched_unasked(assembly: Assembly, c
     assert len(customised.find("AWS::ApiGateway::Account")) == 1
 
 
-def test_where_the_account_has_a_logging_role_it_is_used(tmp_path: Path):
+def test_where_the_account_has_a_logging_role_it_is_used(tmp_path: Path) -> None:
     found = synthesise(tmp_path, {"api_logs": "account_role"})
     [stage] = found.find("AWS::ApiGateway::Stage")
 
@@ -143,7 +143,7 @@ def test_where_the_account_has_a_logging_role_it_is_used(tmp_path: Path):
     assert {s["LoggingLevel"] for s in stage.properties["MethodSettings"]} == {"ERROR"}
 
 
-def test_the_log_that_the_gateway_would_make_is_there_before_the_stage_that_makes_it(customised: Assembly):
+def test_the_log_that_the_gateway_would_make_is_there_before_the_stage_that_makes_it(customised: Assembly) -> None:
     [stage] = customised.find("AWS::ApiGateway::Stage")
     group = customised.one("AWS::Logs::LogGroup", "ExecutionLog")
 
@@ -152,7 +152,7 @@ def test_the_log_that_the_gateway_would_make_is_there_before_the_stage_that_make
     assert group.logical_id in stage.attributes["DependsOn"]
 
 
-def test_the_access_log_says_what_was_asked_and_not_by_whom(customised: Assembly):
+def test_the_access_log_says_what_was_asked_and_not_by_whom(customised: Assembly) -> None:
     [stage] = [found.properties for found in customised.find("AWS::ApiGateway::Stage")]
     log_format = json.loads(stage["AccessLogSetting"]["Format"])
 
@@ -161,7 +161,7 @@ def test_the_access_log_says_what_was_asked_and_not_by_whom(customised: Assembly
         assert private not in stage["AccessLogSetting"]["Format"]
 
 
-def test_bodies_are_never_logged(assembly: Assembly, customised: Assembly):
+def test_bodies_are_never_logged(assembly: Assembly, customised: Assembly) -> None:
     for found in (assembly, customised):
         [stage] = found.find("AWS::ApiGateway::Stage")
         for settings in stage.properties["MethodSettings"]:
@@ -169,13 +169,13 @@ def test_bodies_are_never_logged(assembly: Assembly, customised: Assembly):
             assert settings["LoggingLevel"] in {"OFF", "ERROR"}  # INFO would log requests
 
 
-def test_the_stage_is_measured_and_traced(stage: dict[str, Any]):
+def test_the_stage_is_measured_and_traced(stage: dict[str, Any]) -> None:
     assert [settings["MetricsEnabled"] for settings in stage["MethodSettings"]] == [True] * 3
     assert stage["TracingEnabled"] is True
     assert stage["StageName"] == "live"
 
 
-def test_the_gateway_s_own_errors_are_problem_documents(assembly: Assembly):
+def test_the_gateway_s_own_errors_are_problem_documents(assembly: Assembly) -> None:
     for response in assembly.find("AWS::ApiGateway::GatewayResponse"):
         properties = response.properties
         template = properties["ResponseTemplates"]["application/json"]
@@ -191,7 +191,7 @@ def test_the_gateway_s_own_errors_are_problem_documents(assembly: Assembly):
         assert ("$context" in template) == common, response.name
 
 
-def test_the_gateway_s_own_errors_are_what_the_api_says_of_itself(assembly: Assembly):
+def test_the_gateway_s_own_errors_are_what_the_api_says_of_itself(assembly: Assembly) -> None:
     document = describe_api([], version="1")
     schema = {"$ref": "#/components/schemas/Problem", "components": document["components"]}
     for response in assembly.find("AWS::ApiGateway::GatewayResponse"):
@@ -200,7 +200,7 @@ def test_the_gateway_s_own_errors_are_what_the_api_says_of_itself(assembly: Asse
 
 
 @pytest.mark.parametrize(("function", "service"), CALLS)
-def test_a_function_outlives_what_it_asks(assembly: Assembly, function: str, service: str):
+def test_a_function_outlives_what_it_asks(assembly: Assembly, function: str, service: str) -> None:
     """A service that does not answer is then a problem document (503), and no dead function (502)."""
     asked = getattr(Clients(boto3.Session(region_name="eu-west-1"), prompt=True), service).meta.config
     [found] = [f for f in assembly.find("AWS::Lambda::Function") if f.name.startswith(function)]
@@ -210,7 +210,7 @@ def test_a_function_outlives_what_it_asks(assembly: Assembly, function: str, ser
     assert longest_s < found.properties["Timeout"]
 
 
-def test_all_errors_that_an_app_can_run_into_are_covered(assembly: Assembly):
+def test_all_errors_that_an_app_can_run_into_are_covered(assembly: Assembly) -> None:
     statuses = {
         r.properties["ResponseType"]: r.properties.get("StatusCode")
         for r in assembly.find("AWS::ApiGateway::GatewayResponse")
@@ -230,7 +230,7 @@ def test_all_errors_that_an_app_can_run_into_are_covered(assembly: Assembly):
     }
 
 
-def test_the_deployment_waits_for_every_part_of_the_api(assembly: Assembly):
+def test_the_deployment_waits_for_every_part_of_the_api(assembly: Assembly) -> None:
     """A deployment is a picture of the API; one taken before its last part would lack it."""
     [deployment] = assembly.find("AWS::ApiGateway::Deployment")
     parts = {

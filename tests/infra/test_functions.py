@@ -35,19 +35,21 @@ def camel(name: str) -> str:
     return "".join(word.capitalize() for word in name.split("_"))
 
 
-def test_every_folder_is_a_function_and_every_function_a_folder(assembly: Assembly, functions: dict[str, Resource]):
+def test_every_folder_is_a_function_and_every_function_a_folder(
+    assembly: Assembly, functions: dict[str, Resource]
+) -> None:
     assert sorted(functions) == NAMES
     assert len(functions) == len(assembly.find("AWS::Lambda::Function"))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_resource_is_named_after_the_folder(functions: dict[str, Resource], name: str):
+def test_the_resource_is_named_after_the_folder(functions: dict[str, Resource], name: str) -> None:
     assert functions[name].name == f"{camel(name)}Function"
     assert functions[name].properties["Handler"] == "handler.handler"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_runs_on_graviton_with_python_3_14_and_is_traced(functions: dict[str, Resource], name: str):
+def test_it_runs_on_graviton_with_python_3_14_and_is_traced(functions: dict[str, Resource], name: str) -> None:
     properties = functions[name].properties
 
     assert properties["Runtime"] == "python3.14"
@@ -56,7 +58,7 @@ def test_it_runs_on_graviton_with_python_3_14_and_is_traced(functions: dict[str,
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_environment_is_what_its_settings_read(functions: dict[str, Resource], name: str):
+def test_the_environment_is_what_its_settings_read(functions: dict[str, Resource], name: str) -> None:
     module = importlib.import_module(f"functions.{name}.handler")
     settings: type[Environment] = getattr(module, "Settings", Environment)
     wanted = {field.alias for field in settings.model_fields.values()}
@@ -68,7 +70,7 @@ def test_the_environment_is_what_its_settings_read(functions: dict[str, Resource
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_logs_are_json_in_a_group_of_its_own(functions: dict[str, Resource], name: str):
+def test_its_logs_are_json_in_a_group_of_its_own(functions: dict[str, Resource], name: str) -> None:
     assert functions[name].properties["LoggingConfig"] == {
         "LogFormat": "JSON",
         "LogGroup": f"<{camel(name)}Logs>",
@@ -78,7 +80,7 @@ def test_its_logs_are_json_in_a_group_of_its_own(functions: dict[str, Resource],
 @pytest.mark.parametrize("name", NAMES)
 def test_its_role_is_its_own_and_lambda_alone_may_take_it(
     assembly: Assembly, functions: dict[str, Resource], name: str
-):
+) -> None:
     [statement] = assembly.one("AWS::IAM::Role", f"{camel(name)}Role").properties["AssumeRolePolicyDocument"][
         "Statement"
     ]
@@ -92,7 +94,7 @@ def test_its_role_is_its_own_and_lambda_alone_may_take_it(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_layer_fits_its_runtime(assembly: Assembly, functions: dict[str, Resource], name: str):
+def test_its_layer_fits_its_runtime(assembly: Assembly, functions: dict[str, Resource], name: str) -> None:
     function = functions[name]
     [reference] = function.properties["Layers"]
     [layer] = [
@@ -105,14 +107,14 @@ def test_its_layer_fits_its_runtime(assembly: Assembly, functions: dict[str, Res
     assert layer.properties["CompatibleArchitectures"] == function.properties["Architectures"]
 
 
-def test_functions_of_the_api_answer_within_the_gateway_s_29_seconds(functions: dict[str, Resource]):
+def test_functions_of_the_api_answer_within_the_gateway_s_29_seconds(functions: dict[str, Resource]) -> None:
     for function in functions.values():
         # CloudFormation alone waits for the check of live models.
         if function.stack == "serving" and function.name != "CheckLiveModelsFunction":
             assert function.properties["Timeout"] < 29, function.name
 
 
-def test_a_function_that_a_rule_invokes_keeps_what_it_fails_on(assembly: Assembly):
+def test_a_function_that_a_rule_invokes_keeps_what_it_fails_on(assembly: Assembly) -> None:
     arns = {
         target["Arn"]
         for rule in assembly.find("AWS::Events::Rule")
@@ -129,7 +131,7 @@ def test_a_function_that_a_rule_invokes_keeps_what_it_fails_on(assembly: Assembl
     assert configs["<DecideRetrainingFunction>"]["MaximumRetryAttempts"] == 2
 
 
-def test_only_the_rule_may_invoke_what_it_invokes(assembly: Assembly):
+def test_only_the_rule_may_invoke_what_it_invokes(assembly: Assembly) -> None:
     for permission in assembly.find("AWS::Lambda::Permission"):
         properties = permission.properties
 
@@ -140,7 +142,7 @@ def test_only_the_rule_may_invoke_what_it_invokes(assembly: Assembly):
 
 def test_predict_starts_from_a_snapshot_of_the_version_that_the_api_calls(
     assembly: Assembly, functions: dict[str, Resource]
-):
+) -> None:
     [alias] = assembly.find("AWS::Lambda::Alias")
     [version] = assembly.find("AWS::Lambda::Version")
     method = assembly.one("AWS::ApiGateway::Method", "Apiv1usecasepredictionsPOST")
@@ -151,11 +153,11 @@ def test_predict_starts_from_a_snapshot_of_the_version_that_the_api_calls(
     assert f"functions/<{alias.name}>/invocations" in method.properties["Integration"]["Uri"]
 
 
-def test_only_predict_pays_for_snapshots(functions: dict[str, Resource]):
+def test_only_predict_pays_for_snapshots(functions: dict[str, Resource]) -> None:
     assert [name for name, function in functions.items() if "SnapStart" in function.properties] == ["predict"]
 
 
-def test_a_change_of_code_makes_a_new_version(assembly: Assembly, customised: Assembly):
+def test_a_change_of_code_makes_a_new_version(assembly: Assembly, customised: Assembly) -> None:
     """The version's logical id carries a hash of the function; with a fixed one, the alias would serve old code."""
     [version] = assembly.find("AWS::Lambda::Version")
     [changed] = customised.find("AWS::Lambda::Version")
@@ -163,7 +165,7 @@ def test_a_change_of_code_makes_a_new_version(assembly: Assembly, customised: As
     assert version.logical_id != changed.logical_id  # the environment differs
 
 
-def test_apps_meet_a_version_only_when_it_has_asked_the_live_models(assembly: Assembly):
+def test_apps_meet_a_version_only_when_it_has_asked_the_live_models(assembly: Assembly) -> None:
     [alias] = assembly.find("AWS::Lambda::Alias")
     [version] = assembly.find("AWS::Lambda::Version")
     [check] = assembly.find("Custom::LiveModelsChecked")
@@ -176,7 +178,7 @@ def test_apps_meet_a_version_only_when_it_has_asked_the_live_models(assembly: As
     assert check.logical_id in alias.attributes["DependsOn"]
 
 
-def test_packages_are_published_as_they_were_zipped(assembly: Assembly, functions: dict[str, Resource]):
+def test_packages_are_published_as_they_were_zipped(assembly: Assembly, functions: dict[str, Resource]) -> None:
     for function in functions.values():
         manifest = json.loads((assembly.path / f"noriba-{function.stack}.assets.json").read_text())
         digest = function.properties["Code"]["S3Key"].removesuffix(".zip")

@@ -67,7 +67,7 @@ def ingest(definition: dict[str, Any], **answers: dict[str, Any] | Failure) -> E
     return run_machine(definition, EVENT, {states[name]: answer for name, answer in said.items()})
 
 
-def test_a_good_object_becomes_a_snapshot(definition: dict[str, Any]):
+def test_a_good_object_becomes_a_snapshot(definition: dict[str, Any]) -> None:
     execution = ingest(definition)
 
     assert execution.visited == (
@@ -85,14 +85,14 @@ def test_a_good_object_becomes_a_snapshot(definition: dict[str, Any]):
     assert execution.output is not None
 
 
-def test_the_planner_is_told_the_event_and_who_asks(definition: dict[str, Any]):
+def test_the_planner_is_told_the_event_and_who_asks(definition: dict[str, Any]) -> None:
     assert ingest(definition).called("Plan") == {
         "FunctionName": "<PlanIngestFunction.Arn>",
         "Payload": {"execution": EXECUTION_ID, "event": EVENT},
     }
 
 
-def test_the_committer_is_told_what_was_planned(definition: dict[str, Any]):
+def test_the_committer_is_told_what_was_planned(definition: dict[str, Any]) -> None:
     assert ingest(definition).called("Commit")["Payload"] == {
         "execution": EXECUTION_ID,
         "landed": LANDED.model_dump(),
@@ -101,7 +101,7 @@ def test_the_committer_is_told_what_was_planned(definition: dict[str, Any]):
     }
 
 
-def test_the_new_snapshot_is_announced(definition: dict[str, Any]):
+def test_the_new_snapshot_is_announced(definition: dict[str, Any]) -> None:
     [(source, detail_type, detail)] = ingest(definition).published
 
     assert (source, detail_type) == ("noriba.data", "DatasetSnapshotCreated")
@@ -109,7 +109,7 @@ def test_the_new_snapshot_is_announced(definition: dict[str, Any]):
 
 
 @pytest.mark.parametrize("outcome", ["unchanged", "waiting", "nothing_kept"])
-def test_nothing_is_announced_where_no_snapshot_was_made(definition: dict[str, Any], outcome: str):
+def test_nothing_is_announced_where_no_snapshot_was_made(definition: dict[str, Any], outcome: str) -> None:
     execution = ingest(definition, commit=answer_function({"outcome": outcome}))
 
     assert execution.published == []
@@ -119,7 +119,7 @@ def test_nothing_is_announced_where_no_snapshot_was_made(definition: dict[str, A
 @pytest.mark.parametrize("claim", ["settled", "taken", "folder"])
 def test_an_object_that_somebody_else_deals_with_or_nobody_needs_to_is_left_alone(
     definition: dict[str, Any], claim: str
-):
+) -> None:
     execution = ingest(definition, plan=answer_function({"claim": claim, "landed": LANDED.model_dump()}))
 
     assert execution.visited == ("Plan", "Is it ours to do?", "Dealt with elsewhere")
@@ -129,7 +129,7 @@ def test_an_object_that_somebody_else_deals_with_or_nobody_needs_to_is_left_alon
 # --- chunks -----------------------------------------------------------------------------------------------------------
 
 
-def test_chunks_are_mapped_over_child_executions_so_that_a_file_may_have_any_number(definition: dict[str, Any]):
+def test_chunks_are_mapped_over_child_executions_so_that_a_file_may_have_any_number(definition: dict[str, Any]) -> None:
     chunks = definition["States"]["Transform chunks"]
 
     assert chunks["Type"] == "Map"
@@ -140,7 +140,7 @@ def test_chunks_are_mapped_over_child_executions_so_that_a_file_may_have_any_num
     assert not chunks.keys() & {"ToleratedFailureCount", "ToleratedFailurePercentage"}
 
 
-def test_every_chunk_is_transformed_by_itself(definition: dict[str, Any]):
+def test_every_chunk_is_transformed_by_itself(definition: dict[str, Any]) -> None:
     tasks = [parameters["Payload"] for state, parameters in ingest(definition).calls if state == "Transform"]
     tasks.sort(key=lambda task: task["chunk"]["index"])
 
@@ -150,7 +150,7 @@ def test_every_chunk_is_transformed_by_itself(definition: dict[str, Any]):
         assert FilePlan.model_validate(task["plan"]) == PLAN.model_copy(update={"chunks": ()})
 
 
-def test_each_chunk_travels_alone(definition: dict[str, Any]):
+def test_each_chunk_travels_alone(definition: dict[str, Any]) -> None:
     """The payload of a child does not grow with the number of chunks."""
     selector = definition["States"]["Transform chunks"]["ItemSelector"]
 
@@ -160,12 +160,12 @@ def test_each_chunk_travels_alone(definition: dict[str, Any]):
     assert {name.removesuffix(".$") for name in selector["plan"]} == FilePlan.model_fields.keys()
 
 
-def test_what_chunks_report_is_not_gathered_by_the_map(definition: dict[str, Any]):
+def test_what_chunks_report_is_not_gathered_by_the_map(definition: dict[str, Any]) -> None:
     """Their reports are objects; the map's result is limited to 256 KiB."""
     assert definition["States"]["Transform chunks"]["ResultPath"] is None
 
 
-def test_a_chunk_that_fails_refuses_the_object(definition: dict[str, Any]):
+def test_a_chunk_that_fails_refuses_the_object(definition: dict[str, Any]) -> None:
     execution = ingest(definition, transform=Failure("MemoryError"))
 
     assert "Commit" not in execution.visited
@@ -177,7 +177,9 @@ def test_a_chunk_that_fails_refuses_the_object(definition: dict[str, Any]):
 
 @pytest.mark.parametrize("step", ["plan", "commit"])
 @pytest.mark.parametrize("error", ["RefusedObjectError", "UnknownUseCaseError"])
-def test_an_object_that_is_no_good_is_refused_and_that_is_no_failure(definition: dict[str, Any], step: str, error: str):
+def test_an_object_that_is_no_good_is_refused_and_that_is_no_failure(
+    definition: dict[str, Any], step: str, error: str
+) -> None:
     execution = ingest(definition, **{step: Failure(error)})
 
     assert execution.failure is None
@@ -185,7 +187,7 @@ def test_an_object_that_is_no_good_is_refused_and_that_is_no_failure(definition:
 
 
 @pytest.mark.parametrize("step", ["plan", "commit"])
-def test_a_fault_of_our_own_refuses_the_object_too_and_fails(definition: dict[str, Any], step: str):
+def test_a_fault_of_our_own_refuses_the_object_too_and_fails(definition: dict[str, Any], step: str) -> None:
     execution = ingest(definition, **{step: Failure("ClientError", "AccessDenied")})
 
     assert execution.visited[-1] == "Failed"
@@ -193,7 +195,7 @@ def test_a_fault_of_our_own_refuses_the_object_too_and_fails(definition: dict[st
     assert [detail_type for _, detail_type, _ in execution.published] == ["ObjectRefused"]
 
 
-def test_the_refuser_is_told_the_event_and_the_failure(definition: dict[str, Any]):
+def test_the_refuser_is_told_the_event_and_the_failure(definition: dict[str, Any]) -> None:
     execution = ingest(definition, plan=Failure("RefusedObjectError", "no header"))
 
     task = execution.called("Refuse")["Payload"]
@@ -203,14 +205,16 @@ def test_the_refuser_is_told_the_event_and_the_failure(definition: dict[str, Any
     assert task["execution"] == EXECUTION_ID
 
 
-def test_a_refusal_is_announced_with_its_reason(definition: dict[str, Any]):
+def test_a_refusal_is_announced_with_its_reason(definition: dict[str, Any]) -> None:
     [(source, detail_type, detail)] = ingest(definition, plan=Failure("RefusedObjectError")).published
 
     assert (source, detail_type) == ("noriba.data", "ObjectRefused")
     assert ObjectRefused.model_validate(detail) == REFUSED
 
 
-def test_the_last_of_a_burst_commits_what_the_others_brought_though_it_is_refused_itself(definition: dict[str, Any]):
+def test_the_last_of_a_burst_commits_what_the_others_brought_though_it_is_refused_itself(
+    definition: dict[str, Any],
+) -> None:
     execution = ingest(definition, plan=Failure("RefusedObjectError"), settle=CREATED)
 
     assert execution.called("Settle refusal")["Payload"] == {"execution": EXECUTION_ID, "landed": LANDED.model_dump()}
@@ -218,7 +222,7 @@ def test_the_last_of_a_burst_commits_what_the_others_brought_though_it_is_refuse
     assert execution.visited[-1] == "Refused"
 
 
-def test_a_refusal_that_cannot_be_written_fails_loudly(definition: dict[str, Any]):
+def test_a_refusal_that_cannot_be_written_fails_loudly(definition: dict[str, Any]) -> None:
     execution = ingest(definition, plan=Failure("RefusedObjectError"), refuse=Failure("ClientError", "AccessDenied"))
 
     assert execution.failure is not None

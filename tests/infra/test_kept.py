@@ -35,7 +35,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     return synthesise(tmp_path_factory.mktemp("kept"), {"kept": KEPT})
 
 
-def test_nothing_that_was_kept_is_made_again(kept: Assembly):
+def test_nothing_that_was_kept_is_made_again(kept: Assembly) -> None:
     made = {(resource.type, resource.name) for resource in kept.resources}
 
     assert [name for kind, name in made if kind == "AWS::S3::Bucket"] == ["AccessLogsBucket"]
@@ -46,7 +46,7 @@ def test_nothing_that_was_kept_is_made_again(kept: Assembly):
     }
 
 
-def test_functions_and_rules_work_on_what_was_kept(kept: Assembly):
+def test_functions_and_rules_work_on_what_was_kept(kept: Assembly) -> None:
     variables = {
         name: value
         for function in kept.find("AWS::Lambda::Function")
@@ -59,7 +59,7 @@ def test_functions_and_rules_work_on_what_was_kept(kept: Assembly):
     assert landed.properties["EventPattern"]["detail"]["bucket"]["name"] == ["kept-raw"]
 
 
-def test_kept_buckets_speak_tls_alone(kept: Assembly):
+def test_kept_buckets_speak_tls_alone(kept: Assembly) -> None:
     """Their policies went with the stack that made them."""
     policies = {policy.properties["Bucket"]: policy for policy in kept.find("AWS::S3::BucketPolicy")}
 
@@ -70,7 +70,7 @@ def test_kept_buckets_speak_tls_alone(kept: Assembly):
         assert {"Bool": {"aws:SecureTransport": "false"}} in [statement["Condition"] for statement in statements]
 
 
-def test_whoever_read_with_the_key_reads_with_it_again(kept: Assembly, assembly: Assembly):
+def test_whoever_read_with_the_key_reads_with_it_again(kept: Assembly, assembly: Assembly) -> None:
     def count(found: Assembly, key: str) -> int:
         statements = [
             statement
@@ -82,12 +82,12 @@ def test_whoever_read_with_the_key_reads_with_it_again(kept: Assembly, assembly:
     assert count(kept, KEY) == count(assembly, "<Key.Arn>")
 
 
-def test_what_was_kept_is_named_whole(tmp_path: Path):
+def test_what_was_kept_is_named_whole(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"-c kept\.ledger_table: Field required"):
         synthesise(tmp_path, {"kept": {name: value for name, value in KEPT.items() if name != "ledger_table"}})
 
 
-def test_what_may_be_kept_says_under_which_setting_it_is_used_again(assembly: Assembly):
+def test_what_may_be_kept_says_under_which_setting_it_is_used_again(assembly: Assembly) -> None:
     said = {
         tag["Value"]
         for kind in ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key")

@@ -41,7 +41,7 @@ def grants(statements: list[Statement]) -> dict[str, dict[str, set[str]]]:
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
-def test_every_role_stands_in_the_table(assembly: Assembly, grants: dict[str, dict[str, set[str]]]):
+def test_every_role_stands_in_the_table(assembly: Assembly, grants: dict[str, dict[str, set[str]]]) -> None:
     roles = {role.name for role in assembly.find("AWS::IAM::Role")}
 
     assert sorted(grants) == ROLES
@@ -49,14 +49,14 @@ def test_every_role_stands_in_the_table(assembly: Assembly, grants: dict[str, di
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_may_do_this_and_no_more(grants: dict[str, dict[str, set[str]]], role: str):
+def test_a_role_may_do_this_and_no_more(grants: dict[str, dict[str, set[str]]], role: str) -> None:
     assert grants[role] == expected_grants(role)
 
 
 # --- rules that hold for all ------------------------------------------------------------------------------------------
 
 
-def test_policies_only_allow_and_only_named_actions(statements: list[Statement]):
+def test_policies_only_allow_and_only_named_actions(statements: list[Statement]) -> None:
     for statement in statements:
         assert statement.effect == "Allow", statement
         assert not [action for action in statement.actions if "*" in action], statement
@@ -79,7 +79,7 @@ def look_up(actions_of_aws: dict[str, Any], action: str) -> list[str]:
     return kinds
 
 
-def test_every_action_exists(statements: list[Statement], actions_of_aws: dict[str, Any]):
+def test_every_action_exists(statements: list[Statement], actions_of_aws: dict[str, Any]) -> None:
     for statement in statements:
         for action in statement.actions:
             look_up(actions_of_aws, action)
@@ -89,7 +89,7 @@ def test_every_action_exists(statements: list[Statement], actions_of_aws: dict[s
 
 def test_all_resources_are_allowed_only_where_an_action_knows_none(
     statements: list[Statement], actions_of_aws: dict[str, Any]
-):
+) -> None:
     for statement in statements:
         if "*" in statement.resources:
             known = {action for action in statement.actions if look_up(actions_of_aws, action)}
@@ -104,7 +104,7 @@ def test_all_resources_are_allowed_only_where_an_action_knows_none(
 
 def test_sagemaker_actions_are_allowed_on_kinds_of_resource_that_they_know(
     statements: list[Statement], actions_of_aws: dict[str, Any]
-):
+) -> None:
     """An action on another kind allows nothing, and is found out in production."""
     for statement in statements:
         named = [r.removeprefix("sagemaker:").split("/")[0] for r in statement.resources if r.startswith("sagemaker:")]
@@ -113,7 +113,7 @@ def test_sagemaker_actions_are_allowed_on_kinds_of_resource_that_they_know(
                 assert set(named) & set(look_up(actions_of_aws, action)), statement
 
 
-def test_nobody_publishes_in_another_part_s_name(statements: list[Statement]):
+def test_nobody_publishes_in_another_part_s_name(statements: list[Statement]) -> None:
     """Whoever could put any event on the bus could approve a model."""
     said = {s.owner: s.conditions for s in statements if "events:PutEvents" in s.actions}
 
@@ -134,7 +134,7 @@ def test_nobody_publishes_in_another_part_s_name(statements: list[Statement]):
     }
 
 
-def test_what_is_said_in_a_part_s_name_comes_from_its_own_roles(assembly: Assembly):
+def test_what_is_said_in_a_part_s_name_comes_from_its_own_roles(assembly: Assembly) -> None:
     """Whoever may put events anywhere in the account could otherwise start a training, or report outcomes."""
     denied = {
         policy.properties["Statement"]["Condition"]["ForAnyValue:StringEquals"]["events:source"][0]: policy
@@ -156,7 +156,9 @@ def test_what_is_said_in_a_part_s_name_comes_from_its_own_roles(assembly: Assemb
         assert statement["Condition"]["ForAnyValue:StringNotEquals"] == {"events:detail-type": ["RetrainingRequested"]}
 
 
-def test_the_roles_that_speak_stand_where_the_bus_looks_for_them(assembly: Assembly, statements: list[Statement]):
+def test_the_roles_that_speak_stand_where_the_bus_looks_for_them(
+    assembly: Assembly, statements: list[Statement]
+) -> None:
     stacks = {role.name: role.stack for role in assembly.find("AWS::IAM::Role")}
     for statement in statements:
         if "events:PutEvents" in statement.actions:
@@ -176,7 +178,7 @@ SAYS_WHOSE = {
 }
 
 
-def test_services_act_for_this_account_alone_by_the_key_that_each_sends(assembly: Assembly):
+def test_services_act_for_this_account_alone_by_the_key_that_each_sends(assembly: Assembly) -> None:
     """A key that a service does not send shuts it out: Firehose would deliver nothing."""
     found: dict[str, Any] = {}
     for role in assembly.find("AWS::IAM::Role"):
@@ -190,20 +192,20 @@ def test_services_act_for_this_account_alone_by_the_key_that_each_sends(assembly
     }
 
 
-def test_an_approver_shows_a_second_factor_where_that_is_asked_for(assembly: Assembly, customised: Assembly):
+def test_an_approver_shows_a_second_factor_where_that_is_asked_for(assembly: Assembly, customised: Assembly) -> None:
     for found, condition in ((assembly, None), (customised, {"Bool": {"aws:MultiFactorAuthPresent": "true"}})):
         [statement] = found.one("AWS::IAM::Role", "Approver").properties["AssumeRolePolicyDocument"]["Statement"]
         assert statement.get("Condition") == condition
 
 
-def test_nobody_writes_to_a_bucket_as_a_whole(statements: list[Statement]):
+def test_nobody_writes_to_a_bucket_as_a_whole(statements: list[Statement]) -> None:
     for statement in statements:
         for resource in statement.resources:
             if resource.endswith("Bucket") and any(action.startswith("s3:") for action in statement.actions):
                 assert not {"s3:PutObject", "s3:GetObject", "s3:DeleteObject"} & set(statement.actions), statement
 
 
-def test_nobody_deletes_data(grants: dict[str, dict[str, set[str]]]):
+def test_nobody_deletes_data(grants: dict[str, dict[str, set[str]]]) -> None:
     deletions = {
         (role, action) for role, actions in grants.items() for action in actions if "Delete" in action.split(":")[1]
     }
@@ -219,7 +221,7 @@ def test_nobody_deletes_data(grants: dict[str, dict[str, set[str]]]):
     }
 
 
-def test_roles_are_passed_to_sagemaker_alone(statements: list[Statement]):
+def test_roles_are_passed_to_sagemaker_alone(statements: list[Statement]) -> None:
     passing = [statement for statement in statements if "iam:PassRole" in statement.actions]
 
     assert len(passing) == 2
@@ -229,13 +231,13 @@ def test_roles_are_passed_to_sagemaker_alone(statements: list[Statement]):
         assert "*" not in "".join(statement.resources)
 
 
-def test_key_grants_are_made_for_aws_services_alone(statements: list[Statement]):
+def test_key_grants_are_made_for_aws_services_alone(statements: list[Statement]) -> None:
     granting = [statement for statement in statements if "kms:CreateGrant" in statement.actions]
 
     assert [statement.conditions for statement in granting] == [{"Bool": {"kms:GrantIsForAWSResource": True}}] * 2
 
 
-def test_each_role_is_taken_by_one_kind_of_caller(assembly: Assembly):
+def test_each_role_is_taken_by_one_kind_of_caller(assembly: Assembly) -> None:
     takers = {
         role.name: [s["Principal"] for s in role.properties["AssumeRolePolicyDocument"]["Statement"]]
         for role in assembly.find("AWS::IAM::Role")
@@ -249,7 +251,9 @@ def test_each_role_is_taken_by_one_kind_of_caller(assembly: Assembly):
             assert list(principal) == ["Service"], role
 
 
-def test_the_only_managed_policy_is_the_gateway_s_where_it_is_asked_for(assembly: Assembly, customised: Assembly):
+def test_the_only_managed_policy_is_the_gateway_s_where_it_is_asked_for(
+    assembly: Assembly, customised: Assembly
+) -> None:
     for found, expected in ((assembly, {}), (customised, {"ApiCloudWatchRole": [GATEWAY_LOGS]})):
         managed = {r.name: r.properties.get("ManagedPolicyArns", []) for r in found.find("AWS::IAM::Role")}
 
@@ -260,7 +264,7 @@ def test_the_only_managed_policy_is_the_gateway_s_where_it_is_asked_for(assembly
 # --- who must not ----------------------------------------------------------------------------------------------------
 
 
-def test_the_approver_can_neither_train_nor_deploy_nor_read_data(grants: dict[str, dict[str, set[str]]]):
+def test_the_approver_can_neither_train_nor_deploy_nor_read_data(grants: dict[str, dict[str, set[str]]]) -> None:
     verbs = {action.split(":")[1] for action in grants["Approver"]}
 
     assert {action.split(":")[0] for action in grants["Approver"]} == {"sagemaker"}
@@ -268,7 +272,7 @@ def test_the_approver_can_neither_train_nor_deploy_nor_read_data(grants: dict[st
     assert {verb for verb in verbs if verb.startswith("Update")} == {"UpdateModelPackage"}
 
 
-def test_what_registers_a_candidate_cannot_approve_it(statements: list[Statement]):
+def test_what_registers_a_candidate_cannot_approve_it(statements: list[Statement]) -> None:
     writing = {"sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"}
     found = [s for s in statements if s.owner == "RegisterCandidateRole" and writing & set(s.actions)]
 
@@ -279,7 +283,7 @@ def test_what_registers_a_candidate_cannot_approve_it(statements: list[Statement
         }
 
 
-def test_only_the_approver_can_approve(statements: list[Statement]):
+def test_only_the_approver_can_approve(statements: list[Statement]) -> None:
     unconditional = {
         s.owner
         for s in statements
@@ -289,7 +293,7 @@ def test_only_the_approver_can_approve(statements: list[Statement]):
     assert unconditional == {"Approver"}
 
 
-def test_what_apps_call_reads_no_data_and_no_ledger(grants: dict[str, dict[str, set[str]]]):
+def test_what_apps_call_reads_no_data_and_no_ledger(grants: dict[str, dict[str, set[str]]]) -> None:
     for function in ("RecordOutcome", "DescribeService"):
         services = {action.split(":")[0] for action in grants[f"{function}Role"]}
 
@@ -303,7 +307,7 @@ def test_what_apps_call_reads_no_data_and_no_ledger(grants: dict[str, dict[str, 
     }
 
 
-def test_a_model_in_service_reads_models_and_nothing_else(grants: dict[str, dict[str, set[str]]]):
+def test_a_model_in_service_reads_models_and_nothing_else(grants: dict[str, dict[str, set[str]]]) -> None:
     assert {action: on for action, on in grants["ModelsRole"].items() if action.startswith(("s3:", "dynamodb:"))} == {
         "s3:GetObject": {"ModelsBucket/*"}
     }
@@ -320,7 +324,7 @@ def resource_statements(assembly: Assembly) -> Iterator[Statement]:
                     yield Statement.parse(resource.name, document)
 
 
-def test_resources_let_nobody_in_but_this_account_and_named_services(assembly: Assembly):
+def test_resources_let_nobody_in_but_this_account_and_named_services(assembly: Assembly) -> None:
     for statement in resource_statements(assembly):
         if statement.effect == "Allow":
             principals = {p for value in statement.principal.values() for p in as_list(value)}
@@ -329,7 +333,7 @@ def test_resources_let_nobody_in_but_this_account_and_named_services(assembly: A
             assert all(p.endswith((".amazonaws.com", "<AWS::AccountId>:root")) for p in principals), statement
 
 
-def test_only_refusals_and_the_key_s_owner_have_wildcards_in_their_actions(assembly: Assembly):
+def test_only_refusals_and_the_key_s_owner_have_wildcards_in_their_actions(assembly: Assembly) -> None:
     wide = {
         (statement.owner, action)
         for statement in resource_statements(assembly)

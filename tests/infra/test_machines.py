@@ -53,15 +53,15 @@ def processors(machine: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [machine, *inner]
 
 
-def test_there_are_exactly_these_machines(assembly: Assembly):
+def test_there_are_exactly_these_machines(assembly: Assembly) -> None:
     assert sorted(m.name for m in assembly.find("AWS::StepFunctions::StateMachine")) == sorted(MACHINES)
 
 
-def test_it_is_amazon_states_language(machine: dict[str, Any]):
+def test_it_is_amazon_states_language(machine: dict[str, Any]) -> None:
     AmazonStateLanguageParser.parse(json.dumps(machine))
 
 
-def test_the_parser_does_refuse_what_is_not(machine: dict[str, Any]):
+def test_the_parser_does_refuse_what_is_not(machine: dict[str, Any]) -> None:
     first = machine["States"][machine["StartAt"]]
     broken = {**machine, "States": {**machine["States"], machine["StartAt"]: {**first, "Type": "Guess"}}}
 
@@ -69,19 +69,19 @@ def test_the_parser_does_refuse_what_is_not(machine: dict[str, Any]):
         AmazonStateLanguageParser.parse(json.dumps(broken))
 
 
-def test_every_state_that_is_named_exists(machine: dict[str, Any]):
+def test_every_state_that_is_named_exists(machine: dict[str, Any]) -> None:
     for processor in processors(machine):
         named = {name for state in processor["States"].values() for name in follow(state)}
 
         assert {processor["StartAt"], *named} <= processor["States"].keys()
 
 
-def test_every_state_can_be_reached(machine: dict[str, Any]):
+def test_every_state_can_be_reached(machine: dict[str, Any]) -> None:
     for processor in processors(machine):
         assert reach(processor["States"], processor["StartAt"]) == processor["States"].keys()
 
 
-def test_from_every_state_an_end_can_be_reached(machine: dict[str, Any]):
+def test_from_every_state_an_end_can_be_reached(machine: dict[str, Any]) -> None:
     for processor in processors(machine):
         states = processor["States"]
         ends = {name for name, state in states.items() if state["Type"] in ENDS or state.get("End")}
@@ -91,18 +91,18 @@ def test_from_every_state_an_end_can_be_reached(machine: dict[str, Any]):
             assert reach(states, name) & ends, name
 
 
-def test_an_execution_ends_in_time(machine: dict[str, Any]):
+def test_an_execution_ends_in_time(machine: dict[str, Any]) -> None:
     assert 0 < machine["TimeoutSeconds"] <= 49 * 3600
 
 
-def test_every_task_is_tried_again_after_a_fault_that_passes(machine: dict[str, Any]):
+def test_every_task_is_tried_again_after_a_fault_that_passes(machine: dict[str, Any]) -> None:
     for name, state in list_tasks(machine["States"]):
         for retry in state["Retry"]:
             assert retry["MaxAttempts"] > 1, name
             assert not {"States.ALL", "States.TaskFailed"} & set(retry["ErrorEquals"]), name
 
 
-def test_retries_back_off_and_scatter_but_for_the_lock_s_turn(machine: dict[str, Any]):
+def test_retries_back_off_and_scatter_but_for_the_lock_s_turn(machine: dict[str, Any]) -> None:
     for name, state in list_tasks(machine["States"]):
         if name != "Take the lock":
             for retry in state["Retry"]:
@@ -111,7 +111,7 @@ def test_retries_back_off_and_scatter_but_for_the_lock_s_turn(machine: dict[str,
             assert "EventBridge.FailedEntry" in state["Retry"][0]["ErrorEquals"], name
 
 
-def test_a_function_that_has_to_wait_for_its_turn_is_asked_for_a_quarter_of_an_hour(machine: dict[str, Any]):
+def test_a_function_that_has_to_wait_for_its_turn_is_asked_for_a_quarter_of_an_hour(machine: dict[str, Any]) -> None:
     """A new account runs ten at once: a chunk is not refused for being the eleventh."""
     for name, state in list_tasks(machine["States"]):
         if state["Resource"].endswith(":lambda:invoke"):
@@ -133,7 +133,9 @@ ASKED_OTHERWISE = {
 }
 
 
-def test_sagemaker_when_it_is_busy_is_asked_again_under_both_names_that_its_faults_have(machine: dict[str, Any]):
+def test_sagemaker_when_it_is_busy_is_asked_again_under_both_names_that_its_faults_have(
+    machine: dict[str, Any],
+) -> None:
     for name, state in list_tasks(machine["States"]):
         if ":sagemaker:" in state["Resource"] and name not in ASKED_OTHERWISE:
             assert ["SageMaker.AmazonSageMakerException", "SageMaker.SageMakerException"] in [
@@ -141,7 +143,7 @@ def test_sagemaker_when_it_is_busy_is_asked_again_under_both_names_that_its_faul
             ], name
 
 
-def test_a_task_keeps_its_input_and_says_where_its_result_goes(machine: dict[str, Any]):
+def test_a_task_keeps_its_input_and_says_where_its_result_goes(machine: dict[str, Any]) -> None:
     """An absent ResultPath puts the result in the input's place; null, which drops it, must survive synthesis."""
     for name, state in machine["States"].items():
         if state["Type"] in {"Task", "Map"}:
@@ -149,7 +151,7 @@ def test_a_task_keeps_its_input_and_says_where_its_result_goes(machine: dict[str
             assert state["ResultPath"] is None or state["ResultPath"].startswith("$."), name
 
 
-def test_what_services_say_without_being_asked_is_dropped(machine: dict[str, Any]):
+def test_what_services_say_without_being_asked_is_dropped(machine: dict[str, Any]) -> None:
     for name, state in list_tasks(machine["States"]):
         asked = "ReturnValues" in state["Parameters"]
         silent = (":putEvents", ":putItem", ":updateItem", ":deleteItem", ":deleteEndpoint")
@@ -157,33 +159,33 @@ def test_what_services_say_without_being_asked_is_dropped(machine: dict[str, Any
             assert state["ResultPath"] is None, name
 
 
-def test_a_catch_keeps_the_input_too(machine: dict[str, Any]):
+def test_a_catch_keeps_the_input_too(machine: dict[str, Any]) -> None:
     for name, state in machine["States"].items():
         for catch in state.get("Catch", []):
             assert catch["ResultPath"] in {None, "$.failure", "$.search"}, name
 
 
-def test_catching_everything_comes_last(machine: dict[str, Any]):
+def test_catching_everything_comes_last(machine: dict[str, Any]) -> None:
     for name, state in machine["States"].items():
         catches = [catch["ErrorEquals"] for catch in state.get("Catch", [])]
 
         assert ["States.ALL"] not in catches[:-1], name
 
 
-def test_a_failed_execution_says_what_was_caught(machine: dict[str, Any]):
+def test_a_failed_execution_says_what_was_caught(machine: dict[str, Any]) -> None:
     failures = [state for state in machine["States"].values() if state["Type"] == "Fail"]
 
     for failure in failures:
         assert failure == {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"}
 
 
-def test_jobs_are_waited_for_by_step_functions_itself(machine: dict[str, Any]):
+def test_jobs_are_waited_for_by_step_functions_itself(machine: dict[str, Any]) -> None:
     for name, state in list_tasks(machine["States"]):
         if "Job" in state["Resource"]:
             assert state["Resource"].endswith(".sync"), name
 
 
-def test_events_have_their_models_fields_and_go_to_our_bus(machine: dict[str, Any]):
+def test_events_have_their_models_fields_and_go_to_our_bus(machine: dict[str, Any]) -> None:
     publishing = [state for _, state in list_tasks(machine["States"]) if state["Resource"].endswith(":putEvents")]
 
     assert publishing or machine["StartAt"] == "Tidy", "only TIDY has nothing to tell"
@@ -197,7 +199,7 @@ def test_events_have_their_models_fields_and_go_to_our_bus(machine: dict[str, An
             assert entry["Detail.$"].startswith("$."), entry  # a function's answer; see the tests of each machine
 
 
-def test_executions_are_logged_and_traced(assembly: Assembly):
+def test_executions_are_logged_and_traced(assembly: Assembly) -> None:
     for resource in assembly.find("AWS::StepFunctions::StateMachine"):
         logging = resource.properties["LoggingConfiguration"]
         [destination] = logging["Destinations"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 WEEKS_2_S = 14 * 24 * 3600
 
 
-def test_the_archive_keeps_every_event_that_noriba_knows(assembly: Assembly, customised: Assembly):
+def test_the_archive_keeps_every_event_that_noriba_knows(assembly: Assembly, customised: Assembly) -> None:
     [archive] = assembly.find("AWS::Events::Archive")
     [shorter] = customised.find("AWS::Events::Archive")
 
@@ -24,13 +24,13 @@ def test_the_archive_keeps_every_event_that_noriba_knows(assembly: Assembly, cus
     assert shorter.properties["RetentionDays"] == 30
 
 
-def test_queues_are_encrypted_and_wait_two_weeks_for_somebody_to_look(assembly: Assembly):
+def test_queues_are_encrypted_and_wait_two_weeks_for_somebody_to_look(assembly: Assembly) -> None:
     for queue in assembly.find("AWS::SQS::Queue"):
         assert queue.properties["KmsMasterKeyId"] == "<Key.Arn>"
         assert queue.properties["MessageRetentionPeriod"] == WEEKS_2_S
 
 
-def test_topics_are_encrypted(assembly: Assembly):
+def test_topics_are_encrypted(assembly: Assembly) -> None:
     topics = assembly.by_name("AWS::SNS::Topic")
 
     assert topics.keys() == {"Operators", "Approvers"}
@@ -38,14 +38,14 @@ def test_topics_are_encrypted(assembly: Assembly):
 
 
 @pytest.mark.parametrize("kind", ["AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"])
-def test_queues_and_topics_refuse_plain_text(assembly: Assembly, kind: str):
+def test_queues_and_topics_refuse_plain_text(assembly: Assembly, kind: str) -> None:
     for policy in assembly.find(kind):
         refusals = [s for s in policy.properties["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
 
         assert [refusal["Condition"] for refusal in refusals] == [{"Bool": {"aws:SecureTransport": "false"}}]
 
 
-def test_every_queue_and_topic_has_a_policy(assembly: Assembly):
+def test_every_queue_and_topic_has_a_policy(assembly: Assembly) -> None:
     queues = {f"<{queue.name}>" for queue in assembly.find("AWS::SQS::Queue")}
     topics = {f"<{topic.name}>" for topic in assembly.find("AWS::SNS::Topic")}
 
@@ -62,7 +62,7 @@ def allowed(document: dict[str, Any]) -> list[tuple[str, Any, Any]]:
     ]
 
 
-def test_only_rules_of_this_account_may_fill_the_dead_letters(assembly: Assembly):
+def test_only_rules_of_this_account_may_fill_the_dead_letters(assembly: Assembly) -> None:
     [policy] = assembly.find("AWS::SQS::QueuePolicy")
     rules = "arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:rule/*"
 
@@ -71,7 +71,7 @@ def test_only_rules_of_this_account_may_fill_the_dead_letters(assembly: Assembly
     ]
 
 
-def test_only_alarms_of_this_account_may_call_the_operators(assembly: Assembly):
+def test_only_alarms_of_this_account_may_call_the_operators(assembly: Assembly) -> None:
     policy = assembly.one("AWS::SNS::TopicPolicy", "OperatorsPolicy")
 
     assert allowed(policy.properties["PolicyDocument"]) == [
@@ -79,7 +79,7 @@ def test_only_alarms_of_this_account_may_call_the_operators(assembly: Assembly):
     ]
 
 
-def test_only_rules_may_write_to_the_approvers(assembly: Assembly):
+def test_only_rules_may_write_to_the_approvers(assembly: Assembly) -> None:
     policy = assembly.one("AWS::SNS::TopicPolicy", "ApproversPolicy")
 
     # EventBridge meets no condition in a topic's policy: with one, no approver would ever be told.
@@ -87,7 +87,7 @@ def test_only_rules_may_write_to_the_approvers(assembly: Assembly):
     assert allowed(policy.properties["PolicyDocument"]) == [("events.amazonaws.com", "sns:Publish", None)]
 
 
-def test_the_key_rotates_and_serves_this_account_alarms_and_rules(assembly: Assembly):
+def test_the_key_rotates_and_serves_this_account_alarms_and_rules(assembly: Assembly) -> None:
     [key] = assembly.find("AWS::KMS::Key")
     owner, *services = key.properties["KeyPolicy"]["Statement"]
     use = ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -102,11 +102,11 @@ def test_the_key_rotates_and_serves_this_account_alarms_and_rules(assembly: Asse
     ]
 
 
-def test_nobody_is_subscribed_unless_named(assembly: Assembly):
+def test_nobody_is_subscribed_unless_named(assembly: Assembly) -> None:
     assert [r for r in assembly.resources if r.type == "AWS::SNS::Subscription"] == []
 
 
-def test_the_named_are_subscribed_each_to_their_topic(customised: Assembly):
+def test_the_named_are_subscribed_each_to_their_topic(customised: Assembly) -> None:
     subscriptions = [s.properties for s in customised.find("AWS::SNS::Subscription")]
 
     assert [(s["TopicArn"], s["Protocol"], s["Endpoint"]) for s in subscriptions] == [

@@ -54,7 +54,7 @@ def unzipped_bytes(path: Path) -> int:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_function_holds_its_handler_and_what_it_and_the_use_cases_import(packages: Packages, name: str):
+def test_a_function_holds_its_handler_and_what_it_and_the_use_cases_import(packages: Packages, name: str) -> None:
     found = set(list_files(packages.function(name)))
 
     assert {file.split("/")[0] for file in found} == {"handler.py", "noriba", "usecases"}
@@ -67,7 +67,7 @@ def test_a_function_holds_its_handler_and_what_it_and_the_use_cases_import(packa
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_function_holds_no_caches_and_nothing_of_others(packages: Packages, name: str):
+def test_a_function_holds_no_caches_and_nothing_of_others(packages: Packages, name: str) -> None:
     found = list_files(packages.function(name))
 
     assert not [file for file in found if "__pycache__" in file or not file.endswith((".py", ".csv"))]
@@ -88,7 +88,7 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path / "clone"
 
 
-def test_another_clone_gives_the_same_bytes_under_the_same_name(packages: Packages, checkout: Path):
+def test_another_clone_gives_the_same_bytes_under_the_same_name(packages: Packages, checkout: Path) -> None:
     ours = packages.function("predict")
     theirs = Packages(checkout, checkout / ".build").function("predict")
 
@@ -108,7 +108,9 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_function_is_another_one_when_code_that_it_imports_changes(packages: Packages, checkout: Path, change: str):
+def test_a_function_is_another_one_when_code_that_it_imports_changes(
+    packages: Packages, checkout: Path, change: str
+) -> None:
     path, expected = CHANGES[change]
     with (checkout / path).open("a") as module:
         module.write("CHANGED = True\n")
@@ -119,7 +121,7 @@ def test_a_function_is_another_one_when_code_that_it_imports_changes(packages: P
     assert changed == expected
 
 
-def test_comments_and_a_readme_change_no_function(packages: Packages, checkout: Path):
+def test_comments_and_a_readme_change_no_function(packages: Packages, checkout: Path) -> None:
     for module in checkout.rglob("*.py"):
         text = module.read_text(encoding="utf-8")
         future = "from __future__ import annotations\n"
@@ -132,7 +134,7 @@ def test_comments_and_a_readme_change_no_function(packages: Packages, checkout: 
         assert code_hash(theirs.function(name)) == code_hash(packages.function(name))
 
 
-def test_what_only_looks_like_a_comment_is_code(checkout: Path):
+def test_what_only_looks_like_a_comment_is_code(checkout: Path) -> None:
     handler = checkout / "functions/predict/handler.py"
     source = handler.read_text()
     names = set()
@@ -146,7 +148,7 @@ def test_what_only_looks_like_a_comment_is_code(checkout: Path):
 # --- images -----------------------------------------------------------------------------------------------------------
 
 
-def test_an_image_holds_its_programs_and_what_they_import(packages: Packages):
+def test_an_image_holds_its_programs_and_what_they_import(packages: Packages) -> None:
     context = packages.image_context("model")
     found = {path.relative_to(context).as_posix() for path in context.rglob("*") if path.is_file()}
 
@@ -170,7 +172,7 @@ def test_an_image_holds_its_programs_and_what_they_import(packages: Packages):
 )
 def test_an_image_is_another_one_when_what_it_runs_changes(
     packages: Packages, checkout: Path, path: str, changes: bool
-):
+) -> None:
     with (checkout / path).open("a") as module:
         module.write("CHANGED = True\n")
 
@@ -182,14 +184,14 @@ def test_an_image_is_another_one_when_what_it_runs_changes(
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def test_files_are_readable_by_whoever_lambda_runs_as_and_have_no_date(packages: Packages):
+def test_files_are_readable_by_whoever_lambda_runs_as_and_have_no_date(packages: Packages) -> None:
     with zipfile.ZipFile(packages.function("predict")) as package:
         for entry in package.infolist():
             assert entry.external_attr >> 16 == 0o644
             assert entry.date_time == (1980, 1, 1, 0, 0, 0)
 
 
-def test_requirements_are_extras_of_the_project(checkout: Path):
+def test_requirements_are_extras_of_the_project(checkout: Path) -> None:
     theirs = Packages(checkout, checkout / ".build")
     assert theirs.extras("plan_ingest") == ("datasets", "functions")
 
@@ -201,19 +203,19 @@ def test_requirements_are_extras_of_the_project(checkout: Path):
 # --- layers -----------------------------------------------------------------------------------------------------------
 
 
-def test_functions_share_two_layers(packages: Packages):
+def test_functions_share_two_layers(packages: Packages) -> None:
     assert sorted({packages.extras(name) for name in NAMES}) == EXTRAS
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_function_and_layer_together_fit_into_lambda(packages: Packages, name: str):
+def test_function_and_layer_together_fit_into_lambda(packages: Packages, name: str) -> None:
     layer = packages.layer(packages.extras(name))
 
     assert unzipped_bytes(packages.function(name)) + unzipped_bytes(layer) < LAMBDA_LIMIT_BYTES
 
 
 @pytest.mark.parametrize("extras", EXTRAS, ids="-".join)
-def test_everything_compiled_is_for_graviton(packages: Packages, extras: tuple[str, ...]):
+def test_everything_compiled_is_for_graviton(packages: Packages, extras: tuple[str, ...]) -> None:
     compiled = 0
     with zipfile.ZipFile(packages.layer(extras)) as layer:
         for entry in layer.infolist():
@@ -226,7 +228,9 @@ def test_everything_compiled_is_for_graviton(packages: Packages, extras: tuple[s
 
 
 @pytest.mark.parametrize("extras", EXTRAS, ids="-".join)
-def test_everything_compiled_finds_the_libraries_that_it_is_linked_with(packages: Packages, extras: tuple[str, ...]):
+def test_everything_compiled_finds_the_libraries_that_it_is_linked_with(
+    packages: Packages, extras: tuple[str, ...]
+) -> None:
     """Whatever is left out of a layer, this is how a missing library shows before Lambda tries to load it."""
     with zipfile.ZipFile(packages.layer(extras)) as layer:
         brought = {Path(name).name for name in layer.namelist()}
@@ -254,7 +258,7 @@ def read_needed(content: bytes) -> set[str]:
 
 
 @pytest.mark.parametrize("extras", EXTRAS, ids="-".join)
-def test_every_wheel_is_for_lambda_s_python(packages: Packages, extras: tuple[str, ...]):
+def test_every_wheel_is_for_lambda_s_python(packages: Packages, extras: tuple[str, ...]) -> None:
     tags = {tag for tags in read_tags(packages.layer(extras)).values() for tag in tags}
 
     assert any(tag.startswith("cp314-cp314-") for tag in tags)
@@ -279,7 +283,7 @@ def read_tags(layer: Path) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("extras", EXTRAS, ids="-".join)
-def test_a_layer_brings_no_boto3_no_tests_and_no_headers(packages: Packages, extras: tuple[str, ...]):
+def test_a_layer_brings_no_boto3_no_tests_and_no_headers(packages: Packages, extras: tuple[str, ...]) -> None:
     found = list_files(packages.layer(extras))
     tops = {file.split("/")[1] for file in found}
 
@@ -288,7 +292,7 @@ def test_a_layer_brings_no_boto3_no_tests_and_no_headers(packages: Packages, ext
     assert not [file for file in found if "/tests/" in file or file.endswith((".h", ".pyx", ".pyi", ".pyc"))]
 
 
-def test_only_the_layer_for_data_has_pandas_and_arrow(packages: Packages):
+def test_only_the_layer_for_data_has_pandas_and_arrow(packages: Packages) -> None:
     heavy = {"pandas", "pyarrow"}
     tops = {extras: {file.split("/")[1] for file in list_files(packages.layer(extras))} for extras in EXTRAS}
 
@@ -324,7 +328,7 @@ UNWANTED = (
 )
 
 
-def test_a_layer_is_the_same_whatever_order_its_files_came_in(tmp_path: Path):
+def test_a_layer_is_the_same_whatever_order_its_files_came_in(tmp_path: Path) -> None:
     made = []
     for number, files in enumerate((WANTED, WANTED[::-1])):
         installer = PretendedInstall(ROOT, tmp_path / str(number), files)
@@ -335,13 +339,13 @@ def test_a_layer_is_the_same_whatever_order_its_files_came_in(tmp_path: Path):
     assert made[0].read_bytes() == made[1].read_bytes()
 
 
-def test_what_no_function_imports_is_left_out_of_a_layer(tmp_path: Path):
+def test_what_no_function_imports_is_left_out_of_a_layer(tmp_path: Path) -> None:
     installer = PretendedInstall(ROOT, tmp_path, (*WANTED, *UNWANTED))
 
     assert list_files(installer.layer(("functions",))) == [f"python/{name}" for name in sorted(WANTED)]
 
 
-def test_a_layer_too_large_for_lambda_is_refused_and_not_kept(tmp_path: Path):
+def test_a_layer_too_large_for_lambda_is_refused_and_not_kept(tmp_path: Path) -> None:
     installer = PretendedInstall(ROOT, tmp_path, ("numpy/core.so",), LAMBDA_LIMIT_BYTES + 1)
 
     with pytest.raises(ValueError, match="layer functions is 250 MiB; Lambda takes 250"):
@@ -349,7 +353,7 @@ def test_a_layer_too_large_for_lambda_is_refused_and_not_kept(tmp_path: Path):
     assert list(tmp_path.rglob("*.zip")) == []
 
 
-def test_a_layer_is_built_once_for_a_lock(tmp_path: Path, checkout: Path):
+def test_a_layer_is_built_once_for_a_lock(tmp_path: Path, checkout: Path) -> None:
     """Its name is made of everything that it depends on; with the same name, the file that is there is taken."""
     ours = Packages(ROOT, ROOT / ".build").layer(("functions",))
     kept = checkout / ".build" / "layers" / ours.name
@@ -364,7 +368,7 @@ def test_a_layer_is_built_once_for_a_lock(tmp_path: Path, checkout: Path):
     assert relocked.layer(("functions",)).name != ours.name
 
 
-def test_what_cannot_be_installed_says_why(checkout: Path):
+def test_what_cannot_be_installed_says_why(checkout: Path) -> None:
     project = checkout / "pyproject.toml"
     project.write_text(project.read_text().replace("functions = [", 'functions = ["no wheel/of this name", '))
     (checkout / ".build").mkdir()
@@ -429,7 +433,7 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 
 
 @pytest.mark.parametrize("extras", EXTRAS, ids="-".join)
-def test_the_layer_s_versions_are_those_tested_here(packages: Packages, extras: tuple[str, ...]):
+def test_the_layer_s_versions_are_those_tested_here(packages: Packages, extras: tuple[str, ...]) -> None:
     ours = {path.name.lower() for path in SITE.glob("*.dist-info")}
     theirs = {name.lower() for name in read_tags(packages.layer(extras))}
 
@@ -443,7 +447,7 @@ def test_a_function_imports_with_its_package_its_layer_and_boto3_alone(
     runtime: Path,
     tmp_path: Path,
     name: str,
-):
+) -> None:
     code = tmp_path / "task"
     shutil.unpack_archive(packages.function(name), code)
     extras = packages.extras(name)

@@ -80,7 +80,7 @@ def state_named(definition: dict[str, Any], name: str) -> str:
 # --- when all goes well -----------------------------------------------------------------------------------------------
 
 
-def test_an_approved_model_reaches_production(known_attempt: dict[str, Any]):
+def test_an_approved_model_reaches_production(known_attempt: dict[str, Any]) -> None:
     execution = roll_out(known_attempt)
 
     assert execution.failure is None
@@ -107,7 +107,7 @@ def test_an_approved_model_reaches_production(known_attempt: dict[str, Any]):
     ]
 
 
-def test_the_first_model_gets_a_new_endpoint(known_attempt: dict[str, Any]):
+def test_the_first_model_gets_a_new_endpoint(known_attempt: dict[str, Any]) -> None:
     execution = roll_out(known_attempt, is_there_an_endpoint=MISSING)
 
     assert execution.called("Create production endpoint") == {
@@ -118,7 +118,7 @@ def test_the_first_model_gets_a_new_endpoint(known_attempt: dict[str, Any]):
     assert execution.visited[-1] == "Completed"
 
 
-def test_a_throttle_is_not_taken_for_a_missing_endpoint(known_attempt: dict[str, Any]):
+def test_a_throttle_is_not_taken_for_a_missing_endpoint(known_attempt: dict[str, Any]) -> None:
     """To create one that exists would fail; to think that none serves would be wrong."""
     execution = roll_out(known_attempt, is_there_an_endpoint=[THROTTLED, THROTTLED, describe("InService")])
 
@@ -127,7 +127,7 @@ def test_a_throttle_is_not_taken_for_a_missing_endpoint(known_attempt: dict[str,
     assert execution.visited[-1] == "Completed"
 
 
-def test_an_endpoint_that_may_not_be_looked_at_is_no_missing_one(known_attempt: dict[str, Any]):
+def test_an_endpoint_that_may_not_be_looked_at_is_no_missing_one(known_attempt: dict[str, Any]) -> None:
     denied = Failure("SageMaker.SageMakerException", "User is not authorized (Service: SageMaker, Status Code: 400)")
     execution = roll_out(known_attempt, is_there_an_endpoint=denied)
 
@@ -135,14 +135,14 @@ def test_an_endpoint_that_may_not_be_looked_at_is_no_missing_one(known_attempt: 
     assert execution.failure == denied
 
 
-def test_an_endpoint_that_is_there_is_updated_without_a_gap(known_attempt: dict[str, Any]):
+def test_an_endpoint_that_is_there_is_updated_without_a_gap(known_attempt: dict[str, Any]) -> None:
     execution = roll_out(known_attempt)
 
     assert execution.called("Update production endpoint") == {"EndpointName": ENDPOINT, "EndpointConfigName": MODEL}
     assert "Create production endpoint" not in execution.visited
 
 
-def test_names_tell_the_use_case_the_version_and_the_attempt(known_attempt: dict[str, Any]):
+def test_names_tell_the_use_case_the_version_and_the_attempt(known_attempt: dict[str, Any]) -> None:
     execution = roll_out(known_attempt)
 
     assert execution.called("Create model")["ModelName"] == MODEL
@@ -154,7 +154,7 @@ def test_names_tell_the_use_case_the_version_and_the_attempt(known_attempt: dict
         assert variant["ModelName"] == MODEL
 
 
-def test_a_model_approved_twice_does_not_meet_what_the_first_rollout_left(definition: dict[str, Any]):
+def test_a_model_approved_twice_does_not_meet_what_the_first_rollout_left(definition: dict[str, Any]) -> None:
     """The production check fails here, as its answer cannot foresee the name; staging is enough to see."""
     first, second = (roll_out(definition).called("Create model")["ModelName"] for _ in range(2))
 
@@ -163,7 +163,7 @@ def test_a_model_approved_twice_does_not_meet_what_the_first_rollout_left(defini
     assert len(first) <= 63
 
 
-def test_the_model_is_the_package_that_was_approved_and_has_no_network(known_attempt: dict[str, Any]):
+def test_the_model_is_the_package_that_was_approved_and_has_no_network(known_attempt: dict[str, Any]) -> None:
     model = roll_out(known_attempt).called("Create model")
 
     assert model["PrimaryContainer"] == {"ModelPackageName": PACKAGE}
@@ -171,7 +171,7 @@ def test_the_model_is_the_package_that_was_approved_and_has_no_network(known_att
     assert model["ExecutionRoleArn"] == "<ModelsRole.Arn>"
 
 
-def test_golden_requests_are_asked_of_staging(known_attempt: dict[str, Any]):
+def test_golden_requests_are_asked_of_staging(known_attempt: dict[str, Any]) -> None:
     assert roll_out(known_attempt).called("Check golden requests")["Payload"] == {
         "use_case": "taxi_eta",
         "endpoint_name": STAGING,
@@ -180,7 +180,7 @@ def test_golden_requests_are_asked_of_staging(known_attempt: dict[str, Any]):
     }
 
 
-def test_every_stage_is_announced_in_order(known_attempt: dict[str, Any]):
+def test_every_stage_is_announced_in_order(known_attempt: dict[str, Any]) -> None:
     published = roll_out(known_attempt).published
 
     kinds: dict[str, type[Event]] = {event.detail_type(): event for event in (RolloutAdvanced, RolloutCompleted)}
@@ -193,7 +193,7 @@ def test_every_stage_is_announced_in_order(known_attempt: dict[str, Any]):
     assert {source for source, _, _ in published} == {"noriba.rollout"}
 
 
-def test_the_champion_is_recorded_for_the_next_decision(known_attempt: dict[str, Any]):
+def test_the_champion_is_recorded_for_the_next_decision(known_attempt: dict[str, Any]) -> None:
     item = roll_out(known_attempt).called("Record champion")["Item"]
 
     assert item.pop("since")["S"]
@@ -209,7 +209,9 @@ def test_the_champion_is_recorded_for_the_next_decision(known_attempt: dict[str,
 
 
 @pytest.mark.parametrize("status", ["Rejected", "PendingManualApproval"])
-def test_an_approval_withdrawn_meanwhile_ends_it_before_anything_is_touched(known_attempt: dict[str, Any], status: str):
+def test_an_approval_withdrawn_meanwhile_ends_it_before_anything_is_touched(
+    known_attempt: dict[str, Any], status: str
+) -> None:
     execution = roll_out(known_attempt, read_package={**APPROVED, "ModelApprovalStatus": status})
 
     assert execution.visited[-1] == "Approval was withdrawn"
@@ -219,7 +221,7 @@ def test_an_approval_withdrawn_meanwhile_ends_it_before_anything_is_touched(know
 @pytest.mark.parametrize("changed", [{"ModelDataUrl": "s3://models/mine.tar.gz"}, {"Image": "mine:1"}])
 def test_a_package_that_was_changed_after_its_judgement_is_not_rolled_out(
     known_attempt: dict[str, Any], changed: dict[str, str]
-):
+) -> None:
     container = {"ModelDataUrl": MODEL_URI, "Image": IMAGE, **changed}
     package = {**APPROVED, "InferenceSpecification": {"Containers": [container]}}
 
@@ -231,14 +233,14 @@ def test_a_package_that_was_changed_after_its_judgement_is_not_rolled_out(
     assert execution.published[-1][1] == "RolledBack"
 
 
-def test_a_package_that_training_did_not_register_is_not_rolled_out(known_attempt: dict[str, Any]):
+def test_a_package_that_training_did_not_register_is_not_rolled_out(known_attempt: dict[str, Any]) -> None:
     execution = roll_out(known_attempt, read_registration={})
 
     assert execution.failure is not None
     assert execution.failure.error == "PackageChangedError"
 
 
-def test_the_lock_is_the_execution_s_own(known_attempt: dict[str, Any]):
+def test_the_lock_is_the_execution_s_own(known_attempt: dict[str, Any]) -> None:
     execution = roll_out(known_attempt)
     taken, released = execution.called("Take the lock"), execution.called("Release the lock")
 
@@ -270,7 +272,7 @@ def visited_for_the_lock(execution: Execution) -> list[str]:
     return list(execution.visited[start:end])
 
 
-def test_a_second_rollout_waits_as_long_as_the_first_runs(known_attempt: dict[str, Any]):
+def test_a_second_rollout_waits_as_long_as_the_first_runs(known_attempt: dict[str, Any]) -> None:
     execution = roll_out(
         known_attempt,
         take_the_lock=[TAKEN, TAKEN, {}],
@@ -290,7 +292,9 @@ def test_a_second_rollout_waits_as_long_as_the_first_runs(known_attempt: dict[st
         Failure("Sfn.ExecutionDoesNotExistException"),
     ],
 )
-def test_a_lock_whose_holder_was_stopped_is_freed(known_attempt: dict[str, Any], holder: dict[str, Any] | Failure):
+def test_a_lock_whose_holder_was_stopped_is_freed(
+    known_attempt: dict[str, Any], holder: dict[str, Any] | Failure
+) -> None:
     execution = roll_out(known_attempt, take_the_lock=[TAKEN, {}], who_holds_the_lock=HELD, look_at_its_holder=holder)
     freed = execution.called("Free the lock")
 
@@ -300,7 +304,7 @@ def test_a_lock_whose_holder_was_stopped_is_freed(known_attempt: dict[str, Any],
     assert execution.visited[-1] == "Completed"
 
 
-def test_of_two_that_would_free_it_the_slower_asks_again(known_attempt: dict[str, Any]):
+def test_of_two_that_would_free_it_the_slower_asks_again(known_attempt: dict[str, Any]) -> None:
     execution = roll_out(
         known_attempt,
         take_the_lock=[TAKEN, {}],
@@ -312,17 +316,17 @@ def test_of_two_that_would_free_it_the_slower_asks_again(known_attempt: dict[str
     assert visited_for_the_lock(execution) == [*LOOKING, "Free the lock", "Take the lock"]
 
 
-def test_a_lock_released_meanwhile_is_asked_for_again(known_attempt: dict[str, Any]):
+def test_a_lock_released_meanwhile_is_asked_for_again(known_attempt: dict[str, Any]) -> None:
     execution = roll_out(known_attempt, take_the_lock=[TAKEN, {}], who_holds_the_lock={})
 
     assert visited_for_the_lock(execution) == [*ASKING, "Take the lock"]
 
 
-def test_nobody_waits_for_ever(definition: dict[str, Any]):
+def test_nobody_waits_for_ever(definition: dict[str, Any]) -> None:
     assert definition["TimeoutSeconds"] == 3 * 60 * 60
 
 
-def test_whatever_fails_under_the_lock_leads_to_its_release(definition: dict[str, Any]):
+def test_whatever_fails_under_the_lock_leads_to_its_release(definition: dict[str, Any]) -> None:
     """A lock that nobody releases would end all rollouts to come."""
     states = definition["States"]
     ahead = [states["Take the lock"]["Next"]]
@@ -339,7 +343,7 @@ def test_whatever_fails_under_the_lock_leads_to_its_release(definition: dict[str
     assert len(seen) > 15
 
 
-def test_a_lock_lost_meanwhile_is_no_failure(known_attempt: dict[str, Any]):
+def test_a_lock_lost_meanwhile_is_no_failure(known_attempt: dict[str, Any]) -> None:
     execution = roll_out(known_attempt, release_the_lock=Failure("DynamoDB.ConditionalCheckFailedException"))
 
     assert execution.visited[-1] == "Completed"
@@ -365,7 +369,7 @@ UNDER_LOCK = (
 
 
 @pytest.mark.parametrize("step", UNDER_LOCK)
-def test_a_failure_at_any_step_is_announced_unlocked_and_reported(known_attempt: dict[str, Any], step: str):
+def test_a_failure_at_any_step_is_announced_unlocked_and_reported(known_attempt: dict[str, Any], step: str) -> None:
     failure = Failure("SomeError", "and its cause")
     execution = roll_out(known_attempt, **{step: failure})
     _, kind, detail = execution.published[-1]
@@ -379,7 +383,7 @@ def test_a_failure_at_any_step_is_announced_unlocked_and_reported(known_attempt:
 
 
 @pytest.mark.parametrize("step", UNDER_LOCK[: UNDER_LOCK.index("is_there_an_endpoint")])
-def test_before_production_is_reached_nothing_of_it_is_touched(known_attempt: dict[str, Any], step: str):
+def test_before_production_is_reached_nothing_of_it_is_touched(known_attempt: dict[str, Any], step: str) -> None:
     execution = roll_out(known_attempt, **{step: Failure("SomeError")})
     touched = [parameters for _, parameters in execution.calls if parameters.get("EndpointName") == ENDPOINT]
 
@@ -388,7 +392,7 @@ def test_before_production_is_reached_nothing_of_it_is_touched(known_attempt: di
 
 
 @pytest.mark.parametrize("step", ["create_staging_endpoint", "look_at_staging", "check_golden_requests"])
-def test_a_staging_that_fails_is_removed(known_attempt: dict[str, Any], step: str):
+def test_a_staging_that_fails_is_removed(known_attempt: dict[str, Any], step: str) -> None:
     execution = roll_out(known_attempt, **{step: Failure("SomeError")})
 
     assert execution.called("Delete staging endpoint after failure") == {"EndpointName": STAGING}
@@ -396,17 +400,17 @@ def test_a_staging_that_fails_is_removed(known_attempt: dict[str, Any], step: st
     assert execution.called("Delete model after failure") == {"ModelName": MODEL}
 
 
-def test_a_staging_that_is_still_being_made_is_deleted_when_it_can_be(known_attempt: dict[str, Any]):
+def test_a_staging_that_is_still_being_made_is_deleted_when_it_can_be(known_attempt: dict[str, Any]) -> None:
     """SageMaker refuses before, and a staging endpoint costs money until somebody finds it."""
     seen = [describe("Creating"), THROTTLED, describe("Creating"), describe("InService")]
-    execution = roll_out(known_attempt, look_at_staging=Failure("SomeError"), is_staging_still_there=seen)
+    execution = roll_out(known_attempt, look_at_staging=Failure("SomeError"), is_staging_still_there=seen)  # type: ignore[arg-type]
 
     assert [state for state, _ in execution.calls].count("Is staging still there?") == 4
     assert execution.called("Delete staging endpoint after failure") == {"EndpointName": STAGING}
     assert execution.failure == Failure("SomeError")
 
 
-def test_a_staging_that_was_never_made_does_not_hide_the_failure(known_attempt: dict[str, Any]):
+def test_a_staging_that_was_never_made_does_not_hide_the_failure(known_attempt: dict[str, Any]) -> None:
     execution = roll_out(
         known_attempt,
         create_model=Failure("SomeError"),
@@ -421,7 +425,7 @@ def test_a_staging_that_was_never_made_does_not_hide_the_failure(known_attempt: 
 
 
 @pytest.mark.parametrize("stage", ["staging", "production"])
-def test_an_endpoint_that_is_on_its_way_is_looked_at_again(definition: dict[str, Any], stage: str):
+def test_an_endpoint_that_is_on_its_way_is_looked_at_again(definition: dict[str, Any], stage: str) -> None:
     states = definition["States"]
     decided = {rule["And"][1]["StringEquals"] for rule in states[f"Is {stage} in service?"]["Choices"]}
 
@@ -434,7 +438,7 @@ def test_an_endpoint_that_is_on_its_way_is_looked_at_again(definition: dict[str,
 @pytest.mark.parametrize("stage", ["staging", "production"])
 def test_an_endpoint_that_does_not_come_up_is_a_failure_with_its_own_words(
     known_attempt: dict[str, Any], stage: str, status: str
-):
+) -> None:
     execution = roll_out(known_attempt, **{f"look_at_{stage}": describe(status)})
 
     assert execution.failure is not None
@@ -443,7 +447,7 @@ def test_an_endpoint_that_does_not_come_up_is_a_failure_with_its_own_words(
     assert execution.published[-1][1] == "RolledBack"
 
 
-def test_an_update_that_sagemaker_took_back_is_no_success(known_attempt: dict[str, Any]):
+def test_an_update_that_sagemaker_took_back_is_no_success(known_attempt: dict[str, Any]) -> None:
     """It leaves the endpoint in service, with what it served before."""
     execution = roll_out(known_attempt, look_at_production=describe("InService", "noriba-taxi-eta-v6-old"))
 
@@ -451,7 +455,7 @@ def test_an_update_that_sagemaker_took_back_is_no_success(known_attempt: dict[st
     assert execution.published[-1][1] == "RolledBack"
 
 
-def test_a_rollback_that_cannot_be_announced_is_unlocked_all_the_same(known_attempt: dict[str, Any]):
+def test_a_rollback_that_cannot_be_announced_is_unlocked_all_the_same(known_attempt: dict[str, Any]) -> None:
     execution = roll_out(
         known_attempt, create_model=Failure("SomeError"), announce_rollback=Failure("EventBridgeIsAway")
     )
@@ -461,7 +465,7 @@ def test_a_rollback_that_cannot_be_announced_is_unlocked_all_the_same(known_atte
 
 
 @pytest.mark.parametrize("step", ["record_champion", "announce_completion"])
-def test_a_failure_after_the_switch_is_not_called_a_rollback(known_attempt: dict[str, Any], step: str):
+def test_a_failure_after_the_switch_is_not_called_a_rollback(known_attempt: dict[str, Any], step: str) -> None:
     execution = roll_out(known_attempt, **{step: Failure("SomeError")})
 
     assert "RolledBack" not in [kind for _, kind, _ in execution.published]
@@ -469,7 +473,7 @@ def test_a_failure_after_the_switch_is_not_called_a_rollback(known_attempt: dict
     assert execution.failure == Failure("SomeError")
 
 
-def test_endpoints_keep_no_data_unencrypted(definition: dict[str, Any]):
+def test_endpoints_keep_no_data_unencrypted(definition: dict[str, Any]) -> None:
     configurations = [s for name, s in list_tasks(definition["States"]) if name.startswith("Configure")]
 
     assert len(configurations) == 2

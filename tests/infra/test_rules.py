@@ -81,13 +81,13 @@ def rules(assembly: Assembly) -> dict[str, Resource]:
     return assembly.by_name("AWS::Events::Rule")
 
 
-def test_there_are_exactly_these_rules(rules: dict[str, Resource]):
+def test_there_are_exactly_these_rules(rules: dict[str, Resource]) -> None:
     assert rules.keys() == RULES.keys() | TIMED.keys()
     assert {rule.properties["State"] for rule in rules.values()} == {"ENABLED"}
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_a_rule_joins_an_event_model_to_one_target(rules: dict[str, Resource], name: str):
+def test_a_rule_joins_an_event_model_to_one_target(rules: dict[str, Resource], name: str) -> None:
     bus, pattern, target = RULES[name]
     properties = rules[name].properties
 
@@ -97,7 +97,7 @@ def test_a_rule_joins_an_event_model_to_one_target(rules: dict[str, Resource], n
 
 
 @pytest.mark.parametrize("name", TIMED)
-def test_what_is_due_now_and_then_is_started_by_the_clock(rules: dict[str, Resource], name: str):
+def test_what_is_due_now_and_then_is_started_by_the_clock(rules: dict[str, Resource], name: str) -> None:
     schedule, target = TIMED[name]
     properties = rules[name].properties
 
@@ -107,7 +107,7 @@ def test_what_is_due_now_and_then_is_started_by_the_clock(rules: dict[str, Resou
 
 
 @pytest.mark.parametrize("name", [*RULES, *TIMED])
-def test_what_cannot_be_delivered_is_tried_for_six_hours_and_then_kept(rules: dict[str, Resource], name: str):
+def test_what_cannot_be_delivered_is_tried_for_six_hours_and_then_kept(rules: dict[str, Resource], name: str) -> None:
     for target in rules[name].properties["Targets"]:
         assert target["DeadLetterConfig"] == {"Arn": "<DeadLettersQueue.Arn>"}
         assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 6 * 3600, "MaximumRetryAttempts": 20}
@@ -178,13 +178,13 @@ def package_change(
     }
 
 
-def test_only_objects_created_in_the_raw_bucket_are_ingested(rules: dict[str, Resource]):
+def test_only_objects_created_in_the_raw_bucket_are_ingested(rules: dict[str, Resource]) -> None:
     assert hear(rules, landed(bucket="<RawBucket>"), DEFAULT_BUS) == {"LandedRule"}
     assert hear(rules, landed(bucket="somebody-elses"), DEFAULT_BUS) == set()
     assert hear(rules, landed(bucket="<RawBucket>", detail_type="Object Deleted"), DEFAULT_BUS) == set()
 
 
-def test_only_an_ingest_that_ended_badly_is_settled_by_others(rules: dict[str, Resource]):
+def test_only_an_ingest_that_ended_badly_is_settled_by_others(rules: dict[str, Resource]) -> None:
     for status in ("ABORTED", "TIMED_OUT", "FAILED"):
         assert hear(rules, execution_change(status=status), DEFAULT_BUS) == {"IngestEndedRule"}
         assert hear(rules, execution_change(status=status, machine="<TrainMachine>"), DEFAULT_BUS) == set()
@@ -192,14 +192,14 @@ def test_only_an_ingest_that_ended_badly_is_settled_by_others(rules: dict[str, R
         assert hear(rules, execution_change(status=status), DEFAULT_BUS) == set()
 
 
-def test_whichever_way_a_rollout_ends_it_is_tidied_up_after(rules: dict[str, Resource]):
+def test_whichever_way_a_rollout_ends_it_is_tidied_up_after(rules: dict[str, Resource]) -> None:
     for status in ("ABORTED", "FAILED", "SUCCEEDED", "TIMED_OUT"):
         heard = hear(rules, execution_change(status=status, machine="<RolloutMachine>"), DEFAULT_BUS)
         assert heard == {"RolloutEndedRule"}
     assert hear(rules, execution_change(status="RUNNING", machine="<RolloutMachine>"), DEFAULT_BUS) == set()
 
 
-def test_only_an_approval_in_our_group_starts_a_rollout(rules: dict[str, Resource]):
+def test_only_an_approval_in_our_group_starts_a_rollout(rules: dict[str, Resource]) -> None:
     assert hear(rules, package_change(status="Approved"), DEFAULT_BUS) == {"ApprovedTaxiEtaRule"}
     assert hear(rules, package_change(status="Rejected"), DEFAULT_BUS) == set()
     assert hear(rules, package_change(status="PendingManualApproval"), DEFAULT_BUS) == set()
@@ -207,12 +207,12 @@ def test_only_an_approval_in_our_group_starts_a_rollout(rules: dict[str, Resourc
 
 
 @pytest.mark.parametrize("updated", [("CustomerMetadataProperties",), ("ModelLifeCycle",), ("ModelCard",), ()])
-def test_an_edit_of_an_approved_package_starts_nothing(rules: dict[str, Resource], updated: tuple[str, ...]):
+def test_an_edit_of_an_approved_package_starts_nothing(rules: dict[str, Resource], updated: tuple[str, ...]) -> None:
     """Its event says `Approved`, as it has been all along: production would go back to it."""
     assert hear(rules, package_change(status="Approved", updated=updated), DEFAULT_BUS) == set()
 
 
-def test_an_approval_put_on_our_own_bus_starts_nothing(rules: dict[str, Resource]):
+def test_an_approval_put_on_our_own_bus_starts_nothing(rules: dict[str, Resource]) -> None:
     assert hear(rules, package_change(status="Approved"), BUS) == set()
 
 
@@ -274,7 +274,9 @@ SPOKEN: list[tuple[Event, set[str]]] = [
 
 
 @pytest.mark.parametrize(("event", "heard_by"), SPOKEN, ids=lambda value: getattr(value, "source", ""))
-def test_an_event_of_ours_is_heard_by_whom_it_concerns(rules: dict[str, Resource], event: Event, heard_by: set[str]):
+def test_an_event_of_ours_is_heard_by_whom_it_concerns(
+    rules: dict[str, Resource], event: Event, heard_by: set[str]
+) -> None:
     entry = event.entry()
     envelope = {
         "source": entry["Source"],
@@ -301,7 +303,7 @@ def transform(target: dict[str, Any], event: dict[str, Any], *, quoted: bool) ->
     return re.sub(r"<([\w-]+)>", look_up, transformer["InputTemplate"])
 
 
-def test_the_rollout_is_told_which_model_goes_where(rules: dict[str, Resource]):
+def test_the_rollout_is_told_which_model_goes_where(rules: dict[str, Resource]) -> None:
     [target] = rules["ApprovedTaxiEtaRule"].properties["Targets"]
 
     assert json.loads(transform(target, package_change(status="Approved"), quoted=True)) == {
@@ -312,7 +314,7 @@ def test_the_rollout_is_told_which_model_goes_where(rules: dict[str, Resource]):
     }
 
 
-def test_the_settling_is_told_which_execution_ended_or_to_look_at_everything(rules: dict[str, Resource]):
+def test_the_settling_is_told_which_execution_ended_or_to_look_at_everything(rules: dict[str, Resource]) -> None:
     [ended], [swept] = (rules[name].properties["Targets"] for name in ("IngestEndedRule", "SweepRule"))
 
     told = json.loads(transform(ended, execution_change(status="ABORTED"), quoted=True))
@@ -320,7 +322,7 @@ def test_the_settling_is_told_which_execution_ended_or_to_look_at_everything(rul
     assert json.loads(swept["Input"]) == {"execution": ""}
 
 
-def test_the_decider_is_asked_by_the_clock_as_by_an_event(rules: dict[str, Resource]):
+def test_the_decider_is_asked_by_the_clock_as_by_an_event(rules: dict[str, Resource]) -> None:
     [target] = rules["HourlyTaxiEtaRule"].properties["Targets"]
     tick = {"id": "6f9619ff", "time": "2026-11-21T10:00:00Z"}
 
@@ -328,13 +330,13 @@ def test_the_decider_is_asked_by_the_clock_as_by_an_event(rules: dict[str, Resou
     assert asked == {**tick, "detail-type": "Scheduled question", "detail": {"use_case": "taxi_eta"}}
 
 
-def test_the_training_is_given_the_decision(rules: dict[str, Resource]):
+def test_the_training_is_given_the_decision(rules: dict[str, Resource]) -> None:
     [target] = rules["DecidedRule"].properties["Targets"]
 
     assert target["InputPath"] == "$.detail"
 
 
-def test_the_approver_reads_what_waits_why_and_what_to_type(rules: dict[str, Resource]):
+def test_the_approver_reads_what_waits_why_and_what_to_type(rules: dict[str, Resource]) -> None:
     [target] = rules["CandidateRegisteredRule"].properties["Targets"]
     event = {"detail": candidate("PendingManualApproval").model_dump()}
     lines = [line.strip('"') for line in transform(target, event, quoted=False).splitlines()]
@@ -344,7 +346,7 @@ def test_the_approver_reads_what_waits_why_and_what_to_type(rules: dict[str, Res
     assert lines[-1].endswith(f"--model-approval-status Approved --model-package-arn {ARN}")
 
 
-def test_whole_events_reach_the_planner_the_decider_and_the_archive(rules: dict[str, Resource]):
+def test_whole_events_reach_the_planner_the_decider_and_the_archive(rules: dict[str, Resource]) -> None:
     whole = RULES.keys() - {
         "IngestEndedRule",
         "RolloutEndedRule",
@@ -357,7 +359,7 @@ def test_whole_events_reach_the_planner_the_decider_and_the_archive(rules: dict[
             assert not target.keys() & {"Input", "InputPath", "InputTransformer"}, name
 
 
-def test_a_second_deployment_has_a_bus_and_a_group_of_its_own(customised: Assembly):
+def test_a_second_deployment_has_a_bus_and_a_group_of_its_own(customised: Assembly) -> None:
     rule = customised.one("AWS::Events::Rule", "ApprovedTaxiEtaRule")
     bus = customised.one("AWS::Events::EventBus", "Bus")
 

@@ -35,11 +35,11 @@ def refuse(file: Path | None = None, **context: object) -> str:
     return str(refusal.value)
 
 
-def test_nothing_has_to_be_set():
+def test_nothing_has_to_be_set() -> None:
     assert read() == Settings()
 
 
-def test_every_setting_is_tried_here_with_another_value():
+def test_every_setting_is_tried_here_with_another_value() -> None:
     changed = Settings.model_validate(OVERRIDES)
 
     # What was kept is another deployment; see test_kept.
@@ -48,7 +48,7 @@ def test_every_setting_is_tried_here_with_another_value():
         assert getattr(changed, name) != getattr(Settings(), name), name
 
 
-def test_text_from_the_command_line_becomes_what_the_setting_is():
+def test_text_from_the_command_line_becomes_what_the_setting_is() -> None:
     settings = read(keep_data="true", production_instances="2", api_requests_per_s="0.5")
 
     assert settings.keep_data is True
@@ -56,12 +56,12 @@ def test_text_from_the_command_line_becomes_what_the_setting_is():
     assert settings.api_requests_per_s == 0.5
 
 
-def test_values_of_cdk_json_need_no_quotes():
+def test_values_of_cdk_json_need_no_quotes() -> None:
     assert read(keep_data=True, production_instances=2).production_instances == 2
 
 
-def test_context_that_is_not_ours_is_left_alone():
-    assert read(**{"@aws-cdk/core:checkSecretUsage": True, "availability-zones": ["a"]}) == Settings()
+def test_context_that_is_not_ours_is_left_alone() -> None:
+    assert read(**{"@aws-cdk/core:checkSecretUsage": True, "availability-zones": ["a"]}) == Settings()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -89,13 +89,13 @@ def test_context_that_is_not_ours_is_left_alone():
         ("api_burst", "1.5"),
     ],
 )
-def test_a_bad_value_is_refused_with_the_setting_s_name(name: str, value: str):
+def test_a_bad_value_is_refused_with_the_setting_s_name(name: str, value: str) -> None:
     assert refuse(None, **{name: value}).startswith(f"-c {name}: ")
 
 
 @pytest.mark.parametrize("address", ["notanemail", "a@b", "two words@example.com", "@example.com", "a@example."])
 @pytest.mark.parametrize("name", ["approver_email", "operator_email"])
-def test_what_is_no_address_is_refused_before_anything_is_deployed(name: str, address: str):
+def test_what_is_no_address_is_refused_before_anything_is_deployed(name: str, address: str) -> None:
     assert name in refuse(None, **{name: address})
 
 
@@ -103,7 +103,7 @@ def test_what_is_no_address_is_refused_before_anything_is_deployed(name: str, ad
     ("wrong", "right"),
     [("aprover_email", "approver_email"), ("keepdata", "keep_data"), ("production_instnaces", "production_instances")],
 )
-def test_a_name_that_is_nearly_right_is_told(wrong: str, right: str, tmp_path: Path):
+def test_a_name_that_is_nearly_right_is_told(wrong: str, right: str, tmp_path: Path) -> None:
     file = tmp_path / "noriba.toml"
     file.write_text(f'{wrong} = "x"\n')
 
@@ -111,11 +111,11 @@ def test_a_name_that_is_nearly_right_is_told(wrong: str, right: str, tmp_path: P
     assert refuse(file) == f"noriba.toml {wrong}: no such setting; did you mean {right}?"
 
 
-def test_a_name_like_no_other_is_told_what_there_is():
+def test_a_name_like_no_other_is_told_what_there_is() -> None:
     assert "there are prefix, approver_email" in refuse(None, colour="red")
 
 
-def test_every_fault_is_told_at_once(tmp_path: Path):
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     file = tmp_path / "noriba.toml"
     file.write_text('prefix = "1st"\ntraining_hours = 99\n')
 
@@ -128,7 +128,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path):
     ]
 
 
-def test_a_file_holds_for_every_deployment_and_the_command_line_for_one(tmp_path: Path):
+def test_a_file_holds_for_every_deployment_and_the_command_line_for_one(tmp_path: Path) -> None:
     """A deployment without the e-mails would silently remove the subscriptions."""
     file = tmp_path / "noriba.toml"
     file.write_text('operator_email = "ops@example.com"\nproduction_instances = 2\nkeep_data = true\n')
@@ -139,18 +139,18 @@ def test_a_file_holds_for_every_deployment_and_the_command_line_for_one(tmp_path
     assert settings.production_instances == 3
 
 
-def test_without_a_file_there_are_the_defaults(tmp_path: Path):
+def test_without_a_file_there_are_the_defaults(tmp_path: Path) -> None:
     assert read(tmp_path / "noriba.toml") == Settings()
 
 
-def test_what_is_no_toml_is_told_with_the_place(tmp_path: Path):
+def test_what_is_no_toml_is_told_with_the_place(tmp_path: Path) -> None:
     file = tmp_path / "noriba.toml"
     file.write_text("prefix: noriba\n")
 
     assert refuse(file).startswith("noriba.toml is not TOML: ")
 
 
-def test_the_example_lists_every_setting_with_its_default(tmp_path: Path):
+def test_the_example_lists_every_setting_with_its_default(tmp_path: Path) -> None:
     lines = (ROOT / "noriba.example.toml").read_text().splitlines()
     # A setting is a commented line; a description is one in words.
     settings = [line.removeprefix("# ") for line in lines if re.match(r"# (\[?[a-z_]+\]?$|[a-z_]+ = )", line)]
@@ -164,7 +164,7 @@ def test_the_example_lists_every_setting_with_its_default(tmp_path: Path):
     assert read(file) == Settings()
 
 
-def test_the_prefix_names_the_stacks(assembly: Assembly, customised: Assembly):
+def test_the_prefix_names_the_stacks(assembly: Assembly, customised: Assembly) -> None:
     assert stack_names(assembly) == [f"noriba-{name}" for name in STACKS]
     assert stack_names(customised) == [f"trial-{name}" for name in STACKS]
 
@@ -174,7 +174,7 @@ def stack_names(assembly: Assembly) -> list[str]:
     return sorted(name for name, a in artifacts.items() if a["type"] == "aws:cloudformation:stack")
 
 
-def test_the_prefix_names_everything_that_has_a_fixed_name(customised: Assembly):
+def test_the_prefix_names_everything_that_has_a_fixed_name(customised: Assembly) -> None:
     [group] = customised.find("AWS::SageMaker::ModelPackageGroup")
     [bus] = customised.find("AWS::Events::EventBus")
     [rule] = [r for r in customised.find("AWS::Events::Rule") if r.name == "ApprovedTaxiEtaRule"]
@@ -186,14 +186,14 @@ def test_the_prefix_names_everything_that_has_a_fixed_name(customised: Assembly)
     assert predict.properties["Environment"]["Variables"]["RESOURCE_PREFIX"] == "trial"
 
 
-def test_no_trace_of_the_default_prefix_is_left(customised: Assembly):
+def test_no_trace_of_the_default_prefix_is_left(customised: Assembly) -> None:
     resources = [resource.properties for resource in customised.resources]
 
     # Sources of events and descriptions are the product's, not the deployment's.
     assert "noriba-" not in json.dumps(resources)
 
 
-def test_everything_is_tagged_with_the_prefix(assembly: Assembly, customised: Assembly):
+def test_everything_is_tagged_with_the_prefix(assembly: Assembly, customised: Assembly) -> None:
     for found, prefix in ((assembly, "noriba"), (customised, "trial")):
         for bucket in found.find("AWS::S3::Bucket"):
             assert {"Key": "application", "Value": prefix} in bucket.properties["Tags"]
@@ -206,7 +206,7 @@ def states(assembly: Assembly, machine: str) -> dict[str, Any]:
 
 def test_a_chunk_is_transformed_in_as_much_memory_as_asked_and_in_what_a_new_account_may_have(
     assembly: Assembly, customised: Assembly
-):
+) -> None:
     usual, changed = (
         found.one("AWS::Lambda::Function", "TransformFeaturesFunction").properties for found in (assembly, customised)
     )
@@ -215,13 +215,13 @@ def test_a_chunk_is_transformed_in_as_much_memory_as_asked_and_in_what_a_new_acc
     assert changed["MemorySize"] == 3538
 
 
-def test_no_function_asks_for_more_memory_than_a_new_account_may_have(assembly: Assembly):
+def test_no_function_asks_for_more_memory_than_a_new_account_may_have(assembly: Assembly) -> None:
     asked = {f.name: f.properties["MemorySize"] for f in assembly.find("AWS::Lambda::Function")}
 
     assert max(asked.values()) <= NEW_ACCOUNT_MEMORY_MB, asked
 
 
-def test_training_runs_where_and_for_as_long_as_it_may(assembly: Assembly, customised: Assembly):
+def test_training_runs_where_and_for_as_long_as_it_may(assembly: Assembly, customised: Assembly) -> None:
     usual, changed = (states(found, "TrainMachine")["Train"]["Parameters"] for found in (assembly, customised))
 
     assert usual["ResourceConfig"]["InstanceType"] == "ml.m5.xlarge"
@@ -232,7 +232,7 @@ def test_training_runs_where_and_for_as_long_as_it_may(assembly: Assembly, custo
     assert customised.machine("TrainMachine")["TimeoutSeconds"] == (2 * 5 + 1) * 3600
 
 
-def test_staging_and_production_run_on_their_own_instances(assembly: Assembly, customised: Assembly):
+def test_staging_and_production_run_on_their_own_instances(assembly: Assembly, customised: Assembly) -> None:
     def variants(found: Assembly) -> list[tuple[str, int]]:
         configurations = (
             states(found, "RolloutMachine")[f"Configure {stage}"]["Parameters"] for stage in ("staging", "production")
@@ -247,7 +247,7 @@ def test_staging_and_production_run_on_their_own_instances(assembly: Assembly, c
     assert variants(customised) == [("ml.c5.large", 1), ("ml.c5.2xlarge", 3)]
 
 
-def test_access_logs_are_kept_as_long_as_asked(assembly: Assembly, customised: Assembly):
+def test_access_logs_are_kept_as_long_as_asked(assembly: Assembly, customised: Assembly) -> None:
     def days(found: Assembly) -> int:
         bucket = found.one("AWS::S3::Bucket", "AccessLogsBucket").properties
         [rule] = bucket["LifecycleConfiguration"]["Rules"]

@@ -33,14 +33,14 @@ def settle(definition: dict[str, Any], found: dict[str, Any], **answers: dict[st
     return run_machine(definition, {"execution": DEAD}, said)
 
 
-def test_where_nothing_is_found_nothing_is_done(definition: dict[str, Any]):
+def test_where_nothing_is_found_nothing_is_done(definition: dict[str, Any]) -> None:
     execution = settle(definition, answer_function({"unsettled": []}))
 
     assert execution.visited == ("Find unsettled", "Settle each", "All settled")
     assert execution.called("Find unsettled")["Payload"] == {"execution": DEAD}
 
 
-def test_an_object_without_an_answer_is_refused_and_its_burst_committed(definition: dict[str, Any]):
+def test_an_object_without_an_answer_is_refused_and_its_burst_committed(definition: dict[str, Any]) -> None:
     execution = settle(definition, find(settled=False))
 
     assert execution.called("Refuse")["Payload"] == {
@@ -55,7 +55,7 @@ def test_an_object_without_an_answer_is_refused_and_its_burst_committed(definiti
 
 
 @pytest.mark.parametrize("settled", [True, False])
-def test_the_committer_acts_in_the_name_of_the_execution_that_ended(definition: dict[str, Any], settled: bool):
+def test_the_committer_acts_in_the_name_of_the_execution_that_ended(definition: dict[str, Any], settled: bool) -> None:
     state = "Commit" if settled else "Settle refusal"
 
     task = settle(definition, find(settled=settled)).called(state)["Payload"]
@@ -63,7 +63,7 @@ def test_the_committer_acts_in_the_name_of_the_execution_that_ended(definition: 
     assert task == {"execution": DEAD, "landed": LANDED.model_dump()}
 
 
-def test_an_object_with_an_answer_is_not_refused(definition: dict[str, Any]):
+def test_an_object_with_an_answer_is_not_refused(definition: dict[str, Any]) -> None:
     execution = settle(definition, find(settled=True))
 
     assert "Refuse" not in execution.visited
@@ -73,7 +73,7 @@ def test_an_object_with_an_answer_is_not_refused(definition: dict[str, Any]):
 ERASED = ObjectErased(use_case="taxi_eta", key="taxi_eta/a.csv", versions=2, erased_by="arn:someone", reason="asked")
 
 
-def test_an_erasure_is_told_once_and_the_snapshot_without_it_committed(definition: dict[str, Any]):
+def test_an_erasure_is_told_once_and_the_snapshot_without_it_committed(definition: dict[str, Any]) -> None:
     landed = LANDED.model_copy(update={"version_id": ""}).model_dump()
     erasure = {"use_case": "taxi_eta", "entry": "erasure#6f96", "detail": ERASED.model_dump(mode="json")}
     one = {"execution": "erasure#6f96#t", "landed": landed, "settled": True, "erasure": erasure}
@@ -89,20 +89,20 @@ def test_an_erasure_is_told_once_and_the_snapshot_without_it_committed(definitio
     assert closed["ExpressionAttributeValues"] == {":no": {"BOOL": False}}
 
 
-def test_no_snapshot_is_announced_while_others_are_at_work(definition: dict[str, Any]):
+def test_no_snapshot_is_announced_while_others_are_at_work(definition: dict[str, Any]) -> None:
     execution = settle(definition, find(settled=False), settle_refusal=WAITING)
 
     assert [name for _source, name, _detail in execution.published] == ["ObjectRefused"]
 
 
-def test_several_are_settled_one_after_the_other(definition: dict[str, Any]):
+def test_several_are_settled_one_after_the_other(definition: dict[str, Any]) -> None:
     execution = settle(definition, find(settled=False, number=3), settle_refusal=WAITING)
 
     assert execution.visited.count("Refuse") == 3
     assert definition["States"]["Settle each"]["MaxConcurrency"] == 1
 
 
-def test_what_cannot_be_settled_is_a_failure_and_so_an_alarm(definition: dict[str, Any]):
+def test_what_cannot_be_settled_is_a_failure_and_so_an_alarm(definition: dict[str, Any]) -> None:
     execution = settle(definition, find(settled=False), refuse=Failure("ClientError", "AccessDenied"))
 
     assert execution.failure is not None

@@ -24,24 +24,26 @@ def encryption(bucket: Resource) -> Any:
     return rule
 
 
-def test_there_are_exactly_the_buckets_of_the_loop(buckets: dict[str, Resource]):
+def test_there_are_exactly_the_buckets_of_the_loop(buckets: dict[str, Resource]) -> None:
     assert buckets.keys() == {*DATA, LOGS}
 
 
 @pytest.mark.parametrize("name", sorted(DATA))
-def test_data_are_encrypted_with_the_project_key(buckets: dict[str, Resource], name: str):
+def test_data_are_encrypted_with_the_project_key(buckets: dict[str, Resource], name: str) -> None:
     rule = encryption(buckets[name])
 
     assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "<Key.Arn>"}
     assert rule["BucketKeyEnabled"] is True  # else every object costs a request to KMS
 
 
-def test_access_logs_are_encrypted_by_s3_because_log_delivery_cannot_use_a_key_of_ours(buckets: dict[str, Resource]):
+def test_access_logs_are_encrypted_by_s3_because_log_delivery_cannot_use_a_key_of_ours(
+    buckets: dict[str, Resource],
+) -> None:
     assert encryption(buckets[LOGS]) == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
 
 
 @pytest.mark.parametrize("name", sorted({*DATA, LOGS}))
-def test_every_bucket_is_versioned_private_and_without_acls(buckets: dict[str, Resource], name: str):
+def test_every_bucket_is_versioned_private_and_without_acls(buckets: dict[str, Resource], name: str) -> None:
     properties = buckets[name].properties
 
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
@@ -56,7 +58,7 @@ def test_every_bucket_is_versioned_private_and_without_acls(buckets: dict[str, R
     [{"Bool": {"aws:SecureTransport": "false"}}, {"NumericLessThan": {"s3:TlsVersion": 1.2}}],
     ids=["plain text", "old TLS"],
 )
-def test_every_bucket_refuses_unsafe_transport(assembly: Assembly, name: str, condition: dict[str, Any]):
+def test_every_bucket_refuses_unsafe_transport(assembly: Assembly, name: str, condition: dict[str, Any]) -> None:
     [policy] = [p for p in assembly.find("AWS::S3::BucketPolicy") if p.properties["Bucket"] == f"<{name}>"]
     refusals = [s for s in policy.properties["PolicyDocument"]["Statement"] if s.get("Condition") == condition]
 
@@ -71,7 +73,7 @@ def test_every_bucket_refuses_unsafe_transport(assembly: Assembly, name: str, co
     ]
 
 
-def test_accesses_are_logged_each_bucket_under_its_own_prefix(buckets: dict[str, Resource]):
+def test_accesses_are_logged_each_bucket_under_its_own_prefix(buckets: dict[str, Resource]) -> None:
     targets = {name: buckets[name].properties["LoggingConfiguration"] for name in DATA}
 
     assert {target["DestinationBucketName"] for target in targets.values()} == {f"<{LOGS}>"}
@@ -79,7 +81,7 @@ def test_accesses_are_logged_each_bucket_under_its_own_prefix(buckets: dict[str,
     assert "LoggingConfiguration" not in buckets[LOGS].properties
 
 
-def test_only_s3_on_behalf_of_this_account_writes_access_logs(assembly: Assembly):
+def test_only_s3_on_behalf_of_this_account_writes_access_logs(assembly: Assembly) -> None:
     policy = assembly.one("AWS::S3::BucketPolicy", "AccessLogsBucketPolicy")
     allowed = [s for s in policy.properties["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
 
@@ -94,7 +96,7 @@ def test_only_s3_on_behalf_of_this_account_writes_access_logs(assembly: Assembly
     ]
 
 
-def test_only_the_raw_bucket_announces_its_objects(buckets: dict[str, Resource]):
+def test_only_the_raw_bucket_announces_its_objects(buckets: dict[str, Resource]) -> None:
     announcing = {name for name, bucket in buckets.items() if "NotificationConfiguration" in bucket.properties}
 
     assert announcing == {"RawBucket"}
@@ -103,7 +105,7 @@ def test_only_the_raw_bucket_announces_its_objects(buckets: dict[str, Resource])
     }
 
 
-def test_nothing_is_made_by_a_hidden_function(assembly: Assembly):
+def test_nothing_is_made_by_a_hidden_function(assembly: Assembly) -> None:
     ours = {function.stack for function in assembly.find("AWS::Lambda::Function")}
     custom = {r.type for r in assembly.resources if r.type.startswith(("Custom::", "AWS::CloudFormation::Custom"))}
 
@@ -112,7 +114,7 @@ def test_nothing_is_made_by_a_hidden_function(assembly: Assembly):
     assert "events" not in ours  # where CDK would put its helpers
 
 
-def test_the_ledger_is_encrypted_and_recoverable_to_any_second(assembly: Assembly):
+def test_the_ledger_is_encrypted_and_recoverable_to_any_second(assembly: Assembly) -> None:
     [ledger] = assembly.find("AWS::DynamoDB::Table")
 
     assert ledger.properties["SSESpecification"] == {
@@ -124,7 +126,7 @@ def test_the_ledger_is_encrypted_and_recoverable_to_any_second(assembly: Assembl
     assert ledger.properties["BillingMode"] == "PAY_PER_REQUEST"
 
 
-def test_the_ledger_is_keyed_as_the_library_writes_it(assembly: Assembly):
+def test_the_ledger_is_keyed_as_the_library_writes_it(assembly: Assembly) -> None:
     [ledger] = assembly.find("AWS::DynamoDB::Table")
 
     assert ledger.properties["KeySchema"] == [
@@ -134,24 +136,24 @@ def test_the_ledger_is_keyed_as_the_library_writes_it(assembly: Assembly):
 
 
 @pytest.mark.parametrize("kind", STATEFUL)
-def test_a_first_try_leaves_nothing_behind(assembly: Assembly, kind: str):
+def test_a_first_try_leaves_nothing_behind(assembly: Assembly, kind: str) -> None:
     assert {r.attributes["DeletionPolicy"] for r in assembly.find(kind)} == {"Delete"}
 
 
 @pytest.mark.parametrize("kind", STATEFUL)
-def test_data_that_must_be_kept_outlive_their_stacks(customised: Assembly, kind: str):
+def test_data_that_must_be_kept_outlive_their_stacks(customised: Assembly, kind: str) -> None:
     for resource in customised.find(kind):
         assert resource.attributes["DeletionPolicy"] == "Retain", resource.logical_id
         assert resource.attributes["UpdateReplacePolicy"] == "Retain", resource.logical_id
 
 
-def test_logs_end_with_their_stack_and_their_time(assembly: Assembly, customised: Assembly):
+def test_logs_end_with_their_stack_and_their_time(assembly: Assembly, customised: Assembly) -> None:
     assert {group.properties["RetentionInDays"] for group in assembly.find("AWS::Logs::LogGroup")} == {90}
     assert {group.properties["RetentionInDays"] for group in customised.find("AWS::Logs::LogGroup")} == {7}
     assert {group.attributes["DeletionPolicy"] for group in customised.find("AWS::Logs::LogGroup")} == {"Delete"}
 
 
-def test_outcomes_arrive_a_line_each_in_a_folder_for_each_day_and_encrypted(assembly: Assembly):
+def test_outcomes_arrive_a_line_each_in_a_folder_for_each_day_and_encrypted(assembly: Assembly) -> None:
     stream = assembly.one("AWS::KinesisFirehose::DeliveryStream", "OutcomeArchiveStream").properties
     destination = stream["ExtendedS3DestinationConfiguration"]
     [processor] = destination["ProcessingConfiguration"]["Processors"]

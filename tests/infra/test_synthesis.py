@@ -39,7 +39,7 @@ def hash_files(folder: Path) -> dict[str, str]:
     }
 
 
-def test_another_clone_gives_the_same_bytes_without_credentials(assembly: Assembly, tmp_path: Path):
+def test_another_clone_gives_the_same_bytes_without_credentials(assembly: Assembly, tmp_path: Path) -> None:
     """Another folder with nothing built, another process, home, time zone, hash seed, and nothing that knows AWS."""
     clone = tmp_path / "clone"
     shutil.copytree(ROOT, clone, ignore=shutil.ignore_patterns(".*", "cdk.out", "tests", "__pycache__"))
@@ -61,7 +61,7 @@ def test_another_clone_gives_the_same_bytes_without_credentials(assembly: Assemb
     assert hash_files(clone / "out") == hash_files(assembly.path)
 
 
-def test_no_place_or_account_of_the_builder_stands_in_what_is_deployed(assembly: Assembly):
+def test_no_place_or_account_of_the_builder_stands_in_what_is_deployed(assembly: Assembly) -> None:
     for file in assembly.path.glob("*.json"):
         text = file.read_text()
 
@@ -70,14 +70,14 @@ def test_no_place_or_account_of_the_builder_stands_in_what_is_deployed(assembly:
         assert str(Path.home()) + "/" not in text, file.name
 
 
-def test_stacks_go_to_whichever_account_and_region_deploys_them(assembly: Assembly):
+def test_stacks_go_to_whichever_account_and_region_deploys_them(assembly: Assembly) -> None:
     artifacts = json.loads((assembly.path / "manifest.json").read_text())["artifacts"]
     environments = {a["environment"] for a in artifacts.values() if a["type"] == "aws:cloudformation:stack"}
 
     assert environments == {"aws://unknown-account/unknown-region"}
 
 
-def test_stacks_wait_for_what_they_import(assembly: Assembly):
+def test_stacks_wait_for_what_they_import(assembly: Assembly) -> None:
     artifacts = json.loads((assembly.path / "manifest.json").read_text())["artifacts"]
 
     def depends_on(stack: str) -> set[str]:
@@ -93,7 +93,7 @@ def test_stacks_wait_for_what_they_import(assembly: Assembly):
     assert depends_on("serving") == {"events", "training"}
 
 
-def test_the_outputs_that_the_command_line_reads_are_there(assembly: Assembly):
+def test_the_outputs_that_the_command_line_reads_are_there(assembly: Assembly) -> None:
     from noriba.aws.deployment import STACKS, Deployment  # noqa: PLC0415  # boto3 is needed by this test alone
 
     outputs = {name for template in assembly.templates.values() for name in template.get("Outputs", {})}
@@ -106,7 +106,7 @@ def test_the_outputs_that_the_command_line_reads_are_there(assembly: Assembly):
 # --- cfn-lint ---------------------------------------------------------------------------------------------------------
 
 
-def test_cfn_lint_objects_to_a_planted_mistake_and_to_nothing_else(assembly: Assembly, tmp_path: Path):
+def test_cfn_lint_objects_to_a_planted_mistake_and_to_nothing_else(assembly: Assembly, tmp_path: Path) -> None:
     planted = tmp_path / "planted.template.json"
     planted.write_text(
         json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"Colour": "red"}}}})
@@ -129,7 +129,7 @@ def read_report(folder: Path) -> dict[str, dict[str, Any]]:
     return {report["pluginName"]: report for report in reports}
 
 
-def test_cdk_nag_has_nothing_left_to_say(assembly: Assembly, customised: Assembly):
+def test_cdk_nag_has_nothing_left_to_say(assembly: Assembly, customised: Assembly) -> None:
     for found in (assembly, customised):
         report = read_report(found.path)["AwsSolutions"]
 
@@ -137,13 +137,13 @@ def test_cdk_nag_has_nothing_left_to_say(assembly: Assembly, customised: Assembl
         assert report["violations"] == []
 
 
-def test_every_finding_that_stands_has_a_reason(assembly: Assembly):
+def test_every_finding_that_stands_has_a_reason(assembly: Assembly) -> None:
     for report in read_report(assembly.path).values():
         for finding in report["suppressedViolations"]:
             assert len(finding["reason"].split()) >= 4, finding["acknowledgedId"]
 
 
-def test_every_acknowledgement_is_of_a_finding(assembly: Assembly):
+def test_every_acknowledgement_is_of_a_finding(assembly: Assembly) -> None:
     """One that nothing matches hides the next mistake in its place."""
     declared = {
         (path.removeprefix("/"), rule)
@@ -186,7 +186,9 @@ def check(tmp_path: Path) -> Callable[[Callable[[Stack], None]], dict[str, Any]]
     return synthesise
 
 
-def test_an_open_bucket_ends_the_synthesis(check: Callable[[Callable[[Stack], None]], dict[str, Any]], tmp_path: Path):
+def test_an_open_bucket_ends_the_synthesis(
+    check: Callable[[Callable[[Stack], None]], dict[str, Any]], tmp_path: Path
+) -> None:
     with pytest.raises(RuntimeError, match="ValidationFailed"):
         check(describe_open_bucket)
 
@@ -194,7 +196,7 @@ def test_an_open_bucket_ends_the_synthesis(check: Callable[[Callable[[Stack], No
     assert rules == {"AwsSolutions-S1", "AwsSolutions-S10"}
 
 
-def test_an_acknowledged_finding_does_not(check: Callable[[Callable[[Stack], None]], dict[str, Any]]):
+def test_an_acknowledged_finding_does_not(check: Callable[[Callable[[Stack], None]], dict[str, Any]]) -> None:
     report = check(describe_acknowledged_bucket)
 
     assert [finding["ruleName"] for finding in report["suppressedViolations"]] == ["AwsSolutions-S1"]

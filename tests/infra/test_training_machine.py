@@ -81,7 +81,7 @@ def train(
     return run_machine(definition, given.model_dump(mode="json"), said)
 
 
-def test_a_decision_becomes_a_candidate(definition: dict[str, Any]):
+def test_a_decision_becomes_a_candidate(definition: dict[str, Any]) -> None:
     assert train(definition).visited == (
         "Take the decision",
         "Go by the ledger",
@@ -97,14 +97,14 @@ def test_a_decision_becomes_a_candidate(definition: dict[str, Any]):
     )
 
 
-def test_a_candidate_is_judged_beside_the_champion_where_there_is_one(definition: dict[str, Any]):
+def test_a_candidate_is_judged_beside_the_champion_where_there_is_one(definition: dict[str, Any]) -> None:
     execution = train(definition, CHAMPION)
 
     assert "Evaluate beside the champion" in execution.visited
     assert "Evaluate" not in execution.visited
 
 
-def test_the_job_is_named_by_the_decision_and_sees_only_its_snapshot(definition: dict[str, Any]):
+def test_the_job_is_named_by_the_decision_and_sees_only_its_snapshot(definition: dict[str, Any]) -> None:
     job = train(definition).called("Train")
     channels = {c["ChannelName"]: c["DataSource"]["S3DataSource"] for c in job["InputDataConfig"]}
 
@@ -117,7 +117,7 @@ def test_the_job_is_named_by_the_decision_and_sees_only_its_snapshot(definition:
 
 
 @pytest.mark.parametrize("state", ["Train", "Evaluate"])
-def test_jobs_have_no_network_and_encrypt_what_they_write(definition: dict[str, Any], state: str):
+def test_jobs_have_no_network_and_encrypt_what_they_write(definition: dict[str, Any], state: str) -> None:
     job = train(definition).called(state)
     networks = [job.get("EnableNetworkIsolation"), job.get("NetworkConfig", {}).get("EnableNetworkIsolation")]
     output = job.get("OutputDataConfig") or job["ProcessingOutputConfig"]
@@ -129,7 +129,7 @@ def test_jobs_have_no_network_and_encrypt_what_they_write(definition: dict[str, 
     assert job["RoleArn"] == "<JobsRole.Arn>"
 
 
-def test_the_metrics_of_the_container_are_read_from_its_log(definition: dict[str, Any]):
+def test_the_metrics_of_the_container_are_read_from_its_log(definition: dict[str, Any]) -> None:
     definitions = train(definition).called("Train")["AlgorithmSpecification"]["MetricDefinitions"]
 
     assert [d["Name"] for d in definitions] == list(METRICS)
@@ -139,7 +139,7 @@ def test_the_metrics_of_the_container_are_read_from_its_log(definition: dict[str
         assert float(found[1]) == 0.00125
 
 
-def test_the_evaluation_sees_the_snapshot_the_candidate_and_the_champion(definition: dict[str, Any]):
+def test_the_evaluation_sees_the_snapshot_the_candidate_and_the_champion(definition: dict[str, Any]) -> None:
     job = train(definition, CHAMPION).called("Evaluate beside the champion")
     inputs = {i["InputName"]: i["S3Input"]["S3Uri"] for i in job["ProcessingInputs"]}
 
@@ -151,7 +151,7 @@ def test_the_evaluation_sees_the_snapshot_the_candidate_and_the_champion(definit
     }
 
 
-def test_the_first_candidate_is_judged_alone(definition: dict[str, Any]):
+def test_the_first_candidate_is_judged_alone(definition: dict[str, Any]) -> None:
     job = train(definition).called("Evaluate")
 
     assert [i["InputName"] for i in job["ProcessingInputs"]] == ["snapshot", "parts", "candidate"]
@@ -163,7 +163,7 @@ def test_the_first_candidate_is_judged_alone(definition: dict[str, Any]):
 @pytest.mark.parametrize("decision", [DECISION, CHAMPION], ids=["first", "with champion"])
 def test_the_registrar_is_told_the_whole_decision_and_what_was_left(
     definition: dict[str, Any], decision: RetrainingDecided
-):
+) -> None:
     task = train(definition, decision).called("Register")["Payload"]
 
     assert RetrainingDecided.model_validate(task.pop("decision")) == decision
@@ -175,7 +175,7 @@ def test_the_registrar_is_told_the_whole_decision_and_what_was_left(
     }
 
 
-def test_the_lock_is_released_before_the_news_so_that_who_hears_it_may_train(definition: dict[str, Any]):
+def test_the_lock_is_released_before_the_news_so_that_who_hears_it_may_train(definition: dict[str, Any]) -> None:
     execution = train(definition)
     release = execution.called("Release the lock")
 
@@ -187,14 +187,14 @@ def test_the_lock_is_released_before_the_news_so_that_who_hears_it_may_train(def
     assert release["ExpressionAttributeValues"][":mine"] == {"S": "d1"}
 
 
-def test_the_candidate_is_announced(definition: dict[str, Any]):
+def test_the_candidate_is_announced(definition: dict[str, Any]) -> None:
     [(source, detail_type, detail)] = train(definition).published
 
     assert (source, detail_type) == ("noriba.registry", "CandidateRegistered")
     assert CandidateRegistered.model_validate(detail) == CANDIDATE
 
 
-def test_a_lock_that_somebody_else_has_by_now_is_left_to_them(definition: dict[str, Any]):
+def test_a_lock_that_somebody_else_has_by_now_is_left_to_them(definition: dict[str, Any]) -> None:
     execution = train(definition, release_the_lock=LOST)
 
     assert execution.visited[-1] == "Candidate registered"
@@ -202,7 +202,7 @@ def test_a_lock_that_somebody_else_has_by_now_is_left_to_them(definition: dict[s
 
 
 @pytest.mark.parametrize("step", ["train", "evaluate", "register"])
-def test_a_failure_at_any_step_releases_the_lock_says_why_and_fails(definition: dict[str, Any], step: str):
+def test_a_failure_at_any_step_releases_the_lock_says_why_and_fails(definition: dict[str, Any], step: str) -> None:
     failure = Failure("AlgorithmError", "not enough memory")
     execution = train(definition, **{step: failure})
     [(source, detail_type, detail)] = execution.published
@@ -219,7 +219,7 @@ def test_a_failure_at_any_step_releases_the_lock_says_why_and_fails(definition: 
     )
 
 
-def test_a_failure_is_announced_though_the_lock_was_lost(definition: dict[str, Any]):
+def test_a_failure_is_announced_though_the_lock_was_lost(definition: dict[str, Any]) -> None:
     execution = train(definition, train=Failure("E"), release_the_lock_after_failure=LOST)
 
     assert [detail_type for _, detail_type, _ in execution.published] == ["TrainingFailed"]
@@ -234,7 +234,7 @@ OCI = "application/vnd.oci.image.manifest.v1+json"
 @pytest.mark.parametrize("kinds", [(OCI,), ("application/vnd.oci.image.index.v1+json",), ()])
 def test_an_image_that_sagemaker_will_not_take_is_refused_before_anything_is_trained(
     definition: dict[str, Any], kinds: tuple[str, ...]
-):
+) -> None:
     """SageMaker would say so at CreateModel: in the rollout, after training and approval."""
     execution = train(definition, look_at_the_image=show(*kinds))
 
@@ -247,7 +247,9 @@ def test_an_image_that_sagemaker_will_not_take_is_refused_before_anything_is_tra
     assert "Release the lock after failure" in execution.visited
 
 
-def test_the_remedy_removes_the_image_wherever_it_would_be_found_again(assembly: Assembly, definition: dict[str, Any]):
+def test_the_remedy_removes_the_image_wherever_it_would_be_found_again(
+    assembly: Assembly, definition: dict[str, Any]
+) -> None:
     """The CDK builds no image whose tag the registry or the engine already has."""
     [manifest] = assembly.path.glob("*-training.assets.json")
     [(asset_id, image)] = json.loads(manifest.read_text())["dockerImages"].items()
@@ -260,7 +262,7 @@ def test_the_remedy_removes_the_image_wherever_it_would_be_found_again(assembly:
     assert "--repository-name cdk-hnb659fds-container-assets-" in execution.failure.cause
 
 
-def test_the_image_is_the_one_that_jobs_and_models_run(definition: dict[str, Any]):
+def test_the_image_is_the_one_that_jobs_and_models_run(definition: dict[str, Any]) -> None:
     execution = train(definition)
     looked = execution.called("Look at the image")
     image = execution.called("Train")["AlgorithmSpecification"]["TrainingImage"]
@@ -276,7 +278,7 @@ TAKEN = {"Item": {"execution": {"S": "another"}, "train": {"Bool": True}}}
 REFUSED = {"Item": {"train": {"Bool": False}}}
 
 
-def test_a_decision_is_taken_for_this_execution_once(definition: dict[str, Any]):
+def test_a_decision_is_taken_for_this_execution_once(definition: dict[str, Any]) -> None:
     taking = train(definition).called("Take the decision")
 
     assert taking["TableName"] == "<Ledger>"
@@ -285,7 +287,7 @@ def test_a_decision_is_taken_for_this_execution_once(definition: dict[str, Any])
     assert taking["ExpressionAttributeValues"] == {":mine": {"S": EXECUTION_ID}, ":yes": {"BOOL": True}}
 
 
-def test_a_decision_delivered_twice_trains_once_and_keeps_the_lock(definition: dict[str, Any]):
+def test_a_decision_delivered_twice_trains_once_and_keeps_the_lock(definition: dict[str, Any]) -> None:
     execution = train(definition, take_the_decision=LOST, look_for_the_decision=TAKEN)
 
     assert execution.visited == (
@@ -300,7 +302,7 @@ def test_a_decision_delivered_twice_trains_once_and_keeps_the_lock(definition: d
 @pytest.mark.parametrize("known", [{}, REFUSED], ids=["never taken", "answered with no"])
 def test_a_decision_that_the_ledger_does_not_hold_starts_nothing_and_is_an_alarm(
     definition: dict[str, Any], known: dict[str, Any]
-):
+) -> None:
     execution = train(definition, take_the_decision=LOST, look_for_the_decision=known)
 
     assert "Train" not in execution.visited
@@ -310,7 +312,7 @@ def test_a_decision_that_the_ledger_does_not_hold_starts_nothing_and_is_an_alarm
     assert execution.published == []
 
 
-def test_what_the_event_says_beside_the_name_is_not_believed(definition: dict[str, Any]):
+def test_what_the_event_says_beside_the_name_is_not_believed(definition: dict[str, Any]) -> None:
     forged = DECISION.model_copy(update={"manifest_uri": "s3://elsewhere/m.json", "training_job_name": "mine"})
 
     execution = train(definition, forged, take_the_decision=hold(DECISION))
@@ -321,7 +323,7 @@ def test_what_the_event_says_beside_the_name_is_not_believed(definition: dict[st
     )
 
 
-def test_a_job_of_that_name_that_somebody_else_began_is_a_failure(definition: dict[str, Any]):
+def test_a_job_of_that_name_that_somebody_else_began_is_a_failure(definition: dict[str, Any]) -> None:
     failure = Failure("SageMaker.ResourceInUseException", "exists already")
     execution = train(definition, train=failure)
 
@@ -329,7 +331,7 @@ def test_a_job_of_that_name_that_somebody_else_began_is_a_failure(definition: di
     assert "Release the lock after failure" in execution.visited
 
 
-def test_no_step_can_fail_without_the_lock_being_released(definition: dict[str, Any]):
+def test_no_step_can_fail_without_the_lock_being_released(definition: dict[str, Any]) -> None:
     states = definition["States"]
     not_ours = {"Take the decision", "Look for the decision"}
     after_release = {"Release the lock", "Announce candidate", "Release the lock after failure", "Announce failure"}

@@ -110,7 +110,7 @@ def walked(home: Home) -> dict[str, Any]:
     return {**home.report, "files": sorted(map(str, (home.folder / "demo").iterdir()))}
 
 
-def test_the_report_says_what_was_seen(walked: dict[str, Any]):
+def test_the_report_says_what_was_seen(walked: dict[str, Any]) -> None:
     snapshot, model = walked["snapshot"], walked["model"]
 
     assert [phase["name"] for phase in walked["phases"]] == PHASES
@@ -132,21 +132,21 @@ def test_the_report_says_what_was_seen(walked: dict[str, Any]):
     assert 100 < walked["peak_memory_mib"] < 6 * 1024
 
 
-def test_a_cloud_that_is_kept_is_found_by_the_other_commands(home: Home, walked: dict[str, Any]):
+def test_a_cloud_that_is_kept_is_found_by_the_other_commands(home: Home, walked: dict[str, Any]) -> None:
     status = home.read("status")
 
     assert status["endpoint_url"] == walked["endpoint_url"]
     assert status["api_url"] == walked["api_url"]
 
 
-def test_another_port_than_the_cloud_s_is_not_taken_for_granted(home: Home, walked: dict[str, Any]):
+def test_another_port_than_the_cloud_s_is_not_taken_for_granted(home: Home, walked: dict[str, Any]) -> None:
     done = home.run("up", "--port", "4567")
 
     assert done.returncode == 1
     assert f"a laptop cloud runs at {walked['endpoint_url']}; leave --port out, or stop it: noriba down" in done.stderr
 
 
-def test_what_a_person_reads_is_readable(home: Home, walked: dict[str, Any]):
+def test_what_a_person_reads_is_readable(home: Home, walked: dict[str, Any]) -> None:
     status, model = home.run("status").stdout, home.run("models", "1").stdout
     missing, log = home.run("datasets", "nosnap"), home.run("logs", "ingest").stdout
 
@@ -158,7 +158,7 @@ def test_what_a_person_reads_is_readable(home: Home, walked: dict[str, Any]):
     assert log.strip()
 
 
-def test_nothing_is_torn_down_without_the_prefix_typed(home: Home, walked: dict[str, Any]):
+def test_nothing_is_torn_down_without_the_prefix_typed(home: Home, walked: dict[str, Any]) -> None:
     assert walked
     done = home.run("teardown", stdin="no\n")
 
@@ -167,7 +167,7 @@ def test_nothing_is_torn_down_without_the_prefix_typed(home: Home, walked: dict[
     assert "nothing was deleted" in done.stderr
 
 
-def test_a_header_with_brackets_is_a_header(home: Home, walked: dict[str, Any]):
+def test_a_header_with_brackets_is_a_header(home: Home, walked: dict[str, Any]) -> None:
     assert walked
     (home.folder / "brackets.csv").write_text("distance [/km],[bold]\n1,2\n")
 
@@ -178,7 +178,7 @@ def test_a_header_with_brackets_is_a_header(home: Home, walked: dict[str, Any]):
     assert home.run("datasets").returncode == 0
 
 
-def test_landed_files_lead_to_a_candidate_that_a_person_decides_on(home: Home, walked: dict[str, Any]):
+def test_landed_files_lead_to_a_candidate_that_a_person_decides_on(home: Home, walked: dict[str, Any]) -> None:
     assert walked
     more = home.folder / "more"
     trips = write_files(simulate(1_500, seed=3, first_day=date(2026, 3, 9), days=14), more)
@@ -201,13 +201,13 @@ def test_landed_files_lead_to_a_candidate_that_a_person_decides_on(home: Home, w
     assert home.read("predict")["answer"]["model_version"] == candidate["version"] == 2
 
 
-def test_landing_what_was_there_before_brings_its_snapshot_back(home: Home, walked: dict[str, Any]):
+def test_landing_what_was_there_before_brings_its_snapshot_back(home: Home, walked: dict[str, Any]) -> None:
     landed = home.read("land", *walked["files"])
 
     assert landed["snapshot_id"] == home.read("status")["snapshot"] == walked["snapshot"]["id"]
 
 
-def test_where_no_row_is_good_there_is_no_snapshot(home: Home, walked: dict[str, Any]):
+def test_where_no_row_is_good_there_is_no_snapshot(home: Home, walked: dict[str, Any]) -> None:
     table = pyarrow.parquet.read_table(walked["files"][0]).slice(0, 50)
     backwards = table.set_column(table.column_names.index("dropoff_at"), "dropoff_at", table["pickup_at"])
     pyarrow.parquet.write_table(backwards, home.folder / "backwards.parquet")
@@ -218,7 +218,7 @@ def test_where_no_row_is_good_there_is_no_snapshot(home: Home, walked: dict[str,
     assert landed["objects"]["taxi_eta/backwards.parquet"]["record"]["rows_quarantined"] == 50
 
 
-def test_where_every_file_is_refused_landing_fails(home: Home, walked: dict[str, Any]):
+def test_where_every_file_is_refused_landing_fails(home: Home, walked: dict[str, Any]) -> None:
     assert walked
     (home.folder / "notes.csv").write_text("dear diary\n1\n")
 
@@ -228,7 +228,7 @@ def test_where_every_file_is_refused_landing_fails(home: Home, walked: dict[str,
     assert "refused" in done.stdout
 
 
-def test_a_demo_does_not_end_a_cloud_that_it_did_not_start(home: Home, walked: dict[str, Any]):
+def test_a_demo_does_not_end_a_cloud_that_it_did_not_start(home: Home, walked: dict[str, Any]) -> None:
     """Not even where an earlier demo of this folder left its mark."""
     mark = home.folder / "laptop/started-by-demo"
     ours = mark.read_text()
@@ -242,7 +242,7 @@ def test_a_demo_does_not_end_a_cloud_that_it_did_not_start(home: Home, walked: d
 
 
 @pytest.mark.parametrize("words", [("up",), ("demo", "--report", "taken.json")])
-def test_a_port_that_is_taken_is_told_at_once(tmp_path: Path, words: tuple[str, ...]):
+def test_a_port_that_is_taken_is_told_at_once(tmp_path: Path, words: tuple[str, ...]) -> None:
     """Before the templates are made, and in one line."""
     elsewhere = Home(tmp_path)
     with socket.socket() as taken:
@@ -259,12 +259,12 @@ def test_a_port_that_is_taken_is_told_at_once(tmp_path: Path, words: tuple[str, 
     assert not (tmp_path / "cdk.out").exists()
 
 
-def test_what_the_laptop_cloud_keeps_is_for_nobody_else_s_eyes(home: Home, walked: dict[str, Any]):
+def test_what_the_laptop_cloud_keeps_is_for_nobody_else_s_eyes(home: Home, walked: dict[str, Any]) -> None:
     assert walked
     assert [stat.S_IMODE(path.stat().st_mode) for path in (home.folder, home.folder / "laptop")] == [0o700, 0o700]
 
 
-def test_an_interrupted_demo_says_so_in_its_report_and_leaves_nothing_running(tmp_path: Path):
+def test_an_interrupted_demo_says_so_in_its_report_and_leaves_nothing_running(tmp_path: Path) -> None:
     elsewhere, report = Home(tmp_path), tmp_path / "report.json"
     with elsewhere.start("demo", "--report", str(report)) as demo:
         assert demo.stderr is not None
@@ -280,7 +280,7 @@ def test_an_interrupted_demo_says_so_in_its_report_and_leaves_nothing_running(tm
     assert elsewhere.read("down") == {"stopped": False}
 
 
-def test_everything_can_be_torn_down_and_asking_twice_is_no_error(home: Home, walked: dict[str, Any]):
+def test_everything_can_be_torn_down_and_asking_twice_is_no_error(home: Home, walked: dict[str, Any]) -> None:
     account = {
         "AWS_ENDPOINT_URL": walked["endpoint_url"],
         "AWS_ACCESS_KEY_ID": "123456789012",
@@ -302,7 +302,7 @@ def test_everything_can_be_torn_down_and_asking_twice_is_no_error(home: Home, wa
     assert set(again.values()) == {0}
 
 
-def test_a_demo_that_fails_says_in_which_phase_and_why(home: Home, walked: dict[str, Any]):
+def test_a_demo_that_fails_says_in_which_phase_and_why(home: Home, walked: dict[str, Any]) -> None:
     assert walked
     broken = home.folder / "green_tripdata_2023-01.parquet"
     broken.write_bytes(b"PAR1 is how it begins, but not how it goes on")

@@ -66,7 +66,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a label that is read": ({"data": {"label": "rain"}}, "data.label rain is also an input or a feature"),
     "two rules of one name": (
-        {"data": {"rules": (Rule("a", "b", np.isnan), Rule("a", "c", np.isnan))}},
+        {"data": {"rules": (Rule("a", "b", np.isnan), Rule("a", "c", np.isnan))}},  # type: ignore[arg-type]
         "two rules are named a",
     ),
     "a pace": (

@@ -27,7 +27,7 @@ def aws(cloud: Any) -> Any:
     return run
 
 
-def test_train_and_wait(aws: Any, training_request: Any, name: str):
+def test_train_and_wait(aws: Any, training_request: Any, name: str) -> None:
     aws("sagemaker", "create-training-job", "--cli-input-json", json.dumps(training_request({"epochs": "3"})))
 
     aws("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", name)
@@ -36,7 +36,7 @@ def test_train_and_wait(aws: Any, training_request: Any, name: str):
     assert job["TrainingJobStatus"] == "Completed"
 
 
-def test_approve_a_model(aws: Any, sagemaker: Any, image: str, name: str):
+def test_approve_a_model(aws: Any, sagemaker: Any, image: str, name: str) -> None:
     sagemaker.create_model_package_group(ModelPackageGroupName=name)
     inference = {"Containers": [{"Image": image}]}
     sagemaker.create_model_package(ModelPackageGroupName=name, InferenceSpecification=inference)
@@ -52,7 +52,7 @@ def test_approve_a_model(aws: Any, sagemaker: Any, image: str, name: str):
     assert (package["ModelApprovalStatus"], package["ApprovalDescription"]) == ("Approved", "better on every slice")
 
 
-def test_call_an_endpoint(aws: Any, endpoint: str, tmp_path: Path):
+def test_call_an_endpoint(aws: Any, endpoint: str, tmp_path: Path) -> None:
     answer = aws(
         *("sagemaker-runtime", "invoke-endpoint", "--endpoint-name", endpoint, "--content-type", "text/csv"),
         *("--body", "MSwyLDM=", str(tmp_path / "answer.json")),

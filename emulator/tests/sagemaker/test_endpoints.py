@@ -21,7 +21,7 @@ PING_FAILED = (
 
 
 @pytest.fixture
-def impatient(cloud: Any):
+def impatient(cloud: Any) -> Any:
     """A runtime client that takes every answer as it comes, without asking again."""
     return boto3.client(
         "sagemaker-runtime",
@@ -36,7 +36,7 @@ def impatient(cloud: Any):
 # --- serving ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_endpoint_answers_with_its_model(runtime: Any, endpoint: str):
+def test_an_endpoint_answers_with_its_model(runtime: Any, endpoint: str) -> None:
     answer = runtime.invoke_endpoint(
         EndpointName=endpoint,
         Body=b"1,2,3",
@@ -58,7 +58,7 @@ def test_an_endpoint_answers_with_its_model(runtime: Any, endpoint: str):
     assert answer["CustomAttributes"] == "from-the-model"
 
 
-def test_it_describes_what_it_serves(sagemaker: Any, endpoint: str, image: str, log: Any):
+def test_it_describes_what_it_serves(sagemaker: Any, endpoint: str, image: str, log: Any) -> None:
     described = sagemaker.describe_endpoint(EndpointName=endpoint)
 
     (variant,) = described["ProductionVariants"]
@@ -68,7 +68,7 @@ def test_it_describes_what_it_serves(sagemaker: Any, endpoint: str, image: str, 
     assert log(f"/aws/sagemaker/Endpoints/{endpoint}", "AllTraffic/") == ["serving one"]
 
 
-def test_a_variant_may_be_asked_for_by_name(runtime: Any, endpoint: str):
+def test_a_variant_may_be_asked_for_by_name(runtime: Any, endpoint: str) -> None:
     asked = {"EndpointName": endpoint, "Body": b"", "ContentType": "text/csv"}
 
     assert runtime.invoke_endpoint(**asked, TargetVariant="AllTraffic")["InvokedProductionVariant"] == "AllTraffic"
@@ -76,7 +76,7 @@ def test_a_variant_may_be_asked_for_by_name(runtime: Any, endpoint: str):
         runtime.invoke_endpoint(**asked, TargetVariant="Other")
 
 
-def test_instances_share_the_requests(sagemaker: Any, config: Any, settled: Any, ask: Any, name: str):
+def test_instances_share_the_requests(sagemaker: Any, config: Any, settled: Any, ask: Any, name: str) -> None:
     model = config("one")
     variant = {
         "VariantName": "AllTraffic",
@@ -95,7 +95,7 @@ def test_instances_share_the_requests(sagemaker: Any, config: Any, settled: Any,
     sagemaker.delete_endpoint(EndpointName=name)
 
 
-def test_an_endpoint_that_is_not_there(runtime: Any, cloud: Any):
+def test_an_endpoint_that_is_not_there(runtime: Any, cloud: Any) -> None:
     with pytest.raises(
         runtime.exceptions.ValidationError, match=f"Endpoint nobody of account {cloud.account} not found"
     ):
@@ -103,7 +103,7 @@ def test_an_endpoint_that_is_not_there(runtime: Any, cloud: Any):
 
 
 @pytest.mark.parametrize(("status", "side"), [(400, "client"), (500, "server")])
-def test_an_error_of_the_model_is_told_as_such(impatient: Any, endpoint: str, status: int, side: str):
+def test_an_error_of_the_model_is_told_as_such(impatient: Any, endpoint: str, status: int, side: str) -> None:
     with pytest.raises(impatient.exceptions.ModelError) as failure:
         impatient.invoke_endpoint(
             EndpointName=endpoint, Body=json.dumps({"status": status}), ContentType="application/json"
@@ -119,7 +119,9 @@ def test_an_error_of_the_model_is_told_as_such(impatient: Any, endpoint: str, st
 # --- metrics ---------------------------------------------------------------------------------------------------------
 
 
-def test_requests_are_counted_by_variant_with_their_errors(client: Any, impatient: Any, endpoint: str, ask: Any):
+def test_requests_are_counted_by_variant_with_their_errors(
+    client: Any, impatient: Any, endpoint: str, ask: Any
+) -> None:
     """As an alarm on a failing or slow model needs them."""
     ask(endpoint)
     for status in (400, 500):
@@ -154,7 +156,7 @@ def test_requests_are_counted_by_variant_with_their_errors(client: Any, impatien
 # --- crashing --------------------------------------------------------------------------------------------------------
 
 
-def test_a_server_that_crashes_is_started_again(impatient: Any, endpoint: str, ask: Any, eventually: Any):
+def test_a_server_that_crashes_is_started_again(impatient: Any, endpoint: str, ask: Any, eventually: Any) -> None:
     first = ask(endpoint)["pid"]
 
     with pytest.raises(impatient.exceptions.ServiceUnavailable):
@@ -162,7 +164,7 @@ def test_a_server_that_crashes_is_started_again(impatient: Any, endpoint: str, a
 
     def answers() -> dict[str, Any] | None:
         try:
-            return json.loads(
+            return json.loads(  # type: ignore[no-any-return]
                 impatient.invoke_endpoint(EndpointName=endpoint, Body=b"{}", ContentType="application/json")[
                     "Body"
                 ].read()
@@ -175,7 +177,7 @@ def test_a_server_that_crashes_is_started_again(impatient: Any, endpoint: str, a
 
 def test_an_endpoint_whose_server_does_not_start_fails_in_sagemakers_words(
     sagemaker: Any, config: Any, settled: Any, runtime: Any, name: str
-):
+) -> None:
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config("bad", broken=True))
 
     described = settled(name)
@@ -186,7 +188,7 @@ def test_an_endpoint_whose_server_does_not_start_fails_in_sagemakers_words(
     sagemaker.delete_endpoint(EndpointName=name)
 
 
-def test_a_configuration_is_described_with_its_defaults(sagemaker: Any, config: Any, name: str):
+def test_a_configuration_is_described_with_its_defaults(sagemaker: Any, config: Any, name: str) -> None:
     model = config("one")
     variant = {"VariantName": "AllTraffic", "ModelName": model, "InstanceType": "ml.m5.large"}
     limited = {**variant, "ContainerStartupHealthCheckTimeoutInSeconds": 60}
@@ -204,7 +206,7 @@ def test_a_configuration_is_described_with_its_defaults(sagemaker: Any, config: 
 
 def test_not_one_request_is_dropped_by_an_update(
     sagemaker: Any, endpoint: str, config: Any, settled: Any, impatient: Any
-):
+) -> None:
     over = threading.Event()
 
     def call_until_over() -> list[str]:
@@ -234,7 +236,7 @@ def test_not_one_request_is_dropped_by_an_update(
 
 def test_a_request_in_flight_is_answered_by_the_server_that_has_it(
     sagemaker: Any, endpoint: str, config: Any, settled: Any, ask: Any
-):
+) -> None:
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(ask, endpoint, sleep_s=1.5)
         time.sleep(0.1)
@@ -248,7 +250,7 @@ def test_a_request_in_flight_is_answered_by_the_server_that_has_it(
 
 def test_an_update_that_fails_leaves_the_old_model_in_service(
     sagemaker: Any, endpoint: str, config: Any, settled: Any, ask: Any
-):
+) -> None:
     sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=config("bad", broken=True))
 
     updating = sagemaker.describe_endpoint(EndpointName=endpoint)
@@ -269,7 +271,7 @@ def test_an_update_that_fails_leaves_the_old_model_in_service(
 
 def test_old_servers_are_ended(
     sagemaker: Any, endpoint: str, config: Any, settled: Any, ask: Any, eventually: Any, is_running: Any
-):
+) -> None:
     first = ask(endpoint)["pid"]
 
     sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=config("two"))
@@ -283,7 +285,7 @@ def test_old_servers_are_ended(
 
 def test_a_deleted_endpoint_is_gone_with_its_server(
     sagemaker: Any, config: Any, settled: Any, ask: Any, name: str, eventually: Any, is_running: Any
-):
+) -> None:
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config("one"))
     settled(name)
     server = ask(name)["pid"]
@@ -296,7 +298,7 @@ def test_a_deleted_endpoint_is_gone_with_its_server(
         sagemaker.describe_endpoint(EndpointName=name)
 
 
-def test_every_change_of_state_is_an_event(sagemaker: Any, config: Any, settled: Any, watch: Any, name: str):
+def test_every_change_of_state_is_an_event(sagemaker: Any, config: Any, settled: Any, watch: Any, name: str) -> None:
     queue = watch({"source": ["aws.sagemaker"], "detail": {"EndpointName": [name]}})
 
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config("one"))
@@ -321,7 +323,9 @@ def test_every_change_of_state_is_an_event(sagemaker: Any, config: Any, settled:
         ),
     ],
 )
-def test_what_the_laptop_cannot_serve_is_refused(sagemaker: Any, config: Any, name: str, changes: Any, member: str):
+def test_what_the_laptop_cannot_serve_is_refused(
+    sagemaker: Any, config: Any, name: str, changes: Any, member: str
+) -> None:
     model = config("one")
     fill = {"ModelName": model, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
     variants = [{"VariantName": "AllTraffic", **fill}]
@@ -344,7 +348,7 @@ def test_what_the_laptop_cannot_serve_is_refused(sagemaker: Any, config: Any, na
     assert refusal.value.response["Error"]["Code"] == "UnsupportedOperation"
 
 
-def test_a_model_must_have_its_image_and_its_data(sagemaker: Any, image: str, bucket: str, name: str):
+def test_a_model_must_have_its_image_and_its_data(sagemaker: Any, image: str, bucket: str, name: str) -> None:
     role = "arn:aws:iam::123456789012:role/sagemaker"
     data = f"s3://{bucket}/no-such-model.tar.gz"
 
@@ -356,7 +360,7 @@ def test_a_model_must_have_its_image_and_its_data(sagemaker: Any, image: str, bu
         sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": image + "0"})
 
 
-def test_names_are_taken_once(sagemaker: Any, config: Any, name: str):
+def test_names_are_taken_once(sagemaker: Any, config: Any, name: str) -> None:
     taken = config("one")
 
     variant = {"VariantName": "a", "ModelName": taken, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}

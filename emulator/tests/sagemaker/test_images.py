@@ -21,7 +21,7 @@ def write_manifest(folder: Path, **source: Any) -> None:
     (folder / "Stack.assets.json").write_text(json.dumps({"files": {}, "dockerImages": {"tag-1": asset}}))
 
 
-def test_the_programs_are_beside_the_dockerfile(tmp_path: Path):
+def test_the_programs_are_beside_the_dockerfile(tmp_path: Path) -> None:
     write_manifest(tmp_path, directory="asset.1", dockerFile="containers/model/Dockerfile")
 
     image = Images((tmp_path,)).find(URI)
@@ -30,7 +30,7 @@ def test_the_programs_are_beside_the_dockerfile(tmp_path: Path):
     assert image.programs == tmp_path / "asset.1/containers/model"
 
 
-def test_nested_assemblies_and_several_ones_are_searched(tmp_path: Path):
+def test_nested_assemblies_and_several_ones_are_searched(tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
     write_manifest(tmp_path / "second/assembly-Stage", directory="asset.1")
 
@@ -39,7 +39,7 @@ def test_nested_assemblies_and_several_ones_are_searched(tmp_path: Path):
     assert image.programs == tmp_path / "second/assembly-Stage/asset.1"
 
 
-def test_an_assembly_may_come_later(tmp_path: Path):
+def test_an_assembly_may_come_later(tmp_path: Path) -> None:
     images = Images((tmp_path / "cdk.out",))
 
     with pytest.raises(UnknownImageError, match="has an image with tag tag-1: synthesize the app"):
@@ -49,7 +49,7 @@ def test_an_assembly_may_come_later(tmp_path: Path):
     assert images.find(URI).source == tmp_path / "cdk.out/asset.1"
 
 
-def test_images_that_a_command_builds_have_no_folder(tmp_path: Path):
+def test_images_that_a_command_builds_have_no_folder(tmp_path: Path) -> None:
     write_manifest(tmp_path, executable=["make", "image"])
 
     with pytest.raises(UnknownImageError):

@@ -41,7 +41,7 @@ def own_cloud(tmp_path: Path, declare_image: Any, training_request: Any) -> Iter
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
 def test_no_process_outlives_its_cloud(
     own_cloud: process.RunningCloud, eventually: Any, is_running: Any, ending: signal.Signals
-):
+) -> None:
     def trainer() -> int | None:
         children = subprocess.run(
             ["ps", "-o", "pid=,command=", "--ppid", str(own_cloud.pid)], capture_output=True, text=True, check=False

@@ -49,27 +49,27 @@ def start(host: Host, tmp_path: Path) -> Any:
     return run
 
 
-def test_output_comes_line_by_line_and_none_is_lost(start: Any):
+def test_output_comes_line_by_line_and_none_is_lost(start: Any) -> None:
     process, lines = start("python3", "-c", "import sys; print('a\\n\\nb'); sys.stderr.write('c')")
 
     assert process.wait(10) == 0
     assert sorted(lines) == ["a", "b", "c"]
 
 
-def test_a_signal_is_reported_as_a_shell_does(start: Any):
+def test_a_signal_is_reported_as_a_shell_does(start: Any) -> None:
     process, _ = start("python3", "-c", "import os; os.kill(os.getpid(), 9)")
 
     assert process.wait(10) == 128 + signal.SIGKILL
 
 
-def test_a_program_that_does_not_stop_is_killed(start: Any, eventually: Any):
+def test_a_program_that_does_not_stop_is_killed(start: Any, eventually: Any) -> None:
     process, lines = start("python3", "-c", STUBBORN)
     eventually(lines.copy)
 
     assert process.stop(grace_s=0.1) == 128 + signal.SIGKILL
 
 
-def test_what_cannot_be_run_is_told(start: Any, tmp_path: Path):
+def test_what_cannot_be_run_is_told(start: Any, tmp_path: Path) -> None:
     (tmp_path / "broken").write_text("#!/no/such/interpreter\n")
     (tmp_path / "broken").chmod(0o755)
 
@@ -79,7 +79,7 @@ def test_what_cannot_be_run_is_told(start: Any, tmp_path: Path):
         start("missing")
 
 
-def test_no_program_outlives_a_closed_host(host: Host, start: Any):
+def test_no_program_outlives_a_closed_host(host: Host, start: Any) -> None:
     process, _ = start("sleep", "60")
 
     host.close()
@@ -89,7 +89,7 @@ def test_no_program_outlives_a_closed_host(host: Host, start: Any):
         start("sleep", "60")
 
 
-def test_paths_of_the_container_are_rebased(tmp_path: Path):
+def test_paths_of_the_container_are_rebased(tmp_path: Path) -> None:
     root = Root(tmp_path)
 
     assert root.rebase("/opt/ml/model") == f"{tmp_path}/model"
@@ -97,7 +97,7 @@ def test_paths_of_the_container_are_rebased(tmp_path: Path):
     assert root.rebase("/opt/mlflow /data/opt/ml/x") == "/opt/mlflow /data/opt/ml/x"
 
 
-def test_a_server_is_healthy_only_when_its_ping_says_so(start: Any):
+def test_a_server_is_healthy_only_when_its_ping_says_so(start: Any) -> None:
     server = ModelServer("sick", lambda port: start("python3", "-c", SICK, **port)[0])
 
     server.start()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_job_reads_computes_and_writes(process: Any, put: Any, get: Any, name: str, bucket: str):
+def test_a_job_reads_computes_and_writes(process: Any, put: Any, get: Any, name: str, bucket: str) -> None:
     put(f"numbers/{name}/a.txt", "1 2")
     prefix = put(f"numbers/{name}/b.txt", "3.5").removesuffix("b.txt")
 
@@ -29,7 +29,9 @@ def test_a_job_reads_computes_and_writes(process: Any, put: Any, get: Any, name:
     assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 86_400}
 
 
-def test_a_manifest_names_the_inputs(process: Any, processing_request: Any, put: Any, get: Any, name: str, bucket: str):
+def test_a_manifest_names_the_inputs(
+    process: Any, processing_request: Any, put: Any, get: Any, name: str, bucket: str
+) -> None:
     put(f"numbers/{name}/a", "1")
     put(f"numbers/{name}/b", "2")
     manifest = put(f"manifests/{name}.json", json.dumps([{"prefix": f"s3://{bucket}/numbers/{name}/"}, "b"]))
@@ -43,7 +45,7 @@ def test_a_manifest_names_the_inputs(process: Any, processing_request: Any, put:
 
 def test_what_a_manifest_names_is_laid_out_in_either_way_that_was_seen(
     put: Any, name: str, bucket: str, tmp_path: Path, cloud: Any
-):
+) -> None:
     """AWS documents none: training jobs here get the one, processing jobs the other."""
     put(f"numbers/{name}/b", "2")
     manifest = put(f"manifests/{name}.json", json.dumps([{"prefix": f"s3://{bucket}/numbers/{name}/"}, "b"]))
@@ -58,7 +60,7 @@ def test_what_a_manifest_names_is_laid_out_in_either_way_that_was_seen(
 
 def test_a_failed_program_gives_its_own_reason_and_no_output(
     process: Any, put: Any, client: Any, name: str, bucket: str
-):
+) -> None:
     job = process(put(f"numbers/{name}", "-1"))
 
     assert job["ProcessingJobStatus"] == "Failed"
@@ -67,13 +69,15 @@ def test_a_failed_program_gives_its_own_reason_and_no_output(
     assert "Contents" not in client("s3").list_objects_v2(Bucket=bucket, Prefix=f"sums/{name}")
 
 
-def test_input_that_is_not_there_fails_the_job(process: Any, bucket: str):
+def test_input_that_is_not_there_fails_the_job(process: Any, bucket: str) -> None:
     job = process(f"s3://{bucket}/nothing/here")
 
     assert job["FailureReason"].startswith("ClientError: No S3 objects found under S3 URL")
 
 
-def test_a_job_can_be_stopped(sagemaker: Any, processing_request: Any, put: Any, eventually: Any, log: Any, name: str):
+def test_a_job_can_be_stopped(
+    sagemaker: Any, processing_request: Any, put: Any, eventually: Any, log: Any, name: str
+) -> None:
     request = processing_request(put(f"numbers/{name}", "1"), Environment={"SLEEP_S": "60"})
     sagemaker.create_processing_job(**request)
     eventually(lambda: _sleeps(log, name))
@@ -83,13 +87,13 @@ def test_a_job_can_be_stopped(sagemaker: Any, processing_request: Any, put: Any,
     eventually(lambda: sagemaker.describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"] == "Stopped")
 
 
-def test_a_job_that_runs_too_long_is_stopped(process: Any, put: Any, name: str):
+def test_a_job_that_runs_too_long_is_stopped(process: Any, put: Any, name: str) -> None:
     limits = {"StoppingCondition": {"MaxRuntimeInSeconds": 1}, "Environment": {"SLEEP_S": "60"}}
 
     assert process(put(f"numbers/{name}", "1"), **limits)["ProcessingJobStatus"] == "Stopped"
 
 
-def test_the_end_of_a_job_is_an_event(process: Any, put: Any, watch: Any, name: str):
+def test_the_end_of_a_job_is_an_event(process: Any, put: Any, watch: Any, name: str) -> None:
     queue = watch({"source": ["aws.sagemaker"], "detail": {"ProcessingJobStatus": ["Completed"]}})
 
     job = process(put(f"numbers/{name}", "1"))
@@ -100,7 +104,7 @@ def test_the_end_of_a_job_is_an_event(process: Any, put: Any, watch: Any, name: 
     assert event["detail"]["ProcessingEndTime"] == int(job["ProcessingEndTime"].timestamp() * 1000)
 
 
-def test_local_paths_must_be_where_sagemaker_has_them(sagemaker: Any, processing_request: Any):
+def test_local_paths_must_be_where_sagemaker_has_them(sagemaker: Any, processing_request: Any) -> None:
     request = copy.deepcopy(processing_request("s3://a/b"))
     request["ProcessingInputs"][0]["S3Input"]["LocalPath"] = "/etc"
 
@@ -108,7 +112,9 @@ def test_local_paths_must_be_where_sagemaker_has_them(sagemaker: Any, processing
         sagemaker.create_processing_job(**request)
 
 
-def test_an_entry_point_must_be_given_because_no_image_is_built(sagemaker: Any, processing_request: Any, image: str):
+def test_an_entry_point_must_be_given_because_no_image_is_built(
+    sagemaker: Any, processing_request: Any, image: str
+) -> None:
     with pytest.raises(ClientError, match=r"give AppSpecification\.ContainerEntrypoint"):
         sagemaker.create_processing_job(**processing_request("s3://a/b", AppSpecification={"ImageUri": image}))
 

@@ -10,13 +10,13 @@ from botocore.exceptions import ClientError
 
 
 @pytest.fixture
-def group(sagemaker: Any, name: str):
+def group(sagemaker: Any, name: str) -> Any:
     sagemaker.create_model_package_group(ModelPackageGroupName=name, ModelPackageGroupDescription="taxi arrival times")
     return name
 
 
 @pytest.fixture
-def register(sagemaker: Any, group: str, image: str, put: Any):
+def register(sagemaker: Any, group: str, image: str, put: Any) -> Any:
     """`register(ModelApprovalStatus=…)`: the next version of the group; its ARN."""
 
     def create(**changes: Any) -> str:
@@ -35,7 +35,7 @@ def register(sagemaker: Any, group: str, image: str, put: Any):
     return create
 
 
-def test_versions_are_numbered_and_wait_for_approval(sagemaker: Any, group: str, register: Any, cloud: Any):
+def test_versions_are_numbered_and_wait_for_approval(sagemaker: Any, group: str, register: Any, cloud: Any) -> None:
     first, second = register(), register()
 
     described = sagemaker.describe_model_package(ModelPackageName=second)
@@ -47,7 +47,7 @@ def test_versions_are_numbered_and_wait_for_approval(sagemaker: Any, group: str,
     assert "CreatedBy" not in described
 
 
-def test_all_that_was_registered_is_remembered(sagemaker: Any, register: Any):
+def test_all_that_was_registered_is_remembered(sagemaker: Any, register: Any) -> None:
     evidence = {
         "ModelCard": {
             "ModelCardContent": json.dumps({"intended_uses": {"purpose": "eta"}}),
@@ -64,7 +64,7 @@ def test_all_that_was_registered_is_remembered(sagemaker: Any, register: Any):
     assert {member: described[member] for member in evidence} == evidence
 
 
-def test_a_version_is_never_given_twice(sagemaker: Any, group: str, register: Any):
+def test_a_version_is_never_given_twice(sagemaker: Any, group: str, register: Any) -> None:
     register()
     sagemaker.delete_model_package(ModelPackageName=register())
 
@@ -73,7 +73,7 @@ def test_a_version_is_never_given_twice(sagemaker: Any, group: str, register: An
         sagemaker.describe_model_package(ModelPackageName=f"{group}/2")
 
 
-def test_the_same_client_token_registers_once(sagemaker: Any, group: str, register: Any):
+def test_the_same_client_token_registers_once(sagemaker: Any, group: str, register: Any) -> None:
     token = {"ClientToken": "00000000-0000-4000-8000-000000000001"}
 
     assert register(**token) == register(**token)
@@ -82,7 +82,7 @@ def test_the_same_client_token_registers_once(sagemaker: Any, group: str, regist
         register(**token, ModelPackageDescription="another")
 
 
-def test_an_update_changes_what_it_names_and_nothing_else(sagemaker: Any, register: Any):
+def test_an_update_changes_what_it_names_and_nothing_else(sagemaker: Any, register: Any) -> None:
     card = {"ModelCardContent": json.dumps({"a": 1}), "ModelCardStatus": "PendingReview"}
     arn = register(CustomerMetadataProperties={"snapshot": "sha-1", "old": "x"}, ModelCard=card)
 
@@ -104,7 +104,7 @@ def test_an_update_changes_what_it_names_and_nothing_else(sagemaker: Any, regist
     assert described["LastModifiedTime"] >= described["CreationTime"]
 
 
-def test_registration_and_approval_are_events(sagemaker: Any, group: str, register: Any, watch: Any):
+def test_registration_and_approval_are_events(sagemaker: Any, group: str, register: Any, watch: Any) -> None:
     queue = watch({"source": ["aws.sagemaker"], "detail": {"ModelPackageGroupName": [group]}})
 
     arn = register()
@@ -121,7 +121,7 @@ def test_registration_and_approval_are_events(sagemaker: Any, group: str, regist
     assert approved["detail"]["UpdatedModelPackageFields"] == ["ModelApprovalStatus"]
 
 
-def test_packages_are_found_by_group_and_status(sagemaker: Any, group: str, register: Any):
+def test_packages_are_found_by_group_and_status(sagemaker: Any, group: str, register: Any) -> None:
     rejected = register(ModelApprovalStatus="Rejected")
     pending = [register(), register()]
 
@@ -136,7 +136,7 @@ def test_packages_are_found_by_group_and_status(sagemaker: Any, group: str, regi
     assert found(NameContains=group) == []
 
 
-def test_only_approved_packages_deploy(sagemaker: Any, register: Any, name: str):
+def test_only_approved_packages_deploy(sagemaker: Any, register: Any, name: str) -> None:
     arn = register()
     request = {
         "ModelName": name,
@@ -152,7 +152,7 @@ def test_only_approved_packages_deploy(sagemaker: Any, register: Any, name: str)
     assert sagemaker.describe_model(ModelName=name)["PrimaryContainer"] == {"ModelPackageName": arn}
 
 
-def test_a_group_with_packages_cannot_be_deleted(sagemaker: Any, group: str, register: Any):
+def test_a_group_with_packages_cannot_be_deleted(sagemaker: Any, group: str, register: Any) -> None:
     arn = register()
 
     with pytest.raises(sagemaker.exceptions.ConflictException):
@@ -162,7 +162,7 @@ def test_a_group_with_packages_cannot_be_deleted(sagemaker: Any, group: str, reg
     assert sagemaker.list_model_package_groups(NameContains=group)["ModelPackageGroupSummaryList"] == []
 
 
-def test_groups_are_found_by_name_or_arn(sagemaker: Any, group: str):
+def test_groups_are_found_by_name_or_arn(sagemaker: Any, group: str) -> None:
     by_name = sagemaker.describe_model_package_group(ModelPackageGroupName=group)
     by_arn = sagemaker.describe_model_package_group(ModelPackageGroupName=by_name["ModelPackageGroupArn"])
 
@@ -183,12 +183,12 @@ def test_groups_are_found_by_name_or_arn(sagemaker: Any, group: str):
         ({"Tags": [{"Key": "a", "Value": "b"}]}, "takes its name and tags from its group"),
     ],
 )
-def test_what_cannot_be_registered(register: Any, changes: Any, message: str):
+def test_what_cannot_be_registered(register: Any, changes: Any, message: str) -> None:
     with pytest.raises(ClientError, match=message):
         register(**changes)
 
 
-def test_model_cards_have_versions(sagemaker: Any, name: str):
+def test_model_cards_have_versions(sagemaker: Any, name: str) -> None:
     sagemaker.create_model_card(ModelCardName=name, Content='{"draft": 1}', ModelCardStatus="Draft")
     sagemaker.update_model_card(ModelCardName=name, ModelCardStatus="Approved")
 

@@ -12,7 +12,7 @@ from_config = {"Fn::GetAtt": ["Config", "EndpointConfigName"]}
 
 
 @pytest.fixture
-def stack(client: Any, name: str, eventually: Any):
+def stack(client: Any, name: str, eventually: Any) -> Any:
     """`stack(resources, outputs)`: create or update the test's stack; its description when it has settled."""
     cloudformation = client("cloudformation")
 
@@ -41,7 +41,7 @@ def resource(noun: str, **properties: Any) -> dict[str, Any]:
     return {"Type": f"AWS::SageMaker::{noun}", "Properties": properties}
 
 
-def test_a_group(stack: Any, sagemaker: Any, name: str):
+def test_a_group(stack: Any, sagemaker: Any, name: str) -> None:
     resources = {"Group": resource("ModelPackageGroup", ModelPackageGroupName=name, Tags=[{"Key": "a", "Value": "1"}])}
     outputs = {"Ref": {"Ref": "Group"}, "Status": {"Fn::GetAtt": ["Group", "ModelPackageGroupStatus"]}}
 
@@ -52,7 +52,7 @@ def test_a_group(stack: Any, sagemaker: Any, name: str):
     assert made["Outputs"] == {"Ref": group["ModelPackageGroupArn"], "Status": "Completed"}
 
 
-def test_tags_change_in_place(stack: Any, sagemaker: Any, name: str):
+def test_tags_change_in_place(stack: Any, sagemaker: Any, name: str) -> None:
     def tagged(*tags: str) -> dict[str, Any]:
         return resource("ModelPackageGroup", ModelPackageGroupName=name, Tags=[{"Key": t, "Value": "1"} for t in tags])
 
@@ -66,7 +66,7 @@ def test_tags_change_in_place(stack: Any, sagemaker: Any, name: str):
 
 def test_an_endpoint_is_there_when_the_stack_is_and_gone_with_it(
     stack: Any, client: Any, config: Any, ask: Any, name: str, eventually: Any, is_running: Any
-):
+) -> None:
     first, second = config("one"), config("two")
 
     def resources(model: str) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def test_an_endpoint_is_there_when_the_stack_is_and_gone_with_it(
 
 def test_an_endpoint_that_does_not_come_up_fails_the_stack_with_its_reason(
     stack: Any, client: Any, config: Any, name: str
-):
+) -> None:
     resources = {"Endpoint": resource("Endpoint", EndpointName=name, EndpointConfigName=config("bad", broken=True))}
 
     assert stack(resources)["StackStatus"] == "ROLLBACK_COMPLETE"
@@ -106,7 +106,7 @@ def test_an_endpoint_that_does_not_come_up_fails_the_stack_with_its_reason(
     assert any("did not pass the ping health check" in reason for reason in reasons)
 
 
-def test_a_model(stack: Any, sagemaker: Any, image: str):
+def test_a_model(stack: Any, sagemaker: Any, image: str) -> None:
     role = "arn:aws:iam::123456789012:role/sagemaker"
     model = resource("Model", ExecutionRoleArn=role, PrimaryContainer={"Image": image, "Environment": {"A": "1"}})
 
@@ -117,7 +117,7 @@ def test_a_model(stack: Any, sagemaker: Any, image: str):
     assert described["PrimaryContainer"]["Environment"] == {"A": "1"}
 
 
-def test_properties_that_the_laptop_has_not_are_refused(stack: Any, client: Any, name: str):
+def test_properties_that_the_laptop_has_not_are_refused(stack: Any, client: Any, name: str) -> None:
     policy = {"Version": "2012-10-17", "Statement": []}
     group = resource("ModelPackageGroup", ModelPackageGroupName=name, ModelPackageGroupPolicy=policy)
 

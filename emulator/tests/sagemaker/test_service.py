@@ -15,7 +15,7 @@ ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 
 
 @pytest.fixture
-def post(cloud: Any):
+def post(cloud: Any) -> Any:
     """`post("DescribeModel", {…})`: status and answer of a bare HTTP request, which no client library has checked."""
 
     def send(operation: str, params: object) -> tuple[int, dict[str, str]]:
@@ -37,7 +37,7 @@ def post(cloud: Any):
     return send
 
 
-def test_operations_that_the_laptop_has_not_are_refused(client: Any):
+def test_operations_that_the_laptop_has_not_are_refused(client: Any) -> None:
     with pytest.raises(ClientError) as refusal:
         client("sagemaker").create_notebook_instance(
             NotebookInstanceName="n", InstanceType="ml.t3.medium", RoleArn=ROLE
@@ -65,14 +65,16 @@ def test_operations_that_the_laptop_has_not_are_refused(client: Any):
         ("DescribeModel", {"ModelName": "not-there"}, 'Could not find model "arn:aws:sagemaker'),
     ],
 )
-def test_wrong_requests_get_sagemakers_validation_exception(post: Any, operation: str, params: Any, message: str):
+def test_wrong_requests_get_sagemakers_validation_exception(
+    post: Any, operation: str, params: Any, message: str
+) -> None:
     status, answer = post(operation, params)
 
     assert (status, answer["__type"]) == (400, "ValidationException")
     assert message in answer["message"]
 
 
-def test_a_wrong_instance_type_is_answered_with_similar_ones(post: Any):
+def test_a_wrong_instance_type_is_answered_with_similar_ones(post: Any) -> None:
     variant = {"VariantName": "a", "ModelName": "m", "InstanceType": "ml.c7i.big", "InitialInstanceCount": 1}
 
     _, answer = post("CreateEndpointConfig", {"EndpointConfigName": "c", "ProductionVariants": [variant]})
@@ -82,11 +84,11 @@ def test_a_wrong_instance_type_is_answered_with_similar_ones(post: Any):
     assert len(answer["message"]) < 400
 
 
-def test_a_body_that_is_not_json(post: Any):
+def test_a_body_that_is_not_json(post: Any) -> None:
     assert post("ListModels", b"{")[1]["__type"] == "SerializationException"
 
 
-def test_accounts_and_regions_do_not_see_each_other(client: Any, cloud: Any, name: str):
+def test_accounts_and_regions_do_not_see_each_other(client: Any, cloud: Any, name: str) -> None:
     client("sagemaker").create_model_package_group(ModelPackageGroupName=name)
 
     for account, region in (("210987654321", cloud.region), (cloud.account, "eu-west-1")):
@@ -100,7 +102,7 @@ def test_accounts_and_regions_do_not_see_each_other(client: Any, cloud: Any, nam
         assert stranger.list_model_package_groups()["ModelPackageGroupSummaryList"] == []
 
 
-def test_tags_of_anything(client: Any, name: str):
+def test_tags_of_anything(client: Any, name: str) -> None:
     sagemaker = client("sagemaker")
     answer = sagemaker.create_model_package_group(
         ModelPackageGroupName=name, Tags=[{"Key": "use-case", "Value": "eta"}, {"Key": "stage", "Value": "dev"}]
@@ -115,7 +117,7 @@ def test_tags_of_anything(client: Any, name: str):
         sagemaker.list_tags(ResourceArn=arn + "x")
 
 
-def test_models_are_listed_latest_first(client: Any, image: str, name: str):
+def test_models_are_listed_latest_first(client: Any, image: str, name: str) -> None:
     sagemaker = client("sagemaker")
     for suffix in ("a", "b"):
         sagemaker.create_model(ModelName=f"{name}-{suffix}", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": image})

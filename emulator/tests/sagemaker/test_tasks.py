@@ -11,7 +11,7 @@ ROLE = "arn:aws:iam::123456789012:role/states"
 
 
 @pytest.fixture
-def run(client: Any, name: str, eventually: Any):
+def run(client: Any, name: str, eventually: Any) -> Any:
     """`run(resource, arguments)`: an execution of one Task state; its description when it has ended."""
 
     def execute(resource: str, arguments: dict[str, Any], **state: Any) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def run(client: Any, name: str, eventually: Any):
     return execute
 
 
-def test_sync_waits_for_a_training_job_and_answers_its_description(run: Any, training_request: Any, name: str):
+def test_sync_waits_for_a_training_job_and_answers_its_description(run: Any, training_request: Any, name: str) -> None:
     execution = run("arn:aws:states:::sagemaker:createTrainingJob.sync", training_request({"epochs": "3"}))
 
     output = json.loads(execution["output"])
@@ -40,7 +40,7 @@ def test_sync_waits_for_a_training_job_and_answers_its_description(run: Any, tra
     assert isinstance(output["TrainingEndTime"], int)
 
 
-def test_a_failed_job_fails_its_task_with_the_description_as_cause(run: Any, training_request: Any):
+def test_a_failed_job_fails_its_task_with_the_description_as_cause(run: Any, training_request: Any) -> None:
     request = training_request({"fail_with": "no luck"})
 
     execution = run("arn:aws:states:::sagemaker:createTrainingJob.sync", request)
@@ -49,7 +49,7 @@ def test_a_failed_job_fails_its_task_with_the_description_as_cause(run: Any, tra
     assert json.loads(execution["cause"])["FailureReason"] == "AlgorithmError: no luck, exit code: 1"
 
 
-def test_sync_waits_for_a_processing_job(run: Any, processing_request: Any, put: Any, name: str):
+def test_sync_waits_for_a_processing_job(run: Any, processing_request: Any, put: Any, name: str) -> None:
     execution = run(
         "arn:aws:states:::sagemaker:createProcessingJob.sync", processing_request(put(f"numbers/{name}", "1 2"))
     )
@@ -57,7 +57,7 @@ def test_sync_waits_for_a_processing_job(run: Any, processing_request: Any, put:
     assert json.loads(execution["output"])["ExitMessage"] == "added 2 numbers"
 
 
-def test_without_sync_the_task_ends_at_once(run: Any, sagemaker: Any, training_request: Any, name: str):
+def test_without_sync_the_task_ends_at_once(run: Any, sagemaker: Any, training_request: Any, name: str) -> None:
     execution = run("arn:aws:states:::sagemaker:createTrainingJob", training_request({"run_s": "60"}))
 
     assert json.loads(execution["output"])["TrainingJobArn"].endswith(name)
@@ -66,7 +66,7 @@ def test_without_sync_the_task_ends_at_once(run: Any, sagemaker: Any, training_r
 
 def test_a_stopped_execution_stops_its_job(
     client: Any, sagemaker: Any, training_request: Any, name: str, eventually: Any
-):
+) -> None:
     states = client("stepfunctions")
     resource = "arn:aws:states:::sagemaker:createTrainingJob.sync"
     task = {"Type": "Task", "Resource": resource, "Parameters": training_request({"run_s": "60"}), "End": True}
@@ -85,7 +85,9 @@ def test_a_stopped_execution_stops_its_job(
     assert states.describe_execution(executionArn=execution)["status"] == "ABORTED"
 
 
-def test_errors_of_the_optimized_integration_are_named_as_aws_names_them(run: Any, train: Any, training_request: Any):
+def test_errors_of_the_optimized_integration_are_named_as_aws_names_them(
+    run: Any, train: Any, training_request: Any
+) -> None:
     train()
     request = training_request()
     catch = [{"ErrorEquals": ["SageMaker.ResourceInUseException"], "Next": "Caught"}]
@@ -96,14 +98,16 @@ def test_errors_of_the_optimized_integration_are_named_as_aws_names_them(run: An
     assert json.loads(taken["output"])["Error"] == "SageMaker.ResourceInUseException"
 
 
-def test_other_errors_of_the_optimized_integration(run: Any):
+def test_other_errors_of_the_optimized_integration(run: Any) -> None:
     execution = run("arn:aws:states:::sagemaker:createEndpoint", {"EndpointName": "e", "EndpointConfigName": "none"})
 
     assert execution["error"] == "SageMaker.AmazonSageMakerException"
     assert "Could not find endpoint configuration" in execution["cause"]
 
 
-def test_endpoints_are_made_and_updated(run: Any, config: Any, settled: Any, ask: Any, sagemaker: Any, name: str):
+def test_endpoints_are_made_and_updated(
+    run: Any, config: Any, settled: Any, ask: Any, sagemaker: Any, name: str
+) -> None:
     made = run("arn:aws:states:::sagemaker:createEndpoint", {"EndpointName": name, "EndpointConfigName": config("one")})
 
     assert json.loads(made["output"])["EndpointArn"].endswith(name)
@@ -112,7 +116,7 @@ def test_endpoints_are_made_and_updated(run: Any, config: Any, settled: Any, ask
     sagemaker.delete_endpoint(EndpointName=name)
 
 
-def test_the_sdk_integration_calls_every_operation(run: Any, endpoint: str):
+def test_the_sdk_integration_calls_every_operation(run: Any, endpoint: str) -> None:
     execution = run("arn:aws:states:::aws-sdk:sagemaker:describeEndpoint", {"EndpointName": endpoint})
 
     output = json.loads(execution["output"])
@@ -120,7 +124,7 @@ def test_the_sdk_integration_calls_every_operation(run: Any, endpoint: str):
     assert output["CreationTime"].endswith("Z")
 
 
-def test_errors_of_the_sdk_integration(run: Any):
+def test_errors_of_the_sdk_integration(run: Any) -> None:
     execution = run("arn:aws:states:::aws-sdk:sagemaker:describeEndpoint", {"EndpointName": "nobody"})
 
     assert execution["error"] == "SageMaker.SageMakerException"
@@ -135,5 +139,5 @@ def test_errors_of_the_sdk_integration(run: Any):
         "arn:aws:states:::aws-sdk:sagemaker:createPipeline",
     ],
 )
-def test_what_is_not_there_fails_as_a_fault_of_the_state_machine(run: Any, resource: str):
+def test_what_is_not_there_fails_as_a_fault_of_the_state_machine(run: Any, resource: str) -> None:
     assert run(resource, {})["error"] == "States.Runtime"

@@ -24,7 +24,7 @@ def unpack(archive: bytes, member: str) -> bytes:
         return file.read()
 
 
-def test_a_job_trains_and_leaves_its_model_in_s3(train: Any, get: Any, name: str, bucket: str):
+def test_a_job_trains_and_leaves_its_model_in_s3(train: Any, get: Any, name: str, bucket: str) -> None:
     job = train({"epochs": "3"})
 
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Completed", "Completed")
@@ -34,7 +34,7 @@ def test_a_job_trains_and_leaves_its_model_in_s3(train: Any, get: Any, name: str
     assert job["BillableTimeInSeconds"] >= 1
 
 
-def test_the_container_finds_its_files_and_its_environment(train: Any, put: Any, get: Any, cloud: Any):
+def test_the_container_finds_its_files_and_its_environment(train: Any, put: Any, get: Any, cloud: Any) -> None:
     put("data/train/a.csv", "1")
     put("data/train/deep/b.csv", "2")
     prefix = put("data/one.csv", "3").removesuffix("one.csv")
@@ -58,7 +58,7 @@ def test_the_container_finds_its_files_and_its_environment(train: Any, put: Any,
     assert "PYTHONDONTWRITEBYTECODE" not in environment
 
 
-def test_a_manifest_names_the_objects_of_a_channel(train: Any, put: Any, get: Any, bucket: str):
+def test_a_manifest_names_the_objects_of_a_channel(train: Any, put: Any, get: Any, bucket: str) -> None:
     for key in ("parts/2024/a", "parts/2025/b", "parts/2025/not-named"):
         put(key, key)
     manifest = put("manifests/m.json", json.dumps([{"prefix": f"s3://{bucket}/parts/"}, "2024/a", "2025/b"]))
@@ -72,7 +72,7 @@ def test_a_manifest_names_the_objects_of_a_channel(train: Any, put: Any, get: An
     ]
 
 
-def test_network_isolation_takes_aws_away_from_the_container(train: Any, get: Any):
+def test_network_isolation_takes_aws_away_from_the_container(train: Any, get: Any) -> None:
     job = train(EnableNetworkIsolation=True)
 
     environment = json.loads(unpack(get(job["ModelArtifacts"][MODEL]), "model.json"))["environment"]
@@ -83,7 +83,7 @@ def test_network_isolation_takes_aws_away_from_the_container(train: Any, get: An
 
 def test_output_goes_to_cloudwatch_logs_and_metrics_are_read_from_it(
     train: Any, log: Any, name: str, training_request: Any
-):
+) -> None:
     algorithm = training_request()["AlgorithmSpecification"]
     metrics = [{"Name": "validation:rmse", "Regex": r"rmse=([0-9.]+);"}]
 
@@ -94,13 +94,13 @@ def test_output_goes_to_cloudwatch_logs_and_metrics_are_read_from_it(
     assert (metric["MetricName"], metric["Value"]) == ("validation:rmse", 1.25)
 
 
-def test_what_is_left_in_output_data_is_packed_too(train: Any, get: Any, name: str, bucket: str):
+def test_what_is_left_in_output_data_is_packed_too(train: Any, get: Any, name: str, bucket: str) -> None:
     train({"side_output": "a report"})
 
     assert unpack(get(f"s3://{bucket}/models/{name}/output/output.tar.gz"), "report.txt") == b"a report"
 
 
-def test_a_failed_program_gives_its_own_reason(train: Any):
+def test_a_failed_program_gives_its_own_reason(train: Any) -> None:
     job = train({"fail_with": "too few rows: 3", "exit_code": "9"})
 
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Failed", "Failed")
@@ -108,11 +108,11 @@ def test_a_failed_program_gives_its_own_reason(train: Any):
     assert "ModelArtifacts" not in job
 
 
-def test_a_long_reason_is_cut_as_sagemaker_cuts_it(train: Any):
+def test_a_long_reason_is_cut_as_sagemaker_cuts_it(train: Any) -> None:
     assert len(train({"fail_with": "x" * 2000})["FailureReason"]) == 1024
 
 
-def test_input_that_is_not_there_fails_the_job(train: Any, bucket: str):
+def test_input_that_is_not_there_fails_the_job(train: Any, bucket: str) -> None:
     job = train(InputDataConfig=[channel(f"s3://{bucket}/nothing/here")])
 
     assert job["TrainingJobStatus"] == "Failed"
@@ -121,7 +121,7 @@ def test_input_that_is_not_there_fails_the_job(train: Any, bucket: str):
     )
 
 
-def test_an_object_that_a_manifest_promises_in_vain_fails_the_job(train: Any, put: Any, bucket: str):
+def test_an_object_that_a_manifest_promises_in_vain_fails_the_job(train: Any, put: Any, bucket: str) -> None:
     manifest = put("manifests/vain.json", json.dumps([{"prefix": f"s3://{bucket}/"}, "not-there"]))
 
     job = train(InputDataConfig=[channel(manifest, data_type="ManifestFile")])
@@ -130,7 +130,9 @@ def test_an_object_that_a_manifest_promises_in_vain_fails_the_job(train: Any, pu
     assert "not-there" in job["FailureReason"]
 
 
-def test_an_image_that_no_assembly_knows_fails_the_job_with_a_remedy(train: Any, training_request: Any, image: str):
+def test_an_image_that_no_assembly_knows_fails_the_job_with_a_remedy(
+    train: Any, training_request: Any, image: str
+) -> None:
     algorithm = training_request()["AlgorithmSpecification"]
 
     job = train(AlgorithmSpecification={**algorithm, "TrainingImage": image + "0"})
@@ -140,7 +142,7 @@ def test_an_image_that_no_assembly_knows_fails_the_job_with_a_remedy(train: Any,
     assert "synthesize" in job["FailureReason"]
 
 
-def test_a_program_that_the_container_has_not_fails_the_job(train: Any, training_request: Any):
+def test_a_program_that_the_container_has_not_fails_the_job(train: Any, training_request: Any) -> None:
     algorithm = training_request()["AlgorithmSpecification"]
 
     job = train(AlgorithmSpecification={**algorithm, "ContainerEntrypoint": ["no-such-program"]})
@@ -150,7 +152,7 @@ def test_a_program_that_the_container_has_not_fails_the_job(train: Any, training
 
 def test_a_stopped_job_may_save_its_model(
     sagemaker: Any, training_request: Any, log: Any, eventually: Any, name: str, get: Any
-):
+) -> None:
     sagemaker.create_training_job(**training_request({"run_s": "60"}))
     eventually(lambda: "ready to be stopped" in _lines(log, name))
 
@@ -165,33 +167,33 @@ def test_a_stopped_job_may_save_its_model(
         sagemaker.stop_training_job(TrainingJobName=name)
 
 
-def test_a_job_that_runs_too_long_is_stopped(train: Any):
+def test_a_job_that_runs_too_long_is_stopped(train: Any) -> None:
     job = train({"run_s": "60"}, StoppingCondition={"MaxRuntimeInSeconds": 1})
 
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
 
 
-def test_processes_that_a_program_leaves_behind_are_ended(train: Any, get: Any, is_running: Any):
+def test_processes_that_a_program_leaves_behind_are_ended(train: Any, get: Any, is_running: Any) -> None:
     job = train({"leave_child": "yes"})
 
     child = int(unpack(get(job["ModelArtifacts"][MODEL]), "child"))
     assert not is_running(child)
 
 
-def test_a_name_is_taken_for_good(sagemaker: Any, train: Any, training_request: Any):
+def test_a_name_is_taken_for_good(sagemaker: Any, train: Any, training_request: Any) -> None:
     train()
 
     with pytest.raises(sagemaker.exceptions.ResourceInUse, match="Job name must be unique"):
         sagemaker.create_training_job(**training_request())
 
 
-def test_every_change_of_state_is_an_event(train: Any, watch: Any, name: str, eventually: Any):
+def test_every_change_of_state_is_an_event(train: Any, watch: Any, name: str, eventually: Any) -> None:
     queue = watch({"source": ["aws.sagemaker"], "detail": {"TrainingJobName": [name]}})
 
     job = train({"epochs": "3"}, Tags=[{"Key": "use-case", "Value": "eta"}])
 
     seen: list[dict[str, Any]] = []
-    eventually(lambda: seen.append(queue.receive_json()) or seen[-1]["detail"]["TrainingJobStatus"] == "Completed")
+    eventually(lambda: seen.append(queue.receive_json()) or seen[-1]["detail"]["TrainingJobStatus"] == "Completed")  # type: ignore[func-returns-value, redundant-expr]
     last = seen[-1]
     assert last["detail-type"] == "SageMaker Training Job State Change"
     assert last["resources"] == [job["TrainingJobArn"]]
@@ -209,13 +211,13 @@ def test_every_change_of_state_is_an_event(train: Any, watch: Any, name: str, ev
         ({"InputDataConfig": [channel("s3://a/b", InputMode="Pipe")]}, "Pipe"),
     ],
 )
-def test_what_the_laptop_cannot_do_is_refused(sagemaker: Any, training_request: Any, changes: Any, member: str):
+def test_what_the_laptop_cannot_do_is_refused(sagemaker: Any, training_request: Any, changes: Any, member: str) -> None:
     with pytest.raises(ClientError, match=member) as refusal:
         sagemaker.create_training_job(**training_request(**changes))
     assert refusal.value.response["Error"]["Code"] == "UnsupportedOperation"
 
 
-def test_jobs_are_listed_by_name_status_and_time(sagemaker: Any, train: Any, name: str):
+def test_jobs_are_listed_by_name_status_and_time(sagemaker: Any, train: Any, name: str) -> None:
     train()
     train(TrainingJobName=f"{name}-bad", HyperParameters={"fail_with": "x"})
 

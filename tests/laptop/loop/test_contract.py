@@ -37,7 +37,7 @@ QUESTIONS = [
 
 
 @pytest.mark.parametrize(("route", "mode"), QUESTIONS, ids=lambda value: getattr(value, "value", value))
-def test_what_the_api_says_of_itself_is_so(described: Any, loop: Loop, route: str, mode: GenerationMode):
+def test_what_the_api_says_of_itself_is_so(described: Any, loop: Loop, route: str, mode: GenerationMode) -> None:
     verb, path = route.split()
 
     @given(case=described[path][verb].as_strategy(generation_mode=mode))

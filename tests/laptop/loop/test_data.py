@@ -27,26 +27,26 @@ def write_parquet(table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def test_every_row_is_kept_or_quarantined(snapshot: SnapshotManifest):
+def test_every_row_is_kept_or_quarantined(snapshot: SnapshotManifest) -> None:
     assert snapshot.rows_read == 12_000
     assert snapshot.rows_kept + snapshot.rows_quarantined == snapshot.rows_read
     assert snapshot.rows_quarantined == 120
     assert sum(part.rows for part in snapshot.parts) == snapshot.rows_kept
 
 
-def test_a_burst_of_files_is_one_snapshot_announced_once(bus: BusRecorder, snapshot: SnapshotManifest):
+def test_a_burst_of_files_is_one_snapshot_announced_once(bus: BusRecorder, snapshot: SnapshotManifest) -> None:
     announced = bus.find("DatasetSnapshotCreated", snapshot_id=snapshot.snapshot_id)
     assert [detail["rows_kept"] for detail in announced] == [snapshot.rows_kept]
 
 
-def test_parts_are_what_their_names_say_and_pinned_by_version(loop: Loop, snapshot: SnapshotManifest):
+def test_parts_are_what_their_names_say_and_pinned_by_version(loop: Loop, snapshot: SnapshotManifest) -> None:
     s3 = loop.session.clients.s3
     for part in snapshot.parts:
         answer = s3.get_object(Bucket=snapshot.bucket, Key=part.key, VersionId=part.version_id)
         assert hash_content(answer["Body"].read()) == part.sha256
 
 
-def test_quarantined_rows_wait_as_they_came_with_their_reasons(loop: Loop, snapshot: SnapshotManifest):
+def test_quarantined_rows_wait_as_they_came_with_their_reasons(loop: Loop, snapshot: SnapshotManifest) -> None:
     keys = [key for item in snapshot.objects for key in item.quarantine_keys]
     s3 = loop.session.clients.s3
     bucket = loop.session.deployment.quarantine_bucket
@@ -57,13 +57,13 @@ def test_quarantined_rows_wait_as_they_came_with_their_reasons(loop: Loop, snaps
     assert any("ends_before_it_begins" in reason for reason in rows["_reasons"].to_pylist())
 
 
-def test_the_same_event_again_changes_nothing(loop: Loop, bus: BusRecorder, snapshot: SnapshotManifest):
+def test_the_same_event_again_changes_nothing(loop: Loop, bus: BusRecorder, snapshot: SnapshotManifest) -> None:
     sfn, machine = loop.session.clients.stepfunctions, loop.session.deployment.ingest_machine_arn
     first = sfn.list_executions(stateMachineArn=machine)["executions"][0]["executionArn"]
     event = sfn.describe_execution(executionArn=first)["input"]
     again = [sfn.start_execution(stateMachineArn=machine, input=event)["executionArn"] for _ in range(2)]
     for arn in again:
-        status = loop.eventually(lambda arn=arn: _ended(sfn.describe_execution(executionArn=arn)["status"]))
+        status = loop.eventually(lambda arn=arn: _ended(sfn.describe_execution(executionArn=arn)["status"]))  # type: ignore[misc]
         assert status == "SUCCEEDED"
     assert len(loop.session.ledger.list_snapshots()) == 1
     assert len(bus.find("DatasetSnapshotCreated", snapshot_id=snapshot.snapshot_id)) == 1
@@ -71,7 +71,7 @@ def test_the_same_event_again_changes_nothing(loop: Loop, bus: BusRecorder, snap
 
 def test_the_same_content_under_another_name_gives_the_same_snapshot(
     loop: Loop, snapshot: SnapshotManifest, trips: list[Path]
-):
+) -> None:
     loop.land_one("copy-of-" + trips[0].name.replace("2026-01", "January"), trips[0].read_bytes())
     assert [snapshot_id for snapshot_id, _created in loop.session.ledger.list_snapshots()] == [snapshot.snapshot_id]
 
@@ -88,7 +88,7 @@ BAD_FILES = {
 @pytest.mark.parametrize("name", BAD_FILES)
 def test_a_file_that_cannot_be_read_is_refused_with_the_reason_and_harms_nobody(
     loop: Loop, bus: BusRecorder, snapshot: SnapshotManifest, name: str
-):
+) -> None:
     content, reason = BAD_FILES[name]
     state = loop.land_one(name, content)
     assert state.status == "refused"
@@ -107,7 +107,7 @@ def read_refusal(loop: Loop, announced: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def test_a_file_for_an_unknown_use_case_is_refused(loop: Loop, bus: BusRecorder, snapshot: SnapshotManifest):
+def test_a_file_for_an_unknown_use_case_is_refused(loop: Loop, bus: BusRecorder, snapshot: SnapshotManifest) -> None:
     bucket = loop.session.deployment.raw_bucket
     loop.session.clients.s3.put_object(Bucket=bucket, Key="bicycles/rides.csv", Body=b"a,b\n1,2\n")
     (announced,) = loop.eventually(lambda: bus.find("ObjectRefused", key="bicycles/rides.csv"))
@@ -117,7 +117,7 @@ def test_a_file_for_an_unknown_use_case_is_refused(loop: Loop, bus: BusRecorder,
 
 def test_trips_on_the_moon_or_backwards_in_time_are_quarantined_and_the_others_kept(
     loop: Loop, snapshot: SnapshotManifest
-):
+) -> None:
     assert snapshot
     start = datetime(2026, 1, 20, 12, tzinfo=UTC)
     table = pa.table(
@@ -140,7 +140,7 @@ def test_trips_on_the_moon_or_backwards_in_time_are_quarantined_and_the_others_k
 
 def test_an_ingest_that_is_stopped_is_settled_in_its_place_and_holds_nobody_up(
     loop: Loop, bus: BusRecorder, snapshot: SnapshotManifest
-):
+) -> None:
     assert snapshot
     sfn, machine = loop.session.clients.stepfunctions, loop.session.deployment.ingest_machine_arn
     header, row = "pickup_at,dropoff_at,origin_zone,destination_zone", "2026-01-01T00:00:00Z,2026-01-01T00:10:00Z,1,2"
@@ -170,7 +170,7 @@ def test_an_ingest_that_is_stopped_is_settled_in_its_place_and_holds_nobody_up(
 
 def test_what_is_erased_is_in_no_snapshot_to_come_and_in_no_bucket(
     loop: Loop, bus: BusRecorder, snapshot: SnapshotManifest
-):
+) -> None:
     assert snapshot
     header, row = "pickup_at,dropoff_at,origin_zone,destination_zone", "2026-01-01T00:00:00Z,2026-01-01T00:10:00Z,7,9"
     before = loop.session.ledger.latest_snapshot()

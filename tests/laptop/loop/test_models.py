@@ -46,7 +46,7 @@ def count_rollouts(loop: Loop) -> int:
 
 def test_a_candidate_waits_with_its_evidence_its_lineage_and_a_card(
     loop: Loop, bus: BusRecorder, candidate: ModelPackage, snapshot: SnapshotManifest
-):
+) -> None:
     evidence = Evidence.model_validate_json(read_uri(loop, candidate.metadata["evaluation_uri"]))
     assert evidence.candidate.mae < 0.8 * evidence.baseline.mae
     assert evidence.snapshot_id == candidate.metadata["snapshot_id"] == snapshot.snapshot_id
@@ -59,13 +59,13 @@ def test_a_candidate_waits_with_its_evidence_its_lineage_and_a_card(
 
 def test_before_the_first_approval_the_api_says_that_there_is_no_model(
     answer_without_model: tuple[int, dict[str, Any]],
-):
+) -> None:
     status, problem = answer_without_model
     assert status == 503
     assert "no model is in production yet" in problem["detail"]
 
 
-def test_an_approved_candidate_answers_over_https(loop: Loop, champion: ModelPackage):
+def test_an_approved_candidate_answers_over_https(loop: Loop, champion: ModelPackage) -> None:
     answer = loop.api.predict("taxi_eta", RIDE).answer
     (prediction,) = answer["predictions"]
     assert answer["model_version"] == champion.version
@@ -74,14 +74,16 @@ def test_an_approved_candidate_answers_over_https(loop: Loop, champion: ModelPac
 
 def test_a_rollout_is_told_stage_by_stage_and_leaves_no_staging_endpoint(
     loop: Loop, bus: BusRecorder, champion: ModelPackage
-):
+) -> None:
     stages = [detail["stage"] for detail in bus.find("RolloutAdvanced", model_package_arn=champion.arn)]
     assert stages == ["staging", "production"]
     assert bus.find("RolloutCompleted", model_package_arn=champion.arn)
     assert loop.eventually(lambda: list_endpoints(loop) == ["noriba-taxi-eta"]), "staging takes a moment to go"
 
 
-def test_a_second_candidate_is_judged_beside_the_champion(loop: Loop, champion: ModelPackage, challenger: ModelPackage):
+def test_a_second_candidate_is_judged_beside_the_champion(
+    loop: Loop, champion: ModelPackage, challenger: ModelPackage
+) -> None:
     evidence = Evidence.model_validate_json(read_uri(loop, challenger.metadata["evaluation_uri"]))
     assert evidence.champion is not None
     assert evidence.champion.rows == evidence.candidate.rows
@@ -90,12 +92,12 @@ def test_a_second_candidate_is_judged_beside_the_champion(loop: Loop, champion: 
 
 def test_neither_waiting_nor_rejected_nor_an_edit_starts_a_rollout(
     loop: Loop, champion: ModelPackage, challenger: ModelPackage
-):
+) -> None:
     before = count_rollouts(loop)
     loop.session.as_approver().reject(challenger.arn, note="not yet")
     # An edit of the approved champion is told with its status as well, and is no approval.
     edit = {"CustomerMetadataProperties": {"reviewed_by": "the night shift"}}
-    loop.session.clients.sagemaker.update_model_package(ModelPackageArn=champion.arn, **edit)
+    loop.session.clients.sagemaker.update_model_package(ModelPackageArn=champion.arn, **edit)  # type: ignore[arg-type]
     # Their events have been delivered when an event sent after it has arrived.
     sqs, events = loop.session.clients.sqs, loop.session.clients.events
     url = sqs.create_queue(QueueName=f"after-{uuid.uuid4().hex[:8]}")["QueueUrl"]
@@ -110,7 +112,9 @@ def test_neither_waiting_nor_rejected_nor_an_edit_starts_a_rollout(
     assert champion_now.model_package_arn == champion.arn
 
 
-def test_a_new_champion_takes_over_without_one_failed_request(loop: Loop, challenger: ModelPackage, caller: Caller):
+def test_a_new_champion_takes_over_without_one_failed_request(
+    loop: Loop, challenger: ModelPackage, caller: Caller
+) -> None:
     with caller:
         loop.eventually(lambda: len(caller.answers) > 20)
         loop.roll_out(challenger)
@@ -122,7 +126,7 @@ def test_a_new_champion_takes_over_without_one_failed_request(loop: Loop, challe
     assert set(versions) == {challenger.version - 1, challenger.version}
 
 
-def test_an_earlier_version_can_be_rolled_back_to(loop: Loop, champion: ModelPackage, challenger: ModelPackage):
+def test_an_earlier_version_can_be_rolled_back_to(loop: Loop, champion: ModelPackage, challenger: ModelPackage) -> None:
     assert challenger.version
     told = loop.run("noriba", "approve", str(champion.version))
     assert told.returncode == 0, told.stderr
@@ -133,7 +137,7 @@ def test_an_earlier_version_can_be_rolled_back_to(loop: Loop, champion: ModelPac
 
 def test_the_champion_approved_again_is_rolled_out_again_and_rejected_goes_on_serving(
     loop: Loop, champion: ModelPackage
-):
+) -> None:
     known = count_rollouts(loop)
     again = loop.run("noriba", "approve", str(champion.version))
     rejected = loop.run("noriba", "reject", str(champion.version))
@@ -164,7 +168,7 @@ def list_states(loop: Loop, execution_arn: str) -> list[str]:
 
 def test_two_approvals_at_once_are_rolled_out_one_after_the_other(
     loop: Loop, champion: ModelPackage, challenger: ModelPackage
-):
+) -> None:
     known = len(list_rollouts(loop))
     for package in (challenger, champion):
         loop.session.as_approver().approve(package.arn, note="at once")
@@ -180,7 +184,7 @@ def test_two_approvals_at_once_are_rolled_out_one_after_the_other(
     assert "Free the lock" not in states
 
 
-def test_a_rollout_that_was_stopped_does_not_lock_out_the_next(loop: Loop, champion: ModelPackage):
+def test_a_rollout_that_was_stopped_does_not_lock_out_the_next(loop: Loop, champion: ModelPackage) -> None:
     """An execution that was stopped could not release its lock; here, one that has ended still holds it."""
     stopped = list_rollouts(loop)[0]["executionArn"]
     table = loop.session.clients.dynamodb.Table(loop.session.deployment.ledger_table)
@@ -194,7 +198,7 @@ def test_a_rollout_that_was_stopped_does_not_lock_out_the_next(loop: Loop, champ
     assert "Item" not in table.get_item(Key={"use_case": "taxi_eta", "entry": "rollout"})
 
 
-def test_a_rollout_that_is_stopped_leaves_nothing_that_costs_money(loop: Loop, champion: ModelPackage):
+def test_a_rollout_that_is_stopped_leaves_nothing_that_costs_money(loop: Loop, champion: ModelPackage) -> None:
     clients, machine = loop.session.clients, loop.session.deployment.rollout_machine_arn
     loop.session.as_approver().approve(champion.arn, note="to be stopped")
     (staging,) = loop.eventually(lambda: [name for name in list_endpoints(loop) if "-staging-" in name])
@@ -249,7 +253,7 @@ def liar(loop: Loop, champion: ModelPackage, tmp_path: Path) -> ModelPackage:
 
 def test_a_model_that_fails_golden_requests_never_reaches_production(
     loop: Loop, bus: BusRecorder, champion: ModelPackage, liar: ModelPackage
-):
+) -> None:
     production = loop.session.clients.sagemaker.describe_endpoint(EndpointName="noriba-taxi-eta")
     approval = approve_model(loop.session, liar, note="approved in error")
     with pytest.raises(StepFailedError, match="value of recorded row 3"):
@@ -277,7 +281,7 @@ def point_at(loop: Loop, package: ModelPackage, model_data_uri: str) -> None:
 
 def test_a_package_that_points_elsewhere_since_it_was_judged_is_not_rolled_out(
     loop: Loop, champion: ModelPackage, challenger: ModelPackage
-):
+) -> None:
     point_at(loop, challenger, champion.model_data_uri)
     approval = approve_model(loop.session, challenger, note="approved unseen")
 
@@ -321,11 +325,11 @@ def decide(snapshot_id: str, manifest_uri: str) -> RetrainingDecided:
 
 def test_training_that_fails_registers_nothing_and_says_why_with_the_containers_error_message(
     loop: Loop, bus: BusRecorder, champion: ModelPackage, doomed: RetrainingDecided
-):
+) -> None:
     assert champion
     clients = loop.session.clients
     before = [package.version for package in loop.session.registry.list_packages()]
-    clients.events.put_events(Entries=[doomed.entry(bus=loop.session.deployment.bus_name)])
+    clients.events.put_events(Entries=[doomed.entry(bus=loop.session.deployment.bus_name)])  # type: ignore[list-item]
     (told,) = loop.eventually(lambda: bus.find("TrainingFailed", decision_id=doomed.decision_id))
     assert f"CorruptSnapshotError: part {'0' * 64} of the snapshot is not in the channel" in told["cause"]
     history = loop.session.history(loop.session.deployment.train_machine_arn)
@@ -337,13 +341,13 @@ def test_training_that_fails_registers_nothing_and_says_why_with_the_containers_
     assert any("noriba-training-TrainFailed" in alarm["AlarmName"] for alarm in alarms)
 
 
-def test_a_forged_decision_trains_nothing(loop: Loop, champion: ModelPackage, snapshot: SnapshotManifest):
+def test_a_forged_decision_trains_nothing(loop: Loop, champion: ModelPackage, snapshot: SnapshotManifest) -> None:
     assert champion
     clients = loop.session.clients
     manifest = loop.session.datasets.uri(name_manifest("taxi_eta", snapshot.snapshot_id))
     forged = decide(snapshot.snapshot_id, manifest)
 
-    clients.events.put_events(Entries=[forged.entry(bus=loop.session.deployment.bus_name)])
+    clients.events.put_events(Entries=[forged.entry(bus=loop.session.deployment.bus_name)])  # type: ignore[list-item]
 
     history = loop.session.history(loop.session.deployment.train_machine_arn)
     since = datetime.now(UTC) - timedelta(hours=1)
@@ -355,10 +359,10 @@ def test_a_forged_decision_trains_nothing(loop: Loop, champion: ModelPackage, sn
 
 def test_training_that_a_person_asks_for_and_stops_registers_nothing_and_frees_the_way(
     loop: Loop, bus: BusRecorder, champion: ModelPackage
-):
+) -> None:
     assert champion
     ledger, sagemaker = loop.session.ledger, loop.session.clients.sagemaker
-    loop.eventually(lambda: not ledger.read_training().running)
+    loop.eventually(lambda: not ledger.read_training().running)  # type: ignore[union-attr]
     before = [package.version for package in loop.session.registry.list_packages()]
     known = len(find_asked(loop))
 
@@ -375,7 +379,7 @@ def test_training_that_a_person_asks_for_and_stops_registers_nothing_and_frees_t
     assert loop.eventually(lambda: bus.find("TrainingFailed", decision_id=asked.decision_id))
     assert sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] == "Stopped"
     assert [package.version for package in loop.session.registry.list_packages()] == before
-    loop.eventually(lambda: not ledger.read_training().running)
+    loop.eventually(lambda: not ledger.read_training().running)  # type: ignore[union-attr]
 
 
 def find_asked(loop: Loop) -> list[RetrainingDecided]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROWS = 3_000
 
 
-def test_it_learns_is_approved_and_answers_in_its_own_unit(loop: Loop, champion: ModelPackage):
+def test_it_learns_is_approved_and_answers_in_its_own_unit(loop: Loop, champion: ModelPackage) -> None:
     session = Session("noriba", "scooter_energy", environment=loop.cloud.environment)
     simulator = load_simulator("scooter_energy")
     table = simulator.simulate(ROWS, seed=5, first_day=date(2026, 1, 5), days=30)

@@ -41,18 +41,20 @@ def find_schema(contract: dict[str, Any], name: str) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{name}", "components": contract["components"]}
 
 
-def test_the_contract_is_openapi(contract: dict[str, Any]):
+def test_the_contract_is_openapi(contract: dict[str, Any]) -> None:
     validate_openapi(contract)
     assert PREDICTIONS in contract["paths"]
 
 
-def test_answers_are_what_the_contract_says(loop: Loop, champion: ModelPackage, contract: dict[str, Any]):
+def test_answers_are_what_the_contract_says(loop: Loop, champion: ModelPackage, contract: dict[str, Any]) -> None:
     assert champion
     answer = loop.api.predict("taxi_eta", RIDE).answer
     jsonschema.validate(answer, find_schema(contract, "TaxiEtaAnswer"))
 
 
-def test_five_hundred_candidates_are_answered_in_one_request_and_in_their_order(loop: Loop, champion: ModelPackage):
+def test_five_hundred_candidates_are_answered_in_one_request_and_in_their_order(
+    loop: Loop, champion: ModelPackage
+) -> None:
     assert champion
     cars = [
         {"candidate_id": f"car-{number}", "origin": {"latitude": 40.70 + number / 5000, "longitude": -73.98}}
@@ -73,7 +75,7 @@ BAD_REQUESTS = {
 
 
 @pytest.mark.parametrize("name", BAD_REQUESTS)
-def test_a_bad_request_is_told_which_field_is_at_fault(loop: Loop, contract: dict[str, Any], name: str):
+def test_a_bad_request_is_told_which_field_is_at_fault(loop: Loop, contract: dict[str, Any], name: str) -> None:
     request, wanted, field = BAD_REQUESTS[name]
     status, problem = loop.api.post(PREDICTIONS, request)
     assert status == wanted
@@ -81,7 +83,7 @@ def test_a_bad_request_is_told_which_field_is_at_fault(loop: Loop, contract: dic
     assert field is None or field in {error["field"] for error in problem["errors"]}
 
 
-def test_an_unknown_use_case_and_an_unknown_route_are_404(loop: Loop):
+def test_an_unknown_use_case_and_an_unknown_route_are_404(loop: Loop) -> None:
     status, problem = loop.api.post("/v1/bicycles/predictions", RIDE)
     assert status == 404
     assert problem["detail"].startswith("no use case 'bicycles'; installed: ")
@@ -90,7 +92,7 @@ def test_an_unknown_use_case_and_an_unknown_route_are_404(loop: Loop):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_an_encoded_slash_is_no_slash(loop: Loop):
+def test_an_encoded_slash_is_no_slash(loop: Loop) -> None:
     status, problem = loop.api.post("/v1/taxi_eta%2Fpredictions", RIDE)
     assert status == 404
     assert "no such route" in problem["detail"]
@@ -99,7 +101,7 @@ def test_an_encoded_slash_is_no_slash(loop: Loop):
 @pytest.fixture
 def broken_recorder(loop: Loop) -> Iterator[None]:
     """The function that takes outcomes, without its configuration: it crashes when it is called."""
-    client = boto3.client("lambda", endpoint_url=loop.cloud.endpoint_url, **CALLER)
+    client = boto3.client("lambda", endpoint_url=loop.cloud.endpoint_url, **CALLER)  # type: ignore[call-overload]
     (name,) = [
         found["FunctionName"]
         for page in client.get_paginator("list_functions").paginate()
@@ -114,7 +116,7 @@ def broken_recorder(loop: Loop) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("champion", "broken_recorder")
-def test_a_function_that_crashes_is_an_alarm_and_its_stack_is_nobodys_business(loop: Loop):
+def test_a_function_that_crashes_is_an_alarm_and_its_stack_is_nobodys_business(loop: Loop) -> None:
     outcome = {"prediction_id": str(uuid.uuid4()), "value": 1.0, "observed_at": "2026-07-01T18:00:00Z"}
 
     status, problem = loop.api.post("/v1/taxi_eta/outcomes", outcome)
@@ -132,7 +134,7 @@ def test_a_function_that_crashes_is_an_alarm_and_its_stack_is_nobodys_business(l
     assert len(alarms) == 1
 
 
-def test_without_a_key_nobody_is_answered(loop: Loop):
+def test_without_a_key_nobody_is_answered(loop: Loop) -> None:
     answer = urllib3.request("POST", f"{loop.session.deployment.api_url}{PREDICTIONS}", json=RIDE)
     assert answer.status == 403
     assert answer.json()["status"] == 403
@@ -144,7 +146,7 @@ def hasty_app(loop: Loop) -> Iterator[ApiClient]:
     gateway, url = loop.session.clients.apigateway, loop.session.deployment.api_url
     [api] = gateway.get_rest_apis()["items"]
     stage = {"apiId": api["id"], "stage": url.rpartition("/")[2]}
-    plan = gateway.create_usage_plan(name="hasty", apiStages=[stage], throttle={"rateLimit": 1 / 60, "burstLimit": 2})
+    plan = gateway.create_usage_plan(name="hasty", apiStages=[stage], throttle={"rateLimit": 1 / 60, "burstLimit": 2})  # type: ignore[list-item]
     key = gateway.create_api_key(name="hasty", enabled=True)
     gateway.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
     yield ApiClient(url, key["value"])
@@ -152,7 +154,7 @@ def hasty_app(loop: Loop) -> Iterator[ApiClient]:
     gateway.delete_api_key(apiKey=key["id"])
 
 
-def test_a_key_is_held_to_its_plan_and_others_are_not(loop: Loop, hasty_app: ApiClient):
+def test_a_key_is_held_to_its_plan_and_others_are_not(loop: Loop, hasty_app: ApiClient) -> None:
     answers = [hasty_app.post(PREDICTIONS, []) for _ in range(3)]
 
     assert [status for status, _ in answers] == [400, 400, 429]
@@ -160,14 +162,14 @@ def test_a_key_is_held_to_its_plan_and_others_are_not(loop: Loop, hasty_app: Api
     assert loop.api.post(PREDICTIONS, [])[0] == 400
 
 
-def test_health_says_which_model_answers(loop: Loop, champion: ModelPackage):
+def test_health_says_which_model_answers(loop: Loop, champion: ModelPackage) -> None:
     answer = urllib3.request("GET", f"{loop.session.deployment.api_url}/v1/health")
     (model,) = (one for one in answer.json()["use_cases"] if one["use_case"] == "taxi_eta")
     assert model["status"] == "InService"
     assert model["model_version"] >= champion.version
 
 
-def test_whoever_asks_for_the_health_again_and_again_is_told_to_slow_down(loop: Loop):
+def test_whoever_asks_for_the_health_again_and_again_is_told_to_slow_down(loop: Loop) -> None:
     """It needs no key, so its method has a limit of its own, far below the stage's."""
     answers = [urllib3.request("GET", f"{loop.session.deployment.api_url}/v1/health") for _ in range(30)]
 
@@ -176,7 +178,7 @@ def test_whoever_asks_for_the_health_again_and_again_is_told_to_slow_down(loop: 
     assert {problem["detail"] for problem in refused} == {"too many requests; slow down and try again"}
 
 
-def test_an_outcome_is_taken_and_kept(loop: Loop, champion: ModelPackage):
+def test_an_outcome_is_taken_and_kept(loop: Loop, champion: ModelPackage) -> None:
     assert champion
     prediction_id = loop.api.predict("taxi_eta", RIDE).answer["prediction_id"]
     outcome = {"prediction_id": prediction_id, "value": 1234.5, "observed_at": datetime.now(UTC).isoformat()}
@@ -195,7 +197,7 @@ def find_outcomes(loop: Loop, prediction_id: str) -> list[dict[str, Any]]:
     return [event for event in events if event["detail"]["prediction_id"] == prediction_id]
 
 
-def test_an_outcome_from_the_future_is_refused(loop: Loop):
+def test_an_outcome_from_the_future_is_refused(loop: Loop) -> None:
     outcome = {
         "prediction_id": "24e0b31f-f213-4188-90fc-589527eb6732",
         "value": 1.0,
@@ -206,7 +208,7 @@ def test_an_outcome_from_the_future_is_refused(loop: Loop):
     assert problem["errors"][0]["field"] == "observed_at"
 
 
-def test_the_command_shows_what_there_is(loop: Loop, snapshot: SnapshotManifest, champion: ModelPackage):
+def test_the_command_shows_what_there_is(loop: Loop, snapshot: SnapshotManifest, champion: ModelPackage) -> None:
     status = loop.run_json("noriba", "status", "--json")
     assert status["endpoint_url"] == loop.cloud.endpoint_url
     assert set(status["stacks"].values()) == {"CREATE_COMPLETE"}
@@ -223,7 +225,7 @@ def test_the_command_shows_what_there_is(loop: Loop, snapshot: SnapshotManifest,
     assert any(answer["prediction_id"] in line["message"] for line in lines)
 
 
-def test_the_doctor_finds_nothing_bad_in_a_deployment(loop: Loop):
+def test_the_doctor_finds_nothing_bad_in_a_deployment(loop: Loop) -> None:
     found = {one["what"]: one for one in loop.run_json("noriba", "doctor", "--json")}
     assert {one["level"] for one in found.values()} <= {"good", "look"}
     assert found["stacks"]["found"] == "6 are there"
@@ -231,7 +233,7 @@ def test_the_doctor_finds_nothing_bad_in_a_deployment(loop: Loop):
     assert found["operator_email"]["level"] == "look"
 
 
-def test_no_place_of_a_ride_stands_in_the_logs(loop: Loop, champion: ModelPackage):
+def test_no_place_of_a_ride_stands_in_the_logs(loop: Loop, champion: ModelPackage) -> None:
     assert champion
     loop.api.predict("taxi_eta", {**RIDE, "origin": {"latitude": 40.7123456, "longitude": -73.9123456}})
     lines = loop.run_json("noriba", "logs", "predict", "--json")
@@ -240,7 +242,7 @@ def test_no_place_of_a_ride_stands_in_the_logs(loop: Loop, champion: ModelPackag
 
 
 @pytest.mark.parametrize("words", [["predict", "{"], ["approve", "99"], ["logs", "nothing"], ["models", "99"]])
-def test_a_command_that_fails_says_so_in_one_line(loop: Loop, champion: ModelPackage, words: list[str]):
+def test_a_command_that_fails_says_so_in_one_line(loop: Loop, champion: ModelPackage, words: list[str]) -> None:
     assert champion
     done = loop.run("noriba", *words)
     assert done.returncode in {1, 2}
@@ -248,7 +250,7 @@ def test_a_command_that_fails_says_so_in_one_line(loop: Loop, champion: ModelPac
     assert "Traceback" not in done.stderr
 
 
-def test_the_readme_s_own_words_point_the_aws_cli_here(loop: Loop, champion: ModelPackage):
+def test_the_readme_s_own_words_point_the_aws_cli_here(loop: Loop, champion: ModelPackage) -> None:
     blocks = re.findall(r"^```sh\n(.*?)^```", (PROJECT_ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     [words] = [block for block in blocks if "noriba env" in block]
 
@@ -268,7 +270,7 @@ def test_the_readme_s_own_words_point_the_aws_cli_here(loop: Loop, champion: Mod
     assert champion.arn in done.stdout
 
 
-def test_the_aws_cli_sees_the_same(loop: Loop, champion: ModelPackage):
+def test_the_aws_cli_sees_the_same(loop: Loop, champion: ModelPackage) -> None:
     stacks = loop.run_json("aws", "cloudformation", "describe-stacks")["Stacks"]
     assert {stack["StackStatus"] for stack in stacks} == {"CREATE_COMPLETE"}
     raw = loop.session.deployment.raw_bucket

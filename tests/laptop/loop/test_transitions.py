@@ -59,7 +59,7 @@ def read_served_code(loop: Loop) -> str:
 
 def test_a_feature_is_edited_and_deployed_without_one_failed_prediction(
     loop: Loop, champion: ModelPackage, caller: Caller, deploy_edited: DeployEdited
-):
+) -> None:
     before = read_served_code(loop)
     with caller:
         loop.eventually(lambda: len(caller.answers) > 20)
@@ -75,7 +75,7 @@ def test_a_feature_is_edited_and_deployed_without_one_failed_prediction(
 
 def test_a_deployment_that_drops_an_input_of_the_champion_is_undone_before_an_app_notices(
     loop: Loop, champion: ModelPackage, caller: Caller, deploy_edited: DeployEdited
-):
+) -> None:
     before = read_served_code(loop)
     with caller:
         loop.eventually(lambda: len(caller.answers) > 20)

@@ -37,7 +37,7 @@ def start(clients: Clients, machine: str, package: str) -> str:
     return clients.stepfunctions.start_execution(stateMachineArn=machine, input=given)["executionArn"]
 
 
-def test_an_execution_is_told_with_its_input_and_how_it_failed(clients: Clients, machine: str):
+def test_an_execution_is_told_with_its_input_and_how_it_failed(clients: Clients, machine: str) -> None:
     arn = start(clients, machine, "p/1")
     running = look_up(clients.stepfunctions, arn)
     clients.stepfunctions.stop_execution(executionArn=arn, error="Operator", cause="too slow")
@@ -49,16 +49,18 @@ def test_an_execution_is_told_with_its_input_and_how_it_failed(clients: Clients,
     assert (stopped.status, stopped.failed) == ("ABORTED", True)
 
 
-def test_an_execution_that_is_forgotten_is_none(clients: Clients, machine: str):
+def test_an_execution_that_is_forgotten_is_none(clients: Clients, machine: str) -> None:
     assert look_up(clients.stepfunctions, f"{machine.replace('stateMachine', 'execution')}:gone") is None
 
 
-def test_before_the_first_execution_there_is_no_newest(history: MachineHistory):
+def test_before_the_first_execution_there_is_no_newest(history: MachineHistory) -> None:
     assert history.find_newest() is None
     assert history.find_after(None, "p/1") is None
 
 
-def test_an_execution_after_another_is_not_one_before_it(clients: Clients, machine: str, history: MachineHistory):
+def test_an_execution_after_another_is_not_one_before_it(
+    clients: Clients, machine: str, history: MachineHistory
+) -> None:
     """Whoever approves once more does not hear how the rollout before went."""
     earlier = start(clients, machine, "p/1")
     clients.stepfunctions.stop_execution(executionArn=earlier)
@@ -75,7 +77,7 @@ def test_an_execution_after_another_is_not_one_before_it(clients: Clients, machi
     assert (found.arn, found.status) == (later, "RUNNING")
 
 
-def test_of_several_the_first_after_it_is_found(clients: Clients, machine: str, history: MachineHistory):
+def test_of_several_the_first_after_it_is_found(clients: Clients, machine: str, history: MachineHistory) -> None:
     first, _second = (start(clients, machine, "p/1") for _ in range(2))
 
     found = history.find_after(None, "p/1")
@@ -84,7 +86,7 @@ def test_of_several_the_first_after_it_is_found(clients: Clients, machine: str, 
     assert found.arn == first
 
 
-def test_the_newest_of_a_time_is_found_by_its_input(clients: Clients, machine: str, history: MachineHistory):
+def test_the_newest_of_a_time_is_found_by_its_input(clients: Clients, machine: str, history: MachineHistory) -> None:
     _first, second = (start(clients, machine, "p/1") for _ in range(2))
     start(clients, machine, "p/2")
 

@@ -215,7 +215,7 @@ def test_entries_that_an_earlier_version_wrote_are_read(ledger: Ledger) -> None:
         },
     ]
     for item in old:
-        ledger._table.put_item(Item={"use_case": "taxi_eta", **item})
+        ledger._table.put_item(Item={"use_case": "taxi_eta", **item})  # type: ignore[dict-item]
 
     assert (ledger.list_received(), ledger.count_pending()) == ([], 0)
     refused, training, rollout = ledger.find_object("b", "v1"), ledger.read_training(), ledger.read_rollout()

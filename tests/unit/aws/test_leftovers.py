@@ -68,7 +68,7 @@ def serve(sagemaker: SageMakerClient) -> None:
     sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName=SERVING)
 
 
-def test_a_model_that_was_replaced_goes_and_the_one_that_serves_stays(sagemaker: SageMakerClient):
+def test_a_model_that_was_replaced_goes_and_the_one_that_serves_stays(sagemaker: SageMakerClient) -> None:
     serve(sagemaker)
     make(sagemaker, REPLACED)
 
@@ -78,7 +78,7 @@ def test_a_model_that_was_replaced_goes_and_the_one_that_serves_stays(sagemaker:
     assert (tidied.endpoints, tidied.configurations, tidied.models, tidied.pending) == (0, 1, 1, 0)
 
 
-def test_staging_that_outlived_its_execution_goes_with_its_configuration_and_model(sagemaker: SageMakerClient):
+def test_staging_that_outlived_its_execution_goes_with_its_configuration_and_model(sagemaker: SageMakerClient) -> None:
     serve(sagemaker)
     make(sagemaker, STAGING, model=COMING, endpoint=True)
 
@@ -90,7 +90,7 @@ def test_staging_that_outlived_its_execution_goes_with_its_configuration_and_mod
     assert names(sagemaker) == {ENDPOINT, SERVING}
 
 
-def test_what_a_rollout_under_way_makes_is_its_own(sagemaker: SageMakerClient):
+def test_what_a_rollout_under_way_makes_is_its_own(sagemaker: SageMakerClient) -> None:
     serve(sagemaker)
     make(sagemaker, COMING_STAGING, model=COMING, endpoint=True)
     before = names(sagemaker)
@@ -101,7 +101,7 @@ def test_what_a_rollout_under_way_makes_is_its_own(sagemaker: SageMakerClient):
     assert tidied.pending == 0
 
 
-def test_what_a_rollout_makes_after_the_look_is_not_touched(sagemaker: SageMakerClient):
+def test_what_a_rollout_makes_after_the_look_is_not_touched(sagemaker: SageMakerClient) -> None:
     serve(sagemaker)
     leftovers = Leftovers(sagemaker, ENDPOINT)
     make(sagemaker, COMING_STAGING, model=COMING, endpoint=True)
@@ -113,7 +113,7 @@ def test_what_a_rollout_makes_after_the_look_is_not_touched(sagemaker: SageMaker
 
 
 @pytest.mark.parametrize("status", ["Creating", "Updating", "Deleting"])
-def test_staging_that_cannot_be_deleted_yet_is_looked_at_again(sagemaker: SageMakerClient, status: str):
+def test_staging_that_cannot_be_deleted_yet_is_looked_at_again(sagemaker: SageMakerClient, status: str) -> None:
     serve(sagemaker)
     make(sagemaker, STAGING, model=COMING, endpoint=True)
     set_status(sagemaker, STAGING, status)
@@ -125,7 +125,7 @@ def test_staging_that_cannot_be_deleted_yet_is_looked_at_again(sagemaker: SageMa
     assert (tidied.endpoints, tidied.models, tidied.pending) == (0, 0, 1)
 
 
-def test_while_production_changes_no_model_is_removed(sagemaker: SageMakerClient):
+def test_while_production_changes_no_model_is_removed(sagemaker: SageMakerClient) -> None:
     """Which of the two it will serve is not decided."""
     serve(sagemaker)
     make(sagemaker, COMING)
@@ -137,7 +137,7 @@ def test_while_production_changes_no_model_is_removed(sagemaker: SageMakerClient
     assert tidied.pending == 1
 
 
-def test_what_rollouts_do_not_name_so_is_left_alone(sagemaker: SageMakerClient):
+def test_what_rollouts_do_not_name_so_is_left_alone(sagemaker: SageMakerClient) -> None:
     serve(sagemaker)
     for name in OTHERS:
         make(sagemaker, name)
@@ -147,7 +147,7 @@ def test_what_rollouts_do_not_name_so_is_left_alone(sagemaker: SageMakerClient):
     assert set(OTHERS) <= names(sagemaker)
 
 
-def test_where_nothing_is_in_production_what_was_tried_goes(sagemaker: SageMakerClient):
+def test_where_nothing_is_in_production_what_was_tried_goes(sagemaker: SageMakerClient) -> None:
     make(sagemaker, COMING)
 
     Leftovers(sagemaker, ENDPOINT).remove(owned=())
@@ -158,7 +158,7 @@ def test_where_nothing_is_in_production_what_was_tried_goes(sagemaker: SageMaker
 # --- tearing down -----------------------------------------------------------------------------------------------------
 
 
-def test_tearing_down_waits_for_an_endpoint_that_is_being_made(sagemaker: SageMakerClient):
+def test_tearing_down_waits_for_an_endpoint_that_is_being_made(sagemaker: SageMakerClient) -> None:
     serve(sagemaker)
     set_status(sagemaker, ENDPOINT, "Creating")
     told: list[str] = []
@@ -176,7 +176,7 @@ def test_tearing_down_waits_for_an_endpoint_that_is_being_made(sagemaker: SageMa
     assert told == [f"waiting for endpoint {ENDPOINT}: Creating"] * 3
 
 
-def test_tearing_down_does_not_wait_for_ever(sagemaker: SageMakerClient):
+def test_tearing_down_does_not_wait_for_ever(sagemaker: SageMakerClient) -> None:
     serve(sagemaker)
     set_status(sagemaker, ENDPOINT, "Updating")
 

@@ -84,14 +84,14 @@ def bootstrapped(clients: Clients) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("bootstrapped")
-def test_an_account_that_has_everything_is_good(look: Callable[..., dict[str, Finding]]):
+def test_an_account_that_has_everything_is_good(look: Callable[..., dict[str, Finding]]) -> None:
     found = look()
 
     assert {finding.level for finding in found.values()} == {"good"}
     assert "ap-northeast-1" in found["credentials"].found
 
 
-def test_an_account_without_bootstrap_is_told_the_command(look: Callable[..., dict[str, Finding]]):
+def test_an_account_without_bootstrap_is_told_the_command(look: Callable[..., dict[str, Finding]]) -> None:
     bootstrap = look()["bootstrap"]
 
     assert (bootstrap.level, bootstrap.found) == ("bad", "missing")
@@ -101,7 +101,7 @@ def test_an_account_without_bootstrap_is_told_the_command(look: Callable[..., di
 @pytest.mark.parametrize(("functions", "level"), [(10, "look"), (8, "bad"), (99, "look"), (100, "good")])
 def test_how_many_functions_run_at_once_is_held_against_what_a_file_takes(
     look: Callable[..., dict[str, Finding]], functions: int, level: str
-):
+) -> None:
     found = look(FakeQuotas(QUOTAS, functions=functions))["functions at once"]
 
     assert found.level == level
@@ -110,12 +110,14 @@ def test_how_many_functions_run_at_once_is_held_against_what_a_file_takes(
         assert "--service-code lambda --quota-code L-B99A9384" in found.remedy
 
 
-def test_more_memory_than_a_new_account_has_is_worth_a_look(look: Callable[..., dict[str, Finding]]):
+def test_more_memory_than_a_new_account_has_is_worth_a_look(look: Callable[..., dict[str, Finding]]) -> None:
     assert "functions' memory" not in look()
     assert look(wishes=replace(WISHES, transform_memory_mb=3538))["functions' memory"].level == "look"
 
 
-def test_an_instance_that_the_account_may_not_have_is_told_with_its_quota(look: Callable[..., dict[str, Finding]]):
+def test_an_instance_that_the_account_may_not_have_is_told_with_its_quota(
+    look: Callable[..., dict[str, Finding]],
+) -> None:
     name = "ml.m5.large for endpoint usage"
     found = look(FakeQuotas({**QUOTAS, name: ("L-9614C779", 2.0)}))[name]
 
@@ -123,18 +125,20 @@ def test_an_instance_that_the_account_may_not_have_is_told_with_its_quota(look: 
     assert found.remedy.endswith("--service-code sagemaker --quota-code L-9614C779 --desired-value 3")
 
 
-def test_an_update_needs_the_old_fleet_the_new_one_and_staging():
+def test_an_update_needs_the_old_fleet_the_new_one_and_staging() -> None:
     wishes = replace(WISHES, production_instances=4, staging_instance="ml.c5.large")
 
     assert wishes.instances["ml.m5.large for endpoint usage"] == 8
     assert wishes.instances["ml.c5.large for endpoint usage"] == 1
 
 
-def test_a_quota_that_is_not_told_is_worth_a_look(look: Callable[..., dict[str, Finding]]):
+def test_a_quota_that_is_not_told_is_worth_a_look(look: Callable[..., dict[str, Finding]]) -> None:
     assert look(FakeQuotas({}))["ml.m5.xlarge for training job usage"].level == "look"
 
 
-def test_what_the_credentials_may_not_look_at_does_not_end_the_examination(look: Callable[..., dict[str, Finding]]):
+def test_what_the_credentials_may_not_look_at_does_not_end_the_examination(
+    look: Callable[..., dict[str, Finding]],
+) -> None:
     found = look(FakeQuotas(QUOTAS, denied="not authorized to perform servicequotas:ListServiceQuotas"))
 
     assert found["instances"].level == "look"
@@ -155,7 +159,7 @@ def test_what_the_credentials_may_not_look_at_does_not_end_the_examination(look:
 )
 def test_an_engine_that_is_missing_or_writes_what_sagemaker_refuses_is_found(
     look: Callable[..., dict[str, Finding]], engine: str, environment: dict[str, str], level: str
-):
+) -> None:
     found = look(wishes=replace(WISHES, container_engine=engine), **environment)["container engine"]
 
     assert found.level == level
@@ -188,20 +192,20 @@ def topic(clients: Clients) -> Iterator[str]:
     sns.delete_topic(TopicArn=arn)
 
 
-def test_alarms_that_nobody_is_told_of_are_worth_a_look(clients: Clients, topic: str):
+def test_alarms_that_nobody_is_told_of_are_worth_a_look(clients: Clients, topic: str) -> None:
     assert topic
     found = examine(clients)["operator_email"]
 
     assert (found.level, found.found) == ("look", "nobody is told")
 
 
-def test_alarms_that_somebody_is_told_of_are_good(clients: Clients, topic: str):
+def test_alarms_that_somebody_is_told_of_are_good(clients: Clients, topic: str) -> None:
     clients.other("sns").subscribe(TopicArn=topic, Protocol="sms", Endpoint="+81312345678")
 
     assert examine(clients)["operator_email"].level == "good"
 
 
-def test_logs_of_jobs_that_are_kept_for_ever_are_told_with_the_command(clients: Clients, topic: str):
+def test_logs_of_jobs_that_are_kept_for_ever_are_told_with_the_command(clients: Clients, topic: str) -> None:
     assert topic
     group = "/aws/sagemaker/TrainingJobs"
     clients.logs.create_log_group(logGroupName=group)
@@ -216,12 +220,12 @@ def test_logs_of_jobs_that_are_kept_for_ever_are_told_with_the_command(clients: 
 
 def test_what_an_earlier_deployment_kept_is_told_as_the_settings_that_use_it_again(
     clients: Clients, store: ObjectStore
-):
+) -> None:
     tags = [
         {"Key": "application", "Value": "noriba"},
         {"Key": KEPT_AS, "Value": "raw_bucket"},
     ]
-    clients.s3.put_bucket_tagging(Bucket=store.bucket, Tagging={"TagSet": tags})
+    clients.s3.put_bucket_tagging(Bucket=store.bucket, Tagging={"TagSet": tags})  # type: ignore[typeddict-item]
 
     found = examine(clients)["kept"]
 
@@ -230,5 +234,5 @@ def test_what_an_earlier_deployment_kept_is_told_as_the_settings_that_use_it_aga
     clients.s3.delete_bucket_tagging(Bucket=store.bucket)
 
 
-def test_where_nothing_was_ever_deployed_nothing_is_missed(clients: Clients):
+def test_where_nothing_was_ever_deployed_nothing_is_missed(clients: Clients) -> None:
     assert {finding.level for finding in examine(clients).values()} == {"good"}

@@ -49,12 +49,12 @@ def run(*words: str) -> int:
 
 
 @given(st.sampled_from(COMMANDS), st.lists(WORDS, max_size=3))
-def test_words_that_make_no_sense_end_in_a_line(command: str, words: list[str]):
+def test_words_that_make_no_sense_end_in_a_line(command: str, words: list[str]) -> None:
     assert run(command, *words) in {0, 1, 2}
 
 
 @given(WORDS | st.sampled_from(["", "/etc", "nofile.json", "[1,2]", "{", "null", "[" * 5_000, '{"a": ' * 5_000]))
-def test_a_request_that_is_none_is_a_misuse(given_words: str):
+def test_a_request_that_is_none_is_a_misuse(given_words: str) -> None:
     assert run("predict", "--", given_words) in {1, 2}
 
 
@@ -68,22 +68,24 @@ def test_a_request_that_is_none_is_a_misuse(given_words: str):
         ("{", "the request is not JSON"),
     ],
 )
-def test_a_request_that_cannot_be_read_says_why(capsys: pytest.CaptureFixture[str], request_text: str, reason: str):
+def test_a_request_that_cannot_be_read_says_why(
+    capsys: pytest.CaptureFixture[str], request_text: str, reason: str
+) -> None:
     assert run("predict", request_text) == 2
     assert reason in capsys.readouterr().err
 
 
-def test_without_a_cloud_that_is_what_it_says(capsys: pytest.CaptureFixture[str]):
+def test_without_a_cloud_that_is_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("status") == 1
     assert "no laptop cloud is running here" in capsys.readouterr().err
 
 
-def test_a_use_case_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]):
+def test_a_use_case_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("predict", "--use-case", "bus_eta") == 2
     assert "no use case 'bus_eta'; installed:" in capsys.readouterr().err
 
 
-def test_an_error_is_a_document_where_one_was_asked_for(capsys: pytest.CaptureFixture[str]):
+def test_an_error_is_a_document_where_one_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("status", "--json") == 1
 
     said = capsys.readouterr()
@@ -91,7 +93,7 @@ def test_an_error_is_a_document_where_one_was_asked_for(capsys: pytest.CaptureFi
     assert "no laptop cloud is running here" in said.err
 
 
-def test_the_file_that_a_request_stands_in_may_be_anything(tmp_path: Path):
+def test_the_file_that_a_request_stands_in_may_be_anything(tmp_path: Path) -> None:
     (tmp_path / "request.json").write_bytes(b"\xff\xfe\x00")
 
     assert run("predict", str(tmp_path / "request.json")) == 2

@@ -26,7 +26,7 @@ MARKUP = ("distance [/km]", "[bold]distance[/]", "[red", "[/]", "\\[x]", ":smile
 PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=40)
 
 
-def test_brackets_in_names_and_reasons_are_no_instructions(capsys: pytest.CaptureFixture[str]):
+def test_brackets_in_names_and_reasons_are_no_instructions(capsys: pytest.CaptureFixture[str]) -> None:
     for text in MARKUP:
         print_table(text, [text], [[text]])
         print_line(text, before=text)
@@ -42,18 +42,18 @@ def test_brackets_in_names_and_reasons_are_no_instructions(capsys: pytest.Captur
 
 
 @given(PRINTABLE, PRINTABLE)
-def test_any_word_is_printed_as_it_is(column: str, cell: str):
+def test_any_word_is_printed_as_it_is(column: str, cell: str) -> None:
     print_table("", [column], [[cell]])
     print_problem(cell)
 
 
-def test_an_empty_list_says_so(capsys: pytest.CaptureFixture[str]):
+def test_an_empty_list_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     print_table("Models", ["version"], [])
 
     assert "none yet" in capsys.readouterr().out
 
 
-def test_what_is_not_there_is_a_dash_and_a_list_is_words(capsys: pytest.CaptureFixture[str]):
+def test_what_is_not_there_is_a_dash_and_a_list_is_words(capsys: pytest.CaptureFixture[str]) -> None:
     print_fields({"champion": None, "alarms": (), "waiting_for_approval": (2, 3)})
 
     assert [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()] == [
@@ -63,12 +63,12 @@ def test_what_is_not_there_is_a_dash_and_a_list_is_words(capsys: pytest.CaptureF
     ]
 
 
-def test_json_is_for_machines(capsys: pytest.CaptureFixture[str]):
+def test_json_is_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"note": "[bold]"})
 
     assert json.loads(capsys.readouterr().out) == {"note": "[bold]"}
 
 
-def test_a_time_is_read_to_the_minute():
+def test_a_time_is_read_to_the_minute() -> None:
     assert write_time(datetime(2026, 1, 5, 8, 30, 59, tzinfo=UTC)) == "2026-01-05 08:30"
     assert write_time(None) == ""

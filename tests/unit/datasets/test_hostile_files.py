@@ -214,7 +214,9 @@ def test_a_file_that_cannot_be_planned_is_refused(content: bytes, reason: str) -
         (10, 2, -1, "not readable as Parquet"),
     ],
 )
-def test_a_row_group_too_large_to_be_sliced_is_refused(rows: int, columns: int, unpacked_bytes: int, reason: str):
+def test_a_row_group_too_large_to_be_sliced_is_refused(
+    rows: int, columns: int, unpacked_bytes: int, reason: str
+) -> None:
     found = refuse(lambda: check_group(3, rows=rows, columns=columns, unpacked_bytes=unpacked_bytes))
 
     assert found.startswith(reason)

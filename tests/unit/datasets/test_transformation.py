@@ -95,7 +95,7 @@ def test_a_chunk_of_nothing_but_broken_lines_keeps_nothing_and_loses_nothing() -
 
 
 def test_a_chunk_without_rows_is_a_chunk_without_rows() -> None:
-    empty = RawRows(pa.table({name: pa.array([], pa.string()) for name in HEADER}), ())
+    empty = RawRows(pa.table({name: pa.array([], pa.string()) for name in HEADER}), ())  # type: ignore[arg-type]
     source = choose_source(load_sources(USE_CASE), HEADER)
 
     chunk = transform_chunk(empty, source, USE_CASE, object_key="taxi_eta/trips.csv")

@@ -276,7 +276,7 @@ def test_a_rule_on_an_aws_field_that_does_not_exist_is_refused() -> None:
         ModelPackageStateChanged.pattern(approval="Approved")
 
 
-def test_the_end_of_an_execution_names_it_and_its_machine():
+def test_the_end_of_an_execution_names_it_and_its_machine() -> None:
     machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:ingest"
     envelope = {
         "source": "aws.states",
@@ -293,5 +293,5 @@ def test_the_end_of_an_execution_names_it_and_its_machine():
 
     assert ExecutionStatusChanged.parse(envelope).status == "ABORTED"
     assert selects(ended, envelope)
-    assert not selects(ended, {**envelope, "detail": {**envelope["detail"], "status": "RUNNING"}})
-    assert not selects(ended, {**envelope, "detail": {**envelope["detail"], "stateMachineArn": f"{machine}-child"}})
+    assert not selects(ended, {**envelope, "detail": {**envelope["detail"], "status": "RUNNING"}})  # type: ignore[dict-item]
+    assert not selects(ended, {**envelope, "detail": {**envelope["detail"], "stateMachineArn": f"{machine}-child"}})  # type: ignore[dict-item]

@@ -48,7 +48,7 @@ def features(define: Define) -> FeatureSet:
     return FeatureSet([module.limited, module.doubled], inputs=["metres"])
 
 
-def test_what_is_read_back_computes_the_same_bit_for_bit(features: FeatureSet):
+def test_what_is_read_back_computes_the_same_bit_for_bit(features: FeatureSet) -> None:
     metres = np.array([0.0, 0.1, 29.9, 30.0, 1e300, -1.0, np.nan, np.inf])
 
     thawed = thaw_features(freeze_features(features))
@@ -60,14 +60,14 @@ def test_what_is_read_back_computes_the_same_bit_for_bit(features: FeatureSet):
         assert column.tobytes() == expected[name].tobytes()
 
 
-def test_what_is_read_back_can_be_written_again(features: FeatureSet):
+def test_what_is_read_back_can_be_written_again(features: FeatureSet) -> None:
     text = freeze_features(features)
 
     assert thaw_features(freeze_features(thaw_features(text))).identities == features.identities
 
 
 @given(st.lists(st.floats(-90.0, 90.0), min_size=4, max_size=4), st.floats(1e9, 2e9))
-def test_the_reference_use_case_travels_whole(places: list[float], moment: float):
+def test_the_reference_use_case_travels_whole(places: list[float], moment: float) -> None:
     features = load_use_case("taxi_eta").features
     columns = {name: np.array([moment]) for name in features.inputs}
     for name, value in zip(
@@ -81,7 +81,7 @@ def test_the_reference_use_case_travels_whole(places: list[float], moment: float
         assert column.tobytes() == thawed.compute(columns)[name].tobytes()
 
 
-def test_two_constants_of_one_name_stay_two(define: Define):
+def test_two_constants_of_one_name_stay_two(define: Define) -> None:
     one = define("LIMIT = 1.0\n\ndef first(metres):\n    return metres * LIMIT")
     two = define("LIMIT = 2.0\n\ndef second(metres):\n    return metres * LIMIT")
     features = FeatureSet([one.first, two.second], inputs=["metres"])
@@ -91,7 +91,7 @@ def test_two_constants_of_one_name_stay_two(define: Define):
     assert (computed["first"][0], computed["second"][0]) == (10.0, 20.0)
 
 
-def test_definitions_of_another_fingerprint_are_refused(features: FeatureSet):
+def test_definitions_of_another_fingerprint_are_refused(features: FeatureSet) -> None:
     text = freeze_features(features)
     changed = text.replace("limited for", "limited * 2.0 for")
 
@@ -111,7 +111,7 @@ def test_definitions_of_another_fingerprint_are_refused(features: FeatureSet):
         lambda text: text.replace("def limited(", "def limited"),
     ],
 )
-def test_what_is_no_text_of_definitions_is_refused_as_such(features: FeatureSet, spoil: object):
+def test_what_is_no_text_of_definitions_is_refused_as_such(features: FeatureSet, spoil: object) -> None:
     text = freeze_features(features)
     assert callable(spoil)
 
@@ -119,7 +119,7 @@ def test_what_is_no_text_of_definitions_is_refused_as_such(features: FeatureSet,
         thaw_features(spoil(text), fingerprint=features.fingerprint)
 
 
-def test_a_constant_that_can_do_more_than_it_says_cannot_be_written_down(define: Define):
+def test_a_constant_that_can_do_more_than_it_says_cannot_be_written_down(define: Define) -> None:
     module = define(
         """
         from collections import namedtuple
@@ -134,7 +134,7 @@ def test_a_constant_that_can_do_more_than_it_says_cannot_be_written_down(define:
         freeze_features(FeatureSet([module.limited], inputs=["metres"]))
 
 
-def test_the_text_is_json_that_a_person_can_read(features: FeatureSet):
+def test_the_text_is_json_that_a_person_can_read(features: FeatureSet) -> None:
     document = json.loads(freeze_features(features))
 
     assert document["inputs"] == ["metres"]

@@ -30,17 +30,17 @@ def decide(last: TrainingRecord | None = LAST, *, rows: int = 11_000, forced: bo
     return decide_retraining(POLICY, snapshot_id="snap-2", rows=rows, last=last, now=NOW, forced=forced)
 
 
-def test_enough_news_is_worth_a_training():
+def test_enough_news_is_worth_a_training() -> None:
     assert decide() == Decision(train=True, reason="1000 new rows, 10.0% of the last training's 10000")
 
 
-def test_the_first_snapshot_is_trained_on():
+def test_the_first_snapshot_is_trained_on() -> None:
     assert decide(None) == Decision(train=True, reason="first training, on 11000 rows")
 
 
 @pytest.mark.parametrize("last", [None, LAST])
 @pytest.mark.parametrize("forced", [False, True])
-def test_too_few_rows_never_train(last: TrainingRecord | None, forced: bool):
+def test_too_few_rows_never_train(last: TrainingRecord | None, forced: bool) -> None:
     decision = decide(last, rows=4_999, forced=forced)
 
     assert decision == Decision(train=False, reason="4999 rows are fewer than the 5000 that training needs")
@@ -56,40 +56,40 @@ def test_too_few_rows_never_train(last: TrainingRecord | None, forced: bool):
         (-3_000, Decision(train=False, reason="-3000 new rows are -30.0% of the last training's, under 2.0%")),
     ],
 )
-def test_a_few_new_rows_are_no_news(new_rows: int, decision: Decision):
+def test_a_few_new_rows_are_no_news(new_rows: int, decision: Decision) -> None:
     assert decide(rows=10_000 + new_rows) == decision
 
 
-def test_a_snapshot_is_trained_on_once():
+def test_a_snapshot_is_trained_on_once() -> None:
     assert decide(replace(LAST, snapshot_id="snap-2")) == Decision(train=False, reason="snap-2 was trained on already")
 
 
-def test_trainings_keep_their_distance():
+def test_trainings_keep_their_distance() -> None:
     last = replace(LAST, started_at=NOW - timedelta(seconds=3_599))
 
     assert decide(last) == Decision(train=False, reason="last training began 3599 s ago, within the cooldown of 3600 s")
     assert decide(replace(last, started_at=NOW - timedelta(seconds=3_600))).train
 
 
-def test_one_training_at_a_time():
+def test_one_training_at_a_time() -> None:
     assert decide(replace(LAST, running=True)) == Decision(
         train=False, reason="training on snap-1 has been running for 7200 s"
     )
 
 
-def test_a_training_that_never_ended_is_taken_for_dead_after_the_lock_s_time():
+def test_a_training_that_never_ended_is_taken_for_dead_after_the_lock_s_time() -> None:
     dead = replace(LAST, running=True, started_at=NOW - timedelta(hours=6))
 
     assert decide(dead).train
 
 
-def test_asked_for_by_hand_old_data_train_too():
+def test_asked_for_by_hand_old_data_train_too() -> None:
     last = replace(LAST, snapshot_id="snap-2", started_at=NOW - timedelta(seconds=1))
 
     assert decide(last, forced=True) == Decision(train=True, reason="asked for by hand, on 11000 rows")
 
 
-def test_even_by_hand_a_running_training_is_in_the_way():
+def test_even_by_hand_a_running_training_is_in_the_way() -> None:
     assert decide(replace(LAST, running=True), forced=True) == Decision(
         train=False, reason="training on snap-1 has been running for 7200 s"
     )
@@ -102,7 +102,7 @@ def begin(*hours_ago: float) -> TrainingRecord:
 
 
 @pytest.mark.parametrize("forced", [False, True])
-def test_as_many_as_a_day_may_have_are_enough_whoever_asks(forced: bool):
+def test_as_many_as_a_day_may_have_are_enough_whoever_asks(forced: bool) -> None:
     decision = decide(begin(20, 10, 2), forced=forced)
 
     assert (decision.train, decision.limited) == (False, True)
@@ -111,14 +111,14 @@ def test_as_many_as_a_day_may_have_are_enough_whoever_asks(forced: bool):
     assert decide(begin(24, 10, 2), forced=forced).train
 
 
-def test_the_limit_is_not_what_is_in_the_way_where_there_is_no_news():
+def test_the_limit_is_not_what_is_in_the_way_where_there_is_no_news() -> None:
     decision = decide(begin(20, 10, 2), rows=10_001)
 
     assert not decision.train
     assert not decision.limited
 
 
-def test_a_record_from_before_starts_were_kept_counts_its_own():
+def test_a_record_from_before_starts_were_kept_counts_its_own() -> None:
     assert list_recent_starts(LAST, now=NOW) == (LAST.started_at,)
     assert list_recent_starts(None, now=NOW) == ()
 
@@ -150,7 +150,7 @@ ROWS = st.integers(0, 10**6)
 @given(POLICIES, RECORDS, ROWS, st.booleans())
 def test_nothing_trains_while_a_fresh_training_runs(
     policy: RetrainingPolicy, last: TrainingRecord, rows: int, forced: bool
-):
+) -> None:
     decision = decide_retraining(policy, snapshot_id="snap-2", rows=rows, last=last, now=NOW, forced=forced)
 
     if last.running and (NOW - last.started_at).total_seconds() < policy.lock_s:
@@ -160,7 +160,7 @@ def test_nothing_trains_while_a_fresh_training_runs(
 @given(POLICIES, RECORDS, ROWS)
 def test_by_itself_nothing_trains_twice_within_the_cooldown_or_on_one_snapshot(
     policy: RetrainingPolicy, last: TrainingRecord, rows: int
-):
+) -> None:
     decision = decide_retraining(policy, snapshot_id="snap-2", rows=rows, last=last, now=NOW)
 
     if decision.train:
@@ -171,7 +171,9 @@ def test_by_itself_nothing_trains_twice_within_the_cooldown_or_on_one_snapshot(
 
 
 @given(POLICIES, st.none() | RECORDS, ROWS, st.booleans())
-def test_every_decision_has_its_reason(policy: RetrainingPolicy, last: TrainingRecord | None, rows: int, forced: bool):
+def test_every_decision_has_its_reason(
+    policy: RetrainingPolicy, last: TrainingRecord | None, rows: int, forced: bool
+) -> None:
     decision = decide_retraining(policy, snapshot_id="snap-2", rows=rows, last=last, now=NOW, forced=forced)
 
     assert decision.reason
@@ -184,7 +186,7 @@ def test_every_decision_has_its_reason(policy: RetrainingPolicy, last: TrainingR
 )
 def test_whoever_asks_and_whenever_no_day_has_more_trainings_than_the_policy_allows(
     most: int, questions: list[tuple[float, bool]]
-):
+) -> None:
     policy = RetrainingPolicy(min_rows=1, min_new_rows_share=0.0, cooldown_s=0.0, max_per_day=most, lock_s=1.0)
     now, last, begun = NOW, None, list[datetime]()
     for number, (pause_s, forced) in enumerate(questions):

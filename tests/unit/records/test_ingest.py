@@ -45,7 +45,7 @@ VERSION = EVENT["detail"]["object"]["version-id"]  # type: ignore[index]
 
 def announce(key: str, *, size: int = 1234) -> dict[str, Any]:
     """The same event of another object."""
-    detail: dict[str, Any] = copy.deepcopy(EVENT["detail"])  # type: ignore[assignment]
+    detail: dict[str, Any] = copy.deepcopy(EVENT["detail"])  # type: ignore[arg-type]
     detail["object"] |= {"key": key, "size": size}
     return {**EVENT, "detail": detail}
 

@@ -22,22 +22,22 @@ SAGEMAKER_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 
 @given(st.integers(1, 10**9))
-def test_a_variant_says_which_model_answers(version: int):
+def test_a_variant_says_which_model_answers(version: int) -> None:
     assert read_version(name_variant(version)) == version
     assert SAGEMAKER_NAME.fullmatch(name_variant(version))
 
 
-def test_a_version_may_come_as_text():
+def test_a_version_may_come_as_text() -> None:
     assert name_variant("12") == name_variant(12) == "v12"
 
 
-def test_a_variant_of_another_kind_has_no_version():
+def test_a_variant_of_another_kind_has_no_version() -> None:
     with pytest.raises(ValueError, match="AllTraffic"):
         read_version("AllTraffic")
 
 
 @pytest.mark.parametrize("use_case", ["taxi_eta", "a1", "x" * 40, "_".join("abcdefghijklmnopqrst")])
-def test_production_and_staging_stand_apart_under_names_that_sagemaker_takes(use_case: str):
+def test_production_and_staging_stand_apart_under_names_that_sagemaker_takes(use_case: str) -> None:
     endpoint = name_endpoint(use_case, prefix="noriba")
     made = [STAGING_FORMAT.format(endpoint, "0a1b2c3d"), MODEL_FORMAT.format(endpoint, name_variant(12), "0a1b2c3d")]
     names = {endpoint, *made}
@@ -47,5 +47,5 @@ def test_production_and_staging_stand_apart_under_names_that_sagemaker_takes(use
     assert all(SAGEMAKER_NAME.fullmatch(name) for name in names)
 
 
-def test_an_endpoint_is_named_after_its_use_case():
+def test_an_endpoint_is_named_after_its_use_case() -> None:
     assert name_endpoint("taxi_eta", prefix="noriba") == "noriba-taxi-eta"

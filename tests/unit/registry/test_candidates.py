@@ -20,21 +20,23 @@ PROPERTY_VALUE = re.compile(r"[\w.:/=+\-@ ]{1,256}")
 MOST_PROPERTIES = 50
 
 
-def test_a_candidate_with_open_gates_is_offered(candidate: MakeCandidate):
+def test_a_candidate_with_open_gates_is_offered(candidate: MakeCandidate) -> None:
     offered = candidate()
 
     assert offered.passed
     assert offered.summary == "MAE 100 (baseline 150), coverage 0.810, 5000 hold-out rows; all gates passed"
 
 
-def test_one_closed_gate_is_enough_to_reject_and_the_summary_says_which(candidate: MakeCandidate, metrics: MakeMetrics):
+def test_one_closed_gate_is_enough_to_reject_and_the_summary_says_which(
+    candidate: MakeCandidate, metrics: MakeMetrics
+) -> None:
     rejected = candidate(candidate=metrics(149.0))
 
     assert not rejected.passed
     assert rejected.summary.endswith("; failed gates: beats the baseline (MAE to baseline's: 0.993, at most 0.95)")
 
 
-def test_every_closed_gate_is_told(candidate: MakeCandidate, metrics: MakeMetrics):
+def test_every_closed_gate_is_told(candidate: MakeCandidate, metrics: MakeMetrics) -> None:
     rejected = candidate(candidate=metrics(149.0, coverage=None), latency_p95_ms=80.0)
 
     assert rejected.summary == (
@@ -45,7 +47,7 @@ def test_every_closed_gate_is_told(candidate: MakeCandidate, metrics: MakeMetric
     )
 
 
-def test_metadata_lead_back_to_where_the_model_came_from(candidate: MakeCandidate):
+def test_metadata_lead_back_to_where_the_model_came_from(candidate: MakeCandidate) -> None:
     offered = candidate()
 
     metadata = offered.metadata()
@@ -53,7 +55,7 @@ def test_metadata_lead_back_to_where_the_model_came_from(candidate: MakeCandidat
     assert {name: metadata[name] for name in type(offered.lineage).model_fields} == offered.lineage.model_dump()
 
 
-def test_metadata_hold_headline_metrics_to_the_last_digit(candidate: MakeCandidate, metrics: MakeMetrics):
+def test_metadata_hold_headline_metrics_to_the_last_digit(candidate: MakeCandidate, metrics: MakeMetrics) -> None:
     metadata = candidate(candidate=metrics(100.0 / 3.0), champion=metrics(101.5)).metadata()
 
     assert float(metadata["mae"]) == 100.0 / 3.0
@@ -62,7 +64,7 @@ def test_metadata_hold_headline_metrics_to_the_last_digit(candidate: MakeCandida
     assert (metadata["coverage"], metadata["claimed_coverage"]) == ("0.81", "0.8")
 
 
-def test_metrics_that_there_are_not_are_left_out(candidate: MakeCandidate, metrics: MakeMetrics):
+def test_metrics_that_there_are_not_are_left_out(candidate: MakeCandidate, metrics: MakeMetrics) -> None:
     metadata = candidate(candidate=metrics(coverage=None)).metadata()
 
     assert "champion_mae" not in metadata
@@ -70,7 +72,7 @@ def test_metrics_that_there_are_not_are_left_out(candidate: MakeCandidate, metri
 
 
 @pytest.mark.parametrize("letters", [10, 255, 256, 257, 5_000])
-def test_the_registry_takes_every_property(candidate: MakeCandidate, metrics: MakeMetrics, letters: int):
+def test_the_registry_takes_every_property(candidate: MakeCandidate, metrics: MakeMetrics, letters: int) -> None:
     offered = candidate(champion=metrics())
     long = offered.lineage.model_copy(update={"model_data_uri": f"s3://{'m' * (letters - 5)}"})
 
@@ -83,5 +85,5 @@ def test_the_registry_takes_every_property(candidate: MakeCandidate, metrics: Ma
         assert PROPERTY_VALUE.fullmatch(value), name
 
 
-def test_a_use_case_has_a_package_group_of_its_own(use_case: UseCase):
+def test_a_use_case_has_a_package_group_of_its_own(use_case: UseCase) -> None:
     assert name_package_group(use_case.name, prefix="noriba") == "noriba-taxi-eta"

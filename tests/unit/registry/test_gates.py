@@ -30,7 +30,7 @@ def ask(name: str, evidence: Evidence) -> GateResult:
     return result
 
 
-def test_gates_are_asked_in_the_order_in_which_people_ask(evidence: MakeEvidence, metrics: MakeMetrics):
+def test_gates_are_asked_in_the_order_in_which_people_ask(evidence: MakeEvidence, metrics: MakeMetrics) -> None:
     alone = apply_gates(evidence(), POLICY)
     beside_champion = apply_gates(evidence(champion=metrics()), POLICY)
 
@@ -61,7 +61,7 @@ def test_gates_are_asked_in_the_order_in_which_people_ask(evidence: MakeEvidence
 )
 def test_a_candidate_must_beat_the_baseline(
     evidence: MakeEvidence, metrics: MakeMetrics, mae: float, passed: bool, finding: str
-):
+) -> None:
     result = ask("beats the baseline", evidence(candidate=metrics(mae), baseline=metrics(150.0)))
 
     assert result == GateResult(name="beats the baseline", passed=passed, finding=finding)
@@ -76,20 +76,20 @@ def test_a_candidate_must_beat_the_baseline(
 )
 def test_a_candidate_must_not_be_worse_than_the_champion(
     evidence: MakeEvidence, metrics: MakeMetrics, mae: float, passed: bool, finding: str
-):
+) -> None:
     result = ask("not worse than the champion", evidence(candidate=metrics(mae), champion=metrics(100.0)))
 
     assert result == GateResult(name="not worse than the champion", passed=passed, finding=finding)
 
 
-def test_the_first_candidate_has_no_champion_to_beat(evidence: MakeEvidence):
+def test_the_first_candidate_has_no_champion_to_beat(evidence: MakeEvidence) -> None:
     result = ask("not worse than the champion", evidence())
 
     assert (result.passed, result.finding) == (True, "there is no champion yet")
 
 
 @pytest.mark.parametrize("gate", ["not worse than the champion", "no slice left behind"])
-def test_what_could_not_be_compared_with_the_champion_has_not_passed(evidence: MakeEvidence, gate: str):
+def test_what_could_not_be_compared_with_the_champion_has_not_passed(evidence: MakeEvidence, gate: str) -> None:
     reason = "the champion's features cannot be computed from this snapshot: missing input column rain"
 
     result = ask(gate, evidence().model_copy(update={"champion_unavailable": reason}))
@@ -115,7 +115,7 @@ def make_slice(metrics: MakeMetrics, value: str, mae: float, champion: float | N
 )
 def test_no_slice_may_be_left_behind_and_the_worst_is_named(
     evidence: MakeEvidence, metrics: MakeMetrics, worst: float, passed: bool, finding: str
-):
+) -> None:
     slices = (
         make_slice(metrics, "Bronx", 90.0, 100.0),
         make_slice(metrics, "Queens", worst, 100.0),
@@ -128,7 +128,9 @@ def test_no_slice_may_be_left_behind_and_the_worst_is_named(
     assert result == GateResult(name="no slice left behind", passed=passed, finding=finding)
 
 
-def test_slices_that_are_all_too_small_are_reported_and_not_judged(evidence: MakeEvidence, metrics: MakeMetrics):
+def test_slices_that_are_all_too_small_are_reported_and_not_judged(
+    evidence: MakeEvidence, metrics: MakeMetrics
+) -> None:
     slices = (make_slice(metrics, "Bronx", 900.0, 100.0, rows=499),)
 
     result = ask("no slice left behind", evidence(champion=metrics(), slices=slices))
@@ -149,7 +151,7 @@ def test_slices_that_are_all_too_small_are_reported_and_not_judged(evidence: Mak
 )
 def test_the_interval_must_hold_what_it_claims_neither_less_nor_more(
     evidence: MakeEvidence, metrics: MakeMetrics, coverage: float | None, passed: bool, finding: str
-):
+) -> None:
     result = ask("covers what it claims", evidence(candidate=metrics(coverage=coverage)))
 
     assert result == GateResult(name="covers what it claims", passed=passed, finding=finding)
@@ -162,7 +164,7 @@ def test_the_interval_must_hold_what_it_claims_neither_less_nor_more(
         (50.1, False, "p95 of one answer, ms: 50.100, at most 50"),
     ],
 )
-def test_an_answer_must_be_fast_enough(evidence: MakeEvidence, latency_ms: float, passed: bool, finding: str):
+def test_an_answer_must_be_fast_enough(evidence: MakeEvidence, latency_ms: float, passed: bool, finding: str) -> None:
     result = ask("fast enough", evidence(latency_p95_ms=latency_ms))
 
     assert result == GateResult(name="fast enough", passed=passed, finding=finding)

@@ -112,20 +112,20 @@ def read_card(candidate: Candidate, use_case: UseCase) -> dict[str, Any]:
     return card
 
 
-def test_sagemaker_takes_the_card(full_candidate: Candidate, candidate: MakeCandidate, use_case: UseCase):
+def test_sagemaker_takes_the_card(full_candidate: Candidate, candidate: MakeCandidate, use_case: UseCase) -> None:
     for one in (full_candidate, candidate()):
         jsonschema.validate(read_card(one, use_case), SCHEMA)
         assert len(write_model_card(one, use_case)) < LONGEST_CARD
 
 
-def test_long_findings_are_cut_to_what_the_card_may_hold(full_candidate: Candidate, use_case: UseCase):
+def test_long_findings_are_cut_to_what_the_card_may_hold(full_candidate: Candidate, use_case: UseCase) -> None:
     closed = GateResult(name="beats the baseline", passed=False, finding="too long a story " * 300)
     wordy = Candidate(**{**dict(full_candidate), "gates": (closed,)})
 
     jsonschema.validate(read_card(wordy, use_case), SCHEMA)
 
 
-def test_the_card_leads_back_to_model_job_data_and_image(full_candidate: Candidate, use_case: UseCase):
+def test_the_card_leads_back_to_model_job_data_and_image(full_candidate: Candidate, use_case: UseCase) -> None:
     card, lineage = read_card(full_candidate, use_case), full_candidate.lineage
 
     job = card["training_details"]["training_job_details"]
@@ -142,7 +142,7 @@ def test_the_card_leads_back_to_model_job_data_and_image(full_candidate: Candida
     }
 
 
-def test_the_card_says_what_the_model_is_for(full_candidate: Candidate, use_case: UseCase):
+def test_the_card_says_what_the_model_is_for(full_candidate: Candidate, use_case: UseCase) -> None:
     uses = read_card(full_candidate, use_case)["intended_uses"]
 
     assert uses["purpose_of_model"] == use_case.title
@@ -151,7 +151,7 @@ def test_the_card_says_what_the_model_is_for(full_candidate: Candidate, use_case
 
 def test_candidate_baseline_champion_and_slices_stand_side_by_side(
     full_candidate: Candidate, use_case: UseCase, candidate: MakeCandidate
-):
+) -> None:
     (evaluation,) = read_card(full_candidate, use_case)["evaluation_details"]
 
     groups = {group["name"]: group["metric_data"] for group in evaluation["metric_groups"]}
@@ -165,7 +165,7 @@ def test_candidate_baseline_champion_and_slices_stand_side_by_side(
     assert [group["name"] for group in alone["metric_groups"]] == ["candidate", "naive baseline"]
 
 
-def test_the_approver_reads_every_gate_s_finding(full_candidate: Candidate, use_case: UseCase):
+def test_the_approver_reads_every_gate_s_finding(full_candidate: Candidate, use_case: UseCase) -> None:
     card = read_card(full_candidate, use_case)
 
     caveats = card["additional_information"]["caveats_and_recommendations"]

@@ -25,7 +25,7 @@ def answer(low: list[float], value: list[float], high: list[float]) -> ModelAnsw
 
 
 @given(st.lists(st.tuples(DURATIONS, DURATIONS, DURATIONS).map(sorted), min_size=1, max_size=50))
-def test_ordered_positive_numbers_make_sense(rows: list[list[float]]):
+def test_ordered_positive_numbers_make_sense(rows: list[list[float]]) -> None:
     low, value, high = (list(column) for column in zip(*rows, strict=True))
 
     assert list(check_plausible(answer(low, value, high), rows=len(rows))) == []
@@ -43,7 +43,7 @@ def test_ordered_positive_numbers_make_sense(rows: list[list[float]]):
         ([-5.0], [100.0], [110.0], "an answer is not positive"),
     ],
 )
-def test_nonsense_is_told(low: list[float], value: list[float], high: list[float], fault: str):
+def test_nonsense_is_told(low: list[float], value: list[float], high: list[float], fault: str) -> None:
     assert list(check_plausible(answer(low, value, high), rows=len(value))) == [fault]
 
 
@@ -51,7 +51,7 @@ def test_nonsense_is_told(low: list[float], value: list[float], high: list[float
     ("low", "value", "high", "came_back"),
     [([], [], [], 0), ([90.0], [100.0], [110.0], 1), ([90.0], [100.0, 100.0], [110.0, 110.0], 2)],
 )
-def test_every_row_wants_an_answer(low: list[float], value: list[float], high: list[float], came_back: int):
+def test_every_row_wants_an_answer(low: list[float], value: list[float], high: list[float], came_back: int) -> None:
     faults = list(check_plausible(answer(low, value, high), rows=2))
 
     assert faults == [f"2 rows were sent, {came_back} answers came back"]
@@ -66,12 +66,12 @@ RECORD = GoldenRecord(
 )
 
 
-def test_the_answers_of_training_are_no_difference():
+def test_the_answers_of_training_are_no_difference() -> None:
     assert list(find_differences(answer(LOW, VALUE, HIGH), RECORD)) == []
 
 
 @given(st.floats(-0.99, 0.99), st.integers(0, 2))
-def test_the_last_bits_may_differ(share: float, row: int):
+def test_the_last_bits_may_differ(share: float, row: int) -> None:
     served = list(VALUE)
     served[row] *= 1.0 + share * RELATIVE_TOLERANCE
 
@@ -79,7 +79,7 @@ def test_the_last_bits_may_differ(share: float, row: int):
 
 
 @given(st.floats(1.01, 1e6) | st.floats(-1e5, -1.01), st.integers(0, 2))
-def test_the_sixth_digit_may_not(times: float, row: int):
+def test_the_sixth_digit_may_not(times: float, row: int) -> None:
     served = list(VALUE)
     served[row] *= 1.0 + times * RELATIVE_TOLERANCE
 
@@ -88,7 +88,7 @@ def test_the_sixth_digit_may_not(times: float, row: int):
     assert difference.startswith(f"value of recorded row {row}: ")
 
 
-def test_a_difference_says_what_was_served_and_what_was_expected():
+def test_a_difference_says_what_was_served_and_what_was_expected() -> None:
     served = answer([90.0, 180.0, 271.5], VALUE, [110.0, 220.0, 400.0])
 
     assert list(find_differences(served, RECORD)) == [
@@ -98,23 +98,23 @@ def test_a_difference_says_what_was_served_and_what_was_expected():
 
 
 @pytest.mark.parametrize("served", [math.nan, math.inf, -math.inf])
-def test_an_answer_that_is_no_number_is_a_difference(served: float):
+def test_an_answer_that_is_no_number_is_a_difference(served: float) -> None:
     assert list(find_differences(answer(LOW, [100.0, served, 300.0], HIGH), RECORD)) == [
         f"value of recorded row 1: {served:.6g} served, 200 in training"
     ]
 
 
-def test_a_missing_answer_is_a_difference():
+def test_a_missing_answer_is_a_difference() -> None:
     assert list(find_differences(answer(LOW, VALUE[:2], HIGH), RECORD)) == ["value: 2 answers for 3 recorded rows"]
 
 
 # --- the record ------------------------------------------------------------------------------------------------------
 
 
-def test_a_record_s_null_is_an_unknown_value():
+def test_a_record_s_null_is_an_unknown_value() -> None:
     np.testing.assert_array_equal(RECORD.columns()["metres"], [1.0, np.nan, 3.0])
 
 
-def test_a_model_that_gave_no_number_in_training_has_no_record():
+def test_a_model_that_gave_no_number_in_training_has_no_record() -> None:
     with pytest.raises(ValidationError, match=r"answers\.value\.0"):
         GoldenRecord.model_validate_json('{"inputs": {"metres": [1.0]}, "answers": {"value": [null]}}')

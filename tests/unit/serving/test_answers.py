@@ -25,7 +25,7 @@ ANSWER = ModelAnswer(
 ROWS = st.lists(st.tuples(*[st.floats(1.0, 1e5)] * 3).map(sorted), min_size=1, max_size=20)
 
 
-def test_candidates_are_answered_in_their_order_and_by_their_names(use_case: UseCase):
+def test_candidates_are_answered_in_their_order_and_by_their_names(use_case: UseCase) -> None:
     document = write_answer(
         use_case, ANSWER, prediction_id=PREDICTION_ID, model_version=7, candidate_ids=["near", "far"]
     )
@@ -42,7 +42,7 @@ def test_candidates_are_answered_in_their_order_and_by_their_names(use_case: Use
     }
 
 
-def test_a_single_origin_has_no_name(use_case: UseCase):
+def test_a_single_origin_has_no_name(use_case: UseCase) -> None:
     one = ModelAnswer((90.0,), (100.0,), (110.0,), claimed_coverage=0.8, bundle_digest="b" * 64)
 
     document = write_answer(use_case, one, prediction_id=PREDICTION_ID, model_version=7, candidate_ids=[None])
@@ -50,13 +50,13 @@ def test_a_single_origin_has_no_name(use_case: UseCase):
     assert document["predictions"] == [{"eta_s": 100.0, "eta_low_s": 90.0, "eta_high_s": 110.0}]
 
 
-def test_an_answer_for_other_candidates_than_were_asked_about_is_a_mistake(use_case: UseCase):
+def test_an_answer_for_other_candidates_than_were_asked_about_is_a_mistake(use_case: UseCase) -> None:
     with pytest.raises(ValueError, match="shorter"):
         write_answer(use_case, ANSWER, prediction_id=PREDICTION_ID, model_version=7, candidate_ids=["a", "b", "c"])
 
 
 @given(ROWS, st.booleans())
-def test_every_answer_is_as_the_api_describes_it_and_stays_in_order(rows: list[list[float]], named: bool):
+def test_every_answer_is_as_the_api_describes_it_and_stays_in_order(rows: list[list[float]], named: bool) -> None:
     use_case = load_use_case("taxi_eta")
     low, value, high = (tuple(column) for column in zip(*rows, strict=True))
     answer = ModelAnswer(low, value, high, claimed_coverage=0.8, bundle_digest="b" * 64)

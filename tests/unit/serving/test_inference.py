@@ -26,7 +26,7 @@ def bits(column: np.ndarray) -> list[int]:
 
 
 @given(TABLES)
-def test_columns_arrive_bit_for_bit(table: dict[str, list[float]]):
+def test_columns_arrive_bit_for_bit(table: dict[str, list[float]]) -> None:
     columns = {name: np.array(values) for name, values in table.items()}
 
     arrived = decode_columns(encode_columns(columns))
@@ -37,13 +37,13 @@ def test_columns_arrive_bit_for_bit(table: dict[str, list[float]]):
         assert bits(arrived[name]) == bits(column)
 
 
-def test_an_unknown_value_travels_as_null_and_the_body_is_strict_json():
+def test_an_unknown_value_travels_as_null_and_the_body_is_strict_json() -> None:
     body = encode_columns({"rain@0123456789ab": np.array([1.5, math.nan])})
 
     assert body == b'{"columns": {"rain@0123456789ab": [1.5, null]}}'
 
 
-def test_whole_numbers_are_numbers_too_however_long():
+def test_whole_numbers_are_numbers_too_however_long() -> None:
     columns = decode_columns(b'{"columns": {"a": [1, -0, 9007199254740993, 1' + b"0" * 400 + b"]}}")
 
     assert columns["a"].tolist() == [1.0, 0.0, 9007199254740992.0, math.inf]
@@ -74,12 +74,12 @@ def test_whole_numbers_are_numbers_too_however_long():
         b'{"columns": {"a": [1], "b": [1, 2]}}',
     ],
 )
-def test_a_body_that_is_no_table_is_refused(body: bytes):
+def test_a_body_that_is_no_table_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"\S"):
         decode_columns(body)
 
 
-def test_a_refusal_names_the_column():
+def test_a_refusal_names_the_column() -> None:
     with pytest.raises(ValueError, match="column b@1 must be a list of numbers or null"):
         decode_columns(b'{"columns": {"a@1": [1], "b@1": ["2"]}}')
     with pytest.raises(ValueError, match="a: 1, b: 2"):
@@ -87,14 +87,14 @@ def test_a_refusal_names_the_column():
 
 
 @given(st.lists(st.tuples(*[st.floats(allow_nan=False)] * 3), min_size=1), st.floats(0.0, 1.0))
-def test_an_answer_arrives_as_it_was_given(rows: list[tuple[float, float, float]], claimed_coverage: float):
+def test_an_answer_arrives_as_it_was_given(rows: list[tuple[float, float, float]], claimed_coverage: float) -> None:
     low, value, high = zip(*rows, strict=True)
     answer = ModelAnswer(low, value, high, claimed_coverage, bundle_digest="b" * 64)
 
     assert decode_answer(encode_answer(answer)) == answer
 
 
-def test_an_answer_is_plain_json():
+def test_an_answer_is_plain_json() -> None:
     answer = ModelAnswer((90.0,), (100.0,), (110.0,), claimed_coverage=0.8, bundle_digest="b" * 64)
 
     assert json.loads(encode_answer(answer)) == {

@@ -52,13 +52,13 @@ def check(instance: object, model: str, document: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator(schema).validate(instance)
 
 
-def test_the_document_is_openapi(document: dict[str, Any]):
+def test_the_document_is_openapi(document: dict[str, Any]) -> None:
     openapi_spec_validator.validate(document)
     assert document["openapi"] == "3.1.0"
     assert document["info"]["version"] == "1.2.3"
 
 
-def test_every_use_case_has_its_two_routes(document: dict[str, Any]):
+def test_every_use_case_has_its_two_routes(document: dict[str, Any]) -> None:
     assert set(document["paths"]) == {
         "/v1/health",
         "/v1/openapi.json",
@@ -66,7 +66,7 @@ def test_every_use_case_has_its_two_routes(document: dict[str, Any]):
     }
 
 
-def test_a_second_use_case_adds_its_own_routes_and_schemas(use_case: UseCase):
+def test_a_second_use_case_adds_its_own_routes_and_schemas(use_case: UseCase) -> None:
     parcels = replace(
         use_case,
         name="parcels",
@@ -85,7 +85,7 @@ def test_a_second_use_case_adds_its_own_routes_and_schemas(use_case: UseCase):
     assert body["schema"] == {"$ref": "#/components/schemas/ParcelRequest"}
 
 
-def test_golden_requests_are_as_described(use_case: UseCase, document: dict[str, Any]):
+def test_golden_requests_are_as_described(use_case: UseCase, document: dict[str, Any]) -> None:
     for body in use_case.golden_requests:
         check(body, use_case.request.__name__, document)
 
@@ -100,12 +100,12 @@ def test_golden_requests_are_as_described(use_case: UseCase, document: dict[str,
         {"destination": {"zone_id": 74}, "pickup_at": "2026-07-01T12:00:00Z", "tip": 5},
     ],
 )
-def test_bad_requests_are_not_as_described(use_case: UseCase, document: dict[str, Any], body: dict[str, Any]):
+def test_bad_requests_are_not_as_described(use_case: UseCase, document: dict[str, Any], body: dict[str, Any]) -> None:
     with pytest.raises(jsonschema.ValidationError):
         check(body, use_case.request.__name__, document)
 
 
-def test_outcomes_and_problems_are_as_described(document: dict[str, Any]):
+def test_outcomes_and_problems_are_as_described(document: dict[str, Any]) -> None:
     outcome = {
         "prediction_id": "0b6e5f0c-7a3d-4b8e-9d5e-1f2a3b4c5d6e",
         "value": 812.5,
@@ -119,7 +119,7 @@ def test_outcomes_and_problems_are_as_described(document: dict[str, Any]):
         check({**outcome, "value": 0}, "OutcomeRequest", document)
 
 
-def test_what_the_gateway_says_by_itself_is_as_described(document: dict[str, Any]):
+def test_what_the_gateway_says_by_itself_is_as_described(document: dict[str, Any]) -> None:
     """The status is in the answer's first line; its document cannot tell it where a function crashed."""
     check(
         {"type": "about:blank", "title": "Internal Server Error", "detail": "Internal server error"},
@@ -130,21 +130,21 @@ def test_what_the_gateway_says_by_itself_is_as_described(document: dict[str, Any
         check({"type": "about:blank", "title": "Internal Server Error"}, "Problem", document)
 
 
-def test_whatever_can_fail_is_described_as_failing(document: dict[str, Any]):
+def test_whatever_can_fail_is_described_as_failing(document: dict[str, Any]) -> None:
     """Behind every route is a function: it may crash (502), take too long (504) or not be let run (500)."""
     for path, operations in document["paths"].items():
         for operation in operations.values():
             assert {"429", "500", "502", "504"} <= operation["responses"].keys(), path
 
 
-def test_only_what_changes_or_costs_something_needs_a_key(document: dict[str, Any]):
+def test_only_what_changes_or_costs_something_needs_a_key(document: dict[str, Any]) -> None:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             is_open = path in {"/v1/health", "/v1/openapi.json"}
             assert operation.get("security", []) == ([] if is_open else [{"api_key": []}]), path
 
 
-def test_every_refusal_is_a_problem_document(document: dict[str, Any]):
+def test_every_refusal_is_a_problem_document(document: dict[str, Any]) -> None:
     post = document["paths"]["/v1/taxi_eta/predictions"]["post"]
     refusals = {status: answer for status, answer in post["responses"].items() if status >= "400"}
 
@@ -155,7 +155,7 @@ def test_every_refusal_is_a_problem_document(document: dict[str, Any]):
 
 
 @pytest.mark.parametrize("change", [{"predictions": []}, {"model_version": "7"}, {"use_case": "other"}, {"extra": 1}])
-def test_an_answer_s_schema_is_strict(use_case: UseCase, change: dict[str, Any]):
+def test_an_answer_s_schema_is_strict(use_case: UseCase, change: dict[str, Any]) -> None:
     good = {
         "prediction_id": "0b6e5f0c-7a3d-4b8e-9d5e-1f2a3b4c5d6e",
         "use_case": "taxi_eta",

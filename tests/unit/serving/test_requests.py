@@ -51,7 +51,7 @@ def refuse(model: type[BaseModel], body: str | None) -> Problem:
         pytest.param("[" * 100_000, id="deeper than any stack"),
     ],
 )
-def test_what_is_not_json_is_a_bad_request(use_case: UseCase, body: str | None):
+def test_what_is_not_json_is_a_bad_request(use_case: UseCase, body: str | None) -> None:
     problem = refuse(use_case.request, body)
 
     assert (problem.status, problem.title) == (400, "Bad Request")
@@ -59,14 +59,14 @@ def test_what_is_not_json_is_a_bad_request(use_case: UseCase, body: str | None):
 
 
 @pytest.mark.parametrize("body", ["null", "7", '"ride"', "[]", "true"])
-def test_what_is_no_object_is_a_bad_request(use_case: UseCase, body: str):
+def test_what_is_no_object_is_a_bad_request(use_case: UseCase, body: str) -> None:
     assert refuse(use_case.request, body) == Problem.of(400, "the body must be a JSON object")
 
 
 # --- fields at fault -------------------------------------------------------------------------------------------------
 
 
-def test_every_field_at_fault_is_named_at_once(use_case: UseCase):
+def test_every_field_at_fault_is_named_at_once(use_case: UseCase) -> None:
     body = {
         "origin": {"latitude": 140.758, "longitude": "west"},
         "pickup_at": "tomorrow",
@@ -83,7 +83,7 @@ def test_every_field_at_fault_is_named_at_once(use_case: UseCase):
         assert f"{fault.field}: {fault.message}" in problem.detail
 
 
-def test_a_field_in_a_list_is_named_by_its_place(use_case: UseCase):
+def test_a_field_in_a_list_is_named_by_its_place(use_case: UseCase) -> None:
     candidates = [{"candidate_id": str(i), "origin": {"zone_id": 75}} for i in range(3)]
     candidates[2]["origin"] = {"latitude": 1e6, "longitude": 0}
 
@@ -92,14 +92,14 @@ def test_a_field_in_a_list_is_named_by_its_place(use_case: UseCase):
     assert [fault.field for fault in problem.errors] == ["candidates.2.origin.latitude"]
 
 
-def test_a_fault_of_the_whole_is_the_body_s(use_case: UseCase):
+def test_a_fault_of_the_whole_is_the_body_s(use_case: UseCase) -> None:
     problem = refuse(use_case.request, json.dumps({**RIDE, "origin": None}))
 
     assert [(fault.field, fault.message) for fault in problem.errors] == [("body", "send either origin or candidates")]
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e400"])
-def test_a_number_that_is_none_is_a_fault_of_its_field(use_case: UseCase, text: str):
+def test_a_number_that_is_none_is_a_fault_of_its_field(use_case: UseCase, text: str) -> None:
     body = json.dumps({**RIDE, "rain_mm_per_h": "?"}).replace('"?"', text)
 
     assert [fault.field for fault in refuse(use_case.request, body).errors] == ["rain_mm_per_h"]
@@ -118,7 +118,7 @@ SECRET_PLACES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("body", SECRET_PLACES)
-def test_what_was_sent_is_never_repeated(use_case: UseCase, body: dict[str, Any]):
+def test_what_was_sent_is_never_repeated(use_case: UseCase, body: dict[str, Any]) -> None:
     told = refuse(use_case.request, json.dumps(body)).model_dump_json()
 
     for secret in ("7580001", "98550001", "Mulberry", "1758"):
@@ -134,7 +134,7 @@ def parse(use_case: UseCase, body: dict[str, object]) -> PredictionRequest:
     return request
 
 
-def test_a_request_becomes_feature_columns_under_their_identities(use_case: UseCase):
+def test_a_request_becomes_feature_columns_under_their_identities(use_case: UseCase) -> None:
     columns = convert_request(use_case, parse(use_case, RIDE))
 
     assert tuple(columns) == use_case.features.identities
@@ -145,7 +145,7 @@ def test_a_request_becomes_feature_columns_under_their_identities(use_case: UseC
     assert np.isnan(by_name["rain"])
 
 
-def test_many_candidates_are_many_rows_each_as_if_it_were_alone(use_case: UseCase):
+def test_many_candidates_are_many_rows_each_as_if_it_were_alone(use_case: UseCase) -> None:
     origins = [{"zone_id": 75}, {"latitude": 40.7580, "longitude": -73.9855}, {"zone_id": 23}]
     together = parse(
         use_case,
@@ -169,7 +169,7 @@ def twice_as_far(origin_latitude: Column, destination_latitude: Column) -> Colum
     return 2.0 * (destination_latitude - origin_latitude)
 
 
-def test_what_a_live_model_reads_is_computed_beside_what_the_code_declares(use_case: UseCase):
+def test_what_a_live_model_reads_is_computed_beside_what_the_code_declares(use_case: UseCase) -> None:
     request = parse(use_case, RIDE)
     learned = FeatureSet([twice_as_far], inputs=["origin_latitude", "destination_latitude"])
 
@@ -181,7 +181,7 @@ def test_what_a_live_model_reads_is_computed_beside_what_the_code_declares(use_c
     np.testing.assert_array_equal(converted[learned.identities[0]], expected)
 
 
-def test_a_model_that_reads_an_input_that_no_request_brings_cannot_be_asked(use_case: UseCase):
+def test_a_model_that_reads_an_input_that_no_request_brings_cannot_be_asked(use_case: UseCase) -> None:
     def rides_today(tips: Column) -> Column:
         return tips
 
@@ -191,7 +191,7 @@ def test_a_model_that_reads_an_input_that_no_request_brings_cannot_be_asked(use_
         convert_request(use_case, parse(use_case, RIDE), also=[learned])
 
 
-def test_the_use_case_s_golden_requests_are_good_requests(use_case: UseCase):
+def test_the_use_case_s_golden_requests_are_good_requests(use_case: UseCase) -> None:
     assert len(use_case.golden_requests) >= 5
     for body in use_case.golden_requests:
         request = parse(use_case, dict(body))
@@ -202,7 +202,7 @@ def test_the_use_case_s_golden_requests_are_good_requests(use_case: UseCase):
 # --- outcomes --------------------------------------------------------------------------------------------------------
 
 
-def test_an_outcome_is_read_with_its_zone():
+def test_an_outcome_is_read_with_its_zone() -> None:
     outcome = parse_body(OutcomeRequest, json.dumps({**OUTCOME, "candidate_id": "near"}))
 
     assert isinstance(outcome, OutcomeRequest)
@@ -231,14 +231,14 @@ def test_an_outcome_is_read_with_its_zone():
         ("rider", "somebody"),
     ],
 )
-def test_a_bad_outcome_names_its_field(field: str, value: object):
+def test_a_bad_outcome_names_its_field(field: str, value: object) -> None:
     problem = refuse(OutcomeRequest, json.dumps({**OUTCOME, field: value}))
 
     assert problem.status == 422
     assert [fault.field for fault in problem.errors] == [field]
 
 
-def test_an_outcome_from_the_future_is_refused_beyond_what_clocks_may_differ():
+def test_an_outcome_from_the_future_is_refused_beyond_what_clocks_may_differ() -> None:
     outcome = OutcomeRequest.model_validate_json(json.dumps(OUTCOME))
 
     check_observed(outcome, now=outcome.observed_at - timedelta(minutes=5))
@@ -250,7 +250,7 @@ def test_an_outcome_from_the_future_is_refused_beyond_what_clocks_may_differ():
     assert problem.detail == "observed_at: lies in the future; it is 2026-07-01T17:54:59-04:00 here"
 
 
-def test_a_hundred_thousand_faults_are_counted_and_the_first_of_them_named(use_case: UseCase):
+def test_a_hundred_thousand_faults_are_counted_and_the_first_of_them_named(use_case: UseCase) -> None:
     """Half a megabyte of unknown keys; Lambda lets no answer of more than six megabytes pass."""
     body = json.dumps({f"{number:x}": 0 for number in range(40_000)} | {"k" * 10_000: 0})
 
@@ -262,7 +262,7 @@ def test_a_hundred_thousand_faults_are_counted_and_the_first_of_them_named(use_c
     assert len(problem.model_dump_json()) < 10_000
 
 
-def test_a_field_with_an_endless_name_is_named_by_its_beginning(use_case: UseCase):
+def test_a_field_with_an_endless_name_is_named_by_its_beginning(use_case: UseCase) -> None:
     problem = refuse(use_case.request, json.dumps({"k" * 100_000: 0}))
 
     assert max(len(fault.field) for fault in problem.errors) <= 101

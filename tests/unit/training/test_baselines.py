@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from noriba.features import Column
 
 
-def test_the_baseline_is_the_groups_median_pace_times_the_length(deliveries: dict[str, Column]):
+def test_the_baseline_is_the_groups_median_pace_times_the_length(deliveries: dict[str, Column]) -> None:
     frame = pd.DataFrame(deliveries)
     pace = frame["duration_s"] / (frame["length_m"] + OFFSET_M)
 
@@ -25,7 +25,7 @@ def test_the_baseline_is_the_groups_median_pace_times_the_length(deliveries: dic
     np.testing.assert_allclose(baseline.predict(deliveries), median * (frame["length_m"] + OFFSET_M))
 
 
-def test_groups_may_have_several_keys(deliveries: dict[str, Column]):
+def test_groups_may_have_several_keys(deliveries: dict[str, Column]) -> None:
     frame = pd.DataFrame(deliveries)
     log_pace = np.log(frame["duration_s"] / (frame["length_m"] + OFFSET_M))
     keys = ("clock_hour", "start_area")
@@ -36,7 +36,7 @@ def test_groups_may_have_several_keys(deliveries: dict[str, Column]):
     np.testing.assert_allclose(baseline.predict(deliveries), median * (frame["length_m"] + OFFSET_M))
 
 
-def test_a_group_that_never_occurred_gets_the_overall_median():
+def test_a_group_that_never_occurred_gets_the_overall_median() -> None:
     columns = make_deliveries(500)
     baseline = fit_baseline(("start_area",), USE_CASE.model.pace, columns, columns["duration_s"])
 

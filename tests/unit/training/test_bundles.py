@@ -40,7 +40,7 @@ def reseal(folder: Path) -> None:
     (folder / "seal.json").write_text(json.dumps(digests))
 
 
-def test_a_bundle_gives_back_the_very_same_model(model: Model, bundle: Path, deliveries: dict[str, Column]):
+def test_a_bundle_gives_back_the_very_same_model(model: Model, bundle: Path, deliveries: dict[str, Column]) -> None:
     loaded, _digest = load_bundle(bundle)
 
     expected = model.load().predict_features(deliveries)
@@ -54,7 +54,7 @@ def test_a_bundle_gives_back_the_very_same_model(model: Model, bundle: Path, del
 
 def test_a_bundle_without_encoders_is_a_bundle_too(
     deliveries: dict[str, Column], split: TimeSplit, model: Model, tmp_path: Path
-):
+) -> None:
     bare = fit_model(
         replace(USE_CASE, model=replace(USE_CASE.model, encoders=())),
         settle(trees=2),
@@ -75,7 +75,7 @@ def test_a_bundle_without_encoders_is_a_bundle_too(
 
 def test_the_same_model_makes_the_same_bytes_and_the_digest_names_them(
     model: Model, deliveries: dict[str, Column], split: TimeSplit, tmp_path: Path
-):
+) -> None:
     again = fit_model(USE_CASE, settle(), deliveries, fit=split.fit, calibration=split.calibration)
     digests = []
     for name, one in {"first": model, "second": again}.items():
@@ -87,7 +87,7 @@ def test_the_same_model_makes_the_same_bytes_and_the_digest_names_them(
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
 
-def test_other_code_makes_another_bundle(model: Model, tmp_path: Path):
+def test_other_code_makes_another_bundle(model: Model, tmp_path: Path) -> None:
     digests = set()
     for code in (b"one", b"two"):
         (tmp_path / code.decode()).mkdir()
@@ -97,7 +97,7 @@ def test_other_code_makes_another_bundle(model: Model, tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_changed_file_breaks_the_seal_and_is_named(bundle: Path, name: str):
+def test_a_changed_file_breaks_the_seal_and_is_named(bundle: Path, name: str) -> None:
     content = bytearray((bundle / name).read_bytes())
     content[len(content) // 2] ^= 1
     (bundle / name).write_bytes(content)
@@ -107,7 +107,7 @@ def test_a_changed_file_breaks_the_seal_and_is_named(bundle: Path, name: str):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_removed_file_breaks_the_seal_and_is_named(bundle: Path, name: str):
+def test_a_removed_file_breaks_the_seal_and_is_named(bundle: Path, name: str) -> None:
     (bundle / name).unlink()
 
     with pytest.raises(CorruptBundleError, match=rf"seal is broken by {name};"):
@@ -115,7 +115,7 @@ def test_a_removed_file_breaks_the_seal_and_is_named(bundle: Path, name: str):
 
 
 @pytest.mark.parametrize("name", ["extra.txt", "quantile_3.txt", "code/inference.py"])
-def test_an_added_file_breaks_the_seal_and_is_named(bundle: Path, name: str):
+def test_an_added_file_breaks_the_seal_and_is_named(bundle: Path, name: str) -> None:
     (bundle / name).parent.mkdir(exist_ok=True)
     (bundle / name).write_text("not of this model")
 
@@ -123,7 +123,7 @@ def test_an_added_file_breaks_the_seal_and_is_named(bundle: Path, name: str):
         load_bundle(bundle)
 
 
-def test_all_that_breaks_the_seal_is_named(bundle: Path):
+def test_all_that_breaks_the_seal_is_named(bundle: Path) -> None:
     (bundle / "code.zip").unlink()
     (bundle / "model.json").write_text("{}")
 
@@ -131,20 +131,20 @@ def test_all_that_breaks_the_seal_is_named(bundle: Path):
         load_bundle(bundle)
 
 
-def test_a_folder_without_a_seal_holds_no_bundle(tmp_path: Path):
+def test_a_folder_without_a_seal_holds_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(CorruptBundleError, match=r"holds no bundle: seal\.json is missing"):
         load_bundle(tmp_path)
 
 
 @pytest.mark.parametrize("seal", [b"", b"{", b"[]", b'{"model.json": 7}', b"\xff\xfe"])
-def test_a_seal_that_cannot_be_read_is_a_broken_one(bundle: Path, seal: bytes):
+def test_a_seal_that_cannot_be_read_is_a_broken_one(bundle: Path, seal: bytes) -> None:
     (bundle / "seal.json").write_bytes(seal)
 
     with pytest.raises(CorruptBundleError, match=r"seal\.json cannot be read"):
         load_bundle(bundle)
 
 
-def test_a_bundle_of_another_format_says_so_even_when_its_fields_are_others(bundle: Path):
+def test_a_bundle_of_another_format_says_so_even_when_its_fields_are_others(bundle: Path) -> None:
     (bundle / "model.json").write_text(json.dumps({"format": 2, "what": "nobody knows yet"}))
     reseal(bundle)
 
@@ -152,7 +152,9 @@ def test_a_bundle_of_another_format_says_so_even_when_its_fields_are_others(bund
         load_bundle(bundle)
 
 
-def test_golden_rows_are_answered_alike_by_the_bundle(bundle: Path, model: Model, deliveries: dict[str, Column]):
+def test_golden_rows_are_answered_alike_by_the_bundle(
+    bundle: Path, model: Model, deliveries: dict[str, Column]
+) -> None:
     record = GoldenRecord.model_validate_json(write_golden(USE_CASE, model, deliveries))
     loaded, digest = load_bundle(bundle)
 
@@ -166,7 +168,7 @@ def test_golden_rows_are_answered_alike_by_the_bundle(bundle: Path, model: Model
     assert len(served.value) == GOLDEN_ROWS
 
 
-def test_golden_rows_spread_over_the_hold_out_and_tell_unknown_values_as_null(model: Model):
+def test_golden_rows_spread_over_the_hold_out_and_tell_unknown_values_as_null(model: Model) -> None:
     holdout = make_deliveries(1_000, seed=4)
     holdout["area"][0] = np.nan
     holdout |= FEATURES.compute(holdout)
@@ -179,7 +181,7 @@ def test_golden_rows_spread_over_the_hold_out_and_tell_unknown_values_as_null(mo
     assert record["inputs"]["sent_at_s"] == sorted(record["inputs"]["sent_at_s"])
 
 
-def test_a_short_hold_out_has_fewer_golden_rows(model: Model):
+def test_a_short_hold_out_has_fewer_golden_rows(model: Model) -> None:
     record = GoldenRecord.model_validate_json(write_golden(USE_CASE, model, make_deliveries(3)))
 
     assert len(record.answers["value"]) == 3

@@ -23,7 +23,9 @@ def textbook_quantile(scores: list[float], share: str) -> float:
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=200), st.sampled_from(SHARES))
-def test_each_end_moves_by_the_textbook_quantile_of_its_scores(rows: list[tuple[float, float, float]], share: str):
+def test_each_end_moves_by_the_textbook_quantile_of_its_scores(
+    rows: list[tuple[float, float, float]], share: str
+) -> None:
     low, high, outcome = np.array(rows).T
     # A quantile of 0.9 leaves a share above it that no float says exactly; the rank must be right all the same.
     high_share = 1.0 - float(1 - Fraction(share))
@@ -35,7 +37,7 @@ def test_each_end_moves_by_the_textbook_quantile_of_its_scores(rows: list[tuple[
 
 
 @pytest.mark.parametrize("share", SHARES)
-def test_the_rank_is_exact_for_every_number_of_rows(share: str):
+def test_the_rank_is_exact_for_every_number_of_rows(share: str) -> None:
     high_share = 1.0 - float(1 - Fraction(share))
     for rows in range(1, 1000):
         scores = np.arange(rows, dtype=np.float64)
@@ -47,7 +49,7 @@ def test_the_rank_is_exact_for_every_number_of_rows(share: str):
 
 
 @pytest.mark.parametrize("rows", range(1, 9))
-def test_with_too_few_rows_the_interval_reaches_the_farthest_outcome(rows: int):
+def test_with_too_few_rows_the_interval_reaches_the_farthest_outcome(rows: int) -> None:
     outcome = np.random.default_rng(rows).normal(size=rows)
     zeros = np.zeros(rows)
 
@@ -58,7 +60,7 @@ def test_with_too_few_rows_the_interval_reaches_the_farthest_outcome(rows: int):
 
 @pytest.mark.parametrize(("low", "high"), [(-0.1, 0.1), (0.0, 0.0), (-3.0, 9.0)], ids=["narrow", "none", "wide"])
 @pytest.mark.parametrize("rows", [30, 99])
-def test_each_end_misses_its_share_of_outcomes_whatever_the_raw_interval(low: float, high: float, rows: int):
+def test_each_end_misses_its_share_of_outcomes_whatever_the_raw_interval(low: float, high: float, rows: int) -> None:
     share, draws = 0.1, 4_000
     # Skewed, so that the two ends must move differently; the last column is the outcome that nobody has seen.
     outcomes = np.random.default_rng(7).gumbel(size=(draws, rows + 1))
@@ -77,7 +79,7 @@ def test_each_end_misses_its_share_of_outcomes_whatever_the_raw_interval(low: fl
         assert missed >= draws * (share - 1 / (rows + 1)) - error
 
 
-def test_an_interval_that_was_too_wide_shrinks():
+def test_an_interval_that_was_too_wide_shrinks() -> None:
     outcome = np.random.default_rng(3).uniform(-1.0, 1.0, 500)
 
     shift = calibrate_interval(np.full(500, -5.0), np.full(500, 5.0), outcome, low_share=0.1, high_share=0.1)

@@ -78,7 +78,7 @@ def assert_same(found: Columns, expected: Sequence[dict[str, float]]) -> None:
 
 
 @given(ROWS)
-def test_training_rows_are_encoded_from_the_blocks_before_theirs(rows: list[Row]):
+def test_training_rows_are_encoded_from_the_blocks_before_theirs(rows: list[Row]) -> None:
     _fitted, encoded = fit_encoders(SPECS, PACE, *as_table(rows))
 
     expected = [encode_slowly(row, rows[: first_row_of_block(i, len(rows))]) for i, row in enumerate(rows)]
@@ -86,7 +86,7 @@ def test_training_rows_are_encoded_from_the_blocks_before_theirs(rows: list[Row]
 
 
 @given(ROWS, ROWS)
-def test_serving_encodes_any_row_from_all_training_rows(rows: list[Row], asked: list[Row]):
+def test_serving_encodes_any_row_from_all_training_rows(rows: list[Row], asked: list[Row]) -> None:
     fitted, _encoded = fit_encoders(SPECS, PACE, *as_table(rows))
 
     columns, _unknown_label = as_table(asked)
@@ -94,7 +94,7 @@ def test_serving_encodes_any_row_from_all_training_rows(rows: list[Row], asked: 
 
 
 @given(ROWS, st.data())
-def test_no_row_sees_its_own_label_or_a_later_one(rows: list[Row], data: st.DataObject):
+def test_no_row_sees_its_own_label_or_a_later_one(rows: list[Row], data: st.DataObject) -> None:
     changed = data.draw(st.integers(0, len(rows) - 1), label="row whose label changes")
     columns, label = as_table(rows)
     other_label = label.copy()
@@ -109,7 +109,7 @@ def test_no_row_sees_its_own_label_or_a_later_one(rows: list[Row], data: st.Data
         np.testing.assert_array_equal(after[name][may_not_know], before[name][may_not_know], strict=True)
 
 
-def test_later_blocks_do_learn_from_an_earlier_label():
+def test_later_blocks_do_learn_from_an_earlier_label() -> None:
     rows = [(1.0, 0.0, 1000.0, 300.0)] * BLOCKS
     columns, label = as_table(rows)
     other_label = label.copy()
@@ -121,7 +121,7 @@ def test_later_blocks_do_learn_from_an_earlier_label():
     assert (after["by_area"][1:] > before["by_area"][1:]).all()
 
 
-def test_the_first_block_has_no_past_and_is_unknown():
+def test_the_first_block_has_no_past_and_is_unknown() -> None:
     _fitted, encoded = fit_encoders(SPECS, PACE, *as_table([(1.0, 0.0, 1000.0, 300.0)] * (2 * BLOCKS)))
 
     for values in encoded.values():
@@ -129,7 +129,7 @@ def test_the_first_block_has_no_past_and_is_unknown():
         assert np.isfinite(values[2:]).all()
 
 
-def test_an_unseen_group_gets_its_parents_value_and_without_parent_the_overall_one():
+def test_an_unseen_group_gets_its_parents_value_and_without_parent_the_overall_one() -> None:
     fast, slow = (1.0, 8.0, 900.0, 100.0), (2.0, 9.0, 900.0, 400.0)
     fitted, _encoded = fit_encoders(SPECS, PACE, *as_table([fast, fast, slow, slow]))
     log_length = math.log(900.0 + PACE.offset)
@@ -146,7 +146,7 @@ def test_an_unseen_group_gets_its_parents_value_and_without_parent_the_overall_o
     assert fitted.overall == pytest.approx((math.log(0.1) + math.log(0.4)) / 2)
 
 
-def test_a_group_of_prior_rows_many_rows_is_believed_halfway():
+def test_a_group_of_prior_rows_many_rows_is_believed_halfway() -> None:
     spec = EncoderSpec("by_area", keys=("area",), prior_rows=2.0)
     rows = [(1.0, 0.0, 900.0, 1000.0)] * 2 + [(2.0, 0.0, 900.0, 1000.0 * math.e)] * 2
 
@@ -157,7 +157,7 @@ def test_a_group_of_prior_rows_many_rows_is_believed_halfway():
     np.testing.assert_allclose(values, [0.25, 0.75])
 
 
-def test_a_key_that_is_never_known_makes_no_group():
+def test_a_key_that_is_never_known_makes_no_group() -> None:
     rows = [(math.nan, 8.0, 900.0, 100.0 + i) for i in range(40)]
 
     fitted, encoded = fit_encoders(SPECS, PACE, *as_table(rows))
@@ -168,7 +168,7 @@ def test_a_key_that_is_never_known_makes_no_group():
 
 
 @given(ROWS)
-def test_a_row_is_encoded_alike_alone_and_in_company(rows: list[Row]):
+def test_a_row_is_encoded_alike_alone_and_in_company(rows: list[Row]) -> None:
     columns, label = as_table(rows)
     fitted, _encoded = fit_encoders(SPECS, PACE, columns, label)
 
@@ -189,7 +189,7 @@ def test_a_row_is_encoded_alike_alone_and_in_company(rows: list[Row]):
         pytest.param((BY_AREA, EncoderSpec("child", ("hour", "day"), 1.0, parent="by_area")), id="other keys"),
     ],
 )
-def test_a_parent_must_stand_before_its_child_and_have_fewer_of_its_keys(specs: tuple[EncoderSpec, ...]):
+def test_a_parent_must_stand_before_its_child_and_have_fewer_of_its_keys(specs: tuple[EncoderSpec, ...]) -> None:
     culprit = next(spec for spec in specs if spec.parent)
 
     with pytest.raises(ValueError, match=f"encoder {culprit.name}: its parent by_area must stand before it"):
@@ -197,7 +197,7 @@ def test_a_parent_must_stand_before_its_child_and_have_fewer_of_its_keys(specs: 
 
 
 @given(st.lists(st.tuples(AREAS, HOURS), min_size=1, max_size=60))
-def test_groups_are_numbered_as_pandas_numbers_them(rows: list[tuple[float, float]]):
+def test_groups_are_numbered_as_pandas_numbers_them(rows: list[tuple[float, float]]) -> None:
     area, hour = np.array(rows).T
     index = GroupIndex.of([area, hour])
 
@@ -211,14 +211,14 @@ def test_groups_are_numbered_as_pandas_numbers_them(rows: list[tuple[float, floa
 
 
 @pytest.mark.parametrize("key", [-1.0, 0.5, 2.0, math.inf, math.nan])
-def test_a_value_that_did_not_occur_has_no_group(key: float):
+def test_a_value_that_did_not_occur_has_no_group(key: float) -> None:
     index = GroupIndex.of([np.array([0.0, 1.0]), np.array([3.0, 4.0])])
 
     assert index.number([np.array([key]), np.array([3.0])]).tolist() == [UNSEEN]
     assert index.number([np.array([0.0]), np.array([4.0])]).tolist() == [UNSEEN], "both occurred, never together"
 
 
-def test_the_pace_is_the_label_over_length_and_offset():
+def test_the_pace_is_the_label_over_length_and_offset() -> None:
     log_pace = measure_log_pace({"metres": np.array([900.0])}, np.array([500.0]), PACE)
 
     assert log_pace == pytest.approx(math.log(0.5))

@@ -52,7 +52,7 @@ OTHER_USE_CASE = replace(USE_CASE, features=OTHER_FEATURES)
 
 
 @given(st.lists(st.tuples(DURATIONS, DURATIONS), min_size=1, max_size=100))
-def test_errors_are_those_of_scikit_learn(rows: list[tuple[float, float]]):
+def test_errors_are_those_of_scikit_learn(rows: list[tuple[float, float]]) -> None:
     value, outcome = np.array(rows).T
 
     metrics = measure(value, outcome)
@@ -64,7 +64,7 @@ def test_errors_are_those_of_scikit_learn(rows: list[tuple[float, float]]):
     assert metrics.coverage is metrics.mean_width is None
 
 
-def test_coverage_counts_the_ends_of_the_interval_in():
+def test_coverage_counts_the_ends_of_the_interval_in() -> None:
     outcome = np.array([9.0, 10.0, 15.0, 20.0, 21.0])
 
     metrics = measure(outcome, outcome, low=np.full(5, 10.0), high=np.full(5, 20.0))
@@ -73,7 +73,7 @@ def test_coverage_counts_the_ends_of_the_interval_in():
     assert metrics.mean_width == 10.0
 
 
-def test_an_answer_below_zero_counts_as_nothing_in_the_logarithmic_error():
+def test_an_answer_below_zero_counts_as_nothing_in_the_logarithmic_error() -> None:
     metrics = measure(np.array([-50.0]), np.array([0.0]))
 
     assert metrics.rmsle == 0.0
@@ -102,7 +102,7 @@ def train(columns: dict[str, Column], split: TimeSplit, use_case: UseCase = USE_
 
 def test_the_candidate_is_evaluated_on_the_hold_out_alone(
     model: Model, deliveries: dict[str, Column], split: TimeSplit
-):
+) -> None:
     evidence = evaluate_it(model, None, deliveries, split)
 
     held_out = {name: column[split.holdout] for name, column in deliveries.items()}
@@ -116,7 +116,7 @@ def test_the_candidate_is_evaluated_on_the_hold_out_alone(
 
 def test_the_baseline_knows_everything_before_the_hold_out(
     model: Model, deliveries: dict[str, Column], split: TimeSplit
-):
+) -> None:
     evidence = evaluate_it(model, None, deliveries, split)
 
     frame = pd.DataFrame(deliveries)
@@ -131,7 +131,7 @@ def test_the_baseline_knows_everything_before_the_hold_out(
 
 def test_without_a_champion_there_is_none_to_compare_with(
     model: Model, deliveries: dict[str, Column], split: TimeSplit
-):
+) -> None:
     evidence = evaluate_it(model, None, deliveries, split)
 
     assert evidence.champion is None
@@ -139,7 +139,9 @@ def test_without_a_champion_there_is_none_to_compare_with(
     assert all(part.champion is None for part in evidence.slices)
 
 
-def test_the_champion_is_evaluated_on_the_same_rows(model: Model, deliveries: dict[str, Column], split: TimeSplit):
+def test_the_champion_is_evaluated_on_the_same_rows(
+    model: Model, deliveries: dict[str, Column], split: TimeSplit
+) -> None:
     champion = train(deliveries, split)
 
     evidence = evaluate_it(model, champion, deliveries, split)
@@ -149,7 +151,7 @@ def test_the_champion_is_evaluated_on_the_same_rows(model: Model, deliveries: di
     assert evidence.champion_unavailable is None
 
 
-def test_slices_divide_the_hold_out(model: Model, deliveries: dict[str, Column], split: TimeSplit):
+def test_slices_divide_the_hold_out(model: Model, deliveries: dict[str, Column], split: TimeSplit) -> None:
     evidence = evaluate_it(model, model, deliveries, split)
 
     assert [(part.name, part.value) for part in evidence.slices] == [
@@ -164,7 +166,7 @@ def test_slices_divide_the_hold_out(model: Model, deliveries: dict[str, Column],
 
 def test_a_champion_that_reads_fewer_features_is_evaluated_all_the_same(
     model: Model, deliveries: dict[str, Column], split: TimeSplit
-):
+) -> None:
     columns = {**deliveries, **OTHER_FEATURES.compute(deliveries)}
     candidate = train(columns, split, OTHER_USE_CASE)
 
@@ -175,7 +177,7 @@ def test_a_champion_that_reads_fewer_features_is_evaluated_all_the_same(
 
 def test_a_champion_of_other_features_is_asked_in_its_own(
     model: Model, deliveries: dict[str, Column], split: TimeSplit
-):
+) -> None:
     columns = {**deliveries, **OTHER_FEATURES.compute(deliveries)}
     champion = train(columns, split, OTHER_USE_CASE)
 
@@ -195,7 +197,7 @@ def test_a_champion_of_other_features_is_asked_in_its_own(
 )
 def test_a_champion_whose_features_cannot_be_computed_is_unavailable_and_says_why(
     model: Model, deliveries: dict[str, Column], split: TimeSplit, learned: FeatureSet | None, reason: str
-):
+) -> None:
     evidence = evaluate_it(model, model, deliveries, split, learned=learned)
 
     assert evidence.champion is None
@@ -204,23 +206,23 @@ def test_a_champion_whose_features_cannot_be_computed_is_unavailable_and_says_wh
     assert all(part.champion is None for part in evidence.slices)
 
 
-def test_a_candidate_of_other_features_cannot_be_evaluated(deliveries: dict[str, Column], split: TimeSplit):
+def test_a_candidate_of_other_features_cannot_be_evaluated(deliveries: dict[str, Column], split: TimeSplit) -> None:
     candidate = train({**deliveries, **OTHER_FEATURES.compute(deliveries)}, split, OTHER_USE_CASE)
 
     with pytest.raises(FeatureMismatchError, match="the model needs length_km@"):
         evaluate_it(candidate, None, deliveries, split)
 
 
-def test_evidence_survives_being_written_down(model: Model, deliveries: dict[str, Column], split: TimeSplit):
+def test_evidence_survives_being_written_down(model: Model, deliveries: dict[str, Column], split: TimeSplit) -> None:
     evidence = evaluate_it(model, model, deliveries, split)
 
     assert Evidence.model_validate_json(evidence.model_dump_json()) == evidence
 
 
-def test_metrics_are_never_of_no_rows():
+def test_metrics_are_never_of_no_rows() -> None:
     with pytest.raises(ValueError, match="greater than 0"):
         Metrics(rows=0, mae=0.0, rmse=0.0, rmsle=0.0)
 
 
-def test_today_s_features_are_what_these_tests_assume():
+def test_today_s_features_are_what_these_tests_assume() -> None:
     assert FEATURES.identities == OTHER_FEATURES.identities[:3]

@@ -9,7 +9,7 @@ from noriba.training.hyperparameters import HyperparameterError, Hyperparameters
 from noriba.usecase import TrainingPolicy, load_use_case
 
 
-def test_the_use_case_s_policy_gives_the_defaults():
+def test_the_use_case_s_policy_gives_the_defaults() -> None:
     use_case, settings = Hyperparameters.parse({"use_case": "taxi_eta"})
 
     assert use_case is load_use_case("taxi_eta")
@@ -19,7 +19,7 @@ def test_the_use_case_s_policy_gives_the_defaults():
     assert settings.threads >= 1
 
 
-def test_every_field_of_the_policy_may_be_given_as_a_string():
+def test_every_field_of_the_policy_may_be_given_as_a_string() -> None:
     given = {
         "calibration_share": "0.25",
         "holdout_share": "0.3",
@@ -76,23 +76,23 @@ def test_every_field_of_the_policy_may_be_given_as_a_string():
         ("tres", "20"),
     ],
 )
-def test_a_bad_hyper_parameter_is_refused_by_name(name: str, value: str):
+def test_a_bad_hyper_parameter_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(HyperparameterError, match=rf"bad hyper-parameters: {name}\b"):
         Hyperparameters.parse({"use_case": "taxi_eta", name: value})
 
 
-def test_every_fault_is_named_at_once():
+def test_every_fault_is_named_at_once() -> None:
     with pytest.raises(HyperparameterError) as refusal:
         Hyperparameters.parse({"use_case": "taxi_eta", "trees": "none", "leaves": "1", "speed": "fast"})
 
     assert all(f"{name}: " in str(refusal.value) for name in ("trees", "leaves", "speed"))
 
 
-def test_a_job_must_name_its_use_case():
+def test_a_job_must_name_its_use_case() -> None:
     with pytest.raises(HyperparameterError, match="use_case is missing"):
         Hyperparameters.parse({"trees": "20"})
 
 
-def test_an_unknown_use_case_is_refused_with_those_there_are():
+def test_an_unknown_use_case_is_refused_with_those_there_are() -> None:
     with pytest.raises(UnknownUseCaseError, match=r"no use case 'flights'; installed: .*taxi_eta"):
         Hyperparameters.parse({"use_case": "flights"})

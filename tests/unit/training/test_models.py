@@ -43,7 +43,7 @@ def assert_equal(found: Answers, expected: Answers, rows: slice = slice(None)) -
 # --- what it answers -------------------------------------------------------------------------------------------------
 
 
-def test_an_interval_that_claims_eight_in_ten_holds_eight_in_ten(model: Model):
+def test_an_interval_that_claims_eight_in_ten_holds_eight_in_ten(model: Model) -> None:
     later = make_deliveries(5_000, seed=50)
     answers = model.load().predict_features(later)
 
@@ -61,7 +61,9 @@ def test_an_interval_that_claims_eight_in_ten_holds_eight_in_ten(model: Model):
         max_size=30,
     )
 )
-def test_low_median_and_high_never_cross_whatever_is_asked(model: Model, rows: list[tuple[float, float, float]]):
+def test_low_median_and_high_never_cross_whatever_is_asked(
+    model: Model, rows: list[tuple[float, float, float]]
+) -> None:
     metres, area, hour = np.array(rows).T
 
     answers = model.load().predict_features({"length_m": metres, "start_area": area, "clock_hour": hour})
@@ -72,7 +74,7 @@ def test_low_median_and_high_never_cross_whatever_is_asked(model: Model, rows: l
     assert np.isfinite(answers.high).all()
 
 
-def test_an_interval_that_shrinks_beyond_its_median_ends_there(model: Model, deliveries: dict[str, Column]):
+def test_an_interval_that_shrinks_beyond_its_median_ends_there(model: Model, deliveries: dict[str, Column]) -> None:
     shrunk = replace(model, shift=IntervalShift(low=-10.0, high=-10.0))
 
     answers = shrunk.load().predict_features(deliveries)
@@ -81,14 +83,14 @@ def test_an_interval_that_shrinks_beyond_its_median_ends_there(model: Model, del
     np.testing.assert_array_equal(answers.high, answers.value)
 
 
-def test_raw_quantiles_are_sorted_within_each_row(model: Model, deliveries: dict[str, Column]):
+def test_raw_quantiles_are_sorted_within_each_row(model: Model, deliveries: dict[str, Column]) -> None:
     quantiles = model.load().predict_log_quantiles(deliveries)
 
     assert quantiles.shape == (len(deliveries["metres"]), 3)
     assert (np.diff(quantiles, axis=1) >= 0).all()
 
 
-def test_a_row_is_answered_alike_alone_and_in_company(model: Model, deliveries: dict[str, Column]):
+def test_a_row_is_answered_alike_alone_and_in_company(model: Model, deliveries: dict[str, Column]) -> None:
     predictor = model.load()
     together = predictor.predict_features(deliveries)
 
@@ -100,7 +102,7 @@ def test_a_row_is_answered_alike_alone_and_in_company(model: Model, deliveries: 
 # --- what it refuses -------------------------------------------------------------------------------------------------
 
 
-def test_columns_are_picked_by_identity_and_others_ignored(model: Model, deliveries: dict[str, Column]):
+def test_columns_are_picked_by_identity_and_others_ignored(model: Model, deliveries: dict[str, Column]) -> None:
     predictor = model.load()
     named = name_by_identity(deliveries)
     # Another variant's columns travel in the same request: even one of the same name.
@@ -111,7 +113,7 @@ def test_columns_are_picked_by_identity_and_others_ignored(model: Model, deliver
     assert_equal(answers, predictor.predict_features(deliveries))
 
 
-def test_a_missing_column_is_refused_by_its_identity(model: Model, deliveries: dict[str, Column]):
+def test_a_missing_column_is_refused_by_its_identity(model: Model, deliveries: dict[str, Column]) -> None:
     named = name_by_identity(deliveries)
     missing = FEATURES.identities[1]
     del named[missing]
@@ -120,7 +122,7 @@ def test_a_missing_column_is_refused_by_its_identity(model: Model, deliveries: d
         model.load().predict(named)
 
 
-def test_a_column_of_another_definition_is_a_missing_column(model: Model, deliveries: dict[str, Column]):
+def test_a_column_of_another_definition_is_a_missing_column(model: Model, deliveries: dict[str, Column]) -> None:
     named = name_by_identity(deliveries)
     identity = FEATURES.identities[0]
     named["length_m@000000000000"] = named.pop(identity)
@@ -129,12 +131,12 @@ def test_a_column_of_another_definition_is_a_missing_column(model: Model, delive
         model.load().predict(named)
 
 
-def test_nothing_at_all_is_refused(model: Model):
+def test_nothing_at_all_is_refused(model: Model) -> None:
     with pytest.raises(FeatureMismatchError, match="it was given nothing"):
         model.load().predict({})
 
 
-def test_columns_of_different_lengths_are_refused(model: Model, deliveries: dict[str, Column]):
+def test_columns_of_different_lengths_are_refused(model: Model, deliveries: dict[str, Column]) -> None:
     named = name_by_identity(deliveries)
     named[FEATURES.identities[0]] = named[FEATURES.identities[0]][:10]
 
@@ -155,14 +157,14 @@ def refit(columns: dict[str, Column], split: TimeSplit) -> Model:
     return fit_model(USE_CASE, settle(), columns, fit=split.fit, calibration=split.calibration)
 
 
-def test_the_same_rows_give_the_same_model(model: Model, deliveries: dict[str, Column], split: TimeSplit):
+def test_the_same_rows_give_the_same_model(model: Model, deliveries: dict[str, Column], split: TimeSplit) -> None:
     again = refit(deliveries, split)
 
     assert again.boosters == model.boosters
     assert again.shift == model.shift
 
 
-def test_the_hold_out_teaches_nothing(model: Model, deliveries: dict[str, Column], split: TimeSplit):
+def test_the_hold_out_teaches_nothing(model: Model, deliveries: dict[str, Column], split: TimeSplit) -> None:
     other = refit(change_labels(deliveries, split.holdout), split)
 
     assert other.boosters == model.boosters
@@ -171,7 +173,7 @@ def test_the_hold_out_teaches_nothing(model: Model, deliveries: dict[str, Column
 
 def test_calibration_rows_move_the_interval_and_nothing_else(
     model: Model, deliveries: dict[str, Column], split: TimeSplit
-):
+) -> None:
     other = refit(change_labels(deliveries, split.calibration), split)
 
     assert other.boosters == model.boosters
@@ -179,7 +181,9 @@ def test_calibration_rows_move_the_interval_and_nothing_else(
     assert other.shift.low < model.shift.low
 
 
-def test_fit_rows_teach_the_trees_and_the_encoders(model: Model, deliveries: dict[str, Column], split: TimeSplit):
+def test_fit_rows_teach_the_trees_and_the_encoders(
+    model: Model, deliveries: dict[str, Column], split: TimeSplit
+) -> None:
     other = refit(change_labels(deliveries, split.fit), split)
 
     assert other.boosters != model.boosters
@@ -188,7 +192,7 @@ def test_fit_rows_teach_the_trees_and_the_encoders(model: Model, deliveries: dic
 
 def test_a_model_reads_its_features_in_the_order_in_which_they_were_declared(
     model: Model, deliveries: dict[str, Column], split: TimeSplit
-):
+) -> None:
     reordered = FeatureSet([clock_hour, start_area, length_m], inputs=INPUTS)
     other = fit_model(
         replace(USE_CASE, features=reordered), settle(), deliveries, fit=split.fit, calibration=split.calibration

@@ -28,7 +28,7 @@ def draw(rows: int, *, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     return columns, outcome
 
 
-def test_predicted_quantiles_come_close_to_the_true_ones_and_beat_constants():
+def test_predicted_quantiles_come_close_to_the_true_ones_and_beat_constants() -> None:
     columns, outcome = draw(12_000, seed=1)
     boosters = fit_quantiles(
         as_matrix(columns), outcome, names=NAMES, settings=settle(trees=60, leaves=31, min_leaf_rows=60)
@@ -48,7 +48,7 @@ def test_predicted_quantiles_come_close_to_the_true_ones_and_beat_constants():
         assert np.mean(np.abs(answers - truth)) < 0.08
 
 
-def test_where_the_noise_is_small_the_quantiles_are_nearly_exact():
+def test_where_the_noise_is_small_the_quantiles_are_nearly_exact() -> None:
     columns = make_inputs(4_000)
     noise = np.random.default_rng(11).uniform(-0.05, 0.05, 4_000)
     typical = np.where(columns["area"] < 4, 5.0, 6.0)
@@ -61,7 +61,7 @@ def test_where_the_noise_is_small_the_quantiles_are_nearly_exact():
         np.testing.assert_allclose(answers, typical + 0.1 * (quantile - 0.5), atol=0.01)
 
 
-def test_any_number_of_threads_grows_the_same_bytes():
+def test_any_number_of_threads_grows_the_same_bytes() -> None:
     columns, outcome = draw(20_000, seed=3)
 
     # One quantile after another; side by side; side by side with two threads each.
@@ -75,7 +75,7 @@ def test_any_number_of_threads_grows_the_same_bytes():
     assert len(found) == 1
 
 
-def test_the_text_says_what_the_model_is_and_not_how_the_job_was_set_up():
+def test_the_text_says_what_the_model_is_and_not_how_the_job_was_set_up() -> None:
     columns, outcome = draw(1_000, seed=4)
 
     boosters = fit_quantiles(as_matrix(columns), outcome, names=NAMES, settings=settle(trees=2))
@@ -86,7 +86,7 @@ def test_the_text_says_what_the_model_is_and_not_how_the_job_was_set_up():
     assert len(set(boosters.texts)) == 3
 
 
-def test_a_row_is_answered_alike_alone_and_among_thousands():
+def test_a_row_is_answered_alike_alone_and_among_thousands() -> None:
     columns, outcome = draw(3_000, seed=5)
     boosters = fit_quantiles(as_matrix(columns), outcome, names=NAMES, settings=settle(trees=10)).load()
     matrix = as_matrix(columns)
@@ -97,7 +97,7 @@ def test_a_row_is_answered_alike_alone_and_among_thousands():
         np.testing.assert_array_equal(boosters.predict(matrix[row : row + 1]), together[row : row + 1], strict=True)
 
 
-def test_progress_is_reported_quantile_by_quantile():
+def test_progress_is_reported_quantile_by_quantile() -> None:
     columns, outcome = draw(500, seed=6)
     lines: list[str] = []
 
@@ -107,7 +107,7 @@ def test_progress_is_reported_quantile_by_quantile():
 
 
 @pytest.mark.parametrize("seed", [-1, 2**40])
-def test_any_whole_number_is_a_seed(seed: int):
+def test_any_whole_number_is_a_seed(seed: int) -> None:
     columns, outcome = draw(300, seed=7)
 
     assert fit_quantiles(as_matrix(columns), outcome, names=NAMES, settings=settle(trees=1, seed=seed)).texts

@@ -16,7 +16,7 @@ SHARES = st.floats(0.05, 0.45)
 @given(st.integers(20, 600), st.integers(1, 40), st.integers(0, 1000), SHARES, SHARES)
 def test_a_split_goes_forward_in_time_and_parts_no_instant(
     instants: int, most: int, seed: int, calibration_share: float, holdout_share: float
-):
+) -> None:
     rows_per_instant = np.random.default_rng(seed).integers(1, most + 1, instants)
     time_s = np.repeat(np.arange(float(instants)), rows_per_instant)
 
@@ -37,7 +37,7 @@ def test_a_split_goes_forward_in_time_and_parts_no_instant(
     assert -1 <= len(parts[2]) - len(time_s) * holdout_share <= most + 1
 
 
-def test_without_ties_the_shares_are_as_asked():
+def test_without_ties_the_shares_are_as_asked() -> None:
     split = split_by_time(np.arange(10_000.0), calibration_share=0.15, holdout_share=0.10)
 
     assert (split.fit, split.calibration, split.holdout) == (
@@ -58,17 +58,17 @@ def test_without_ties_the_shares_are_as_asked():
 )
 def test_too_few_rows_are_refused_with_the_slice_that_lacks_them(
     rows: int, calibration_share: float, holdout_share: float, message: str
-):
+) -> None:
     with pytest.raises(NotEnoughDataError, match=message):
         split_by_time(np.arange(float(rows)), calibration_share=calibration_share, holdout_share=holdout_share)
 
 
-def test_one_instant_cannot_be_split():
+def test_one_instant_cannot_be_split() -> None:
     with pytest.raises(NotEnoughDataError, match="leave 0 for fit"):
         split_by_time(np.zeros(10_000), calibration_share=0.2, holdout_share=0.2)
 
 
-def test_rows_out_of_order_are_refused():
+def test_rows_out_of_order_are_refused() -> None:
     time_s = np.arange(2_000.0)
     time_s[[5, 6]] = time_s[[6, 5]]
 

@@ -64,7 +64,7 @@ def cut(columns: dict[str, Column], rows: np.ndarray) -> dict[str, Column]:
     return {name: column[rows] for name, column in columns.items()}
 
 
-def test_parts_become_one_table_ordered_by_time(tmp_path: Path):
+def test_parts_become_one_table_ordered_by_time(tmp_path: Path) -> None:
     columns = make_deliveries(1_000)
     # Each row has an instant of its own, and the parts interleave.
     columns["sent_at_s"] = np.arange(1_000.0)
@@ -78,7 +78,7 @@ def test_parts_become_one_table_ordered_by_time(tmp_path: Path):
         np.testing.assert_array_equal(found[name], column, strict=True)
 
 
-def test_rows_of_one_instant_keep_the_order_of_their_parts_names(tmp_path: Path):
+def test_rows_of_one_instant_keep_the_order_of_their_parts_names(tmp_path: Path) -> None:
     columns = make_deliveries(2_000)
     columns["sent_at_s"] = np.random.default_rng(5).integers(0, 3, 2_000).astype(np.float64)
     halves = [cut(columns, np.arange(1_000)), cut(columns, np.arange(1_000, 2_000))]
@@ -98,7 +98,7 @@ def test_rows_of_one_instant_keep_the_order_of_their_parts_names(tmp_path: Path)
 
 
 @pytest.mark.parametrize("place", ["", "taxi_eta/parts/ab", "a/b/c/d"])
-def test_parts_are_found_however_deep_they_were_laid_out(tmp_path: Path, place: str):
+def test_parts_are_found_however_deep_they_were_laid_out(tmp_path: Path, place: str) -> None:
     """SageMaker documents no layout for what a manifest names."""
     manifest = write_snapshot([make_deliveries(50), make_deliveries(60)], tmp_path / "written")
     folder = tmp_path / "channel" / place
@@ -109,7 +109,7 @@ def test_parts_are_found_however_deep_they_were_laid_out(tmp_path: Path, place: 
     assert len(read_snapshot(manifest, tmp_path / "channel", TODAY)["metres"]) == 110
 
 
-def test_unknown_values_come_back_as_nan(tmp_path: Path):
+def test_unknown_values_come_back_as_nan(tmp_path: Path) -> None:
     columns = make_deliveries(50)
     columns["area"][3] = np.nan
     manifest = write_snapshot([columns], tmp_path)
@@ -119,7 +119,7 @@ def test_unknown_values_come_back_as_nan(tmp_path: Path):
     np.testing.assert_array_equal(found["area"], columns["area"], strict=True)
 
 
-def test_features_of_the_same_definitions_are_taken_as_they_stand(tmp_path: Path):
+def test_features_of_the_same_definitions_are_taken_as_they_stand(tmp_path: Path) -> None:
     # Values that no computation would give show where a column came from.
     columns = {**make_deliveries(50), "length_m": np.full(50, -1.0)}
     manifest = write_snapshot([columns], tmp_path)
@@ -127,7 +127,7 @@ def test_features_of_the_same_definitions_are_taken_as_they_stand(tmp_path: Path
     assert (read_snapshot(manifest, tmp_path, TODAY)["length_m"] == -1.0).all()
 
 
-def test_features_of_other_definitions_are_computed_anew(tmp_path: Path):
+def test_features_of_other_definitions_are_computed_anew(tmp_path: Path) -> None:
     columns = {**make_deliveries(50), "length_m": np.full(50, -1.0)}
     manifest = write_snapshot([columns], tmp_path)
 
@@ -137,7 +137,7 @@ def test_features_of_other_definitions_are_computed_anew(tmp_path: Path):
     np.testing.assert_array_equal(found["length_km"], columns["metres"] / 1000.0)
 
 
-def test_a_snapshot_without_an_input_of_today_s_features_is_refused(tmp_path: Path):
+def test_a_snapshot_without_an_input_of_today_s_features_is_refused(tmp_path: Path) -> None:
     columns = make_deliveries(50)
     del columns["metres"]
     manifest = write_snapshot([columns], tmp_path)
@@ -146,7 +146,7 @@ def test_a_snapshot_without_an_input_of_today_s_features_is_refused(tmp_path: Pa
         read_snapshot(manifest, tmp_path, TOMORROW)
 
 
-def test_a_missing_part_is_refused_by_name(tmp_path: Path):
+def test_a_missing_part_is_refused_by_name(tmp_path: Path) -> None:
     manifest = write_snapshot([make_deliveries(50), make_deliveries(60)], tmp_path)
     missing = manifest.parts[1].sha256
     path_of(missing, tmp_path).unlink()
@@ -155,7 +155,7 @@ def test_a_missing_part_is_refused_by_name(tmp_path: Path):
         read_snapshot(manifest, tmp_path, TODAY)
 
 
-def test_an_overwritten_part_is_refused_by_name(tmp_path: Path):
+def test_an_overwritten_part_is_refused_by_name(tmp_path: Path) -> None:
     manifest = write_snapshot([make_deliveries(50)], tmp_path)
     pinned = manifest.parts[0].sha256
     other = write_snapshot([make_deliveries(50, seed=8)], tmp_path).parts[0].sha256
@@ -167,7 +167,7 @@ def test_an_overwritten_part_is_refused_by_name(tmp_path: Path):
         read_snapshot(manifest, tmp_path, TODAY)
 
 
-def test_a_part_that_was_cut_short_is_refused(tmp_path: Path):
+def test_a_part_that_was_cut_short_is_refused(tmp_path: Path) -> None:
     manifest = write_snapshot([make_deliveries(50)], tmp_path)
     path = path_of(manifest.parts[0].sha256, tmp_path)
     path.write_bytes(path.read_bytes()[:-1])

@@ -115,7 +115,7 @@ def test_what_is_kept_for_training_is_what_the_api_takes(
     rain = None if rain is not None and rain != rain else rain  # noqa: PLR0124  # NaN
     ends = {"origin": origin, "destination": destination}
     request = {end: write_place(place) for end, place in ends.items()}
-    request |= {"pickup_at": pickup.isoformat(), "time_zone": clock}
-    request |= {} if rain is None else {"rain_mm_per_h": rain}
+    request |= {"pickup_at": pickup.isoformat(), "time_zone": clock}  # type: ignore[dict-item]
+    request |= {} if rain is None else {"rain_mm_per_h": rain}  # type: ignore[dict-item]
 
     assert is_taken(request) == is_kept(write_row(pickup, ends, clock, rain))

@@ -80,7 +80,7 @@ def test_a_value_much_too_long_is_a_fault_of_its_row_and_costs_the_others_nothin
     read()
     tracemalloc.start()
 
-    reading = read(**{name: column})
+    reading = read(**{name: column})  # type: ignore[arg-type]
 
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
