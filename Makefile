@@ -7,7 +7,7 @@ PROJECTS := pyproject.toml emulator/pyproject.toml laptop/pyproject.toml
 # The virtual environment brings its own Node and `cdk`; the system's must not be picked instead.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo test run-tests test-unit test-infra test-laptop lint format synth bench lock clean
+.PHONY: help setup demo test test-here test-clouds test-unit coverage test-infra test-laptop lint format synth bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  \1\t/' | expand -t 16
@@ -19,14 +19,20 @@ demo: setup  ## the whole loop once on the laptop cloud; arguments by ARGS="--ro
 	@$(BIN)/noriba demo $(ARGS)
 
 test: setup  ## everything CI runs: lint, types, architecture, unit, function, infra, container and laptop tests
-	@$(MAKE) --no-print-directory -j 2 lint run-tests
+	@$(MAKE) --no-print-directory -j 2 test-here test-clouds
 
-# Beside lint, which has a core of its own for its minute.
-run-tests:
-	@$(BIN)/pytest $(ARGS)
+# Two halves side by side, each about as long as the other: what runs in a process, and what runs on laptop clouds.
+test-here: lint
+	@$(BIN)/pytest tests --ignore tests/laptop --ignore tests/test_wheels.py $(ARGS)
+
+test-clouds:
+	@$(BIN)/pytest emulator/tests tests/laptop tests/test_wheels.py $(ARGS)
 
 test-unit: setup  ## the tests that need no cloud and no templates
 	@$(BIN)/pytest tests/unit tests/functions $(ARGS)
+
+coverage: setup  ## which lines and branches of the library, the use cases and the functions those tests run
+	@$(BIN)/pytest tests/unit tests/functions --cov --cov-report=term $(ARGS)
 
 test-infra: setup  ## templates: behaviour, least privilege, cdk-nag, cfn-lint, determinism
 	@$(BIN)/pytest tests/infra $(ARGS)

@@ -14,6 +14,7 @@ import hashlib
 import io
 import itertools
 import json
+import os
 import re
 import shutil
 import stat
@@ -162,9 +163,14 @@ class Packages:
         path = self.build / name
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_suffix(".part")
+            # Of this process alone: another one may be making the same.
+            unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
             make(unfinished)
-            shutil.move(unfinished, path)
+            try:
+                unfinished.rename(path)
+            except OSError:
+                # A folder, which the other one has put there meanwhile.
+                shutil.rmtree(unfinished)
         return path
 
 

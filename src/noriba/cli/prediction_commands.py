@@ -54,7 +54,10 @@ def read_request(given: str) -> dict[str, object]:
     """
     text = given
     if given == "-":
-        text = sys.stdin.read()
+        try:
+            text = sys.stdin.read()
+        except (OSError, ValueError) as error:
+            raise MisuseError(f"standard input cannot be read: {error}") from error
     elif not given.lstrip().startswith(("{", "[")):
         try:
             text = Path(given).read_text(encoding="utf-8")
