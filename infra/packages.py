@@ -24,6 +24,7 @@ import tokenize
 import tomllib
 import zipfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -202,6 +203,7 @@ def _hash(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()[:16]
 
 
+@lru_cache(maxsize=1024)  # functions share most of their modules
 def _drop_comments(source: bytes) -> bytes:
     """A module without comments, nor the lines that held nothing else.
 
