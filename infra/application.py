@@ -64,9 +64,19 @@ def build_app(
     shared = events.shared
     data = DataStack(app, f"{prefix}-data", shared=shared)
     registry = RegistryStack(app, f"{prefix}-registry", shared=shared, use_cases=declared)
-    training = TrainingStack(app, f"{prefix}-training", shared=shared, data=data, groups=registry.groups)
-    RolloutStack(app, f"{prefix}-rollout", shared=shared, data=data, training=training, use_cases=declared)
-    ServingStack(app, f"{prefix}-serving", shared=shared, models=training.models, use_cases=declared)
+    training = TrainingStack(
+        app, f"{prefix}-training", shared=shared, data=data, models=registry.models, groups=registry.groups
+    )
+    RolloutStack(
+        app,
+        f"{prefix}-rollout",
+        shared=shared,
+        data=data,
+        training=training,
+        models=registry.models,
+        use_cases=declared,
+    )
+    ServingStack(app, f"{prefix}-serving", shared=shared, models=registry.models, use_cases=declared)
     Tags.of(app).add("application", prefix)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app

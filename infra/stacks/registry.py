@@ -11,6 +11,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 
 from infra.constructs.acknowledgements import acknowledge_wildcard
+from infra.constructs.bucket import SecureBucket
 from infra.constructs.event_rule import EventRule
 from infra.constructs.grants import allow, format_arn
 from infra.constructs.package_group import make_package_group
@@ -29,7 +30,9 @@ class RegistryStack(Stack):
     """Attribute: `groups`, the model package group of each use case, by the use case's name."""
 
     def __init__(self, scope: Construct, construct_id: str, *, shared: Shared, use_cases: Sequence[UseCase]) -> None:
-        super().__init__(scope, construct_id, description="Noriba: model package groups and approvers")
+        super().__init__(scope, construct_id, description="Noriba: models, their groups and approvers")
+        # Here, and not beside training: who serves a model needs what belongs to it, and not who trained it.
+        self.models = SecureBucket(self, "Models", shared=shared).bucket
         self.groups = {use_case.name: make_package_group(self, use_case, shared=shared) for use_case in use_cases}
         approvers = sns.Topic(self, "Approvers", master_key=shared.key, enforce_ssl=True)
         if shared.settings.approver_email:
@@ -44,6 +47,7 @@ class RegistryStack(Stack):
             self._admit_rules(approvers), message=events.RuleTargetInput.from_multiline_text(_write_message())
         )
         approver = self._make_approver(shared)
+        CfnOutput(self, "ModelsBucket", value=self.models.bucket_name)
         CfnOutput(self, "ApproversTopicArn", value=approvers.topic_arn)
         CfnOutput(self, "ApproverRoleArn", value=approver.role_arn)
 

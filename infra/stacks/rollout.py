@@ -24,6 +24,7 @@ from noriba.records.names import name_endpoint, name_package_group
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aws_cdk import aws_s3 as s3
     from constructs import Construct
 
     from infra.constructs.shared import Shared
@@ -45,10 +46,11 @@ class RolloutStack(Stack):
         shared: Shared,
         data: DataStack,
         training: TrainingStack,
+        models: s3.IBucket,
         use_cases: Sequence[UseCase],
     ) -> None:
         super().__init__(scope, construct_id, description="Noriba: from approval to production")
-        self._shared, self._data, self._training = shared, data, training
+        self._shared, self._data, self._training, self._models = shared, data, training, models
         prefix = shared.settings.prefix
         self._endpoints = [name_endpoint(use_case.name, prefix=prefix) for use_case in use_cases]
         self._groups = [name_package_group(use_case.name, prefix=prefix) for use_case in use_cases]
@@ -166,7 +168,7 @@ class RolloutStack(Stack):
             timeout=Duration.minutes(2),
             memory_mb=512,
         )
-        allow_reading(function.role, self._training.models)
+        allow_reading(function.role, self._models)
         staging = [f"endpoint/{name}-staging-*" for name in self._endpoints]
         allow(function.role, ["sagemaker:InvokeEndpoint"], [format_arn(self, "sagemaker", name) for name in staging])
         acknowledge_wildcard(
@@ -179,7 +181,7 @@ class RolloutStack(Stack):
     def _make_model_role(self) -> iam.Role:
         """What a model container in service may do: read its own artifact."""
         role = SageMakerRole(self, "Models", image=self._training.image).role
-        allow_reading(role, self._training.models)
+        allow_reading(role, self._models)
         return role
 
     def _make_machine(self, model_role: iam.Role, checker: PythonFunction) -> Machine:

@@ -11,7 +11,6 @@ from aws_cdk import aws_iam as iam
 
 from infra.constructs.acknowledgements import acknowledge_wildcard
 from infra.constructs.alarm import OperatorAlarm
-from infra.constructs.bucket import SecureBucket
 from infra.constructs.event_rule import EventRule, TimedRule
 from infra.constructs.function import PythonFunction
 from infra.constructs.grants import (
@@ -41,6 +40,7 @@ from noriba.records.artifacts import FEATURES_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aws_cdk import aws_s3 as s3
     from constructs import Construct
 
     from infra.constructs.package_group import PackageGroup
@@ -52,7 +52,7 @@ _CAUSES = (DatasetSnapshotCreated, RetrainingRequested, CandidateRegistered, Tra
 
 
 class TrainingStack(Stack):
-    """Attributes: `models` (bucket of artifacts and evidence) and `image` (of the model container)."""
+    """Attributes: `image` (of the model container)."""
 
     def __init__(
         self,
@@ -61,11 +61,11 @@ class TrainingStack(Stack):
         *,
         shared: Shared,
         data: DataStack,
+        models: s3.IBucket,
         groups: Mapping[str, PackageGroup],
     ) -> None:
         super().__init__(scope, construct_id, description="Noriba: training, evaluation and candidates")
-        self._shared, self._data = shared, data
-        self.models = SecureBucket(self, "Models", shared=shared).bucket
+        self._shared, self._data, self._models = shared, data, models
         self.image = make_model_image(
             self, "ModelImage", packages=shared.packages, engine=shared.settings.container_engine
         )
@@ -79,7 +79,6 @@ class TrainingStack(Stack):
         for use_case in groups:
             self._ask_by_the_clock(use_case, decider)
             self._watch_the_limit(use_case)
-        CfnOutput(self, "ModelsBucket", value=self.models.bucket_name)
         CfnOutput(self, "TrainMachineArn", value=machine.machine.state_machine_arn)
         CfnOutput(self, "ModelImageUri", value=self.image.image_uri)
 
@@ -146,8 +145,8 @@ class TrainingStack(Stack):
             memory_mb=512,
         )
         function.watch_errors()
-        allow_reading(function.role, self.models)
-        allow_writing(function.role, self.models, prefix=FEATURES_PREFIX)
+        allow_reading(function.role, self._models)
+        allow_writing(function.role, self._models, prefix=FEATURES_PREFIX)
         allow_table(function.role, self._data.ledger, "PutItem")
         # The registry finds out the image's digest on the caller's behalf; so AWS's own policy for registrars.
         # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSageMakerModelRegistryFullAccess.html
@@ -179,9 +178,9 @@ class TrainingStack(Stack):
         role = SageMakerRole(self, "Jobs", image=self.image).role
         allow_reading(role, self._data.datasets)
         allow_listing(role, self._data.datasets)
-        allow_reading(role, self.models)
-        allow_writing(role, self.models)
-        allow_listing(role, self.models)
+        allow_reading(role, self._models)
+        allow_writing(role, self._models)
+        allow_listing(role, self._models)
         # SageMaker encrypts the jobs' volumes and output with our key on the role's behalf.
         # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html#sagemaker-roles-createtrainingjob-perms
         allow(role, ["kms:Encrypt"], [self._shared.key.key_arn])
@@ -200,7 +199,7 @@ class TrainingStack(Stack):
             bus_name=shared.bus.event_bus_name,
             ledger_table=self._data.ledger.table_name,
             datasets_bucket=self._data.datasets.bucket_name,
-            models_bucket=self.models.bucket_name,
+            models_bucket=self._models.bucket_name,
             image_uri=self.image.image_uri,
             image_repository=self.image.repository.repository_name,
             image_tag=self.image.image_tag,

@@ -89,8 +89,8 @@ def test_stacks_wait_for_what_they_import(assembly: Assembly) -> None:
     assert depends_on("data") == {"events"}
     assert depends_on("registry") == {"events"}
     assert depends_on("training") == {"events", "data", "registry"}
-    assert depends_on("rollout") == {"events", "data", "training"}
-    assert depends_on("serving") == {"events", "training"}
+    assert depends_on("rollout") == {"events", "data", "registry"}
+    assert depends_on("serving") == {"events", "registry"}
 
 
 def test_the_outputs_that_the_command_line_reads_are_there(assembly: Assembly) -> None:
