@@ -16,7 +16,7 @@ from infra.stacks.registry import RegistryStack
 from infra.stacks.rollout import RolloutStack
 from infra.stacks.serving import ServingStack
 from infra.stacks.training import TrainingStack
-from noriba.usecase import list_use_cases, load_use_case
+from noriba.usecase import check_conversion, list_use_cases, load_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,26 +54,35 @@ def build_app(
 
     Raises:
         SettingsError: a setting does not exist or makes no sense.
+        UseCaseError: a use case is declared wrongly, or its golden requests do not bring what its features read.
     """
     app = App(context={**FEATURE_FLAGS, **(context or {})}, outdir=outdir, analytics_reporting=False)
     settings = read_settings(app.node, settings_file)
     packages = Packages(ROOT, ROOT / ".build")
     declared = [load_use_case(name) for name in use_cases or list_use_cases()]
+    for use_case in declared:
+        check_conversion(use_case)
     prefix = settings.prefix
     events = EventsStack(app, f"{prefix}-events", settings=settings, packages=packages)
     shared = events.shared
     data = DataStack(app, f"{prefix}-data", shared=shared)
     registry = RegistryStack(app, f"{prefix}-registry", shared=shared, use_cases=declared)
     training = TrainingStack(
-        app, f"{prefix}-training", shared=shared, data=data, models=registry.models, groups=registry.groups
+        app,
+        f"{prefix}-training",
+        shared=shared,
+        ledger=data.ledger,
+        datasets=data.datasets,
+        models=registry.models,
+        groups=registry.groups,
     )
     RolloutStack(
         app,
         f"{prefix}-rollout",
         shared=shared,
-        data=data,
-        training=training,
+        ledger=data.ledger,
         models=registry.models,
+        image=training.image,
         use_cases=declared,
     )
     ServingStack(app, f"{prefix}-serving", shared=shared, models=registry.models, use_cases=declared)

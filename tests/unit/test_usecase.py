@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from noriba.errors import UnknownUseCaseError, UseCaseError
+from noriba.features import as_column
 from noriba.usecase import (
     EncoderSpec,
     GatePolicy,
     PaceSpec,
+    PredictionRequest,
     RetrainingPolicy,
     Rule,
     TrainingPolicy,
     UseCase,
+    check_conversion,
     find_default_use_case,
     list_use_cases,
     load_simulator,
@@ -30,6 +34,8 @@ from noriba.usecase import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from noriba.features import Column
 
 
 def test_a_use_case_is_found_by_the_name_of_its_folder() -> None:
@@ -111,6 +117,49 @@ def test_a_mistake_is_told_where_it_is_made_with_the_remedy(mistake: str) -> Non
 
     assert str(told.value).startswith("use case ")
     assert message in str(told.value)
+
+
+class NoRain(PredictionRequest):
+    """A request whose conversion forgets a column."""
+
+    lost: ClassVar = {"rain_mm_per_h"}
+
+    def candidate_ids(self) -> list[str | None]:
+        return [None]
+
+    def to_columns(self) -> dict[str, Column]:
+        inputs = load_use_case("taxi_eta").features.inputs
+        return {name: as_column([1.0]) for name in inputs if name not in self.lost}
+
+
+class TwoRows(NoRain):
+    """A request whose conversion gives a row more than it has candidates."""
+
+    lost: ClassVar = set[str]()
+
+    def to_columns(self) -> dict[str, Column]:
+        return {name: as_column([1.0, 2.0]) for name in super().to_columns()}
+
+
+@pytest.mark.parametrize(
+    ("request_type", "message"),
+    [
+        (NoRain, "golden_requests[0]: to_columns gives no rain_mm_per_h, which features read"),
+        (TwoRows, "golden_requests[0]: to_columns gives columns of [2] rows for 1 candidates"),
+    ],
+)
+def test_a_conversion_that_forgets_something_is_told_before_a_deployment(
+    request_type: type[PredictionRequest], message: str
+) -> None:
+    use_case = replace(load_use_case("taxi_eta"), request=request_type, golden_requests=({},))
+
+    with pytest.raises(UseCaseError, match=re.escape(message)):
+        check_conversion(use_case)
+
+
+@pytest.mark.parametrize("name", list_use_cases())
+def test_the_golden_requests_of_what_is_installed_convert(name: str) -> None:
+    check_conversion(load_use_case(name))
 
 
 @pytest.fixture

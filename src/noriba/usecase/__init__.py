@@ -3,6 +3,7 @@
 The rest of Noriba knows a use case only through this package. See docs/add-a-use-case.md.
 """
 
+from noriba.usecase.checks import check_conversion
 from noriba.usecase.data import DataSpec, Labels, Mask, Rule
 from noriba.usecase.declaration import AnswerSpec, UseCase, to_resource_name
 from noriba.usecase.loading import (
@@ -31,6 +32,7 @@ __all__ = [
     "Rule",
     "TrainingPolicy",
     "UseCase",
+    "check_conversion",
     "find_default_use_case",
     "list_use_cases",
     "load_simulator",

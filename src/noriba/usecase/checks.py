@@ -30,6 +30,19 @@ def check_use_case(use_case: UseCase) -> None:
         raise UseCaseError(f"use case {use_case.name!r}: {fault}")
 
 
+def check_conversion(use_case: UseCase) -> None:
+    """Convert the golden requests: what they bring must be what the features read, a row for each candidate.
+
+    Apart from `check_use_case`, which every function pays for at its start: a first conversion takes many
+    milliseconds, and time zones and reference data with it.
+
+    Raises:
+        UseCaseError: the message names the use case, the request and the remedy.
+    """
+    for fault in _list_conversion_faults(use_case):
+        raise UseCaseError(f"use case {use_case.name!r}: {fault}")
+
+
 def _list_faults(use_case: UseCase) -> Iterator[str]:
     if not NAME.fullmatch(use_case.name):
         yield "a name has 2 to 24 lower-case letters, digits and underscores, beginning with a letter"
@@ -93,17 +106,21 @@ def _check_golden_requests(use_case: UseCase) -> Iterator[str]:
     if not use_case.golden_requests:
         yield "golden_requests is empty; without one, no model is asked anything before it serves"
     for number, body in enumerate(use_case.golden_requests):
-        where = f"golden_requests[{number}]"
         try:
-            request = use_case.request.model_validate(body)
+            use_case.request.model_validate(body)
         except ValidationError as error:
             fault = error.errors()[0]
-            yield f"{where} is refused: {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-            return
+            yield f"golden_requests[{number}] is refused: {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+
+
+def _list_conversion_faults(use_case: UseCase) -> Iterator[str]:
+    for number, body in enumerate(use_case.golden_requests):
+        where = f"golden_requests[{number}]"
+        request = use_case.request.model_validate(body)
         columns = request.to_columns()
         if missing := [name for name in use_case.features.inputs if name not in columns]:
             yield f"{where}: to_columns gives no {', '.join(missing)}, which features read"
-            return
+            continue
         lengths = {len(column) for column in columns.values()}
         if lengths != {len(request.candidate_ids())}:
             rows = len(request.candidate_ids())

@@ -49,9 +49,7 @@ def load_simulator(name: str) -> Simulator:
         UseCaseError: it has none.
     """
     load_use_case(name)
-    if importlib.util.find_spec(f"{_PACKAGE}.{name}.simulator") is None:
-        raise UseCaseError(f"{_PACKAGE}/{name} has no simulator.py; give files of real rows instead")
-    return cast("Simulator", _load_module(name, ".simulator"))
+    return cast("Simulator", _load_part(name, "simulator", without="give files of real rows instead"))
 
 
 def load_source_module(name: str) -> ModuleType:
@@ -60,9 +58,7 @@ def load_source_module(name: str) -> ModuleType:
     Raises:
         UseCaseError: it has none.
     """
-    if importlib.util.find_spec(f"{_PACKAGE}.{name}.sources") is None:
-        raise UseCaseError(f"{_PACKAGE}/{name} has no sources.py; nothing says how its files are read")
-    return _load_module(name, ".sources")
+    return _load_part(name, "sources", without="nothing says how its files are read")
 
 
 @lru_cache
@@ -84,6 +80,12 @@ def find_default_use_case() -> str | None:
         return names[0]
     declared = getattr(importlib.import_module(_PACKAGE), "DEFAULT", None) if names else None
     return declared if declared in names else None
+
+
+def _load_part(name: str, part: str, *, without: str) -> ModuleType:
+    if importlib.util.find_spec(f"{_PACKAGE}.{name}.{part}") is None:
+        raise UseCaseError(f"{_PACKAGE}/{name} has no {part}.py; {without}")
+    return _load_module(name, f".{part}")
 
 
 def _load_module(name: str, module: str) -> ModuleType:
