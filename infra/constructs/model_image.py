@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aws_cdk import aws_ecr_assets as ecr_assets
@@ -25,11 +26,19 @@ OTHER_MANIFESTS = (
 _OUTPUTS = {"docker": ["type=docker,oci-mediatypes=false"], "podman": None}
 
 
-def make_model_image(
-    scope: Construct, construct_id: str, *, packages: Packages, engine: ContainerEngine
-) -> ecr_assets.DockerImageAsset:
+@dataclass(frozen=True)
+class ModelImage:
+    """What others need to know of the image; the tag is a hash of what it is made of."""
+
+    uri: str
+    repository_name: str
+    repository_arn: str
+    tag: str
+
+
+def make_model_image(scope: Construct, construct_id: str, *, packages: Packages, engine: ContainerEngine) -> ModelImage:
     """The image of `containers/model`, built when it is published, with what its programs import and nothing else."""
-    return ecr_assets.DockerImageAsset(
+    image = ecr_assets.DockerImageAsset(
         scope,
         construct_id,
         directory=str(packages.image_context("model")),
@@ -38,4 +47,10 @@ def make_model_image(
         outputs=_OUTPUTS[engine],
         # The same files are the same image, whatever builds it.
         invalidation=ecr_assets.DockerImageAssetInvalidationOptions(outputs=False),
+    )
+    return ModelImage(
+        uri=image.image_uri,
+        repository_name=image.repository.repository_name,
+        repository_arn=image.repository.repository_arn,
+        tag=image.image_tag,
     )

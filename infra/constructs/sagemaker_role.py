@@ -12,7 +12,7 @@ from infra.constructs.acknowledgements import acknowledge, acknowledge_wildcard
 from infra.constructs.grants import allow, format_arn, trust
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_ecr_assets as ecr_assets
+    from infra.constructs.model_image import ModelImage
 
 _HERE = "arn:<AWS::Partition>:{service}:<AWS::Region>:<AWS::AccountId>:{resource}"
 
@@ -20,14 +20,14 @@ _HERE = "arn:<AWS::Partition>:{service}:<AWS::Region>:<AWS::AccountId>:{resource
 class SageMakerRole(Construct):
     """A role for containers of one image: pull it, write logs and metrics, nothing more."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, image: ecr_assets.DockerImageAsset) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, image: ModelImage) -> None:
         super().__init__(scope, construct_id)
         self.role = iam.Role(self, "Role", assumed_by=trust("sagemaker", self))
         stack = Stack.of(self)
         allow(
             self.role,
             ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
-            [image.repository.repository_arn],
+            [image.repository_arn],
         )
         allow(self.role, ["ecr:GetAuthorizationToken"], ["*"])
         acknowledge(

@@ -1,4 +1,8 @@
-"""What every stack is handed: settings, packages, and the few resources that all of them use."""
+"""What the stacks of one account share: settings, packages, and the few resources that all of them use.
+
+What goes from one stack to another beside it is handed over by itself: a bucket, a table, an image. Stacks do not know
+each other, so that each can stand in another account.
+"""
 
 from __future__ import annotations
 

@@ -24,12 +24,12 @@ from noriba.records.names import name_endpoint, name_package_group
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_s3 as s3
     from constructs import Construct
 
+    from infra.constructs.model_image import ModelImage
     from infra.constructs.shared import Shared
-    from infra.stacks.data import DataStack
-    from infra.stacks.training import TrainingStack
     from noriba.usecase import UseCase
 
 _HERE = "arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:"
@@ -44,13 +44,13 @@ class RolloutStack(Stack):
         construct_id: str,
         *,
         shared: Shared,
-        data: DataStack,
-        training: TrainingStack,
+        ledger: dynamodb.ITable,
         models: s3.IBucket,
+        image: ModelImage,
         use_cases: Sequence[UseCase],
     ) -> None:
         super().__init__(scope, construct_id, description="Noriba: from approval to production")
-        self._shared, self._data, self._training, self._models = shared, data, training, models
+        self._shared, self._ledger, self._models, self._image = shared, ledger, models, image
         prefix = shared.settings.prefix
         self._endpoints = [name_endpoint(use_case.name, prefix=prefix) for use_case in use_cases]
         self._groups = [name_package_group(use_case.name, prefix=prefix) for use_case in use_cases]
@@ -133,14 +133,14 @@ class RolloutStack(Stack):
             "tidy_rollouts",
             shared=shared,
             environment={
-                "LEDGER_TABLE": self._data.ledger.table_name,
+                "LEDGER_TABLE": self._ledger.table_name,
                 "RESOURCE_PREFIX": shared.settings.prefix,
             },
             timeout=Duration.minutes(5),
             memory_mb=512,
         )
         function.watch_errors()
-        allow_table(function.role, self._data.ledger, "GetItem")
+        allow_table(function.role, self._ledger, "GetItem")
         rollout.let_look_at_executions(function.role)
         lists = ["sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"]
         allow(function.role, lists, ["*"])
@@ -180,7 +180,7 @@ class RolloutStack(Stack):
 
     def _make_model_role(self) -> iam.Role:
         """What a model container in service may do: read its own artifact."""
-        role = SageMakerRole(self, "Models", image=self._training.image).role
+        role = SageMakerRole(self, "Models", image=self._image).role
         allow_reading(role, self._models)
         return role
 
@@ -188,7 +188,7 @@ class RolloutStack(Stack):
         shared, settings = self._shared, self._shared.settings
         places = RolloutProps(
             bus_name=shared.bus.event_bus_name,
-            ledger_table=self._data.ledger.table_name,
+            ledger_table=self._ledger.table_name,
             golden_arn=checker.function.function_arn,
             model_role_arn=model_role.role_arn,
             key_arn=shared.key.key_arn,
@@ -206,7 +206,7 @@ class RolloutStack(Stack):
             meaning="an approved model did not reach production, which answers as before; see the execution",
         )
         machine.allow_invoking(checker.function)
-        allow_table(machine.role, self._data.ledger, "GetItem", "PutItem", "DeleteItem")
+        allow_table(machine.role, self._ledger, "GetItem", "PutItem", "DeleteItem")
         machine.allow_looking_at_itself()
         allow_passing(machine.role, model_role)
         # SageMaker makes a grant for the endpoint's volumes on the caller's behalf.

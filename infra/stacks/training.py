@@ -40,12 +40,12 @@ from noriba.records.artifacts import FEATURES_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_s3 as s3
     from constructs import Construct
 
     from infra.constructs.package_group import PackageGroup
     from infra.constructs.shared import Shared
-    from infra.stacks.data import DataStack
 
 _CAUSES = (DatasetSnapshotCreated, RetrainingRequested, CandidateRegistered, TrainingFailed)
 """Events after which training may be due; the ends of a training run, because data may have come meanwhile."""
@@ -60,12 +60,13 @@ class TrainingStack(Stack):
         construct_id: str,
         *,
         shared: Shared,
-        data: DataStack,
+        ledger: dynamodb.ITable,
+        datasets: s3.IBucket,
         models: s3.IBucket,
         groups: Mapping[str, PackageGroup],
     ) -> None:
         super().__init__(scope, construct_id, description="Noriba: training, evaluation and candidates")
-        self._shared, self._data, self._models = shared, data, models
+        self._shared, self._ledger, self._datasets, self._models = shared, ledger, datasets, models
         self.image = make_model_image(
             self, "ModelImage", packages=shared.packages, engine=shared.settings.container_engine
         )
@@ -80,7 +81,7 @@ class TrainingStack(Stack):
             self._ask_by_the_clock(use_case, decider)
             self._watch_the_limit(use_case)
         CfnOutput(self, "TrainMachineArn", value=machine.machine.state_machine_arn)
-        CfnOutput(self, "ModelImageUri", value=self.image.image_uri)
+        CfnOutput(self, "ModelImageUri", value=self.image.uri)
 
     def _ask_by_the_clock(self, use_case: str, decider: PythonFunction) -> None:
         """Ask again every hour, for data that came within the cooldown and were followed by no event."""
@@ -111,14 +112,14 @@ class TrainingStack(Stack):
         )
 
     def _make_decider(self) -> PythonFunction:
-        data, shared = self._data, self._shared
+        shared = self._shared
         function = PythonFunction(
             self,
             "decide_retraining",
             shared=shared,
             environment={
-                "LEDGER_TABLE": data.ledger.table_name,
-                "DATASETS_BUCKET": data.datasets.bucket_name,
+                "LEDGER_TABLE": self._ledger.table_name,
+                "DATASETS_BUCKET": self._datasets.bucket_name,
                 "BUS_NAME": shared.bus.event_bus_name,
                 "METRICS_NAMESPACE": shared.settings.prefix,
             },
@@ -126,8 +127,8 @@ class TrainingStack(Stack):
             memory_mb=512,
         )
         function.watch_errors()
-        allow_reading(function.role, data.datasets)
-        allow_table(function.role, data.ledger, "GetItem", "PutItem", "Query")
+        allow_reading(function.role, self._datasets)
+        allow_table(function.role, self._ledger, "GetItem", "PutItem", "Query")
         allow_publishing(function.role, shared.bus.event_bus_arn, sources=[RetrainingDecided.source])
         function.send_failures_to(shared.dead_letters)
         return function
@@ -139,7 +140,7 @@ class TrainingStack(Stack):
             shared=self._shared,
             environment={
                 "RESOURCE_PREFIX": self._shared.settings.prefix,
-                "LEDGER_TABLE": self._data.ledger.table_name,
+                "LEDGER_TABLE": self._ledger.table_name,
             },
             timeout=Duration.minutes(1),
             memory_mb=512,
@@ -147,10 +148,10 @@ class TrainingStack(Stack):
         function.watch_errors()
         allow_reading(function.role, self._models)
         allow_writing(function.role, self._models, prefix=FEATURES_PREFIX)
-        allow_table(function.role, self._data.ledger, "PutItem")
+        allow_table(function.role, self._ledger, "PutItem")
         # The registry finds out the image's digest on the caller's behalf; so AWS's own policy for registrars.
         # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSageMakerModelRegistryFullAccess.html
-        images = [self.image.repository.repository_arn]
+        images = [self.image.repository_arn]
         allow(function.role, ["ecr:BatchGetImage", "ecr:DescribeImages"], images)
         names = [group.name for group in groups.values()]
         packages = [format_arn(self, "sagemaker", f"model-package/{name}/*") for name in names]
@@ -176,8 +177,8 @@ class TrainingStack(Stack):
     def _make_job_role(self) -> iam.Role:
         """What training and evaluation may do: read snapshots and models, write models and evidence."""
         role = SageMakerRole(self, "Jobs", image=self.image).role
-        allow_reading(role, self._data.datasets)
-        allow_listing(role, self._data.datasets)
+        allow_reading(role, self._datasets)
+        allow_listing(role, self._datasets)
         allow_reading(role, self._models)
         allow_writing(role, self._models)
         allow_listing(role, self._models)
@@ -197,12 +198,12 @@ class TrainingStack(Stack):
         runtime = Duration.hours(settings.training_hours)
         places = TrainingProps(
             bus_name=shared.bus.event_bus_name,
-            ledger_table=self._data.ledger.table_name,
-            datasets_bucket=self._data.datasets.bucket_name,
+            ledger_table=self._ledger.table_name,
+            datasets_bucket=self._datasets.bucket_name,
             models_bucket=self._models.bucket_name,
-            image_uri=self.image.image_uri,
-            image_repository=self.image.repository.repository_name,
-            image_tag=self.image.image_tag,
+            image_uri=self.image.uri,
+            image_repository=self.image.repository_name,
+            image_tag=self.image.tag,
             role_arn=job_role.role_arn,
             key_arn=shared.key.key_arn,
             register_arn=registrar.function.function_arn,
@@ -220,7 +221,7 @@ class TrainingStack(Stack):
             meaning="a training run ended without a candidate; the execution holds the job's error message",
         )
         machine.allow_invoking(registrar.function)
-        allow_table(machine.role, self._data.ledger, "GetItem", "UpdateItem")
-        allow(machine.role, ["ecr:BatchGetImage"], [self.image.repository.repository_arn])
+        allow_table(machine.role, self._ledger, "GetItem", "UpdateItem")
+        allow(machine.role, ["ecr:BatchGetImage"], [self.image.repository_arn])
         allow_jobs(machine.role, job_role)
         return machine
