@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from noriba.aws.custom_resources import answer_cloudformation
-from noriba.aws.endpoints import Endpoint, ModelRefusedError, ModelUnavailableError, NoModelError
+from noriba.aws.endpoints import ModelRefusedError, ModelUnavailableError, NoModelError
 from noriba.aws.environment import Environment, connector
-from noriba.aws.live_models import FeatureArchive, LiveModels
-from noriba.aws.objects import ObjectStore
+from noriba.aws.live_models import LiveModels
 from noriba.errors import NoribaError
-from noriba.records.names import name_endpoint
 from noriba.usecase import list_use_cases, load_use_case
 
 if TYPE_CHECKING:
@@ -79,7 +77,8 @@ def check_all() -> None:
 def check(use_case: UseCase) -> None:
     """Ask the golden requests, by the way that an app's requests go."""
     settings, clients = connect()
-    endpoint = Endpoint(clients.sagemaker_runtime, name_endpoint(use_case.name, prefix=settings.resource_prefix))
-    models = LiveModels(endpoint, FeatureArchive(ObjectStore(clients.s3, settings.models_bucket)))
+    models = LiveModels.of(
+        use_case.name, clients, prefix=settings.resource_prefix, models_bucket=settings.models_bucket
+    )
     for body in use_case.golden_requests:
         models.ask(use_case, use_case.request.model_validate(body), inference_id=str(uuid.uuid4()))

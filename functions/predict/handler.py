@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aws_lambda_powertools import Logger
 
-from noriba.aws.endpoints import Endpoint, ModelRefusedError, ModelUnavailableError, NoModelError
+from noriba.aws.endpoints import ModelRefusedError, ModelUnavailableError, NoModelError
 from noriba.aws.environment import Environment, connector
 from noriba.aws.gateway import answer, answering_problems, read_body, read_path
-from noriba.aws.live_models import FeatureArchive, LiveModels
-from noriba.aws.objects import ObjectStore
-from noriba.records.names import name_endpoint
+from noriba.aws.live_models import LiveModels
 from noriba.serving.answers import write_answer
 from noriba.serving.problems import Problem, ProblemError
 from noriba.serving.requests import parse_body
@@ -65,8 +63,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 def find_models(use_case: str) -> LiveModels:
     """The models that answer for a use case, and what was learned of their features; for the life of the function."""
     settings, clients = connect()
-    endpoint = Endpoint(clients.sagemaker_runtime, name_endpoint(use_case, prefix=settings.resource_prefix))
-    return LiveModels(endpoint, FeatureArchive(ObjectStore(clients.s3, settings.models_bucket)))
+    return LiveModels.of(use_case, clients, prefix=settings.resource_prefix, models_bucket=settings.models_bucket)
 
 
 def ask(use_case: UseCase, request: PredictionRequest, prediction_id: str) -> EndpointReply:

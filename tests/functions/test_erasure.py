@@ -10,7 +10,7 @@ import pytest
 
 from functions.commit_snapshot.handler import handler as commit_snapshot
 from functions.find_unsettled.handler import handler as find_unsettled
-from noriba.aws.erasure import NothingToEraseError, Places, StillIngestedError, delete_objects, plan_erasure
+from noriba.aws.erasure import Buckets, NothingToEraseError, StillIngestedError, delete_objects, plan_erasure
 from noriba.records.snapshot import SnapshotManifest, name_manifest
 from tests.functions.ingest import Ingest, write_trips
 
@@ -34,8 +34,8 @@ def ingest(cloud: Cloud, context: LambdaContext) -> Callable[[str, bytes], dict[
     return lambda key, content: Ingest(cloud.land(key, content), f"execution-{next(numbers)}", context).run()
 
 
-def find_places(cloud: Cloud) -> Places:
-    return Places(raw=cloud.store("raw"), datasets=cloud.store("datasets"), quarantine=cloud.store("quarantine"))
+def find_places(cloud: Cloud) -> Buckets:
+    return Buckets(raw=cloud.store("raw"), datasets=cloud.store("datasets"), quarantine=cloud.store("quarantine"))
 
 
 def plan(cloud: Cloud, key: str = MINE) -> Erasure:

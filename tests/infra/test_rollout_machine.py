@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from noriba.events import RolledBack, RolloutAdvanced, RolloutCompleted
-from noriba.records.names import STAGING_FORMAT, name_variant
+from noriba.records.names import STAGING_FORMAT, VARIANT_FORMAT
 from tests.infra.executions import EXECUTION_ID, Answers, Execution, Failure, answer_function, list_tasks, run_machine
 from tests.infra.test_machines import follow
 
@@ -150,7 +150,7 @@ def test_names_tell_the_use_case_the_version_and_the_attempt(known_attempt: dict
     assert STAGING_FORMAT.format("noriba-taxi-eta", MODEL.rpartition("-")[2]) == STAGING
     for stage in ("staging", "production"):
         [variant] = execution.called(f"Configure {stage}")["ProductionVariants"]
-        assert variant["VariantName"] == name_variant(7)
+        assert variant["VariantName"] == VARIANT_FORMAT.format(7)
         assert variant["ModelName"] == MODEL
 
 

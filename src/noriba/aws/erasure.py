@@ -27,7 +27,7 @@ class StillIngestedError(NoribaError):
 
 
 @dataclass(frozen=True)
-class Places:
+class Buckets:
     """Where an object and what was made of it lie."""
 
     raw: ObjectStore
@@ -36,7 +36,7 @@ class Places:
 
 
 def plan_erasure(
-    ledger: Ledger, places: Places, key: str, *, use_case: str, erased_by: str, reason: str, now: datetime
+    ledger: Ledger, buckets: Buckets, key: str, *, use_case: str, erased_by: str, reason: str, now: datetime
 ) -> Erasure:
     """What has to go; an erasure that was begun before goes on as it was planned then.
 
@@ -48,8 +48,8 @@ def plan_erasure(
     begun = ledger.find_erasure(key)
     if begun is not None and all(one.state.status == "erased" for one in known):
         return begun
-    if not known and not places.raw.has_versions(key):
-        raise NothingToEraseError(f"{places.raw.uri(key)} was never landed; `noriba datasets` lists what was")
+    if not known and not buckets.raw.has_versions(key):
+        raise NothingToEraseError(f"{buckets.raw.uri(key)} was never landed; `noriba datasets` lists what was")
     if any(one.state.status == "received" for one in known):
         raise StillIngestedError(f"{key} is being ingested; wait until it is kept or refused, then erase it")
     mine = {part.key for one in known if one.state.record for part in one.state.record.parts}
@@ -63,28 +63,28 @@ def plan_erasure(
         erased_by=erased_by,
         reason=reason,
         begun_at=now,
-        datasets_keys=tuple(sorted((mine - stays) | set(_list_reports(places, known)))),
+        datasets_keys=tuple(sorted((mine - stays) | set(_list_reports(buckets, known)))),
         quarantine_keys=tuple(sorted(set(_list_quarantined(known)))),
         shared_with=tuple(sorted(other for other, parts in shared.items() if parts)),
-        snapshots=tuple(_find_snapshots(ledger, places, key)),
+        snapshots=tuple(_find_snapshots(ledger, buckets, key)),
     )
 
 
-def delete_objects(places: Places, erasure: Erasure) -> dict[str, int]:
+def delete_objects(buckets: Buckets, erasure: Erasure) -> dict[str, int]:
     """Delete every version of everything that was planned; how many, by place.
 
     After the snapshot without the object was committed: until then, training may read what goes here.
     """
     return {
-        "raw versions": places.raw.delete_versions(erasure.key),
-        "dataset objects": sum(places.datasets.delete_versions(key) for key in erasure.datasets_keys),
-        "quarantine objects": sum(places.quarantine.delete_versions(key) for key in erasure.quarantine_keys),
+        "raw versions": buckets.raw.delete_versions(erasure.key),
+        "dataset objects": sum(buckets.datasets.delete_versions(key) for key in erasure.datasets_keys),
+        "quarantine objects": sum(buckets.quarantine.delete_versions(key) for key in erasure.quarantine_keys),
     }
 
 
-def _list_reports(places: Places, known: list[KnownVersion]) -> Iterator[str]:
+def _list_reports(buckets: Buckets, known: list[KnownVersion]) -> Iterator[str]:
     for one in known:
-        yield from places.datasets.list_keys(name_chunk_results(one.landed))
+        yield from buckets.datasets.list_keys(name_chunk_results(one.landed))
 
 
 def _list_quarantined(known: list[KnownVersion]) -> Iterator[str]:
@@ -94,8 +94,8 @@ def _list_quarantined(known: list[KnownVersion]) -> Iterator[str]:
             yield from one.state.record.quarantine_keys
 
 
-def _find_snapshots(ledger: Ledger, places: Places, key: str) -> Iterator[str]:
+def _find_snapshots(ledger: Ledger, buckets: Buckets, key: str) -> Iterator[str]:
     for snapshot_id, _created in ledger.list_snapshots():
-        content = places.datasets.read(name_manifest(ledger.use_case, snapshot_id))
+        content = buckets.datasets.read(name_manifest(ledger.use_case, snapshot_id))
         if any(item.key == key for item in SnapshotManifest.model_validate_json(content).objects):
             yield snapshot_id

@@ -7,17 +7,19 @@ registered model's definitions are kept under it. So whoever asks learns them on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from noriba.aws.endpoints import ModelRefusedError
+from noriba.aws.endpoints import Endpoint, ModelRefusedError
+from noriba.aws.objects import ObjectStore
 from noriba.errors import FeatureDefinitionError, FeatureMismatchError
 from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_PREFIX
+from noriba.records.names import name_endpoint
 from noriba.serving.requests import convert_request
 
 if TYPE_CHECKING:
-    from noriba.aws.endpoints import Endpoint, EndpointReply
-    from noriba.aws.objects import ObjectStore
+    from noriba.aws.clients import Clients
+    from noriba.aws.endpoints import EndpointReply
     from noriba.features import FeatureSet
     from noriba.usecase import PredictionRequest, UseCase
 
@@ -62,6 +64,12 @@ class LiveModels:
         self._endpoint = endpoint
         self._archive = archive
         self._learned: dict[str, FeatureSet] = {}
+
+    @classmethod
+    def of(cls, use_case: str, clients: Clients, *, prefix: str, models_bucket: str) -> Self:
+        """The models in production for a use case of the deployment with this prefix."""
+        endpoint = Endpoint(clients.sagemaker_runtime, name_endpoint(use_case, prefix=prefix))
+        return cls(endpoint, FeatureArchive(ObjectStore(clients.s3, models_bucket)))
 
     def ask(self, use_case: UseCase, request: PredictionRequest, *, inference_id: str) -> EndpointReply:
         """Convert a request into all features that are known to be needed, and ask.

@@ -10,7 +10,7 @@ import typer
 
 from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, MisuseError, Prefix, UseCaseName, Yes
 from noriba.cli.output import print_fields, print_json, print_line, print_table, show_progress
-from noriba.client import Session, list_logs, read_log, read_status
+from noriba.client import Session, find_log, list_logs, read_log, read_status
 from noriba.client.removal import tear_down
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _print_status(found: DeploymentStatus) -> None:
 
 
 def logs(
-    group: Annotated[str | None, typer.Argument(help="A log, by its short name; a list of them when left out.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A log, by its short name; a list of them when left out.")] = None,
     prefix: Prefix = DEFAULT_PREFIX,
     *,
     minutes: Annotated[float, typer.Option("--minutes", "-m", help="How far back.", min=0, max=525_600)] = 60.0,
@@ -55,13 +55,14 @@ def logs(
 ) -> None:
     """Show what functions, machines and jobs said."""
     session = Session(prefix)
-    if group is None:
+    if name is None:
         groups = list_logs(session)
         if as_json:
             print_json(groups)
         else:
             print_table("Logs", ("name", "group"), sorted(groups.items()))
         return
+    group = find_log(session, name)
     since = datetime.now(UTC) - timedelta(minutes=minutes)
     lines = read_log(session, group, since=since)
     if as_json:

@@ -16,7 +16,7 @@ from noriba.aws.failures import AwsRefusedError, NoCloudError, translate_failure
 from noriba.aws.registry import ModelPackage
 from noriba.client.erasing import Erased, commit_erasure, plan_erasure
 from noriba.client.landing import Landing, land_files, wait_for_objects, wait_for_snapshot
-from noriba.client.logs import LogLine, NoSuchLogError, list_logs, read_log
+from noriba.client.logs import LogLine, NoSuchLogError, find_log, list_logs, read_log
 from noriba.client.models import (
     WAITING,
     Model,
@@ -69,6 +69,7 @@ __all__ = [
     "StepFailedError",
     "approve_model",
     "commit_erasure",
+    "find_log",
     "find_model",
     "land_files",
     "list_logs",

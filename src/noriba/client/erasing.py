@@ -50,7 +50,7 @@ def plan_erasure(session: Session, key: str, *, reason: str) -> tuple[Erasure, E
     begins = f"{session.use_case_name}/"
     erasure = erasures.plan_erasure(
         session.ledger,
-        _find_places(session),
+        _open_buckets(session),
         key if key.startswith(begins) else f"{begins}{key}",
         use_case=session.use_case_name,
         erased_by=session.clients.sts.get_caller_identity()["Arn"],
@@ -71,14 +71,14 @@ def commit_erasure(session: Session, erasure: Erasure, *, progress: Progress = N
     progress.update("committing the snapshot without it")
     _commit_without(session)
     progress.update("deleting")
-    removed = erasures.delete_objects(_find_places(session), erasure)
+    removed = erasures.delete_objects(_open_buckets(session), erasure)
     progress.done(f"{erasure.key} is erased")
     return removed
 
 
-def _find_places(session: Session) -> erasures.Places:
+def _open_buckets(session: Session) -> erasures.Buckets:
     deployment, s3 = session.deployment, session.clients.s3
-    return erasures.Places(
+    return erasures.Buckets(
         raw=ObjectStore(s3, deployment.raw_bucket),
         datasets=ObjectStore(s3, deployment.datasets_bucket),
         quarantine=ObjectStore(s3, deployment.quarantine_bucket),
@@ -108,7 +108,9 @@ def _commit_without(session: Session) -> None:
 
     def look() -> Execution | None:
         found = history.look_up(started["executionArn"])
-        return found if found is not None and found.status != "RUNNING" else None
+        if found is None:
+            raise StepFailedError("SETTLE's execution is gone, and with it whether it succeeded; erase again")
+        return found if found.status != "RUNNING" else None
 
     ended = wait_until(look, "the end of SETTLE; erase again when it has ended: it", limit_s=_SETTLE_LIMIT_S)
     if ended.failed:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from noriba.client.session import Session
 
-__all__ = ["LogLine", "NoSuchLogError", "list_logs", "read_log"]
+__all__ = ["LogLine", "NoSuchLogError", "find_log", "list_logs", "read_log"]
 
 
 class NoSuchLogError(NoribaError):
@@ -24,8 +24,8 @@ def list_logs(session: Session) -> dict[str, str]:
     return find_groups(session.clients.cloudformation, stacks=list(session.stacks))
 
 
-def read_log(session: Session, name: str, *, since: datetime) -> list[LogLine]:
-    """The lines of a log since then, in order.
+def find_log(session: Session, name: str) -> str:
+    """The group that a log's short name stands for.
 
     Raises:
         NoSuchLogError: there is none of that short name; the message names those there are.
@@ -33,4 +33,9 @@ def read_log(session: Session, name: str, *, since: datetime) -> list[LogLine]:
     groups = list_logs(session)
     if name not in groups:
         raise NoSuchLogError(f"no log {name!r}; there are {', '.join(sorted(groups))}")
-    return list(read_lines(session.clients.logs, groups[name], since=since))
+    return groups[name]
+
+
+def read_log(session: Session, group: str, *, since: datetime) -> list[LogLine]:
+    """The lines of a group since then, in order; none where nothing was said yet."""
+    return list(read_lines(session.clients.logs, group, since=since))

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 HASH_LENGTH = 12
-_TRUSTED = (np, math)
+TRUSTED = (np, math)
+"""The modules whose functions and constants a definition may use."""
 _SAY_NOTHING = {"annotation", "returns"}
 
 
@@ -89,7 +90,7 @@ def find_trusted(value: object) -> tuple[str, str] | None:
     """Module and name of what NumPy or `math` offers; None for anything else."""
     name = getattr(value, "__name__", None)
     if isinstance(name, str):
-        for module in _TRUSTED:
+        for module in TRUSTED:
             if getattr(module, name, None) is value:
                 return module.__name__, name
     return None
@@ -98,7 +99,7 @@ def find_trusted(value: object) -> tuple[str, str] | None:
 def _describe(value: Any, user: str, name: str, *, callers: tuple[object, ...]) -> Any:
     """What a name stands for: a function's description, or a constant's."""
     if isinstance(value, ModuleType):
-        if value not in _TRUSTED:
+        if value not in TRUSTED:
             raise FeatureDefinitionError(
                 f"{user} uses module {name}; import its functions by name, so that their definitions count"
             )

@@ -17,20 +17,26 @@ import ast
 import base64
 import json
 import linecache
-import math
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from noriba.errors import FeatureDefinitionError
-from noriba.features.definition import find_trusted, hash_text, list_default_names, list_globals, parse_function
+from noriba.features.definition import (
+    TRUSTED,
+    find_trusted,
+    hash_text,
+    list_default_names,
+    list_globals,
+    parse_function,
+)
 from noriba.features.feature_set import FeatureSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_MODULES = {module.__name__: module for module in (np, math)}
+_MODULES = {module.__name__: module for module in TRUSTED}
 
 
 def freeze_features(features: FeatureSet) -> str:

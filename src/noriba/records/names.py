@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 VARIANT_FORMAT = "v{}"
-"""A production variant: the model's version."""
+"""A production variant is named after the model's version, so that every answer says which model gave it."""
 STAGING_FORMAT = "{}-staging-{}"
 """Staging endpoint, and its configuration: endpoint and attempt."""
 MODEL_FORMAT = "{}-{}-{}"
@@ -32,11 +32,6 @@ def name_package_group(use_case: str, *, prefix: str) -> str:
 def name_endpoint(use_case: str, *, prefix: str) -> str:
     """The production endpoint of a use case."""
     return f"{prefix}-{to_resource_name(use_case)}"
-
-
-def name_variant(version: int | str) -> str:
-    """A production variant is named after the model's version, so that every answer says which model gave it."""
-    return VARIANT_FORMAT.format(version)
 
 
 def read_version(variant: str) -> int:

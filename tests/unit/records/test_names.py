@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from noriba.records.names import (
     MODEL_FORMAT,
     STAGING_FORMAT,
+    VARIANT_FORMAT,
     name_endpoint,
-    name_variant,
     pick_made_by_rollouts,
     read_version,
 )
@@ -23,12 +23,8 @@ SAGEMAKER_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 @given(st.integers(1, 10**9))
 def test_a_variant_says_which_model_answers(version: int) -> None:
-    assert read_version(name_variant(version)) == version
-    assert SAGEMAKER_NAME.fullmatch(name_variant(version))
-
-
-def test_a_version_may_come_as_text() -> None:
-    assert name_variant("12") == name_variant(12) == "v12"
+    assert read_version(VARIANT_FORMAT.format(version)) == version
+    assert SAGEMAKER_NAME.fullmatch(VARIANT_FORMAT.format(version))
 
 
 def test_a_variant_of_another_kind_has_no_version() -> None:
@@ -39,7 +35,10 @@ def test_a_variant_of_another_kind_has_no_version() -> None:
 @pytest.mark.parametrize("use_case", ["taxi_eta", "a1", "x" * 40, "_".join("abcdefghijklmnopqrst")])
 def test_production_and_staging_stand_apart_under_names_that_sagemaker_takes(use_case: str) -> None:
     endpoint = name_endpoint(use_case, prefix="noriba")
-    made = [STAGING_FORMAT.format(endpoint, "0a1b2c3d"), MODEL_FORMAT.format(endpoint, name_variant(12), "0a1b2c3d")]
+    made = [
+        STAGING_FORMAT.format(endpoint, "0a1b2c3d"),
+        MODEL_FORMAT.format(endpoint, VARIANT_FORMAT.format(12), "0a1b2c3d"),
+    ]
     names = {endpoint, *made}
 
     assert len(names) == 3
