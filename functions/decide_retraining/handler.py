@@ -22,10 +22,10 @@ from noriba.monitoring.retraining import (
     LIMIT_REACHED,
     Decision,
     decide_retraining,
-    list_recent_starts,
+    record_start,
+    resume_decision,
 )
 from noriba.records.snapshot import SnapshotManifest, name_manifest
-from noriba.records.training import TrainingRecord
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def decide(
     """The decision, with the lock taken when it is yes."""
     now = datetime.now(UTC)
     last = ledger.read_training()
-    if last is not None and last.decision_id == decision_id:
-        return Decision(train=True, reason="this decision took the lock before, and was interrupted")
+    if (resumed := resume_decision(last, decision_id=decision_id)) is not None:
+        return resumed
     rows = sum(part.rows for part in manifest.parts)
     decision = decide_retraining(
         use_case.policies.retraining,
@@ -109,8 +109,7 @@ def decide(
         forced=event["detail-type"] == RetrainingRequested.detail_type(),
     )
     if decision.train:
-        starts = (*list_recent_starts(last, now=now), now)
-        record = TrainingRecord(decision_id, manifest.snapshot_id, rows, now, running=True, starts=starts)
+        record = record_start(last, decision_id=decision_id, snapshot_id=manifest.snapshot_id, rows=rows, now=now)
         if not ledger.begin_training(record, replacing=last):
             return Decision(train=False, reason="another decision took the lock at the same moment")
     return decision

@@ -14,6 +14,7 @@ from noriba.aws.endpoints import describe_endpoint
 from noriba.aws.environment import Environment, connector
 from noriba.aws.gateway import answer, answering_problems
 from noriba.records.names import name_endpoint
+from noriba.serving.health import Health, ModelHealth
 from noriba.serving.openapi import describe_api
 from noriba.usecase import list_use_cases, load_use_case
 
@@ -41,7 +42,7 @@ class Known:
     Times are seconds of a clock that only goes forward.
     """
 
-    state: dict[str, Any]
+    state: ModelHealth
     said_s: float
     asked_s: float
 
@@ -58,10 +59,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         use_cases = [load_use_case(name) for name in list_use_cases()]
         return answer(200, describe_api(use_cases, version=__version__))
     now_s = time.monotonic()
-    return answer(200, {"status": "ok", "use_cases": [recall_model(name, now_s=now_s) for name in list_use_cases()]})
+    health = Health(status="ok", use_cases=tuple(recall_model(name, now_s=now_s) for name in list_use_cases()))
+    return answer(200, health.model_dump(mode="json"))
 
 
-def recall_model(use_case: str, *, now_s: float) -> dict[str, Any]:
+def recall_model(use_case: str, *, now_s: float) -> ModelHealth:
     """How a use case's endpoint is, or was not long ago.
 
     When SageMaker does not say (it throttles, too), what it said last stays true for a while, and then it is unknown;
@@ -77,18 +79,16 @@ def recall_model(use_case: str, *, now_s: float) -> dict[str, Any]:
         if before is not None and now_s - before.said_s < BELIEVED_S:
             found = replace(before, asked_s=now_s)
         else:
-            unknown = {"use_case": use_case, "status": "Unknown", "model_version": None}
+            unknown = ModelHealth(use_case=use_case, status="Unknown", model_version=None)
             found = Known(unknown, said_s=now_s, asked_s=now_s)
     known[use_case] = found
     return found.state
 
 
-def describe_model(use_case: str) -> dict[str, Any]:
+def describe_model(use_case: str) -> ModelHealth:
     """Which model answers for a use case, and how its endpoint is."""
     settings, clients = connect()
     state = describe_endpoint(clients.sagemaker, name_endpoint(use_case, prefix=settings.resource_prefix))
-    return {
-        "use_case": use_case,
-        "status": state.status if state else "NoModel",
-        "model_version": state.model_version if state else None,
-    }
+    if state is None:
+        return ModelHealth(use_case=use_case, status="NoModel", model_version=None)
+    return ModelHealth(use_case=use_case, status=state.status, model_version=state.model_version)

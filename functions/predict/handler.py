@@ -49,13 +49,18 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         "predicted",
         extra={"prediction_id": prediction_id, "candidates": len(candidates), "model_version": reply.model_version},
     )
-    document = write_answer(
-        use_case,
-        reply.answer,
-        prediction_id=prediction_id,
-        model_version=reply.model_version,
-        candidate_ids=candidates,
-    )
+    try:
+        document = write_answer(
+            use_case,
+            reply.answer,
+            prediction_id=prediction_id,
+            model_version=reply.model_version,
+            candidate_ids=candidates,
+        )
+    except (ValueError, TypeError) as error:
+        logger.exception("no prediction", extra={"prediction_id": prediction_id, "model_version": reply.model_version})
+        detail = "the model in production answered something that is no prediction; tell the operator"
+        raise ProblemError(Problem.of(502, detail)) from error
     return answer(200, document)
 
 

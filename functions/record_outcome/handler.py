@@ -12,6 +12,7 @@ from noriba.aws.bus import EventBus, PublishError
 from noriba.aws.environment import Environment, connector
 from noriba.aws.gateway import answer, answering_problems, read_body, read_path
 from noriba.events import OutcomeObserved
+from noriba.serving.answers import OutcomeReceipt
 from noriba.serving.problems import Problem, ProblemError
 from noriba.serving.requests import OutcomeRequest, check_observed, parse_body
 from noriba.usecase import load_use_case
@@ -45,4 +46,4 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     except (PublishError, ClientError, BotoCoreError) as error:
         logger.exception("outcome not taken", extra={"prediction_id": outcome.prediction_id})
         raise ProblemError(Problem.of(503, "the outcome was not taken; send it again")) from error
-    return answer(202, {"prediction_id": outcome.prediction_id})
+    return answer(202, OutcomeReceipt(prediction_id=outcome.prediction_id).model_dump(mode="json"))

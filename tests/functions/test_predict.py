@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -16,7 +18,7 @@ from noriba.aws.live_models import FeatureArchive
 from noriba.features import FeatureSet
 from noriba.features.frozen import freeze_features
 from noriba.records.inference import ModelAnswer, Refusal, encode_refusal
-from noriba.serving.openapi import describe_answer
+from noriba.serving.answers import define_answer
 from noriba.usecase import load_use_case
 from tests.functions.conftest import Cloud, Listen, read_event
 from tests.functions.fake_runtime import ModelFailure
@@ -69,13 +71,29 @@ def test_a_ride_is_answered_as_the_api_describes_it(cloud: Cloud, context: Lambd
 
     document = json.loads(answered["body"])
     assert answered["statusCode"] == 200
-    jsonschema.validate(document, describe_answer(USE_CASE))
+    jsonschema.validate(document, define_answer(USE_CASE).model_json_schema())
     assert document["use_case"] == "taxi_eta"
     assert document["model_version"] == 7
     assert document["interval_coverage"] == 0.8
     (prediction,) = document["predictions"]
     assert prediction["eta_low_s"] < prediction["eta_s"] < prediction["eta_high_s"]
     assert prediction["eta_s"] == pytest.approx(60 + 6_300 / 8, abs=2)
+
+
+@pytest.mark.parametrize(
+    "said", [{"value": (math.nan,)}, {"high": (math.inf,)}, {"low": (1.0, 2.0)}, {"value": ("soon",)}]
+)
+def test_an_answer_that_is_no_prediction_is_told_to_the_operator_and_never_to_an_app(
+    cloud: Cloud, context: LambdaContext, said: dict[str, Any], listen: Listen
+) -> None:
+    cloud.runtime.put(ENDPOINT, lambda columns: replace(drive_at_eight_metres_a_second(columns), **said))
+
+    read = listen(predict_module.logger)
+    status, problem = ask(context, RIDE)
+
+    assert status == 502
+    assert problem["detail"] == "the model in production answered something that is no prediction; tell the operator"
+    assert "no prediction" in read()
 
 
 def test_the_endpoint_is_asked_with_the_features_that_training_computes(cloud: Cloud, context: LambdaContext) -> None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from noriba.records.training import TrainingRecord
+
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from noriba.records.training import TrainingRecord
     from noriba.usecase import RetrainingPolicy
 
 
@@ -64,6 +65,21 @@ def decide_retraining(
         reason = f"{begun} training runs began within a day, the policy's max_per_day; else: {decision.reason}"
         return Decision(train=False, reason=reason, limited=True)
     return decision
+
+
+def resume_decision(last: TrainingRecord | None, *, decision_id: str) -> Decision | None:
+    """The answer of a decision that took the lock and was interrupted before it was recorded; None for any other."""
+    if last is None or last.decision_id != decision_id:
+        return None
+    return Decision(train=True, reason="this decision took the lock before, and was interrupted")
+
+
+def record_start(
+    last: TrainingRecord | None, *, decision_id: str, snapshot_id: str, rows: int, now: datetime
+) -> TrainingRecord:
+    """The training run that begins now, after the latest one."""
+    starts = (*list_recent_starts(last, now=now), now)
+    return TrainingRecord(decision_id, snapshot_id, rows, now, running=True, starts=starts)
 
 
 def list_recent_starts(last: TrainingRecord | None, *, now: datetime) -> tuple[datetime, ...]:

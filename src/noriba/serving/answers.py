@@ -2,13 +2,58 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.json_schema import SkipJsonSchema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from noriba.records.inference import ModelAnswer
-    from noriba.usecase import UseCase
+    from noriba.usecase import AnswerSpec, UseCase
+
+
+def _omit_default(schema: dict[str, Any]) -> None:
+    """A field that has no value is left out of the document; it is never null."""
+    del schema["default"]
+
+
+class CandidatePrediction(BaseModel):
+    """Base of a use case's prediction, whose numbers have the names that the use case gives them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    candidate_id: str | SkipJsonSchema[None] = Field(
+        default=None, description="as the app sent it", json_schema_extra=_omit_default
+    )
+
+
+class Answer(BaseModel):
+    """Base of a use case's answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prediction_id: UUID = Field(description="name it when reporting the outcome")
+    use_case: str
+    model_version: int = Field(strict=True, description="version in the model registry")
+    interval_coverage: float = Field(description="share of outcomes that the interval holds")
+    predictions: tuple[CandidatePrediction, ...] = Field(min_length=1)
+
+
+class OutcomeReceipt(BaseModel):
+    """An outcome was taken; it will be joined to its prediction."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prediction_id: str = Field(description="as it was sent")
+
+
+def define_answer(use_case: UseCase) -> type[Answer]:
+    """The model of a use case's answers: what is written by it is what the API's description says."""
+    return _define_answer(use_case.name, use_case.request.__name__.removesuffix("Request"), use_case.answer)
 
 
 def write_answer(
@@ -19,21 +64,46 @@ def write_answer(
     model_version: int,
     candidate_ids: Sequence[str | None],
 ) -> dict[str, Any]:
-    """The answer's JSON document; see `openapi.describe_answer` for its schema."""
+    """The answer's JSON document.
+
+    Raises:
+        ValueError, TypeError: the model answered for other candidates than were asked about, or not with numbers.
+    """
     fields = use_case.answer
     rows = zip(candidate_ids, answer.value, answer.low, answer.high, strict=True)
-    return {
-        "prediction_id": prediction_id,
-        "use_case": use_case.name,
-        "model_version": model_version,
-        "interval_coverage": round(answer.claimed_coverage, 6),
-        "predictions": [
-            {
-                **({} if candidate_id is None else {"candidate_id": candidate_id}),
-                fields.value: round(value, fields.decimals),
-                fields.low: round(low, fields.decimals),
-                fields.high: round(high, fields.decimals),
-            }
-            for candidate_id, value, low, high in rows
-        ],
+    document = define_answer(use_case).model_validate(
+        {
+            "prediction_id": prediction_id,
+            "use_case": use_case.name,
+            "model_version": model_version,
+            "interval_coverage": round(answer.claimed_coverage, 6),
+            "predictions": [
+                {
+                    "candidate_id": candidate_id,
+                    fields.value: round(value, fields.decimals),
+                    fields.low: round(low, fields.decimals),
+                    fields.high: round(high, fields.decimals),
+                }
+                for candidate_id, value, low, high in rows
+            ],
+        }
+    )
+    return document.model_dump(mode="json", exclude_none=True)
+
+
+@lru_cache
+def _define_answer(use_case: str, stem: str, fields: AnswerSpec) -> type[Answer]:
+    numbers: dict[str, Any] = {
+        name: (float, Field(allow_inf_nan=False, description=f"{meaning}, in {fields.unit}"))
+        for name, meaning in (
+            (fields.value, "median"),
+            (fields.low, "lower end of the interval"),
+            (fields.high, "upper end of the interval"),
+        )
     }
+    prediction: Any = create_model(f"{stem}Prediction", __base__=CandidatePrediction, **numbers)
+    own: dict[str, Any] = {
+        "use_case": (Literal[use_case], ...),
+        "predictions": (Annotated[tuple[prediction, ...], Field(min_length=1)], ...),
+    }
+    return create_model(f"{stem}Answer", __base__=Answer, **own)

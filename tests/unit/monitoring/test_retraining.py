@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noriba.monitoring.retraining import Decision, decide_retraining, list_recent_starts
+from noriba.monitoring.retraining import (
+    Decision,
+    decide_retraining,
+    list_recent_starts,
+    record_start,
+    resume_decision,
+)
 from noriba.records.training import TrainingRecord
 from noriba.usecase import RetrainingPolicy
 
@@ -77,10 +83,10 @@ def test_one_training_at_a_time() -> None:
     )
 
 
-def test_a_training_that_never_ended_is_taken_for_dead_after_the_lock_s_time() -> None:
-    dead = replace(LAST, running=True, started_at=NOW - timedelta(hours=6))
+def test_a_training_that_never_ended_is_considered_abandoned_after_the_lock_s_time() -> None:
+    abandoned = replace(LAST, running=True, started_at=NOW - timedelta(hours=6))
 
-    assert decide(dead).train
+    assert decide(abandoned).train
 
 
 def test_asked_for_by_hand_old_data_train_too() -> None:
@@ -116,6 +122,14 @@ def test_the_limit_is_not_what_is_in_the_way_where_there_is_no_news() -> None:
 
     assert not decision.train
     assert not decision.limited
+
+
+def test_a_decision_that_was_interrupted_holds_its_lock_and_nobody_else_s() -> None:
+    resumed = resume_decision(LAST, decision_id=LAST.decision_id)
+
+    assert resumed == Decision(train=True, reason="this decision took the lock before, and was interrupted")
+    assert resume_decision(LAST, decision_id="another") is None
+    assert resume_decision(None, decision_id="another") is None
 
 
 def test_a_record_from_before_starts_were_kept_counts_its_own() -> None:
@@ -195,8 +209,10 @@ def test_whoever_asks_and_whenever_no_day_has_more_trainings_than_the_policy_all
             policy, snapshot_id=f"snap-{number}", rows=10 + number, last=last, now=now, forced=forced
         )
         if decision.train:
-            starts = (*list_recent_starts(last, now=now), now)
-            last = TrainingRecord(f"d-{number}", f"snap-{number}", 10 + number, now, running=False, starts=starts)
+            begins = record_start(
+                last, decision_id=f"d-{number}", snapshot_id=f"snap-{number}", rows=10 + number, now=now
+            )
+            last = replace(begins, running=False)
             begun.append(now)
 
     for start in begun:

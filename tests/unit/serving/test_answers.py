@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noriba.records.inference import ModelAnswer
-from noriba.serving.answers import write_answer
-from noriba.serving.openapi import describe_answer
+from noriba.serving.answers import define_answer, write_answer
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
@@ -68,7 +67,8 @@ def test_every_answer_is_as_the_api_describes_it_and_stays_in_order(rows: list[l
         )
     )
 
-    jsonschema.validate(document, describe_answer(use_case), format_checker=jsonschema.FormatChecker())
+    described = define_answer(use_case).model_json_schema()
+    jsonschema.validate(document, described, format_checker=jsonschema.FormatChecker())
     for prediction, (lowest, median, highest) in zip(document["predictions"], rows, strict=True):
         assert prediction["eta_low_s"] <= prediction["eta_s"] <= prediction["eta_high_s"]
         found = (prediction["eta_low_s"], prediction["eta_s"], prediction["eta_high_s"])

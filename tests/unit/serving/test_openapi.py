@@ -12,7 +12,8 @@ import openapi_spec_validator
 import pytest
 
 from noriba.features import FeatureSet
-from noriba.serving.openapi import describe_answer, describe_api
+from noriba.serving.answers import define_answer
+from noriba.serving.openapi import describe_api
 from noriba.serving.problems import CONTENT_TYPE, FieldFault, Problem
 from noriba.usecase import DataSpec, ModelSpec, PredictionRequest, list_use_cases, load_use_case
 
@@ -163,7 +164,7 @@ def test_an_answer_s_schema_is_strict(use_case: UseCase, change: dict[str, Any])
         "interval_coverage": 0.8,
         "predictions": [{"eta_s": 100.0, "eta_low_s": 90.0, "eta_high_s": 110.0}],
     }
-    jsonschema.validate(good, describe_answer(use_case))
+    jsonschema.validate(good, define_answer(use_case).model_json_schema())
 
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({**good, **change}, describe_answer(use_case))
+        jsonschema.validate({**good, **change}, define_answer(use_case).model_json_schema())
