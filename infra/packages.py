@@ -42,7 +42,7 @@ PLATFORM = "aarch64-manylinux_2_28"
 LAMBDA_LIMIT_BYTES = 250 * 2**20
 """Unzipped function and layers together. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
-_OURS = {"noriba": "src/noriba", "usecases": "usecases"}
+_OURS = {"functions": "functions", "noriba": "src/noriba", "usecases": "usecases"}
 _LOADS_SOURCES = "noriba/datasets/sources.py"
 """The module that loads use cases' sources by name, which no import shows."""
 _NOTHING = "\0"

@@ -6,15 +6,16 @@ import uuid
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
 from pydantic import BaseModel
 
+from functions.telemetry import count, logger
 from noriba.aws.clients import Clients
 from noriba.aws.endpoints import Endpoint
 from noriba.aws.objects import ObjectStore, split_uri
 from noriba.errors import NoribaError
 from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_FILE, GOLDEN_FILE, GoldenRecord, ModelArtifact
+from noriba.records.metrics import GOLDEN_REQUESTS_ASKED, GOLDEN_REQUESTS_FAILED
 from noriba.rollout.golden import check_plausible, find_differences
 from noriba.serving.requests import convert_request
 from noriba.usecase import load_use_case
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
     from noriba.features import FeatureSet
     from noriba.usecase import UseCase
-
-logger = Logger()
 
 
 class GoldenRequestsFailedError(NoribaError):
@@ -48,15 +47,15 @@ class Task(BaseModel):
 
 
 @lru_cache
-def connect() -> Clients:
+def load_dependencies() -> Clients:
     """Clients, once for the life of the function."""
     return Clients()
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     """Ask everything, then fail with every fault or say how many requests were answered well."""
-    clients = connect()
+    clients = load_dependencies()
     task = Task.model_validate(event)
     use_case = load_use_case(task.use_case)
     endpoint = Endpoint(clients.sagemaker_runtime, task.endpoint_name)
@@ -64,6 +63,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     record = GoldenRecord.model_validate_json(artifact.read(GOLDEN_FILE))
     features = thaw_features(artifact.read(FEATURES_FILE).decode())
     faults = [*check_requests(endpoint, use_case, features), *check_record(endpoint, record, features)]
+    count(use_case.name, {GOLDEN_REQUESTS_ASKED: len(use_case.golden_requests), GOLDEN_REQUESTS_FAILED: len(faults)})
     if faults:
         logger.error("golden requests failed", extra={"faults": faults})
         raise GoldenRequestsFailedError("; ".join(faults))

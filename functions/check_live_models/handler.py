@@ -9,21 +9,19 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
-
+from functions.telemetry import count, logger
 from noriba.aws.custom_resources import answer_cloudformation
 from noriba.aws.endpoints import ModelRefusedError, ModelUnavailableError, NoModelError
-from noriba.aws.environment import Environment, connector
+from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.live_models import LiveModels
 from noriba.errors import NoribaError
+from noriba.records.metrics import LIVE_MODELS_ASKED, LIVE_MODELS_REFUSED
 from noriba.usecase import list_use_cases, load_use_case
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from noriba.usecase import UseCase
-
-logger = Logger()
 
 
 class Settings(Environment):
@@ -37,10 +35,10 @@ class UnaskableModelError(NoribaError):
     """The code to be deployed cannot ask a model in production; apps would be answered 502."""
 
 
-connect = connector(Settings)
+load_dependencies = dependency_loader(Settings)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     """Create and Update check; Delete has nothing to undo."""
     refusal = None
@@ -62,12 +60,14 @@ def check_all() -> None:
     for name in list_use_cases():
         try:
             check(load_use_case(name))
+            count(name, {LIVE_MODELS_ASKED: 1})
         except NoModelError:
             logger.info("no model in production", extra={"use_case": name})
         except ModelUnavailableError:
             # No reason to keep new code away: it may be what fixes the model.
             logger.exception("model unavailable", extra={"use_case": name})
         except ModelRefusedError as error:
+            count(name, {LIVE_MODELS_REFUSED: 1})
             raise UnaskableModelError(
                 f"{name}: the model in production could not be asked any more: {error}. Keep the inputs that its "
                 "features read until a model trained on the new ones is in production, then deploy without them"
@@ -76,7 +76,7 @@ def check_all() -> None:
 
 def check(use_case: UseCase) -> None:
     """Ask the golden requests, by the way that an app's requests go."""
-    settings, clients = connect()
+    settings, clients = load_dependencies()
     models = LiveModels.of(
         use_case.name, clients, prefix=settings.resource_prefix, models_bucket=settings.models_bucket
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
 from pydantic import BaseModel
 
-from noriba.aws.environment import Environment, connector
+from functions.telemetry import count, logger
+from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
 from noriba.datasets.results import merge_results
@@ -16,6 +16,7 @@ from noriba.datasets.snapshots import build_manifest, write_channel_manifest
 from noriba.errors import NotEnoughDataError, RefusedObjectError, UnknownUseCaseError
 from noriba.events import DatasetSnapshotCreated
 from noriba.records.ingest import ChunkResult, FilePlan, LandedObject, name_chunk_results
+from noriba.records.metrics import SNAPSHOT_ROWS, SNAPSHOTS_CREATED
 from noriba.records.snapshot import name_channel_manifest, name_manifest
 from noriba.usecase import load_use_case
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from noriba.records.snapshot import SnapshotManifest
-
-logger = Logger()
 
 
 class Settings(Environment):
@@ -46,10 +45,10 @@ class Task(BaseModel):
     source: str = ""
 
 
-connect = connector(Settings)
+load_dependencies = dependency_loader(Settings)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Settle, then commit unless others are still at work.
 
@@ -59,7 +58,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     Raises:
         RefusedObjectError: a chunk could not be read, or the object was refused meanwhile.
     """
-    settings, clients = connect()
+    settings, clients = load_dependencies()
     task = Task.model_validate(event)
     logger.append_keys(use_case=task.landed.use_case, key=task.landed.key)
     try:
@@ -95,6 +94,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         rows_kept=manifest.rows_kept,
         rows_quarantined=manifest.rows_quarantined,
     )
+    count(use_case.name, {SNAPSHOTS_CREATED: 1, SNAPSHOT_ROWS: manifest.rows_kept})
     logger.info("created", extra={"snapshot_id": manifest.snapshot_id, "rows_kept": manifest.rows_kept})
     return {"outcome": "created", "snapshot": created.model_dump(mode="json")}
 

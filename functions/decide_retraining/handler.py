@@ -9,22 +9,20 @@ import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
-
+from functions.telemetry import count, logger
 from noriba.aws.bus import EventBus
-from noriba.aws.environment import Environment, connector
+from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
 from noriba.events import RetrainingDecided, RetrainingRequested
 from noriba.monitoring.retraining import (
     ASKED_BY_THE_CLOCK,
-    LIMIT_REACHED,
     Decision,
     decide_retraining,
     record_start,
     resume_decision,
 )
+from noriba.records.metrics import TRAINING_LIMIT_REACHED, TRAININGS_DECIDED
 from noriba.records.snapshot import SnapshotManifest, name_manifest
 from noriba.usecase import load_use_case
 
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 
     from noriba.usecase import UseCase
 
-logger = Logger()
-
 
 class Settings(Environment):
     """Environment of this function."""
@@ -42,16 +38,15 @@ class Settings(Environment):
     ledger_table: str
     datasets_bucket: str
     bus_name: str
-    metrics_namespace: str
 
 
-connect = connector(Settings)
+load_dependencies = dependency_loader(Settings)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Any event that may be a cause: a snapshot, the end of a training run, a request, the clock."""
-    settings, clients = connect()
+    settings, clients = load_dependencies()
     use_case = load_use_case(event["detail"]["use_case"])
     logger.append_keys(use_case=use_case.name, cause=event["detail-type"])
     ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case.name)
@@ -69,8 +64,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     manifest = SnapshotManifest.model_validate_json(datasets.read(manifest_key))
     decision = decide(use_case, ledger, manifest, decision_id=decision_id, event=event)
     logger.info("decided", extra={"train": decision.train, "reason": decision.reason})
-    if decision.limited:
-        count_limited(use_case.name, settings.metrics_namespace)
+    # A limit in the way is an alarm.
+    count(use_case.name, {TRAININGS_DECIDED: decision.train, TRAINING_LIMIT_REACHED: decision.limited})
     if not decision.train and event["detail-type"] == ASKED_BY_THE_CLOCK:
         return {"train": False, "reason": decision.reason}
     champion = ledger.read_champion()
@@ -113,12 +108,6 @@ def decide(
         if not ledger.begin_training(record, replacing=last):
             return Decision(train=False, reason="another decision took the lock at the same moment")
     return decision
-
-
-def count_limited(use_case: str, namespace: str) -> None:
-    """Say to CloudWatch, through the log, that training was due and the day's limit was in the way; see the alarm."""
-    with single_metric(LIMIT_REACHED, MetricUnit.Count, 1, namespace=namespace) as metric:
-        metric.add_dimension("use_case", use_case)
 
 
 def name_decision(event: dict[str, Any]) -> str:

@@ -6,13 +6,14 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
+from functions.telemetry import count, logger
 from noriba import __version__
 from noriba.aws.endpoints import describe_endpoint
-from noriba.aws.environment import Environment, connector
+from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.gateway import answer, answering_problems
+from noriba.records.metrics import ENDPOINTS_LOOKED_AT, ENDPOINTS_UNKNOWN
 from noriba.records.names import name_endpoint
 from noriba.serving.health import Health, ModelHealth
 from noriba.serving.openapi import describe_api
@@ -20,8 +21,6 @@ from noriba.usecase import list_use_cases, load_use_case
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-logger = Logger()
 
 FRESH_S = 30.0
 """Anybody may ask for the health, as often as they like; SageMaker is asked this often by each instance."""
@@ -47,11 +46,11 @@ class Known:
     asked_s: float
 
 
-connect = connector(Settings, prompt=True)
+load_dependencies = dependency_loader(Settings, prompt=True)
 known: dict[str, Known] = {}
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 @answering_problems
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`GET /v1/health` and `GET /v1/openapi.json`."""
@@ -74,7 +73,9 @@ def recall_model(use_case: str, *, now_s: float) -> ModelHealth:
         return before.state
     try:
         found = Known(describe_model(use_case), said_s=now_s, asked_s=now_s)
+        count(use_case, {ENDPOINTS_LOOKED_AT: 1})
     except (ClientError, BotoCoreError):
+        count(use_case, {ENDPOINTS_UNKNOWN: 1})
         logger.exception("the endpoint could not be looked at", extra={"use_case": use_case})
         if before is not None and now_s - before.said_s < BELIEVED_S:
             found = replace(before, asked_s=now_s)
@@ -87,7 +88,7 @@ def recall_model(use_case: str, *, now_s: float) -> ModelHealth:
 
 def describe_model(use_case: str) -> ModelHealth:
     """Which model answers for a use case, and how its endpoint is."""
-    settings, clients = connect()
+    settings, clients = load_dependencies()
     state = describe_endpoint(clients.sagemaker, name_endpoint(use_case, prefix=settings.resource_prefix))
     if state is None:
         return ModelHealth(use_case=use_case, status="NoModel", model_version=None)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
 from pydantic import BaseModel
 
-from noriba.aws.environment import Environment, connector
+from functions.telemetry import count, logger
+from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.executions import look_up
 from noriba.aws.ledger import Ledger
 from noriba.events import ObjectErased
 from noriba.records.ingest import NO_USE_CASE, LandedObject
+from noriba.records.metrics import OBJECTS_UNSETTLED
 from noriba.usecase import list_use_cases
 
 if TYPE_CHECKING:
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from noriba.aws.clients import Clients
     from noriba.aws.executions import Execution
     from noriba.records.erasure import Erasure
-
-logger = Logger()
 
 MOST_AT_ONCE = 50
 """A state holds 256 KiB, and an answer about 3 KiB for each; the next sweep finds the rest."""
@@ -42,10 +42,10 @@ class Task(BaseModel):
     execution: str
 
 
-connect = connector(Settings)
+load_dependencies = dependency_loader(Settings)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """What has to be settled.
 
@@ -54,10 +54,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         whether it is `settled` itself, so that only a snapshot may be due. Of one that is being erased, `erasure`
         names the ledger's entry and holds the event's detail.
     """
-    settings, clients = connect()
+    settings, clients = load_dependencies()
     task = Task.model_validate(event)
     table = settings.ledger_table
     found = list(follow_up(clients, table, task.execution) if task.execution else sweep(clients, table))
+    for use_case, number in Counter(item["landed"]["use_case"] for item in found).items():
+        count(use_case, {OBJECTS_UNSETTLED: number})
     for item in found:
         logger.warning("unsettled", extra={"key": item["landed"]["key"], "execution": item["execution"]})
     return {"unsettled": found[:MOST_AT_ONCE]}

@@ -5,21 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
 from pydantic import BaseModel
 
-from noriba.aws.environment import Environment, connector
+from functions.telemetry import count, logger
+from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
 from noriba.datasets.chunks import plan_file
 from noriba.datasets.sources import choose_source, load_sources
 from noriba.records.ingest import LandedObject
+from noriba.records.metrics import CHUNKS_PLANNED, OBJECTS_PLANNED
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-logger = Logger()
 
 
 class Settings(Environment):
@@ -35,17 +34,17 @@ class Task(BaseModel):
     event: dict[str, Any]
 
 
-connect = connector(Settings)
+load_dependencies = dependency_loader(Settings)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Claim and plan; an object that somebody else deals with, or dealt with, is skipped, and so is a folder.
 
     Returns:
         `claim`: the ledger's, or `folder`; when it is `claimed`, `plan` and `source` besides.
     """
-    settings, clients = connect()
+    settings, clients = load_dependencies()
     task = Task.model_validate(event)
     landed = LandedObject.from_event(task.event)
     logger.append_keys(use_case=landed.use_case, key=landed.key, version_id=landed.version_id)
@@ -61,5 +60,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         plan = plan_file(store.open(landed.key, version_id=landed.version_id, size=landed.size), size=landed.size)
         source = choose_source(load_sources(use_case), plan.header)
         logger.info("planned", extra={"source": source.name, "chunks": len(plan.chunks)})
+        count(use_case.name, {OBJECTS_PLANNED: 1, CHUNKS_PLANNED: len(plan.chunks)})
         answer |= {"plan": plan.model_dump(mode="json"), "source": source.name}
     return answer

@@ -6,12 +6,12 @@ import uuid
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from aws_lambda_powertools import Logger
-
+from functions.telemetry import count, logger
 from noriba.aws.endpoints import ModelRefusedError, ModelUnavailableError, NoModelError
-from noriba.aws.environment import Environment, connector
+from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.gateway import answer, answering_problems, read_body, read_path
 from noriba.aws.live_models import LiveModels
+from noriba.records.metrics import CANDIDATES_ANSWERED, REQUESTS_ANSWERED
 from noriba.serving.answers import write_answer
 from noriba.serving.problems import Problem, ProblemError
 from noriba.serving.requests import parse_body
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from noriba.aws.endpoints import EndpointReply
     from noriba.usecase import UseCase
 
-logger = Logger()
-
 
 class Settings(Environment):
     """Environment of this function."""
@@ -33,10 +31,10 @@ class Settings(Environment):
     models_bucket: str
 
 
-connect = connector(Settings, prompt=True)
+load_dependencies = dependency_loader(Settings, prompt=True)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 @answering_problems
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`POST /v1/{use_case}/predictions`."""
@@ -61,13 +59,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         logger.exception("no prediction", extra={"prediction_id": prediction_id, "model_version": reply.model_version})
         detail = "the model in production answered something that is no prediction; tell the operator"
         raise ProblemError(Problem.of(502, detail)) from error
+    count(use_case.name, {REQUESTS_ANSWERED: 1, CANDIDATES_ANSWERED: len(candidates)})
     return answer(200, document)
 
 
 @lru_cache
 def find_models(use_case: str) -> LiveModels:
     """The models that answer for a use case, and what was learned of their features; for the life of the function."""
-    settings, clients = connect()
+    settings, clients = load_dependencies()
     return LiveModels.of(use_case, clients, prefix=settings.resource_prefix, models_bucket=settings.models_bucket)
 
 

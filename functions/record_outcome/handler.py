@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
+from functions.telemetry import count, logger
 from noriba.aws.bus import EventBus, PublishError
-from noriba.aws.environment import Environment, connector
+from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.gateway import answer, answering_problems, read_body, read_path
 from noriba.events import OutcomeObserved
+from noriba.records.metrics import OUTCOMES_TAKEN
 from noriba.serving.answers import OutcomeReceipt
 from noriba.serving.problems import Problem, ProblemError
 from noriba.serving.requests import OutcomeRequest, check_observed, parse_body
@@ -20,8 +21,6 @@ from noriba.usecase import load_use_case
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-logger = Logger()
-
 
 class Settings(Environment):
     """Environment of this function."""
@@ -29,14 +28,14 @@ class Settings(Environment):
     bus_name: str
 
 
-connect = connector(Settings, prompt=True)
+load_dependencies = dependency_loader(Settings, prompt=True)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 @answering_problems
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`POST /v1/{use_case}/outcomes`. An outcome sent twice is joined once, by its prediction."""
-    settings, clients = connect()
+    settings, clients = load_dependencies()
     use_case = load_use_case(read_path(event, "use_case"))
     outcome = cast("OutcomeRequest", parse_body(OutcomeRequest, read_body(event)))
     check_observed(outcome, now=datetime.now(UTC))
@@ -46,4 +45,5 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     except (PublishError, ClientError, BotoCoreError) as error:
         logger.exception("outcome not taken", extra={"prediction_id": outcome.prediction_id})
         raise ProblemError(Problem.of(503, "the outcome was not taken; send it again")) from error
+    count(use_case.name, {OUTCOMES_TAKEN: 1})
     return answer(202, OutcomeReceipt(prediction_id=outcome.prediction_id).model_dump(mode="json"))

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
 from pydantic import BaseModel, Field
 
-from noriba.aws.environment import Environment, connector
+from functions.telemetry import count, logger
+from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
 from noriba.events import ObjectRefused
 from noriba.records.ingest import LandedObject, name_refusal
+from noriba.records.metrics import OBJECTS_REFUSED
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-logger = Logger()
 
 
 class Settings(Environment):
@@ -43,10 +42,10 @@ class Task(BaseModel):
     failure: Failure
 
 
-connect = connector(Settings)
+load_dependencies = dependency_loader(Settings)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Settle the object as refused.
 
@@ -56,7 +55,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     Raises:
         RuntimeError: the object is another execution's; what went wrong was not with it.
     """
-    settings, clients = connect()
+    settings, clients = load_dependencies()
     task = Task.model_validate(event)
     landed = task.landed or LandedObject.from_event(task.event)
     refused = ObjectRefused(
@@ -70,6 +69,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), landed.use_case)
     if not ledger.refuse_object(landed.key, landed.version_id, reason=refused.reason, execution=task.execution):
         raise RuntimeError(f"{landed.key} is not {task.execution}'s to refuse; {refused.error}: {refused.reason}")
+    count(landed.use_case, {OBJECTS_REFUSED: 1})
     logger.warning("refused", extra={"key": landed.key, "error": refused.error, "reason": refused.reason})
     quarantine = ObjectStore(clients.s3, settings.quarantine_bucket)
     quarantine.write(name_refusal(landed), refused.model_dump_json(indent=1).encode())

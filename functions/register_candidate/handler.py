@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
 from pydantic import BaseModel
 
-from noriba.aws.environment import Environment, connector
+from functions.telemetry import count, logger
+from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.ledger import Ledger
 from noriba.aws.live_models import FeatureArchive
 from noriba.aws.objects import ObjectStore, split_uri
@@ -16,6 +16,7 @@ from noriba.aws.registry import ModelRegistry
 from noriba.events import CandidateRegistered, RetrainingDecided
 from noriba.records.artifacts import FEATURES_FILE, ModelArtifact
 from noriba.records.evidence import Evidence
+from noriba.records.metrics import CANDIDATES_REGISTERED, CANDIDATES_REJECTED
 from noriba.records.names import name_package_group
 from noriba.registry.candidates import Candidate, Lineage
 from noriba.registry.gates import apply_gates
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from noriba.aws.clients import Clients
-
-logger = Logger()
 
 
 class Settings(Environment):
@@ -47,13 +46,13 @@ class Task(BaseModel):
     evaluation_uri: str
 
 
-connect = connector(Settings)
+load_dependencies = dependency_loader(Settings)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Register; the answer is the detail of the event to publish."""
-    settings, clients = connect()
+    settings, clients = load_dependencies()
     task = Task.model_validate(event)
     decision, use_case = task.decision, load_use_case(task.decision.use_case)
     evidence = Evidence.model_validate_json(read_object(clients, task.evaluation_uri))
@@ -88,6 +87,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         model_data_uri=task.model_data_uri,
         sha256=artifact.sha256,
     )
+    count(use_case.name, {CANDIDATES_REGISTERED: candidate.passed, CANDIDATES_REJECTED: not candidate.passed})
     logger.info("registered", extra={"model_package_arn": package.arn, "status": package.status})
     registered = CandidateRegistered(
         use_case=use_case.name,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
-
-from noriba.aws.environment import Environment, connector
+from functions.telemetry import count, logger
+from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.executions import look_up
 from noriba.aws.ledger import Ledger
 from noriba.aws.leftovers import Leftovers
+from noriba.records.metrics import LEFTOVERS_REMOVED
 from noriba.records.names import name_endpoint
 from noriba.usecase import list_use_cases
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from noriba.aws.clients import Clients
-
-logger = Logger()
 
 
 class Settings(Environment):
@@ -29,22 +27,23 @@ class Settings(Environment):
     resource_prefix: str
 
 
-connect = connector(Settings)
+load_dependencies = dependency_loader(Settings)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Tidy up after every use case.
 
     Returns:
         `done`: whether nothing is left that has to be looked at again; and the counts.
     """
-    settings, clients = connect()
+    settings, clients = load_dependencies()
     counts: dict[str, int] = {}
     for use_case in list_use_cases():
         # In this order: what a rollout that begins now makes is not found.
         leftovers = Leftovers(clients.sagemaker, name_endpoint(use_case, prefix=settings.resource_prefix))
         tidied = leftovers.remove(owned=find_owned(clients, settings.ledger_table, use_case))
+        count(use_case, {LEFTOVERS_REMOVED: tidied.endpoints + tidied.configurations + tidied.models})
         logger.info("tidied", extra={"use_case": use_case, **asdict(tidied)})
         counts = {name: counts.get(name, 0) + count for name, count in asdict(tidied).items()}
     return {"done": not counts.get("pending"), **counts}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
 from pydantic import BaseModel
 
-from noriba.aws.environment import Environment, connector
+from functions.telemetry import count, logger
+from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.objects import ObjectStore
 from noriba.datasets.chunks import read_chunk
 from noriba.datasets.parts import describe_part, encode_parquet, name_part
@@ -15,6 +15,7 @@ from noriba.datasets.sources import choose_source, load_sources
 from noriba.datasets.transformation import ROWS_AT_ONCE, transform_chunk
 from noriba.errors import RefusedObjectError
 from noriba.records.ingest import Chunk, ChunkResult, FilePlan, LandedObject, name_chunk_results, name_quarantine
+from noriba.records.metrics import ROWS_KEPT, ROWS_QUARANTINED, ROWS_READ
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from noriba.aws.clients import Clients
     from noriba.records.snapshot import Part
     from noriba.usecase import UseCase
-
-logger = Logger()
 
 
 class Settings(Environment):
@@ -43,13 +42,13 @@ class Task(BaseModel):
     chunk: Chunk
 
 
-connect = connector(Settings)
+load_dependencies = dependency_loader(Settings)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     """Transform a chunk; every object written is named by content or by the chunk, so a retry changes nothing."""
-    settings, clients = connect()
+    settings, clients = load_dependencies()
     task = Task.model_validate(event)
     logger.append_keys(use_case=task.landed.use_case, key=task.landed.key, chunk=task.chunk.index)
     datasets = ObjectStore(clients.s3, settings.datasets_bucket)
@@ -62,6 +61,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     datasets.write(report, result.model_dump_json().encode())
     counts = {"read": result.rows_read, "kept": result.rows_kept, "quarantined": result.rows_quarantined}
     logger.info("transformed", extra={**counts, "refused": result.refused})
+    count(
+        task.landed.use_case,
+        {ROWS_READ: result.rows_read, ROWS_KEPT: result.rows_kept, ROWS_QUARANTINED: result.rows_quarantined},
+    )
     return counts
 
 

@@ -69,7 +69,11 @@ class PythonFunction(Construct):
             handler="handler.handler",
             code=_find_code(name, shared),
             layers=[_find_layer(Stack.of(self), name, shared)],
-            environment={"POWERTOOLS_SERVICE_NAME": name, **environment},
+            environment={
+                "POWERTOOLS_SERVICE_NAME": name,
+                "POWERTOOLS_METRICS_NAMESPACE": shared.settings.prefix,
+                **environment,
+            },
             role=self.role,
             timeout=timeout,
             memory_size=memory_mb,

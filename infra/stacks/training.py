@@ -34,8 +34,9 @@ from noriba.events import (
     RetrainingRequested,
     TrainingFailed,
 )
-from noriba.monitoring.retraining import ASKED_BY_THE_CLOCK, LIMIT_REACHED
+from noriba.monitoring.retraining import ASKED_BY_THE_CLOCK
 from noriba.records.artifacts import FEATURES_PREFIX
+from noriba.records.metrics import TRAINING_LIMIT_REACHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,8 +101,8 @@ class TrainingStack(Stack):
             f"TrainingLimit{to_construct_id(use_case)}",
             metric=cloudwatch.Metric(
                 namespace=self._shared.settings.prefix,
-                metric_name=LIMIT_REACHED,
-                dimensions_map={"use_case": use_case},
+                metric_name=TRAINING_LIMIT_REACHED.name,
+                dimensions_map={"service": TRAINING_LIMIT_REACHED.function, "use_case": use_case},
                 # As often as the question: while the limit holds, the alarm is told once.
                 period=Duration.hours(1),
                 statistic=cloudwatch.Stats.SUM,
@@ -121,7 +122,6 @@ class TrainingStack(Stack):
                 "LEDGER_TABLE": self._ledger.table_name,
                 "DATASETS_BUCKET": self._datasets.bucket_name,
                 "BUS_NAME": shared.bus.event_bus_name,
-                "METRICS_NAMESPACE": shared.settings.prefix,
             },
             timeout=Duration.minutes(1),
             memory_mb=512,

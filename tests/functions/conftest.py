@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import sys
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
@@ -36,8 +37,9 @@ ENVIRONMENT = {
     "BUS_NAME": "test-bus",
     "DATASETS_BUCKET": "datasets",
     "LEDGER_TABLE": "ledger",
-    "METRICS_NAMESPACE": "noriba",
     "MODELS_BUCKET": "models",
+    "POWERTOOLS_METRICS_NAMESPACE": "noriba",
+    "POWERTOOLS_SERVICE_NAME": "test",
     "QUARANTINE_BUCKET": "quarantine",
     "RESOURCE_PREFIX": "noriba",
 }
@@ -139,7 +141,7 @@ def forget_connections() -> None:
     """Functions keep settings and clients for life; a new account is a new life."""
     for name, module in list(sys.modules.items()):
         if name.startswith("functions."):
-            for remembered in ("connect", "find_models"):
+            for remembered in ("load_dependencies", "find_models"):
                 if hasattr(module, remembered):
                     getattr(module, remembered).cache_clear()
 
@@ -171,6 +173,20 @@ def build_account(runtime: FakeRuntime) -> Cloud:
 
 class ReadLog(Protocol):
     def __call__(self) -> str: ...
+
+
+def read_counts(capsys: pytest.CaptureFixture[str]) -> dict[str, Counter[str]]:
+    """What was counted since the last time of asking, for each use case, as CloudWatch would read it in the log."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for line in capsys.readouterr().out.splitlines():
+        document = json.loads(line)
+        for directive in document.get("_aws", {}).get("CloudWatchMetrics", ()):
+            assert directive["Namespace"] == "noriba"
+            assert [set(names) for names in directive["Dimensions"]] == [{"service", "use_case"}]
+            for metric in directive["Metrics"]:
+                assert metric["Unit"] == "Count"
+                counts[document["use_case"]][metric["Name"]] += sum(document[metric["Name"]])
+    return dict(counts)
 
 
 class Listen(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from noriba.events import RetrainingDecided
 from noriba.records.snapshot import IngestedObject, Part, name_manifest
 from noriba.records.training import TrainingRecord
 from noriba.usecase import load_use_case
-from tests.functions.conftest import Cloud, read_event
+from tests.functions.conftest import Cloud, read_counts, read_event
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -221,16 +220,13 @@ def test_the_day_s_limit_is_counted_where_an_alarm_looks(
     for number in range(USE_CASE.policies.retraining.max_per_day):
         assert decide_retraining(another(REQUEST, number), context)["train"]
         finish_training(cloud)
-    capsys.readouterr()
+    read_counts(capsys)
 
     answer = decide_retraining(another(REQUEST, 99), context)
 
     assert not answer["train"]
     assert answer["reason"].startswith("6 training runs began within a day")
-    (metric,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
-    (directive,) = metric["_aws"]["CloudWatchMetrics"]
-    assert (directive["Namespace"], directive["Dimensions"]) == ("noriba", [["use_case"]])
-    assert (metric["use_case"], metric["TrainingLimitReached"]) == ("taxi_eta", [1.0])
+    assert read_counts(capsys) == {"taxi_eta": {"TrainingsDecided": 0, "TrainingLimitReached": 1}}
 
 
 def test_whoever_asks_by_hand_may_train_on_the_same_rows_again(cloud: Cloud, context: LambdaContext) -> None:

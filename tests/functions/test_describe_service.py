@@ -11,7 +11,7 @@ import openapi_spec_validator
 import pytest
 from botocore.stub import Stubber
 
-from functions.describe_service.handler import BELIEVED_S, FRESH_S, connect, known, recall_model
+from functions.describe_service.handler import BELIEVED_S, FRESH_S, known, load_dependencies, recall_model
 from functions.describe_service.handler import handler as describe_service
 from tests.functions.conftest import Cloud, read_event
 
@@ -146,7 +146,7 @@ def test_what_nobody_confirms_is_not_believed_for_ever(cloud: Cloud) -> None:
 @contextmanager
 def refuse(cloud: Cloud, code: str) -> Iterator[None]:
     """The account's SageMaker, answering every DescribeEndpoint of the function with an error."""
-    _settings, clients = connect()
+    _settings, clients = load_dependencies()
     assert cloud
     with Stubber(clients.sagemaker) as stubber:
         for _ in range(2):

@@ -13,6 +13,7 @@ import pytest
 
 from functions.predict import handler as predict_module
 from functions.predict.handler import handler as predict
+from functions.telemetry import logger
 from noriba.aws.gateway import MAX_BODY_BYTES
 from noriba.aws.live_models import FeatureArchive
 from noriba.features import FeatureSet
@@ -88,7 +89,7 @@ def test_an_answer_that_is_no_prediction_is_told_to_the_operator_and_never_to_an
 ) -> None:
     cloud.runtime.put(ENDPOINT, lambda columns: replace(drive_at_eight_metres_a_second(columns), **said))
 
-    read = listen(predict_module.logger)
+    read = listen(logger)
     status, problem = ask(context, RIDE)
 
     assert status == 502
@@ -315,7 +316,7 @@ def test_definitions_that_are_not_what_their_name_says_are_not_run(cloud: Cloud,
 def test_no_log_line_says_where_anybody_is_or_goes(
     cloud: Cloud, context: LambdaContext, listen: Listen, model: Any, body: object
 ) -> None:
-    read = listen(predict_module.logger)
+    read = listen(logger)
     if model is not None:
         cloud.runtime.put(ENDPOINT, model)
 
@@ -330,7 +331,7 @@ def test_no_log_line_says_where_anybody_is_or_goes(
 
 
 def test_the_log_says_which_prediction_and_which_model(cloud: Cloud, context: LambdaContext, listen: Listen) -> None:
-    read = listen(predict_module.logger)
+    read = listen(logger)
     cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second, variant="v7")
 
     document = json.loads(predict(CANDIDATES, context)["body"])

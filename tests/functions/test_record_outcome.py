@@ -139,12 +139,12 @@ def refusing_bus(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", f"http://127.0.0.1:{server.server_port}")
-    record_outcome_module.connect.cache_clear()  # type: ignore[attr-defined]
+    record_outcome_module.load_dependencies.cache_clear()  # type: ignore[attr-defined]
     yield
     server.shutdown()
     server.server_close()
     thread.join()
-    record_outcome_module.connect.cache_clear()  # type: ignore[attr-defined]
+    record_outcome_module.load_dependencies.cache_clear()  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("cloud", "refusing_bus")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from noriba.monitoring.retraining import LIMIT_REACHED
+from noriba.records.metrics import TRAINING_LIMIT_REACHED
 
 if TYPE_CHECKING:
     from tests.infra.assembly import Assembly, Resource
@@ -69,9 +69,15 @@ def test_every_dead_letter_queue_has_an_alarm(assembly: Assembly, alarms: list[R
 
 
 def test_every_use_case_has_an_alarm_for_the_limit_of_training(customised: Assembly, alarms: list[Resource]) -> None:
-    [other] = [a for a in customised.find("AWS::CloudWatch::Alarm") if a.properties.get("MetricName") == LIMIT_REACHED]
+    name = TRAINING_LIMIT_REACHED.name
+    [other] = [a for a in customised.find("AWS::CloudWatch::Alarm") if a.properties.get("MetricName") == name]
+    [ours] = [a for a in alarms if a.properties.get("MetricName") == name]
 
-    assert watched(alarms, "noriba") == {(LIMIT_REACHED, "taxi_eta")}
+    assert {item["Name"]: item["Value"] for item in ours.properties["Dimensions"]} == {
+        "service": "decide_retraining",
+        "use_case": "taxi_eta",
+    }
+    assert ours.properties["Namespace"] == "noriba"
     # The namespace is the deployment's: two in an account must not answer for each other.
     assert other.properties["Namespace"] == "trial"
 
@@ -149,7 +155,7 @@ def test_alarms_go_off_at_the_first_occurrence_and_silence_is_no_alarm(alarms: l
         assert properties["Threshold"] == threshold, alarm.name
         assert properties["EvaluationPeriods"] == 1, alarm.name
         # What is counted once an hour is looked at once an hour.
-        assert period_s == (3600 if metric == LIMIT_REACHED else level_s), alarm.name
+        assert period_s == (3600 if metric == TRAINING_LIMIT_REACHED.name else level_s), alarm.name
         assert properties["ComparisonOperator"] == "GreaterThanOrEqualToThreshold", alarm.name
         assert properties["TreatMissingData"] == "notBreaching", alarm.name
 

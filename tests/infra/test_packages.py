@@ -57,7 +57,8 @@ def unzipped_bytes(path: Path) -> int:
 def test_a_function_holds_its_handler_and_what_it_and_the_use_cases_import(packages: Packages, name: str) -> None:
     found = set(list_files(packages.function(name)))
 
-    assert {file.split("/")[0] for file in found} == {"handler.py", "noriba", "usecases"}
+    assert {file.split("/")[0] for file in found} == {"handler.py", "functions", "noriba", "usecases"}
+    assert [file for file in found if file.startswith("functions/")] == ["functions/telemetry.py"]
     assert {"noriba/usecase/__init__.py", "usecases/taxi_eta/features.py"} <= found
     assert "usecases/taxi_eta/reference/nyc_taxi_zones.csv" in found
     # Who simulates, trains or types commands has no part in it.
@@ -98,7 +99,7 @@ def test_another_clone_gives_the_same_bytes_under_the_same_name(packages: Packag
 
 CHANGES = {
     "its handler": ("functions/predict/handler.py", {"predict"}),
-    "the library it imports": ("src/noriba/serving/answers.py", {"predict"}),
+    "the library it imports": ("src/noriba/aws/live_models.py", {"predict", "check_live_models", "register_candidate"}),
     "a use case": ("usecases/taxi_eta/features.py", set(NAMES)),
     "a source": ("usecases/taxi_eta/sources.py", {"plan_ingest", "transform_features"}),
     "the command": ("src/noriba/cli/main.py", set()),

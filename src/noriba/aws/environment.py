@@ -31,8 +31,8 @@ class Environment(BaseModel):
         return cls.model_validate(dict(os.environ))
 
 
-def connector(settings: type[S], *, prompt: bool = False) -> Callable[[], tuple[S, Clients]]:
-    """What gives a function its settings and clients, the same ones for the life of the function.
+def dependency_loader(settings: type[S], *, prompt: bool = False) -> Callable[[], tuple[S, Clients]]:
+    """What gives a function its dependencies: its settings and clients, the same ones for the life of the function.
 
     `prompt` is for functions that an app waits for.
     """

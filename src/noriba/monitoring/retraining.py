@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from noriba.usecase import RetrainingPolicy
 
 
-LIMIT_REACHED = "TrainingLimitReached"
-"""The metric that counts how often training was due and the day's limit was in the way."""
 ASKED_BY_THE_CLOCK = "Scheduled question"
 """The cause of a decision about data that came within the cooldown, and were followed by no event."""
 

@@ -1,0 +1,28 @@
+"""What every function tells of itself: its log, and what it counts.
+
+Why there is no Tracer: docs/adr/0027-metrics-in-the-log-traces-by-lambda.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from noriba.records.metrics import Metric
+
+logger = Logger()
+"""The function's log; every line has the request's id and the trace's."""
+
+
+def count(use_case: str, counts: Mapping[Metric, float]) -> None:
+    """Count for CloudWatch, in one line of the log (the embedded metric format)."""
+    metrics = EphemeralMetrics()
+    metrics.add_dimension(name="use_case", value=use_case)
+    for metric, number in counts.items():
+        metrics.add_metric(name=metric.name, unit=MetricUnit.Count, value=number)
+    metrics.flush_metrics()

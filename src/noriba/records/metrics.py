@@ -1,0 +1,48 @@
+"""What functions count, named once: those who write a metric, watch it or explain it must agree.
+
+The names are CloudWatch's, in the namespace of the deployment's prefix, with the function (`service`) and the use case
+(`use_case`) as dimensions. They count; how long things take and what fails, AWS measures by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A count: the function that writes it, its name, and what it counts."""
+
+    function: str
+    name: str
+    meaning: str
+
+
+OBJECTS_PLANNED = Metric("plan_ingest", "ObjectsPlanned", "landed objects that were taken to be read")
+CHUNKS_PLANNED = Metric("plan_ingest", "ChunksPlanned", "chunks that they are read in")
+ROWS_READ = Metric("transform_features", "RowsRead", "rows that were read; a chunk that is tried again counts again")
+ROWS_KEPT = Metric("transform_features", "RowsKept", "rows that broke no rule")
+ROWS_QUARANTINED = Metric("transform_features", "RowsQuarantined", "rows that broke one")
+SNAPSHOTS_CREATED = Metric("commit_snapshot", "SnapshotsCreated", "snapshots that were announced")
+SNAPSHOT_ROWS = Metric("commit_snapshot", "SnapshotRows", "rows of each of them")
+OBJECTS_REFUSED = Metric("refuse_object", "ObjectsRefused", "landed objects that were refused as a whole")
+OBJECTS_UNSETTLED = Metric("find_unsettled", "ObjectsUnsettled", "objects whose ingest ended without an answer")
+TRAININGS_DECIDED = Metric("decide_retraining", "TrainingsDecided", "decisions to train")
+TRAINING_LIMIT_REACHED = Metric(
+    "decide_retraining", "TrainingLimitReached", "times that training was due and the day's limit was in the way"
+)
+CANDIDATES_REGISTERED = Metric("register_candidate", "CandidatesRegistered", "models that passed all gates")
+CANDIDATES_REJECTED = Metric("register_candidate", "CandidatesRejected", "models that failed one")
+GOLDEN_REQUESTS_ASKED = Metric("check_golden_requests", "GoldenRequestsAsked", "golden requests put to a staged model")
+GOLDEN_REQUESTS_FAILED = Metric("check_golden_requests", "GoldenRequestsFailed", "faults in its answers")
+LIVE_MODELS_ASKED = Metric("check_live_models", "LiveModelsAsked", "models in production that new code could ask")
+LIVE_MODELS_REFUSED = Metric("check_live_models", "LiveModelsRefused", "models that it could not")
+REQUESTS_ANSWERED = Metric("predict", "RequestsAnswered", "requests that were answered with a prediction")
+CANDIDATES_ANSWERED = Metric("predict", "CandidatesAnswered", "predictions in those answers")
+OUTCOMES_TAKEN = Metric("record_outcome", "OutcomesTaken", "outcomes that were put on the bus")
+ENDPOINTS_LOOKED_AT = Metric("describe_service", "EndpointsLookedAt", "times that SageMaker said how an endpoint is")
+ENDPOINTS_UNKNOWN = Metric("describe_service", "EndpointsUnknown", "times that it did not say")
+LEFTOVERS_REMOVED = Metric("tidy_rollouts", "LeftoversRemoved", "endpoints, configurations and models of past rollouts")
+
+METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
+"""All of them, in the order of the loop."""
