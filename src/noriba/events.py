@@ -6,20 +6,13 @@ Each model knows the pattern that selects it and the entry that publishes it, so
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+from noriba.timestamps import UtcTimestamp
 
 BUS_NAME = "noriba"
-
-
-def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
-
-
-Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
-"""A moment, with a zone on the way in and in UTC from then on."""
 
 
 class Event(BaseModel):
@@ -202,7 +195,7 @@ class OutcomeObserved(Event):
     prediction_id: str
     candidate_id: str | None = None
     value: float
-    observed_at: Instant
+    observed_at: UtcTimestamp
 
 
 NORIBA_EVENTS: tuple[type[Event], ...] = (

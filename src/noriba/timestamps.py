@@ -1,4 +1,4 @@
-"""A moment as an app writes it: ISO 8601 with zone or offset, and nothing that only might be one."""
+"""Timestamps: as an app writes them, ISO 8601 with zone or offset and nothing that only might be one; and in UTC."""
 
 from __future__ import annotations
 
@@ -33,3 +33,6 @@ Timestamp = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": "^20"}),
 ]
 """The type of a request's field that is a moment; both faults say what to send."""
+
+UtcTimestamp = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+"""The type of an event's field: with a zone on the way in, in UTC from then on."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from infra.application import build_app
+from infra.packages import Packages
 from tests.infra.assembly import Assembly
+from tests.infra.package_files import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,3 +61,22 @@ def synthesise(folder: Path, context: Mapping[str, object]) -> Assembly:
     """The application with some settings of its own."""
     build_app(context=context, outdir=str(folder), use_cases=USE_CASES).synth()
     return Assembly.load(folder, prefix=str(context.get("prefix", "noriba")))
+
+
+@pytest.fixture(scope="session")
+def packages() -> Packages:
+    """The packages of this checkout."""
+    return Packages(ROOT, ROOT / ".build")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Another clone: the same files, younger, in another place and with stricter permissions."""
+    for folder in ("src/noriba", "usecases", "functions", "containers"):
+        shutil.copytree(ROOT / folder, tmp_path / "clone" / folder, copy_function=shutil.copyfile)
+    for module in (tmp_path / "clone").rglob("*.py"):
+        module.chmod(0o600)
+        os.utime(module, (2_000_000_000, 2_000_000_000))
+    for name in ("pyproject.toml", "requirements.lock"):
+        shutil.copyfile(ROOT / name, tmp_path / "clone" / name)
+    return tmp_path / "clone"

@@ -64,8 +64,9 @@ def test_the_environment_is_what_its_settings_read(functions: dict[str, Resource
     wanted = {field.alias for field in settings.model_fields.values()}
     given = functions[name].properties["Environment"]["Variables"]
 
-    assert given.keys() == {*wanted, "POWERTOOLS_SERVICE_NAME"}
-    assert given["POWERTOOLS_SERVICE_NAME"] == name
+    assert given.keys() == {*wanted, "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
+    # What it counts is found under these: see `noriba.records.metrics`.
+    assert (given["POWERTOOLS_SERVICE_NAME"], given["POWERTOOLS_METRICS_NAMESPACE"]) == (name, "noriba")
     settings.model_validate(given)
 
 

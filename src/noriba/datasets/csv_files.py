@@ -93,7 +93,7 @@ def read_csv(file: BinaryFile, plan: FilePlan, chunk: Chunk) -> RawRows:
     text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     lines = _split(text)
     shown = _show(lines, text)
-    faults = _judge(lines, shown, fields=len(plan.header))
+    faults = _find_faults(lines, shown, fields=len(plan.header))
     rows = np.flatnonzero(faults == _FINE)
     return RawRows(_parse(lines.take(pa.array(rows)), plan.header), rows, _explain(shown, faults, len(plan.header)))
 
@@ -148,7 +148,7 @@ def _show(lines: pa.BinaryArray, text: bytes) -> pa.StringArray:
         return _split(text.decode(errors="replace").encode()).cast(pa.string())
 
 
-def _judge(lines: pa.BinaryArray, shown: pa.StringArray, *, fields: int) -> Faults:
+def _find_faults(lines: pa.BinaryArray, shown: pa.StringArray, *, fields: int) -> Faults:
     """What would make a line unreadable, make it swallow those that follow, or give it too many or too few fields.
 
     Returns:

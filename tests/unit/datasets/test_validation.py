@@ -16,7 +16,7 @@ NEGATIVE = Rule("negative", "is below zero; turn the sign", lambda rows: rows["x
 LARGE = Rule("large", "is above ten; leave it out", lambda rows: np.abs(rows["x"]) > 10)
 
 
-def accuse(name: str, remedy: str, *rows: bool) -> Fault:
+def make_fault(name: str, remedy: str, *rows: bool) -> Fault:
     return Fault(name, remedy, np.array(rows))
 
 
@@ -35,7 +35,7 @@ def test_all_reasons_against_a_row_are_given_in_the_order_of_the_rules() -> None
 
 
 def test_what_a_source_could_not_read_comes_before_what_a_rule_forbids() -> None:
-    fault = accuse("unreadable_x", "x is not a number; correct it", True, False)
+    fault = make_fault("unreadable_x", "x is not a number; correct it", True, False)
 
     verdict = validate_rows(Reading({"x": as_column([-1, 1])}, [fault]), [NEGATIVE])
 
@@ -44,7 +44,7 @@ def test_what_a_source_could_not_read_comes_before_what_a_rule_forbids() -> None
 
 
 def test_one_fault_found_twice_is_one_reason() -> None:
-    faults = [accuse("lost", "find it", True, False), accuse("lost", "find it", False, True)]
+    faults = [make_fault("lost", "find it", True, False), make_fault("lost", "find it", False, True)]
 
     verdict = validate_rows(Reading({"x": as_column([1, 1])}, faults), [])
 
@@ -53,7 +53,7 @@ def test_one_fault_found_twice_is_one_reason() -> None:
 
 
 def test_what_no_row_breaks_is_not_mentioned() -> None:
-    verdict = validate_rows(Reading({"x": as_column([1])}, [accuse("lost", "find it", False)]), [NEGATIVE])
+    verdict = validate_rows(Reading({"x": as_column([1])}, [make_fault("lost", "find it", False)]), [NEGATIVE])
 
     assert verdict.counts == {}
 
@@ -76,7 +76,7 @@ def test_a_row_is_refused_exactly_when_it_has_a_reason(values: list[float], data
     marks = data.draw(st.lists(st.booleans(), min_size=len(values), max_size=len(values)))
 
     verdict = validate_rows(
-        Reading({"x": as_column(values)}, [accuse("marked", "unmark it", *marks)]), [NEGATIVE, LARGE]
+        Reading({"x": as_column(values)}, [make_fault("marked", "unmark it", *marks)]), [NEGATIVE, LARGE]
     )
 
     for row, value in enumerate(values):

@@ -1,4 +1,4 @@
-"""Golden requests: nonsense and differences are found, and nothing else."""
+"""Golden requests: implausible answers and differences are found, and nothing else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def answer(low: list[float], value: list[float], high: list[float]) -> ModelAnsw
     return ModelAnswer(tuple(low), tuple(value), tuple(high), claimed_coverage=0.8, bundle_digest="b" * 64)
 
 
-# --- nonsense --------------------------------------------------------------------------------------------------------
+# --- implausible answers ----------------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.tuples(DURATIONS, DURATIONS, DURATIONS).map(sorted), min_size=1, max_size=50))
@@ -43,7 +43,7 @@ def test_ordered_positive_numbers_make_sense(rows: list[list[float]]) -> None:
         ([-5.0], [100.0], [110.0], "an answer is not positive"),
     ],
 )
-def test_nonsense_is_told(low: list[float], value: list[float], high: list[float], fault: str) -> None:
+def test_an_implausible_answer_is_told(low: list[float], value: list[float], high: list[float], fault: str) -> None:
     assert list(check_plausible(answer(low, value, high), rows=len(value))) == [fault]
 
 

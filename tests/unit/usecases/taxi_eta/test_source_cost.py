@@ -33,7 +33,7 @@ def read(*, source: CanonicalSource | TlcSource | None = None, **columns: Sequen
     return (source or CanonicalSource()).read(pa.table(rows), object_key="taxi_eta/trips.csv")
 
 
-def name_accused(reading: Reading) -> dict[str, list[int]]:
+def name_violations(reading: Reading) -> dict[str, list[int]]:
     return {fault.name: fault.rows.nonzero()[0].tolist() for fault in reading.faults if fault.rows.any()}
 
 
@@ -57,7 +57,7 @@ def test_another_word_for_a_time_zone_costs_a_look_up_and_no_search_of_the_disk(
     read(time_zone=same)
 
     assert count_calls(different) - count_calls(same) < 5 * ROWS
-    assert name_accused(read(time_zone=different)) == {"unknown_time_zone": list(range(ROWS))}
+    assert name_violations(read(time_zone=different)) == {"unknown_time_zone": list(range(ROWS))}
 
 
 def test_each_row_keeps_its_own_time_zone() -> None:
@@ -67,7 +67,7 @@ def test_each_row_keeps_its_own_time_zone() -> None:
 
     hours = (reading.columns["pickup_wall_s"] - reading.columns["pickup_at_s"])[:5] / 3600
     assert [None if hour != hour else hour for hour in hours.tolist()] == [1, -5, -5, None, 9]  # noqa: PLR0124  # NaN
-    assert name_accused(reading) == {"unknown_time_zone": list(range(3, ROWS, 5))}
+    assert name_violations(reading) == {"unknown_time_zone": list(range(3, ROWS, 5))}
 
 
 @pytest.mark.parametrize("name", RIDE)
@@ -85,6 +85,6 @@ def test_a_value_much_too_long_is_a_fault_of_its_row_and_costs_the_others_nothin
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < ROWS * 2_000
-    accused = name_accused(reading)
-    assert f"unreadable_{name}" in accused or "unknown_time_zone" in accused
-    assert {row for rows in accused.values() for row in rows} == {1}
+    violations = name_violations(reading)
+    assert f"unreadable_{name}" in violations or "unknown_time_zone" in violations
+    assert {row for rows in violations.values() for row in rows} == {1}
