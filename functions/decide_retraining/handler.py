@@ -5,7 +5,6 @@ An answer to an event is recorded and announced whichever way it goes; the clock
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from noriba.monitoring.retraining import (
 )
 from noriba.records.metrics import TRAINING_LIMIT_REACHED, TRAININGS_DECIDED
 from noriba.records.snapshot import SnapshotManifest, name_manifest
+from noriba.records.training import name_decision
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     logger.append_keys(use_case=use_case.name, cause=event["detail-type"])
     ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case.name)
     bus = EventBus(clients.events, settings.bus_name)
-    decision_id = name_decision(event)
+    decision_id = name_decision(event["id"], datetime.fromisoformat(event["time"]))
     if (known := ledger.read_decision(decision_id)) is not None:
         # The same event again: the answer stands, but may not have been heard.
         bus.publish(known)
@@ -108,9 +108,3 @@ def decide(
         if not ledger.begin_training(record, replacing=last):
             return Decision(train=False, reason="another decision took the lock at the same moment")
     return decision
-
-
-def name_decision(event: dict[str, Any]) -> str:
-    """The same event gives the same id, however often it is delivered."""
-    when = datetime.fromisoformat(event["time"]).astimezone(UTC)
-    return f"{when:%Y%m%d-%H%M%S}-{hashlib.sha256(event['id'].encode()).hexdigest()[:6]}"

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.decide_retraining.handler import handler as decide_retraining
-from functions.decide_retraining.handler import name_decision
 from noriba.datasets.snapshots import build_manifest
 from noriba.errors import UnknownUseCaseError
 from noriba.events import RetrainingDecided
 from noriba.records.snapshot import IngestedObject, Part, name_manifest
-from noriba.records.training import TrainingRecord
+from noriba.records.training import TrainingRecord, name_decision
 from noriba.usecase import load_use_case
 from tests.functions.conftest import Cloud, read_counts, read_event
 
@@ -260,7 +259,11 @@ def test_a_decision_that_was_cut_off_after_it_took_the_lock_is_still_a_yes(
 ) -> None:
     manifest = commit(cloud)
     interrupted = TrainingRecord(
-        name_decision(SNAPSHOT), manifest.snapshot_id, rows=ENOUGH, started_at=datetime.now(UTC), running=True
+        name_decision(SNAPSHOT["id"], datetime.fromisoformat(SNAPSHOT["time"])),
+        manifest.snapshot_id,
+        rows=ENOUGH,
+        started_at=datetime.now(UTC),
+        running=True,
     )
     cloud.ledger().begin_training(interrupted, replacing=None)
 
@@ -299,11 +302,3 @@ def test_before_the_first_snapshot_there_is_nothing_to_decide(cloud: Cloud, cont
 def test_an_unknown_use_case_is_an_error(context: LambdaContext) -> None:
     with pytest.raises(UnknownUseCaseError):
         decide_retraining(SNAPSHOT | {"detail": {"use_case": "bus_eta"}}, context)
-
-
-def test_decisions_are_named_by_moment_and_event() -> None:
-    shifted = SNAPSHOT | {"time": "2026-07-04T12:05:00+09:00"}
-
-    assert name_decision(SNAPSHOT) == name_decision(shifted)
-    assert name_decision(SNAPSHOT).startswith("20260704-030500-")
-    assert name_decision(SNAPSHOT) != name_decision(another(SNAPSHOT, 1))

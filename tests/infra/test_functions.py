@@ -124,12 +124,11 @@ def test_a_function_that_a_rule_invokes_keeps_what_it_fails_on(assembly: Assembl
     }
     configs = {c.properties["FunctionName"]: c.properties for c in assembly.find("AWS::Lambda::EventInvokeConfig")}
 
-    assert arns == {"<DecideRetrainingFunction.Arn>"}
-    assert configs.keys() == {"<DecideRetrainingFunction>"}
-    assert configs["<DecideRetrainingFunction>"]["DestinationConfig"] == {
-        "OnFailure": {"Destination": "<DeadLettersQueue.Arn>"}
-    }
-    assert configs["<DecideRetrainingFunction>"]["MaximumRetryAttempts"] == 2
+    assert "<DecideRetrainingFunction.Arn>" in arns
+    assert configs.keys() == {arn.replace(".Arn>", ">") for arn in arns}
+    for config in configs.values():
+        assert config["DestinationConfig"] == {"OnFailure": {"Destination": "<DeadLettersQueue.Arn>"}}
+        assert config["MaximumRetryAttempts"] == 2
 
 
 def test_only_the_rule_may_invoke_what_it_invokes(assembly: Assembly) -> None:

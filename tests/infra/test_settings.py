@@ -12,6 +12,7 @@ from aws_cdk import App
 from infra.application import ROOT
 from infra.settings import Kept, Settings
 from infra.settings_file import SettingsError, read_settings
+from noriba.aws.deployment import STACKS
 from noriba.datasets.raw import MOST_CHUNK_MEMORY_MIB
 from tests.infra.conftest import OVERRIDES
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 NEW_ACCOUNT_MEMORY_MB = 3008
-STACKS = ["data", "events", "registry", "rollout", "serving", "training"]
 
 
 def read(file: Path | None = None, **context: object) -> Settings:
@@ -165,8 +165,8 @@ def test_the_example_lists_every_setting_with_its_default(tmp_path: Path) -> Non
 
 
 def test_the_prefix_names_the_stacks(assembly: Assembly, customised: Assembly) -> None:
-    assert stack_names(assembly) == [f"noriba-{name}" for name in STACKS]
-    assert stack_names(customised) == [f"trial-{name}" for name in STACKS]
+    assert stack_names(assembly) == [f"noriba-{name}" for name in sorted(STACKS)]
+    assert stack_names(customised) == [f"trial-{name}" for name in sorted(STACKS)]
 
 
 def stack_names(assembly: Assembly) -> list[str]:

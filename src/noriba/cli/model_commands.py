@@ -16,6 +16,8 @@ from noriba.client import (
     read_details,
     reject_model,
     request_training,
+    wait_for_answer,
+    wait_for_candidate,
     wait_for_rollout,
 )
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 Version = Annotated[int | None, typer.Argument(help="A version; the newest that waits when left out.")]
 Note = Annotated[str, typer.Option("--note", help="Why; stands in the registry.")]
+WaitForCandidate = Annotated[bool, typer.Option("--wait", help="Wait until the model is trained and registered.")]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the model answers in production.")]
 
 
@@ -99,12 +102,21 @@ def retrain(
     prefix: Prefix = DEFAULT_PREFIX,
     *,
     note: Note = "asked for with `noriba retrain`",
+    wait: WaitForCandidate = False,
+    limit: Limit = 7200.0,
     as_json: AsJson = False,
 ) -> None:
     """Ask for training on the newest snapshot, old data or not; the decision and its reason are recorded."""
-    event_id = request_training(Session(prefix, use_case), cause=note)
+    session, package = Session(prefix, use_case), None
+    event_id = request_training(session, cause=note)
+    if wait:
+        with show_progress("training") as progress:
+            decision = wait_for_answer(session, event_id, limit_s=limit)
+            package = wait_for_candidate(session, decision, limit_s=limit, progress=progress)
     if as_json:
-        print_json({"event_id": event_id})
+        print_json({"event_id": event_id, "version": package and package.version})
+    elif package is not None:
+        print_line(f"version {package.version} is {package.status}; see `noriba models {package.version}`")
     else:
         print_line("asked; see `noriba models` for the candidate and `noriba logs decide-retraining` for the decision")
 

@@ -45,6 +45,10 @@ def _print_status(found: DeploymentStatus) -> None:
     print_table("Executions, the latest hundred", ("machine", "by status"), rows)
 
 
+_COUNTS = '{"_aws":'
+"""What a function counts travels in its log for CloudWatch; to a person it is noise. `--json` has every line."""
+
+
 def logs(
     name: Annotated[str | None, typer.Argument(help="A log, by its short name; a list of them when left out.")] = None,
     prefix: Prefix = DEFAULT_PREFIX,
@@ -100,4 +104,5 @@ def teardown(prefix: Prefix = DEFAULT_PREFIX, *, yes: Yes = False, as_json: AsJs
 
 def _print_lines(lines: list[LogLine]) -> None:
     for line in lines:
-        print_line(line.message, before=f"{line.at:%H:%M:%S} ")
+        if not line.message.startswith(_COUNTS):
+            print_line(line.message, before=f"{line.at:%H:%M:%S} ")

@@ -41,7 +41,7 @@ from noriba.client.snapshots import (
     summarise_snapshot,
 )
 from noriba.client.status import DeploymentStatus, read_status
-from noriba.client.training import wait_for_candidate, wait_for_decision
+from noriba.client.training import wait_for_answer, wait_for_candidate, wait_for_decision
 from noriba.client.waiting import StepFailedError
 
 __all__ = [
@@ -85,6 +85,7 @@ __all__ = [
     "request_training",
     "summarise_snapshot",
     "translate_failures",
+    "wait_for_answer",
     "wait_for_candidate",
     "wait_for_decision",
     "wait_for_objects",

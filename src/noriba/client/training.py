@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from noriba.aws.logs import SAGEMAKER_GROUPS, read_lines
 from noriba.client.progress import NO_PROGRESS
 from noriba.client.waiting import TRAINING_LIMIT_S, StepFailedError, read_cause, wait_until
+from noriba.records.training import answers_event
 
 if TYPE_CHECKING:
     from noriba.aws.registry import ModelPackage
@@ -37,6 +38,25 @@ def wait_for_decision(session: Session, snapshot_id: str, *, limit_s: float = TR
         return None
 
     return wait_until(look, f"a decision about {snapshot_id}", limit_s=limit_s)
+
+
+def wait_for_answer(session: Session, event_id: str, *, limit_s: float = TRAINING_LIMIT_S) -> RetrainingDecided:
+    """Wait for the decision about an event, such as the one that `request_training` sent.
+
+    Raises:
+        StepFailedError: there is no snapshot yet, the decision was no, or there was none within the limit.
+    """
+    if session.ledger.latest_snapshot() is None:
+        raise StepFailedError("there is no snapshot yet to train on; land data first")
+
+    def look() -> RetrainingDecided | None:
+        decisions = session.ledger.list_decisions()
+        return next((one for one in reversed(decisions) if answers_event(one.decision_id, event_id)), None)
+
+    decision = wait_until(look, "the decision to train", limit_s=limit_s)
+    if not decision.train:
+        raise StepFailedError(f"no training: {decision.reason}")
+    return decision
 
 
 def wait_for_candidate(

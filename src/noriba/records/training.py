@@ -1,8 +1,10 @@
-"""The latest training run, as the ledger keeps it and the decision reads it."""
+"""The decision to train and the latest training run, as the ledger keeps them."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,3 +22,17 @@ class TrainingRecord:
     running: bool
     starts: tuple[datetime, ...] = ()
     """When training runs began within the day up to this one, itself among them."""
+
+
+def name_decision(event_id: str, at: datetime) -> str:
+    """The id of the decision about an event: the same event gives the same one, however often it is delivered."""
+    return f"{at.astimezone(UTC):%Y%m%d-%H%M%S}-{_digest(event_id)}"
+
+
+def answers_event(decision_id: str, event_id: str) -> bool:
+    """Whether a decision is about that event; whoever sent it does not know the time that the bus gave it."""
+    return decision_id.endswith(f"-{_digest(event_id)}")
+
+
+def _digest(event_id: str) -> str:
+    return hashlib.sha256(event_id.encode()).hexdigest()[:6]

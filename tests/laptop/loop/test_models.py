@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -366,7 +367,7 @@ def test_training_that_a_person_asks_for_and_stops_registers_nothing_and_frees_t
     before = [package.version for package in loop.session.registry.list_packages()]
     known = len(find_asked(loop))
 
-    loop.run_json("noriba", "retrain", "--note", "the road was closed", "--json")
+    waiting = ThreadPoolExecutor().submit(loop.run, "noriba", "retrain", "--wait", "--note", "the road was closed")
     asked = loop.eventually(lambda: find_asked(loop)[known:])[0]
     assert asked.train, asked.reason
     job = asked.training_job_name
@@ -379,6 +380,9 @@ def test_training_that_a_person_asks_for_and_stops_registers_nothing_and_frees_t
     assert loop.eventually(lambda: bus.find("TrainingFailed", decision_id=asked.decision_id))
     assert sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobStatus"] == "Stopped"
     assert [package.version for package in loop.session.registry.list_packages()] == before
+    told = waiting.result()
+    assert told.returncode == 1
+    assert "training failed" in told.stderr
     loop.eventually(lambda: not ledger.read_training().running)  # type: ignore[union-attr]
 
 
