@@ -2,7 +2,7 @@
 
 python -m benchmarks transform conversion
 python -m benchmarks load               # a deployment must be up, with a model: noriba demo --keep
-python -m benchmarks accuracy --trips FOLDER     # the TLC's green_tripdata_2023-01..07.parquet
+python -m benchmarks accuracy decision --trips FOLDER     # the TLC's green_tripdata_2023-01..07.parquet
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import accuracy, conversion, hostile, load, training, transform
+from benchmarks import accuracy, conversion, decision, hostile, load, training, transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,10 +21,13 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", help="transform, conversion, training, hostile, load, accuracy; all but load when left out"
+        "names",
+        nargs="*",
+        help="transform, conversion, training, hostile, load, accuracy, decision; all but load when left out",
     )
     parser.add_argument("--rows", type=int, default=200_000, help="rows to transform, and to train on (%(default)s)")
-    parser.add_argument("--trips", type=Path, help="folder of real trips, for accuracy")
+    parser.add_argument("--runs", type=int, default=2_000, help="rollouts to simulate, for decision (%(default)s)")
+    parser.add_argument("--trips", type=Path, help="folder of real trips, for accuracy and decision")
     given = parser.parse_args()
     benchmarks: dict[str, Callable[[], None]] = {
         "transform": lambda: transform.run(given.rows),
@@ -33,6 +36,7 @@ def main() -> None:
         "hostile": hostile.run,
         "load": load.run,
         "accuracy": lambda: accuracy.run(given.trips),
+        "decision": lambda: decision.run(given.trips, runs=given.runs),
     }
     if unknown := set(given.names) - benchmarks.keys():
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(benchmarks)}")

@@ -35,8 +35,8 @@ def run(folder: Path | None) -> None:
         print(f"  skipped: --trips FOLDER must hold {TRAINED[0]} … {JUDGED}")
         return
     use_case, settings = Hyperparameters.parse({"use_case": "taxi_eta"})
-    past = _read(use_case, [folder / name for name in TRAINED])
-    future = _read(use_case, [folder / JUDGED])
+    past = read_trips(use_case, [folder / name for name in TRAINED])
+    future = read_trips(use_case, [folder / JUDGED])
     outcome = future[use_case.data.label]
     rows = len(past[use_case.data.label])
     cut = round(rows * (1 - use_case.policies.training.calibration_share))
@@ -70,7 +70,8 @@ def _matrix(use_case: UseCase, columns: dict[str, Column]) -> np.ndarray:
     return stack_columns(columns, use_case.features.names)
 
 
-def _read(use_case: UseCase, files: list[Path]) -> dict[str, Column]:
+def read_trips(use_case: UseCase, files: list[Path]) -> dict[str, Column]:
+    """The kept rows of files, in order of time."""
     sources = load_sources(use_case)
     tables = []
     for path in files:

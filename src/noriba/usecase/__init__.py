@@ -14,11 +14,12 @@ from noriba.usecase.loading import (
     load_use_case,
 )
 from noriba.usecase.model import EncoderSpec, ModelSpec, PaceSpec
-from noriba.usecase.policies import GatePolicy, Policies, RetrainingPolicy, TrainingPolicy
+from noriba.usecase.policies import ComparisonPolicy, GatePolicy, Policies, RetrainingPolicy, TrainingPolicy
 from noriba.usecase.requests import PredictionRequest
 
 __all__ = [
     "AnswerSpec",
+    "ComparisonPolicy",
     "DataSpec",
     "EncoderSpec",
     "GatePolicy",

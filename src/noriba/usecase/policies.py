@@ -32,6 +32,27 @@ class GatePolicy(BaseModel):
     max_latency_ms: float = Field(gt=0, description="95th percentile of one single-row answer inside the container")
 
 
+class ComparisonPolicy(BaseModel):
+    """What outcomes must show of a challenger before it takes the champion's place."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    alpha: float = Field(
+        default=0.05, gt=0, lt=0.5, description="probability that an equal challenger is promoted or rejected, ever"
+    )
+    margin: float = Field(
+        default=0.0, description="promoted when its error is larger by less than this share of the champion's"
+    )
+    slice_margin: float = Field(
+        default=0.05, ge=0, description="rejected when in a slice it is larger by more than this share"
+    )
+    min_outcomes: int = Field(default=500, gt=0, description="no decision on fewer")
+    min_slice_outcomes: int = Field(default=500, gt=0, description="smaller slices are not looked at")
+    tuned_for: int = Field(
+        default=5_000, gt=0, description="outcomes at which the bounds are tightest; any are allowed"
+    )
+
+
 class TrainingPolicy(BaseModel):
     """How rows are split, and the model's shape; every number may be overridden by a hyper-parameter of a job."""
 

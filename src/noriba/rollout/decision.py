@@ -1,0 +1,122 @@
+"""Promote, reject or go on: what a rollout makes of the outcomes so far.
+
+Both models were asked the very same requests, so every outcome gives a pair: how much farther from the truth the
+challenger was than the champion. The reverse triangle inequality bounds it by the distance between the two answers,
+| |y − a| − |y − b| | ≤ |a − b|, whatever the outcome was: a ride that took ten hours by mistake weighs no more than a
+ride on which the models disagree as much.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from noriba.rollout.confidence import Blocks, Interval, bound_difference, bound_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from noriba.usecase import ComparisonPolicy
+
+SLICES_SHARE = 0.2
+"""Of alpha: for all slices together. The rest is for the whole."""
+
+
+class Verdict(StrEnum):
+    """What is to be done with the challenger."""
+
+    PROMOTE = "promote"
+    REJECT = "reject"
+    CONTINUE = "continue"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was decided, and on what evidence; intervals are of the difference, negative where the challenger is better.
+
+    Attributes:
+        verdict: what is to be done.
+        reason: why, in words for people.
+        whole: over all outcomes.
+        slices: over those of a slice, where there were enough.
+    """
+
+    verdict: Verdict
+    reason: str
+    whole: Interval
+    slices: Mapping[str, Interval]
+
+
+def compare_paired(
+    differences: Blocks, slices: Mapping[str, Blocks], *, champion_mae: float, policy: ComparisonPolicy
+) -> Comparison:
+    """Decide on requests that both models answered.
+
+    Args:
+        differences: |challenger − outcome| − |champion − outcome|, in the label's unit.
+        slices: the same by slice; each is looked at when it holds enough outcomes.
+        champion_mae: the champion's mean absolute error on the same outcomes; margins are shares of it.
+        policy: the use case's.
+    """
+    whole = bound_mean(differences, alpha=policy.alpha * (1 - SLICES_SHARE), tuned_for=policy.tuned_for)
+    alpha = _share_alpha(policy, len(slices))
+    bounds = {
+        name: bound_mean(blocks, alpha=alpha, tuned_for=policy.tuned_for)
+        for name, blocks in slices.items()
+        if blocks.n >= policy.min_slice_outcomes
+    }
+    return _decide(whole, bounds, champion_mae, policy)
+
+
+def compare_groups(
+    challenger: Blocks,
+    champion: Blocks,
+    slices: Mapping[str, tuple[Blocks, Blocks]],
+    *,
+    policy: ComparisonPolicy,
+) -> Comparison:
+    """Decide on two groups of requests, each answered by one of the models.
+
+    Args:
+        challenger: absolute errors of the challenger's group, in the label's unit.
+        champion: those of the champion's.
+        slices: the same by slice: the challenger's, the champion's.
+        policy: the use case's.
+    """
+    whole = bound_difference(challenger, champion, alpha=policy.alpha * (1 - SLICES_SHARE), tuned_for=policy.tuned_for)
+    alpha = _share_alpha(policy, len(slices))
+    bounds = {
+        name: bound_difference(*pair, alpha=alpha, tuned_for=policy.tuned_for)
+        for name, pair in slices.items()
+        if min(blocks.n for blocks in pair) >= policy.min_slice_outcomes
+    }
+    return _decide(whole, bounds, champion.mean, policy)
+
+
+def _share_alpha(policy: ComparisonPolicy, slices: int) -> float:
+    """Alpha of one slice's bounds. Both of them are drawn, and only the lower one decides: twice its share."""
+    return 2 * policy.alpha * SLICES_SHARE / max(slices, 1)
+
+
+def _decide(
+    whole: Interval, slices: Mapping[str, Interval], champion_mae: float, policy: ComparisonPolicy
+) -> Comparison:
+    margin, slice_margin = policy.margin * champion_mae, policy.slice_margin * champion_mae
+    worst = max(slices, key=lambda name: slices[name].lower, default=None)
+
+    def conclude(verdict: Verdict, reason: str) -> Comparison:
+        return Comparison(verdict, reason, whole, slices)
+
+    if whole.n < policy.min_outcomes:
+        return conclude(Verdict.CONTINUE, f"{whole.n} of at least {policy.min_outcomes} outcomes")
+    found = f"the challenger's error is larger by {whole.lower:.3g} to {whole.upper:.3g}"
+    if worst is not None and slices[worst].lower > slice_margin:
+        more = slices[worst]
+        return conclude(Verdict.REJECT, f"in {worst}, its error is larger by {more.lower:.3g} to {more.upper:.3g}")
+    if whole.upper < margin:
+        return conclude(Verdict.PROMOTE, f"{found}, under the margin of {margin:.3g}")
+    # Certain to be worse; or, where it must be better by a margin, certain not to be.
+    if whole.lower > min(0.0, margin):
+        return conclude(Verdict.REJECT, found)
+    return conclude(Verdict.CONTINUE, f"{found}; the margin is {margin:.3g}")
