@@ -1,7 +1,7 @@
 """Sixteen apps at once, for half a minute, against the API of the deployment that the environment points to.
 
-First `noriba demo --keep`, and set its variables as it says. Together they ask a little less often than the key's plan
-allows (50 requests a second): what is measured is the API, not its limit.
+First `noriba demo --keep`; a laptop cloud that runs is found as the `noriba` command finds it. Together they ask a
+little less often than the key's plan allows (50 requests a second): what is measured is the API, not its limit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from noriba.client import ApiClient, Session
+from laptop.state import point_here_unless_told_otherwise
+from noriba.client import ApiClient, Session, translate_failures
+from noriba.errors import NoribaError
 
 CLIENTS = 16
 LASTS_S = 30.0
@@ -21,7 +23,13 @@ REQUESTS_PER_S = 45.0
 
 def run() -> None:
     """Ask, and print how it was answered and how long it took; every answer but 200 is an error."""
+    point_here_unless_told_otherwise()
     session = Session("noriba", "taxi_eta")
+    try:
+        with translate_failures():
+            _ = session.deployment
+    except NoribaError as error:
+        raise SystemExit(f"  {error}") from error
     end_s = time.perf_counter() + LASTS_S
     with ThreadPoolExecutor(CLIENTS) as apps:
         asking = [apps.submit(ask_on, session, number, end_s=end_s) for number in range(CLIENTS)]
