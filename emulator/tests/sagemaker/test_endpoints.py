@@ -314,9 +314,10 @@ def test_every_change_of_state_is_an_event(sagemaker: Any, config: Any, settled:
 @pytest.mark.parametrize(
     ("changes", "member"),
     [
-        ({"DataCaptureConfig": {"EnableCapture": True}}, "DataCaptureConfig.EnableCapture"),
-        ({"ShadowProductionVariants": [{"VariantName": "s"}]}, "ShadowProductionVariants"),
-        ({"ProductionVariants": [{"VariantName": "a"}, {"VariantName": "b"}]}, "one production variant"),
+        (
+            {"ExplainerConfig": {"ClarifyExplainerConfig": {"ShapConfig": {"ShapBaselineConfig": {}}}}},
+            "ExplainerConfig",
+        ),
         (
             {"ProductionVariants": [{"VariantName": "a", "ServerlessConfig": {"MemorySizeInMB": 1024}}]},
             "ServerlessConfig",
@@ -330,13 +331,7 @@ def test_what_the_laptop_cannot_serve_is_refused(
     fill = {"ModelName": model, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
     variants = [{"VariantName": "AllTraffic", **fill}]
     request = {"EndpointConfigName": f"{name}-refused", "ProductionVariants": variants, **changes}
-    if "EnableCapture" in member:
-        request["DataCaptureConfig"] |= {
-            "InitialSamplingPercentage": 100,
-            "DestinationS3Uri": "s3://captures",
-            "CaptureOptions": [{"CaptureMode": "Input"}],
-        }
-    for one in [*request["ProductionVariants"], *request.get("ShadowProductionVariants", [])]:
+    for one in request["ProductionVariants"]:
         if "ServerlessConfig" in one:
             one["ServerlessConfig"] |= {"MaxConcurrency": 1}
             one["ModelName"] = model

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from laptop_cloud.sagemaker import events
 from laptop_cloud.sagemaker.errors import JobFailedError, ValidationError
-from laptop_cloud.sagemaker.fleets import FleetBuilder
+from laptop_cloud.sagemaker.fleets import DRAIN_S, FleetBuilder, NoSuchVariantError, await_health
 from laptop_cloud.sagemaker.platform import refuse
 from laptop_cloud.sagemaker.records import ENDPOINT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
+    from laptop_cloud.sagemaker.capture import Capture
     from laptop_cloud.sagemaker.fleets import Fleet, Variant
     from laptop_cloud.sagemaker.models import ModelContainer, Models
     from laptop_cloud.sagemaker.platform import Platform
@@ -29,6 +30,23 @@ _log = logging.getLogger(__name__)
 
 class NoSuchEndpointError(Exception):
     """No endpoint of that name is in service."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where one request goes.
+
+    Args:
+        variant: that answers.
+        server: of the variant.
+        shadow: the variant that gets a copy, with its server; None for most requests of most endpoints.
+        capture: what keeps the request and its answers; None where it is not captured.
+    """
+
+    variant: Variant
+    server: ModelServer
+    shadow: tuple[Variant, ModelServer] | None
+    capture: Capture | None
 
 
 @dataclass
@@ -90,6 +108,20 @@ class Endpoints:
         self._begin(endpoint, lambda: self._deploy(endpoint, config, containers))
         return {"EndpointArn": endpoint.record.arn}
 
+    def update_weights(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
+        """Begin to give variants other weights, or one of them other instances."""
+        endpoint = self._ready(scope, params["EndpointName"])
+        desired = {one["VariantName"]: one for one in params["DesiredWeightsAndCapacities"]}
+        with endpoint.lock:
+            self._refuse_busy(endpoint)
+            fleet = endpoint.fleet
+            assert fleet is not None  # noqa: S101 -- in service, and nothing is being deployed
+            _check_desired(fleet, desired)
+            endpoint.settled.clear()
+        self._change(endpoint, endpoint_status="Updating", failure_reason=None, **_summarise(fleet, desired))
+        self._begin(endpoint, lambda: self._rescale(endpoint, fleet, desired))
+        return {"EndpointArn": endpoint.record.arn}
+
     def describe(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """All that is known of an endpoint."""
         return self._platform.records(scope).describe_named(ENDPOINT, params["EndpointName"])
@@ -120,8 +152,8 @@ class Endpoints:
     # --- routing ---
 
     @contextmanager
-    def route(self, scope: Scope, name: str, target_variant: str | None) -> Iterator[tuple[Variant, ModelServer]]:
-        """The variant and the server for one request, held until the block ends.
+    def route(self, scope: Scope, name: str, target_variant: str | None) -> Iterator[Route]:
+        """Where one request goes; its server is held until the block ends, the shadow's until its copy is answered.
 
         Raises:
             NoSuchEndpointError: the endpoint does not exist or does not serve yet.
@@ -137,8 +169,13 @@ class Endpoints:
             variant = endpoint.fleet.pick(target_variant)
             server = variant.pick_server()
             server.enter()
+            shadow = endpoint.fleet.pick_shadow()
+            copied = None if shadow is None else (shadow, shadow.pick_server())
+            if copied is not None:
+                copied[1].enter()
+            capture = endpoint.fleet.capture
         try:
-            yield variant, server
+            yield Route(variant, server, copied, capture if capture is not None and capture.picks() else None)
         finally:
             server.leave()
 
@@ -146,7 +183,8 @@ class Endpoints:
 
     def _plan(self, scope: Scope, config_name: str) -> tuple[dict[str, Any], dict[str, ModelContainer]]:
         config = self._models.describe_config(scope, {"EndpointConfigName": config_name})
-        names = {variant["ModelName"] for variant in config["ProductionVariants"]}
+        variants = (*config["ProductionVariants"], *config.get("ShadowProductionVariants", []))
+        names = {variant["ModelName"] for variant in variants}
         return config, {name: self._models.container(scope, name) for name in names}
 
     def _deploy(self, endpoint: Endpoint, config: dict[str, Any], containers: dict[str, ModelContainer]) -> None:
@@ -177,9 +215,32 @@ class Endpoints:
             endpoint_status="InService",
             failure_reason=None,
             pending_deployment_summary=None,
-            production_variants=[variant.summary() for variant in fleet.variants],
+            data_capture_config=None if fleet.capture is None else fleet.capture.spec.summary(),
+            **_summarise(fleet, {}),
         )
         return old
+
+    def _rescale(self, endpoint: Endpoint, fleet: Fleet, desired: Mapping[str, dict[str, Any]]) -> None:
+        """More servers before the weights change, fewer after."""
+        wanted = {name: one["DesiredInstanceCount"] for name, one in desired.items() if "DesiredInstanceCount" in one}
+        try:
+            for name, count in wanted.items():
+                _grow(endpoint, fleet.find(name), count)
+        except JobFailedError as error:
+            self._settle_failed(endpoint, str(error))
+            return
+        weights = {name: one["DesiredWeight"] for name, one in desired.items() if "DesiredWeight" in one}
+        gone: list[ModelServer] = []
+        with endpoint.lock:
+            endpoint.fleet = fleet.reweigh(weights)
+            for name, count in wanted.items():
+                servers = fleet.find(name).servers
+                gone += servers[count:]
+                del servers[count:]
+        self._settle(endpoint, endpoint_status="InService", **_summarise(endpoint.fleet, {}))
+        for server in gone:
+            server.drain(DRAIN_S)
+            server.stop()
 
     def _remove(self, endpoint: Endpoint, fleet: Fleet | None) -> None:
         if fleet is not None:
@@ -231,3 +292,55 @@ class Endpoints:
     def _tell(self, endpoint: Endpoint) -> None:
         description = self._platform.records(endpoint.scope).describe(ENDPOINT, endpoint.record)
         events.endpoint_changed(endpoint.scope, description, endpoint.record.tags)
+
+
+def _check_desired(fleet: Fleet, desired: Mapping[str, dict[str, Any]]) -> None:
+    """What `UpdateEndpointWeightsAndCapacities` may ask for.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_UpdateEndpointWeightsAndCapacities.html
+    """
+    for name, one in desired.items():
+        refuse("UpdateEndpointWeightsAndCapacities", one, ["ServerlessUpdateConfig"])
+        try:
+            fleet.find(name)
+        except NoSuchVariantError as error:
+            raise ValidationError(f'Could not find variant "{name}" of the endpoint.') from error
+        if one.get("DesiredInstanceCount", 1) < 1:
+            raise ValidationError(f'Variant "{name}" needs one instance at least.')
+    if sum("DesiredInstanceCount" in one for one in desired.values()) > 1:
+        raise ValidationError("The capacity of one variant can be updated at a time.")
+
+
+def _summarise(fleet: Fleet, desired: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The variants as `DescribeEndpoint` shows them, on their way to what is desired."""
+
+    def summarise(variants: list[Variant]) -> list[dict[str, Any]]:
+        asked = [desired.get(variant.name, {}) for variant in variants]
+        return [
+            variant.summary(weight=one.get("DesiredWeight"), instances=one.get("DesiredInstanceCount"))
+            for variant, one in zip(variants, asked, strict=True)
+        ]
+
+    return {
+        "production_variants": summarise(fleet.variants),
+        "shadow_production_variants": summarise(fleet.shadows) or None,
+    }
+
+
+def _grow(endpoint: Endpoint, variant: Variant, count: int) -> None:
+    """Bring up as many servers as are missing; they answer when all are healthy.
+
+    Raises:
+        JobFailedError: one is not; none is left.
+    """
+    more = [variant.make_server() for _ in range(count - len(variant.servers))]
+    for server in more:
+        server.start()
+    try:
+        await_health(variant, more)
+    except JobFailedError:
+        for server in more:
+            server.stop()
+        raise
+    with endpoint.lock:
+        variant.servers.extend(more)

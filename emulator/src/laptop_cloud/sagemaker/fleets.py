@@ -5,16 +5,19 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from laptop_cloud.sagemaker.capture import Capture, CaptureSpec
 from laptop_cloud.sagemaker.errors import JobFailedError
 from laptop_cloud.sagemaker.host import Root, log_output
 from laptop_cloud.sagemaker.servers import ModelServer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from laptop_cloud.sagemaker.models import ModelContainer
     from laptop_cloud.sagemaker.platform import Platform
     from laptop_cloud.sagemaker.scopes import Scope
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 _LOG_GROUP = "/aws/sagemaker/Endpoints/{endpoint}"
 _HEALTH_TIMEOUT_S = 120.0
 """How long a server may take to its first health check, unless its variant says otherwise."""
-_DRAIN_S = 65.0
+DRAIN_S = 65.0
 """Longer than any request may take."""
 
 
@@ -42,6 +45,7 @@ class Variant:
         health_timeout_s: until the first health check must pass.
         servers: its instances.
         roots: the folders that they use.
+        make_server: one instance more.
         created: when it was made.
     """
 
@@ -51,18 +55,19 @@ class Variant:
     health_timeout_s: float
     servers: list[ModelServer]
     roots: list[Root]
+    make_server: Callable[[], ModelServer]
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    def summary(self) -> dict[str, Any]:
-        """As `DescribeEndpoint` shows it."""
+    def summary(self, *, weight: float | None = None, instances: int | None = None) -> dict[str, Any]:
+        """As `DescribeEndpoint` shows it; with the weight and the instances that it is on its way to, if it is."""
         image = {"SpecifiedImage": self.image_uri, "ResolvedImage": self.image_uri, "ResolutionTime": self.created}
         return {
             "VariantName": self.name,
             "DeployedImages": [image],
             "CurrentWeight": self.weight,
-            "DesiredWeight": self.weight,
+            "DesiredWeight": self.weight if weight is None else weight,
             "CurrentInstanceCount": len(self.servers),
-            "DesiredInstanceCount": len(self.servers),
+            "DesiredInstanceCount": len(self.servers) if instances is None else instances,
         }
 
     def pick_server(self) -> ModelServer:
@@ -77,10 +82,38 @@ class Fleet:
     Args:
         config_name: of the endpoint configuration.
         variants: the production variants.
+        shadows: variants that get copies of requests, and whose answers nobody sees; one or none.
+        capture: what keeps requests and answers, if any is kept.
     """
 
     config_name: str
     variants: list[Variant]
+    shadows: list[Variant]
+    capture: Capture | None
+
+    @property
+    def everyone(self) -> list[Variant]:
+        """All variants, whoever hears them."""
+        return [*self.variants, *self.shadows]
+
+    def find(self, name: str) -> Variant:
+        """The production or shadow variant of that name.
+
+        Raises:
+            NoSuchVariantError: there is none.
+        """
+        for variant in self.everyone:
+            if variant.name == name:
+                return variant
+        raise NoSuchVariantError(name)
+
+    def reweigh(self, weights: Mapping[str, float]) -> Fleet:
+        """The same servers, with other weights for the variants that are named."""
+        return replace(
+            self,
+            variants=[replace(one, weight=weights.get(one.name, one.weight)) for one in self.variants],
+            shadows=[replace(one, weight=weights.get(one.name, one.weight)) for one in self.shadows],
+        )
 
     def pick(self, target: str | None) -> Variant:
         """The variant that answers a request: the one it asks for, or one drawn by weight.
@@ -96,32 +129,54 @@ class Fleet:
                 return variant
         raise NoSuchVariantError(target)
 
+    def pick_shadow(self) -> Variant | None:
+        """The variant that gets a copy of a request; None where there is none, or by chance.
+
+        It gets as large a share of the requests as its weight is of the production variant's, and never more than all.
+        """
+        for shadow in self.shadows:
+            production = self.variants[0].weight
+            share = shadow.weight / production if production else 0.0
+            return shadow if random.random() < share else None  # noqa: S311 -- no secret
+        return None
+
     def bring_up(self) -> None:
         """Start all servers and wait until they are healthy.
 
         Raises:
             JobFailedError: one is not, in SageMaker's words.
         """
-        for variant in self.variants:
+        for variant in self.everyone:
             for server in variant.servers:
                 server.start()
-        for variant in self.variants:
-            deadline = time.monotonic() + variant.health_timeout_s
-            for server in variant.servers:
-                if not server.wait_healthy(deadline - time.monotonic()):
-                    raise JobFailedError(
-                        f"The primary container for production variant {variant.name} did not pass the ping health "
-                        "check. Please check CloudWatch logs for this endpoint."
-                    )
+        for variant in self.everyone:
+            await_health(variant, variant.servers)
 
-    def retire(self, *, drain_s: float = _DRAIN_S) -> None:
+    def retire(self, *, drain_s: float = DRAIN_S) -> None:
         """End all servers after their last request, and remove their folders."""
-        for variant in self.variants:
+        for variant in self.everyone:
             for server in variant.servers:
                 server.drain(drain_s)
                 server.stop()
             for root in variant.roots:
                 root.remove()
+        if self.capture is not None:
+            self.capture.close()
+
+
+def await_health(variant: Variant, servers: list[ModelServer]) -> None:
+    """Wait until servers of a variant, which have been started, are healthy.
+
+    Raises:
+        JobFailedError: one is not, in SageMaker's words.
+    """
+    deadline = time.monotonic() + variant.health_timeout_s
+    for server in servers:
+        if not server.wait_healthy(deadline - time.monotonic()):
+            raise JobFailedError(
+                f"The primary container for production variant {variant.name} did not pass the ping health "
+                "check. Please check CloudWatch logs for this endpoint."
+            )
 
 
 @dataclass(frozen=True)
@@ -148,25 +203,36 @@ class FleetBuilder:
         Raises:
             JobFailedError: a model's artifacts cannot be fetched.
         """
-        variants: list[Variant] = []
-        fleet = Fleet(config["EndpointConfigName"], variants)
-        specs = config["ProductionVariants"]
+        fleet = Fleet(config["EndpointConfigName"], [], [], self._make_capture(config))
         try:
-            variants.extend(self._build_variant(spec, containers[spec["ModelName"]]) for spec in specs)
+            for variants, specs in (
+                (fleet.variants, config["ProductionVariants"]),
+                (fleet.shadows, config.get("ShadowProductionVariants", [])),
+            ):
+                variants.extend(self._build_variant(spec, containers[spec["ModelName"]]) for spec in specs)
         except JobFailedError:
             fleet.retire()
             raise
         return fleet
 
+    def _make_capture(self, config: dict[str, Any]) -> Capture | None:
+        spec = CaptureSpec.of(config)
+        if spec is None:
+            return None
+        store = partial(self.platform.storage.store_bytes, self.scope, key=spec.key)
+        return Capture(spec, self.endpoint_name, store)
+
     def _build_variant(self, spec: dict[str, Any], container: ModelContainer) -> Variant:
         root = self.platform.host.make_root("endpoints", self.endpoint_name, f"{spec['VariantName']}-{_short_id()}")
+        name = spec["VariantName"]
         variant = Variant(
-            spec["VariantName"],
+            name,
             spec["InitialVariantWeight"],
             container.image.uri,
             spec.get("ContainerStartupHealthCheckTimeoutInSeconds", _HEALTH_TIMEOUT_S),
             [],
             [root],
+            partial(self._make_server, name, root, container),
         )
         (root / "model").mkdir()
         if container.data_uri:
@@ -176,10 +242,10 @@ class FleetBuilder:
                 root.remove()
                 raise
         for _ in range(spec["InitialInstanceCount"]):
-            variant.servers.append(self._make_server(variant, root, container))
+            variant.servers.append(variant.make_server())
         return variant
 
-    def _make_server(self, variant: Variant, root: Root, container: ModelContainer) -> ModelServer:
+    def _make_server(self, variant: str, root: Root, container: ModelContainer) -> ModelServer:
         identity = _short_id()
         log_group = _LOG_GROUP.format(endpoint=self.endpoint_name)
         start = partial(
@@ -188,11 +254,11 @@ class FleetBuilder:
             ["serve"],
             scope=self.scope,
             root=root,
-            on_output=log_output(self.scope, log_group, f"{variant.name}/{identity}"),
+            on_output=log_output(self.scope, log_group, f"{variant}/{identity}"),
             isolated=container.isolated,
         )
         return ModelServer(
-            f"{self.endpoint_name}-{variant.name}-{identity}",
+            f"{self.endpoint_name}-{variant}-{identity}",
             lambda port: start(environment={**container.environment, **port}),
         )
 

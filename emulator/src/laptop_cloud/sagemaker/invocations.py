@@ -6,8 +6,11 @@ Contract: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_
 from __future__ import annotations
 
 import json
+import logging
 import re
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -20,12 +23,16 @@ from laptop_cloud.sagemaker.servers import ReplyTimeoutError, ServerDownError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from laptop_cloud.sagemaker.endpoints import Endpoints
+    from laptop_cloud.sagemaker.capture import Capture
+    from laptop_cloud.sagemaker.endpoints import Endpoints, Route
     from laptop_cloud.sagemaker.scopes import Scope
     from laptop_cloud.sagemaker.servers import ModelServer, Reply
 
     Answer = tuple[int, dict[str, str], bytes]
 
+_log = logging.getLogger(__name__)
+
+_COPIES = 32
 _PATH = re.compile(r"/endpoints/(?P<name>[^/]+)/invocations")
 _PREFIX = "x-amzn-sagemaker-"
 _FORWARDED = ("content-type", "accept", f"{_PREFIX}custom-attributes", f"{_PREFIX}inference-id")
@@ -40,11 +47,59 @@ def endpoint_in(path: str) -> str | None:
     return unquote(match["name"]) if match else None
 
 
-def invoke(endpoints: Endpoints, scope: Scope, name: str, headers: Mapping[str, str], body: bytes) -> Answer:
+class Copies:
+    """Requests on their way to shadow variants, whose answers are measured and captured, and told to nobody.
+
+    They never hold an answer up: when more are on their way than there are threads for, the next ones are left out.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_COPIES, thread_name_prefix="shadow")
+        self._free = threading.BoundedSemaphore(2 * _COPIES)
+
+    def send(self, scope: Scope, name: str, route: Route, headers: Mapping[str, str], body: bytes) -> None:
+        """Send a copy to the route's shadow, if it has one."""
+        if route.shadow is None:
+            return
+        if not self._free.acquire(blocking=False):
+            route.shadow[1].leave()
+            return
+        variant, server = route.shadow
+        self._threads.submit(self._send, scope, name, variant.name, server, route.capture, headers, body)
+
+    def close(self) -> None:
+        """Send no more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _send(
+        self,
+        scope: Scope,
+        name: str,
+        variant: str,
+        server: ModelServer,
+        capture: Capture | None,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> None:
+        try:
+            reply = _ask(scope, name, variant, server, body, headers)
+            if capture is not None and reply.status < HTTPStatus.BAD_REQUEST:
+                capture.add(variant, headers, body, reply)
+        except (ServerDownError, ReplyTimeoutError):
+            _log.info("the shadow %s of endpoint %s did not answer", variant, name)
+        finally:
+            server.leave()
+            self._free.release()
+
+
+def invoke(
+    endpoints: Endpoints, copies: Copies, scope: Scope, name: str, headers: Mapping[str, str], body: bytes
+) -> Answer:
     """Let an endpoint answer.
 
     Args:
         endpoints: all of them.
+        copies: what shadows are sent by.
         scope: of the caller.
         name: of the endpoint.
         headers: of the request, names in lower case.
@@ -56,8 +111,12 @@ def invoke(endpoints: Endpoints, scope: Scope, name: str, headers: Mapping[str, 
     target = headers.get(f"{_PREFIX}target-variant")
     forwarded = {header: headers[header] for header in _FORWARDED if header in headers}
     try:
-        with endpoints.route(scope, name, target) as (variant, server):
-            return _answer(scope, name, variant.name, _ask(scope, name, variant.name, server, body, forwarded))
+        with endpoints.route(scope, name, target) as route:
+            copies.send(scope, name, route, forwarded, body)
+            reply = _ask(scope, name, route.variant.name, route.server, body, forwarded)
+            if route.capture is not None and reply.status < HTTPStatus.BAD_REQUEST:
+                route.capture.add(route.variant.name, forwarded, body, reply)
+            return _answer(scope, name, route.variant.name, reply)
     except NoSuchEndpointError:
         return _error(400, "ValidationError", f"Endpoint {name} of account {scope.account} not found.")
     except NoSuchVariantError:

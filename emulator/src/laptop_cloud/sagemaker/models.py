@@ -27,9 +27,11 @@ _REFUSED_VARIANT = (
     *("InferenceAmiVersion", "EnableSSMAccess", "InstancePools", "CapacityReservationConfig"),
 )
 _REFUSED_CONFIG = (
-    *("ShadowProductionVariants", "DataCaptureConfig.EnableCapture", "AsyncInferenceConfig", "ExplainerConfig"),
+    *("AsyncInferenceConfig", "ExplainerConfig"),
     "MetricsConfig",
 )
+MOST_VARIANTS = 10
+"""https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html"""
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,9 @@ class Models:
     def create_config(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """Register an endpoint configuration."""
         refuse("CreateEndpointConfig", params, _REFUSED_CONFIG)
-        if len(params["ProductionVariants"]) > 1:
-            raise UnsupportedError("The laptop cloud serves one production variant per endpoint.")
-        for variant in params["ProductionVariants"]:
+        production, shadows = params["ProductionVariants"], params.get("ShadowProductionVariants", [])
+        _check_together(production, shadows)
+        for variant in (*production, *shadows):
             refuse("CreateEndpointConfig", variant, _REFUSED_VARIANT)
             if "ModelName" not in variant or "InstanceType" not in variant:
                 raise ValidationError(
@@ -95,8 +97,9 @@ class Models:
                 )
             self.describe(scope, {"ModelName": variant["ModelName"]})
         defaults = {"InitialInstanceCount": 1, "InitialVariantWeight": 1.0}
-        variants = [{**defaults, **variant} for variant in params["ProductionVariants"]]
-        spec = {**params, "ProductionVariants": variants}
+        spec = {**params, "ProductionVariants": [{**defaults, **variant} for variant in production]}
+        if shadows:
+            spec["ShadowProductionVariants"] = [{**defaults, **variant} for variant in shadows]
         return {"EndpointConfigArn": self._platform.records(scope).create(ENDPOINT_CONFIG, spec).arn}
 
     def describe_config(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
@@ -154,6 +157,23 @@ class Models:
     def _check(self, scope: Scope, container: ModelContainer) -> None:
         if container.data_uri and not self._platform.storage.has_object(scope, container.data_uri):
             raise ValidationError(f"Could not find model data at {container.data_uri}.")
+
+
+def _check_together(production: list[dict[str, Any]], shadows: list[dict[str, Any]]) -> None:
+    """SageMaker's own limits on how many variants there are, and beside which.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
+    """
+    if shadows and (len(production), len(shadows)) != (1, 1):
+        raise ValidationError(
+            "With ShadowProductionVariants, an endpoint configuration has exactly one production variant and exactly "
+            f"one shadow variant; got {len(production)} and {len(shadows)}."
+        )
+    if len(production) > MOST_VARIANTS:
+        raise ValidationError(f"An endpoint configuration has {MOST_VARIANTS} production variants at most.")
+    names = [variant["VariantName"] for variant in (*production, *shadows)]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValidationError(f"Variant names must be unique; there are several {', '.join(repeated)}.")
 
 
 def _data_uri(definition: dict[str, Any]) -> str | None:

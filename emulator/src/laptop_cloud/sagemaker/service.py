@@ -57,6 +57,7 @@ class Service:
         self.processing = processing
         self.endpoints = endpoints
         self._platform = platform
+        self._copies = invocations.Copies()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sagemaker")
         self._operations: dict[str, Operation] = {
             "CreateTrainingJob": training.create,
@@ -94,6 +95,7 @@ class Service:
             "DescribeEndpoint": endpoints.describe,
             "ListEndpoints": endpoints.list_endpoints,
             "UpdateEndpoint": endpoints.update,
+            "UpdateEndpointWeightsAndCapacities": endpoints.update_weights,
             "DeleteEndpoint": endpoints.delete,
             "AddTags": self._add_tags,
             "ListTags": self._list_tags,
@@ -131,13 +133,14 @@ class Service:
             return await loop.run_in_executor(self._threads, self._serve, scope, target.removeprefix(_TARGET), body)
         if endpoint is not None:
             return await loop.run_in_executor(
-                self._threads, invocations.invoke, self.endpoints, scope, endpoint, headers, body
+                self._threads, invocations.invoke, self.endpoints, self._copies, scope, endpoint, headers, body
             )
         return _render_error(UnsupportedError(f"The laptop cloud's SageMaker serves no {path}."))
 
     def close(self) -> None:
         """Take no more requests."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._copies.close()
 
     def _serve(self, scope: Scope, operation: str, body: bytes) -> Answer:
         try:

@@ -140,6 +140,12 @@ class Storage:
             key = "/".join(part for part in (prefix.rstrip("/"), file.relative_to(folder).as_posix()) if part)
             self._client(scope).upload_file(str(file), bucket, key, Config=_IN_ONE_THREAD)
 
+    def store_bytes(self, scope: Scope, uri: str, content: bytes, *, key: str = "") -> None:
+        """Write an object, encrypted with a key if one is named."""
+        bucket, name = split_uri(uri)
+        encryption: dict[str, Any] = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
+        self._client(scope).put_object(Bucket=bucket, Key=name, Body=content, **encryption)
+
     def _list_keys(self, scope: Scope, bucket: str, prefix: str) -> list[str]:
         pages = self._client(scope).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         try:
