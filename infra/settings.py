@@ -24,6 +24,7 @@ class Kept(BaseModel):
     quarantine_bucket: str
     models_bucket: str
     outcomes_bucket: str
+    captures_bucket: str
     ledger_table: str
 
 
@@ -72,6 +73,13 @@ class Settings(BaseModel):
     staging_instance: str = "ml.m5.large"
     production_instance: str = "ml.m5.large"
     production_instances: int = Field(default=1, gt=0)
+    capture_percent: int = Field(
+        default=100,
+        ge=0,
+        le=100,
+        description="requests whose features and answers are kept in S3; 0 keeps none, and nothing can be compared",
+    )
+    capture_days: int = Field(default=90, gt=0, description="how long they are kept; features hold places")
     api_logs: ApiLogs = Field(
         default="none",
         description=(

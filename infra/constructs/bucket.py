@@ -28,17 +28,26 @@ class SecureBucket(Construct):
         construct_id: its name in the stack.
         shared: what all stacks share.
         announce: whether S3 tells EventBridge of every object.
+        days: how long objects stay; for ever when None.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, shared: Shared, announce: bool = False) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        shared: Shared,
+        announce: bool = False,
+        days: int | None = None,
+    ) -> None:
         super().__init__(scope, construct_id)
         kept = shared.settings.kept
         if kept is not None:
             self.bucket = self._adopt(getattr(kept, f"{construct_id.lower()}_bucket"), shared.key)
             return
-        self.bucket = self._make(shared, announce=announce)
+        self.bucket = self._make(shared, announce=announce, days=days)
 
-    def _make(self, shared: Shared, *, announce: bool) -> s3.IBucket:
+    def _make(self, shared: Shared, *, announce: bool, days: int | None) -> s3.IBucket:
         settings = shared.settings
         bucket = s3.Bucket(
             self,
@@ -58,7 +67,9 @@ class SecureBucket(Construct):
                     abort_incomplete_multipart_upload_after=Duration.days(ABANDONED_UPLOAD_DAYS),
                     # What was overwritten or deleted can be brought back so long. What a snapshot pins is neither.
                     noncurrent_version_expiration=Duration.days(settings.noncurrent_days),
-                    expired_object_delete_marker=True,
+                    # S3 takes one of the two in a rule; what expires leaves markers that go by themselves.
+                    expiration=None if days is None else Duration.days(days),
+                    expired_object_delete_marker=True if days is None else None,
                 )
             ],
             removal_policy=RemovalPolicy.RETAIN if settings.keep_data else RemovalPolicy.DESTROY,

@@ -10,9 +10,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 
 from infra.constructs.acknowledgements import acknowledge, acknowledge_wildcard
+from infra.constructs.bucket import SecureBucket
 from infra.constructs.event_rule import EventRule, TimedRule
 from infra.constructs.function import PythonFunction
-from infra.constructs.grants import allow, allow_reading, allow_table, allow_using_key, format_arn
+from infra.constructs.grants import allow, allow_reading, allow_table, allow_using_key, allow_writing, format_arn
 from infra.constructs.machine import Machine
 from infra.constructs.names import to_construct_id
 from infra.constructs.sagemaker_role import SageMakerRole, allow_passing
@@ -52,6 +53,8 @@ class RolloutStack(Stack):
         super().__init__(scope, construct_id, description="Noriba: from approval to production")
         self._shared, self._ledger, self._models, self._image = shared, ledger, models, image
         prefix = shared.settings.prefix
+        # Here, beside the role that writes them: SageMaker captures as the model's role.
+        self._captures = SecureBucket(self, "Captures", shared=shared, days=shared.settings.capture_days).bucket
         self._endpoints = [name_endpoint(use_case.name, prefix=prefix) for use_case in use_cases]
         self._groups = [name_package_group(use_case.name, prefix=prefix) for use_case in use_cases]
         machine = self._make_machine(self._make_model_role(), self._make_golden_checker())
@@ -59,6 +62,7 @@ class RolloutStack(Stack):
             self._start_on_approval(use_case, machine)
             self._end_logs(use_case)
         self._tidy_after(machine)
+        CfnOutput(self, "CapturesBucket", value=self._captures.bucket_name)
         CfnOutput(self, "RolloutMachineArn", value=machine.machine.state_machine_arn)
 
     def _start_on_approval(self, use_case: UseCase, machine: Machine) -> None:
@@ -179,9 +183,10 @@ class RolloutStack(Stack):
         return function
 
     def _make_model_role(self) -> iam.Role:
-        """What a model container in service may do: read its own artifact."""
+        """What a model container in service may do: read its own artifact, and have its requests captured."""
         role = SageMakerRole(self, "Models", image=self._image).role
         allow_reading(role, self._models)
+        allow_writing(role, self._captures)
         return role
 
     def _make_machine(self, model_role: iam.Role, checker: PythonFunction) -> Machine:
@@ -192,6 +197,8 @@ class RolloutStack(Stack):
             golden_arn=checker.function.function_arn,
             model_role_arn=model_role.role_arn,
             key_arn=shared.key.key_arn,
+            captures_uri=f"s3://{self._captures.bucket_name}",
+            capture_percent=settings.capture_percent,
             staging_instance=settings.staging_instance,
             production_instance=settings.production_instance,
             production_instances=settings.production_instances,

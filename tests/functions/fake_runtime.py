@@ -42,6 +42,7 @@ class Invocation:
     endpoint_name: str
     inference_id: str
     columns: dict[str, Column]
+    candidate_ids: list[str | None] | None
 
 
 @dataclass
@@ -83,7 +84,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(400, {"Message": message}, {"x-amzn-ErrorType": "ValidationError"})
             return
         columns = decode_columns(body)
-        runtime.invocations.append(Invocation(name, self.headers["X-Amzn-SageMaker-Inference-Id"], columns))
+        candidate_ids = json.loads(body).get("candidate_ids")
+        inference_id = self.headers["X-Amzn-SageMaker-Inference-Id"]
+        runtime.invocations.append(Invocation(name, inference_id, columns, candidate_ids))
         model, variant = runtime.models[name]
         try:
             answer = encode_answer(model(columns))

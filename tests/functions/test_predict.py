@@ -122,7 +122,18 @@ def test_every_candidate_is_answered_under_its_own_name_in_the_order_sent(cloud:
     near, far = answered["predictions"]
     assert (near["candidate_id"], far["candidate_id"]) == ("near", "far")
     assert near["eta_s"] < far["eta_s"]
-    assert len(cloud.runtime.invocations) == 1
+    # The model is told as well: what is captured of the request must be found again by an outcome.
+    [asked] = cloud.runtime.invocations
+    assert asked.candidate_ids == ["near", "far"]
+
+
+def test_where_the_app_names_no_candidate_nothing_is_named(cloud: Cloud, context: LambdaContext) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second)
+
+    predict(ONE, context)
+
+    [asked] = cloud.runtime.invocations
+    assert asked.candidate_ids is None
 
 
 def test_five_hundred_candidates_are_one_request_to_the_model(cloud: Cloud, context: LambdaContext) -> None:

@@ -26,6 +26,8 @@ OVERRIDES = {
     "approver_email": "approver@example.com",
     "operator_email": "operator@example.com",
     "approver_mfa": "true",
+    "capture_percent": "25",
+    "capture_days": "30",
     "keep_data": "true",
     "noncurrent_days": "14",
     "container_engine": "podman",

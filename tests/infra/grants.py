@@ -199,7 +199,12 @@ OTHERS: dict[str, dict[str, set[str]]] = {
         "kms:Encrypt": {"Key"},
         "kms:CreateGrant": {"Key"},
     },
-    "ModelsRole": {**CONTAINER, "s3:GetObject": {"ModelsBucket/*"}, **READ_KEY},
+    "ModelsRole": {
+        **CONTAINER,
+        "s3:GetObject": {"ModelsBucket/*"},
+        "s3:PutObject": {"CapturesBucket/*"},
+        **USE_KEY,
+    },
     "Approver": {
         "sagemaker:DescribeModelPackage": PACKAGES,
         "sagemaker:UpdateModelPackage": PACKAGES,

@@ -25,6 +25,7 @@ KEPT = {
     "quarantine_bucket": "kept-quarantine",
     "models_bucket": "kept-models",
     "outcomes_bucket": "kept-outcomes",
+    "captures_bucket": "kept-captures",
     "ledger_table": "kept-ledger",
 }
 BUCKETS = {name for name in KEPT.values() if name.startswith("kept-") and name != "kept-ledger"}

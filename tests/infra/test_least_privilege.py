@@ -307,9 +307,13 @@ def test_what_apps_call_reads_no_data_and_no_ledger(grants: dict[str, dict[str, 
     }
 
 
-def test_a_model_in_service_reads_models_and_nothing_else(grants: dict[str, dict[str, set[str]]]) -> None:
+def test_a_model_in_service_reads_models_has_its_requests_captured_and_nothing_else(
+    grants: dict[str, dict[str, set[str]]],
+) -> None:
     assert {action: on for action, on in grants["ModelsRole"].items() if action.startswith(("s3:", "dynamodb:"))} == {
-        "s3:GetObject": {"ModelsBucket/*"}
+        "s3:GetObject": {"ModelsBucket/*"},
+        # SageMaker captures in the model's name.
+        "s3:PutObject": {"CapturesBucket/*"},
     }
 
 

@@ -473,6 +473,28 @@ def test_a_failure_after_the_switch_is_not_called_a_rollback(known_attempt: dict
     assert execution.failure == Failure("SomeError")
 
 
+def test_what_production_is_asked_and_answers_is_captured_and_staging_s_is_not(
+    definition: dict[str, Any], customised: Assembly
+) -> None:
+    def capture(machine: dict[str, Any], stage: str) -> Any:
+        [state] = [state for name, state in list_tasks(machine["States"]) if name == f"Configure {stage}"]
+        return state["Parameters"].get("DataCaptureConfig")
+
+    found = capture(definition, "production")
+    other = customised.machine("RolloutMachine")
+
+    assert found == {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 100,
+        "DestinationS3Uri": "s3://<CapturesBucket>",
+        "KmsKeyId": "<Key.Arn>",
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
+    }
+    assert capture(definition, "staging") is None
+    assert capture(other, "production")["InitialSamplingPercentage"] == 25
+
+
 def test_endpoints_keep_no_data_unencrypted(definition: dict[str, Any]) -> None:
     configurations = [s for name, s in list_tasks(definition["States"]) if name.startswith("Configure")]
 

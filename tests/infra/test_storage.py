@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.infra.assembly import Assembly, Resource
 
-DATA = {"RawBucket", "DatasetsBucket", "QuarantineBucket", "ModelsBucket", "OutcomesBucket"}
+DATA = {"RawBucket", "DatasetsBucket", "QuarantineBucket", "ModelsBucket", "OutcomesBucket", "CapturesBucket"}
 LOGS = "AccessLogsBucket"
 STATEFUL = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SageMaker::ModelPackageGroup")
 
@@ -22,6 +22,18 @@ def buckets(assembly: Assembly) -> dict[str, Resource]:
 def encryption(bucket: Resource) -> Any:
     [rule] = bucket.properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     return rule
+
+
+def test_captures_hold_places_and_go_after_the_days_that_are_set(
+    buckets: dict[str, Resource], customised: Assembly
+) -> None:
+    def days(bucket: Resource) -> int | None:
+        [rule] = bucket.properties["LifecycleConfiguration"]["Rules"]
+        found: int | None = rule.get("ExpirationInDays")
+        return found
+
+    assert {name: days(buckets[name]) for name in DATA} == {**dict.fromkeys(DATA), "CapturesBucket": 90}
+    assert days(customised.by_name("AWS::S3::Bucket")["CapturesBucket"]) == 30
 
 
 def test_there_are_exactly_the_buckets_of_the_loop(buckets: dict[str, Resource]) -> None:

@@ -15,10 +15,13 @@ from infra.machines.states import (
     wait,
 )
 from noriba.events import RolloutAdvanced
+from noriba.records.inference import CONTENT_TYPE
 
 
-def configure(props: RolloutProps, name: str, instance: str, instances: int, *, follow: str) -> State:
-    """Make an endpoint's configuration, with one variant."""
+def configure(
+    props: RolloutProps, name: str, instance: str, instances: int, *, follow: str, captured: bool = False
+) -> State:
+    """Make an endpoint's configuration, with one variant; what it is asked and answers may be captured."""
     variant: dict[str, Any] = {
         "VariantName.$": "$.variant",
         "ModelName.$": "$.names.model",
@@ -28,10 +31,30 @@ def configure(props: RolloutProps, name: str, instance: str, instances: int, *, 
     }
     return call(
         "arn:aws:states:::sagemaker:createEndpointConfig",
-        {"EndpointConfigName.$": name, "ProductionVariants": [variant], "KmsKeyId": props.key_arn},
+        {
+            "EndpointConfigName.$": name,
+            "ProductionVariants": [variant],
+            "KmsKeyId": props.key_arn,
+            **({"DataCaptureConfig": _capture(props)} if captured and props.capture_percent else {}),
+        },
         follow=follow,
         **catch_all(CLEAN_UP),
     )
+
+
+def _capture(props: RolloutProps) -> dict[str, Any]:
+    """Both sides of a request, as the JSON that they are.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
+    """
+    return {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": props.capture_percent,
+        "DestinationS3Uri": props.captures_uri,
+        "KmsKeyId": props.key_arn,
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        "CaptureContentTypeHeader": {"JsonContentTypes": [CONTENT_TYPE]},
+    }
 
 
 def await_endpoint(stage: str, name: str, *, ready: str) -> dict[str, State]:

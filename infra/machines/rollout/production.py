@@ -25,6 +25,7 @@ def promote(props: RolloutProps) -> dict[str, State]:
             props.production_instance,
             props.production_instances,
             follow="Is there an endpoint?",
+            captured=True,
         ),
         **look_for_endpoint(
             "Is there an endpoint?",

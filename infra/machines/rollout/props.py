@@ -22,6 +22,8 @@ class RolloutProps:
     golden_arn: str
     model_role_arn: str
     key_arn: str
+    captures_uri: str
+    capture_percent: int
     staging_instance: str
     production_instance: str
     production_instances: int

@@ -42,6 +42,7 @@ class Deployment(BaseModel):
     quarantine_bucket: str
     models_bucket: str
     outcomes_bucket: str
+    captures_bucket: str
     ledger_table: str
     ingest_machine_arn: str
     settle_machine_arn: str

@@ -12,7 +12,7 @@ from noriba.records.inference import CONTENT_TYPE, ModelAnswer, decode_answer, d
 from noriba.records.names import read_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
@@ -57,12 +57,15 @@ class Endpoint:
         self._runtime = runtime
         self.name = name
 
-    def ask(self, columns: Mapping[str, Column], *, inference_id: str) -> EndpointReply:
+    def ask(
+        self, columns: Mapping[str, Column], *, inference_id: str, candidate_ids: Sequence[str | None] = ()
+    ) -> EndpointReply:
         """Send feature columns, named by identity.
 
         Args:
             columns: `name@hash` → values, one row a candidate.
             inference_id: the prediction's id; capture, outcome and answer share it.
+            candidate_ids: the app's name of each row, for what is captured.
 
         Raises:
             NoModelError: there is no such endpoint.
@@ -75,7 +78,7 @@ class Endpoint:
                 ContentType=CONTENT_TYPE,
                 Accept=CONTENT_TYPE,
                 InferenceId=inference_id,
-                Body=encode_columns(columns),
+                Body=encode_columns(columns, candidate_ids=candidate_ids),
             )
             body = reply["Body"].read()
         except ClientError as error:

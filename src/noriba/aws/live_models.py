@@ -84,7 +84,7 @@ class LiveModels:
             except FeatureMismatchError as error:
                 raise ModelRefusedError(f"a model reads what requests no longer bring: {error}") from error
             try:
-                return self._endpoint.ask(columns, inference_id=inference_id)
+                return self._endpoint.ask(columns, inference_id=inference_id, candidate_ids=request.candidate_ids())
             except ModelRefusedError as error:
                 self._learn(error)
         raise ModelRefusedError(f"endpoint {self._endpoint.name} has more models than anybody can ask")

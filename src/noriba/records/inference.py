@@ -1,7 +1,8 @@
 """What the predict function and the model container say to each other.
 
 Columns travel under their identity, `name@hash`, so that a model can pick its own and refuse when one is missing; JSON
-writes floats so that they read back bit for bit, and has null for an unknown value.
+writes floats so that they read back bit for bit, and has null for an unknown value. The app's names of candidates
+travel beside the columns: a model does not read them, but what is captured of a request can then be joined to outcomes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from noriba.features import Column, as_column
 from noriba.features.columns import row_count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 CONTENT_TYPE = "application/json"
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html#API_runtime_InvokeEndpoint_Errors
@@ -43,9 +44,17 @@ class Refusal:
     feature_fingerprint: str | None
 
 
-def encode_columns(columns: Mapping[str, Column]) -> bytes:
-    """The body of an invocation."""
-    return json.dumps({"columns": {name: _to_json(values) for name, values in columns.items()}}).encode()
+def encode_columns(columns: Mapping[str, Column], *, candidate_ids: Sequence[str | None] = ()) -> bytes:
+    """The body of an invocation.
+
+    Args:
+        columns: of shape (n,) each.
+        candidate_ids: the app's name of each row, where it gave any.
+    """
+    document: dict[str, object] = {"columns": {name: _to_json(values) for name, values in columns.items()}}
+    if any(candidate_id is not None for candidate_id in candidate_ids):
+        document["candidate_ids"] = list(candidate_ids)
+    return json.dumps(document).encode()
 
 
 def decode_columns(body: bytes) -> dict[str, Column]:

@@ -17,6 +17,8 @@ from openapi_spec_validator import validate as validate_openapi
 
 from laptop.state import PROJECT_ROOT
 from noriba.client import ApiClient
+from noriba.records.inference import decode_answer
+from noriba.usecase import load_use_case
 from tests.laptop.loop.conftest import RIDE
 
 if TYPE_CHECKING:
@@ -176,6 +178,29 @@ def test_whoever_asks_for_the_health_again_and_again_is_told_to_slow_down(loop: 
     refused = [answer.json() for answer in answers if answer.status == 429]
     assert {answer.status for answer in answers} <= {200, 429}
     assert {problem["detail"] for problem in refused} == {"too many requests; slow down and try again"}
+
+
+def test_what_the_model_was_asked_and_answered_is_captured_under_the_prediction_s_id(
+    loop: Loop, champion: ModelPackage
+) -> None:
+    answered = loop.api.predict("taxi_eta", RIDE).answer
+
+    [line] = loop.eventually(lambda: find_captures(loop, champion, answered["prediction_id"]))
+    captured = line["captureData"]
+
+    columns = json.loads(captured["endpointInput"]["data"])["columns"]
+    assert columns.keys() == set(load_use_case("taxi_eta").features.identities)
+    found = decode_answer(captured["endpointOutput"]["data"].encode())
+    assert round(found.value[0], 1) == answered["predictions"][0]["eta_s"]
+
+
+def find_captures(loop: Loop, model: ModelPackage, prediction_id: str) -> list[dict[str, Any]]:
+    """The lines that SageMaker captured of a model's answers under an id."""
+    s3, bucket = loop.session.clients.s3, loop.session.deployment.captures_bucket
+    found = s3.list_objects_v2(Bucket=bucket, Prefix=f"noriba-taxi-eta/v{model.version}/").get("Contents", [])
+    texts = [s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode() for item in found]
+    lines = [json.loads(line) for text in texts for line in text.splitlines()]
+    return [line for line in lines if line["eventMetadata"].get("inferenceId") == prediction_id]
 
 
 def test_an_outcome_is_taken_and_kept(loop: Loop, champion: ModelPackage) -> None:

@@ -37,6 +37,15 @@ def test_columns_arrive_bit_for_bit(table: dict[str, list[float]]) -> None:
         assert bits(arrived[name]) == bits(column)
 
 
+def test_names_of_candidates_travel_beside_the_columns_and_are_not_read_by_a_model() -> None:
+    columns = {"a@1": np.array([1.0, 2.0])}
+    body = encode_columns(columns, candidate_ids=["near", None])
+
+    assert json.loads(body)["candidate_ids"] == ["near", None]
+    assert list(decode_columns(body)) == ["a@1"]
+    assert encode_columns(columns, candidate_ids=[None, None]) == encode_columns(columns)
+
+
 def test_an_unknown_value_travels_as_null_and_the_body_is_strict_json() -> None:
     body = encode_columns({"rain@0123456789ab": np.array([1.5, math.nan])})
 
