@@ -53,9 +53,14 @@ class Home:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Begin a command, and say what it says."""
-        return subprocess.Popen(
-            ["noriba", *words], env=self.environment, cwd=PROJECT_ROOT, stderr=subprocess.PIPE, text=True
-        )
+        # A shell that runs the tests in the background has them ignore Ctrl-C, and what they start would inherit that.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(
+                ["noriba", *words], env=self.environment, cwd=PROJECT_ROOT, stderr=subprocess.PIPE, text=True
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def run(
         self, *words: str, program: str = "noriba", stdin: str = "", **variables: str

@@ -107,6 +107,13 @@ class ObjectStore:
             for found in page.get("Contents", []):
                 yield found["Key"]
 
+    def list_folders(self, prefix: str) -> Iterator[str]:
+        """Names of what stands for folders right under a prefix, in order."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix, Delimiter="/")
+        for page in pages:
+            for found in page.get("CommonPrefixes", []):
+                yield found["Prefix"].removeprefix(prefix).rstrip("/")
+
 
 class ObjectFile(io.RawIOBase):
     """A version of an object as a seekable file; reads ahead, and keeps the last stretch."""

@@ -42,6 +42,7 @@ def build_app() -> typer.Typer:
         model_commands.reject,
         model_commands.retrain,
         prediction_commands.predict,
+        prediction_commands.accuracy,
         operation_commands.status,
         operation_commands.logs,
         doctor_command.doctor,

@@ -1,17 +1,18 @@
-"""`predict`: ask the API as an app does, over HTTP with its key."""
+"""`predict`: ask the API as an app does, over HTTP with its key; `accuracy`: how right the answers were."""
 
 from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, MisuseError, Prefix, UseCaseName
-from noriba.cli.output import print_json, print_table
-from noriba.client import ApiClient, Prediction, Session
+from noriba.cli.output import print_json, print_line, print_table
+from noriba.client import ApiClient, Prediction, Session, read_accuracy
 
 Body = Annotated[
     str | None,
@@ -36,6 +37,45 @@ def predict(
         print_json({"request": request, "answer": prediction.answer, "latency_ms": prediction.latency_ms})
     else:
         print_prediction(prediction)
+
+
+def accuracy(
+    use_case: UseCaseName = DEFAULT_USE_CASE,
+    prefix: Prefix = DEFAULT_PREFIX,
+    *,
+    hours: Annotated[float, typer.Option("--hours", help="How far back.", min=0, max=2160)] = 24.0,
+    as_json: AsJson = False,
+) -> None:
+    """Show how right each model version was, where the outcome is known: captures beside outcomes."""
+    until = datetime.now(UTC)
+    report = read_accuracy(Session(prefix, use_case), since=until - timedelta(hours=hours), until=until)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+        return
+    columns = ("version", "answered", "with outcome", f"MAE ({report.unit})", "bias", "coverage", "claims")
+    print_table(
+        f"Answers of {use_case} within {hours:g} hours",
+        columns,
+        [
+            (
+                one.model_version,
+                one.answered,
+                one.with_outcome,
+                *(None if number is None else f"{number:.4g}" for number in (one.mae, one.bias)),
+                *(None if number is None else f"{number:.3f}" for number in (one.coverage, one.claimed_coverage)),
+            )
+            for one in report.variants
+        ],
+    )
+    troubles = {
+        "outcomes of predictions that were not captured in this time": report.outcomes_unknown,
+        "outcomes that came again": report.outcomes_repeated,
+        "predictions with different outcomes, of which the last observed counts": report.outcomes_contradicted,
+        "lines that nobody can read, left out": report.unreadable_lines,
+    }
+    for meaning, number in troubles.items():
+        if number:
+            print_line(f"{meaning}: {number}")
 
 
 def print_prediction(prediction: Prediction) -> None:

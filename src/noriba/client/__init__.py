@@ -14,6 +14,7 @@ entered. Where it goes is said by the environment, as for any AWS program.
 
 from noriba.aws.failures import AwsRefusedError, NoCloudError, translate_failures
 from noriba.aws.registry import ModelPackage
+from noriba.client.accuracy import AccuracyReport, VariantAccuracy, read_accuracy
 from noriba.client.erasing import Erased, commit_erasure, plan_erasure
 from noriba.client.landing import Landing, land_files, wait_for_objects, wait_for_snapshot
 from noriba.client.logs import LogLine, NoSuchLogError, find_log, list_logs, read_log
@@ -47,6 +48,7 @@ from noriba.client.waiting import StepFailedError
 __all__ = [
     "NO_PROGRESS",
     "WAITING",
+    "AccuracyReport",
     "ApiClient",
     "ApiError",
     "Approval",
@@ -67,6 +69,7 @@ __all__ = [
     "Session",
     "SnapshotSummary",
     "StepFailedError",
+    "VariantAccuracy",
     "approve_model",
     "commit_erasure",
     "find_log",
@@ -77,6 +80,7 @@ __all__ = [
     "list_refused",
     "list_snapshots",
     "plan_erasure",
+    "read_accuracy",
     "read_details",
     "read_log",
     "read_snapshot",

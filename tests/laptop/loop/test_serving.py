@@ -212,6 +212,16 @@ def test_an_outcome_is_taken_and_kept(loop: Loop, champion: ModelPackage) -> Non
     kept = loop.eventually(lambda: find_outcomes(loop, prediction_id), within_s=90)
     assert [event["detail"]["value"] for event in kept] == [1234.5]
 
+    report = loop.eventually(lambda: see_accuracy(loop, champion))
+    assert report["outcomes_contradicted"] == 0
+
+
+def see_accuracy(loop: Loop, model: ModelPackage) -> dict[str, Any] | None:
+    """The report, as soon as a capture has met its outcome."""
+    report: dict[str, Any] = loop.run_json("noriba", "accuracy", "--hours", "1", "--json")
+    [version] = [one for one in report["variants"] if one["model_version"] == model.version]
+    return report if version["answered"] >= version["with_outcome"] >= 1 and version["mae"] > 0 else None
+
 
 def find_outcomes(loop: Loop, prediction_id: str) -> list[dict[str, Any]]:
     """The lines in the outcomes bucket about a prediction; each file is a table of JSON lines."""

@@ -1,0 +1,67 @@
+"""What SageMaker captured of an endpoint, line by line, and where it lies.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from noriba.records.inference import ModelAnswer, decode_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class CapturedAnswer:
+    """What one variant answered to one request.
+
+    Attributes:
+        prediction_id: what the app was told.
+        at: when it was answered.
+        candidate_ids: the app's names of the rows; None where it gave none.
+        answer: one entry a row.
+    """
+
+    prediction_id: str
+    at: datetime
+    candidate_ids: tuple[str | None, ...]
+    answer: ModelAnswer
+
+
+def parse_capture(line: str) -> CapturedAnswer | None:
+    """The answer in a captured line; None for what nobody can join: no id, or not both sides as JSON."""
+    document = json.loads(line)
+    metadata, captured = document["eventMetadata"], document["captureData"]
+    asked, answered = captured.get("endpointInput"), captured.get("endpointOutput")
+    if "inferenceId" not in metadata or asked is None or answered is None:
+        return None
+    if {asked["encoding"], answered["encoding"]} != {"JSON"}:
+        return None
+    answer = decode_answer(answered["data"].encode())
+    candidate_ids = json.loads(asked["data"]).get("candidate_ids") or [None] * len(answer.value)
+    return CapturedAnswer(
+        metadata["inferenceId"], datetime.fromisoformat(metadata["inferenceTime"]), tuple(candidate_ids), answer
+    )
+
+
+def name_capture_folders(endpoint: str, variant: str, *, since: datetime, until: datetime) -> Iterator[str]:
+    """The prefixes under which captures of these hours lie."""
+    hour = since.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    while hour <= until:
+        yield f"{endpoint}/{variant}/{hour:%Y/%m/%d/%H}/"
+        hour += _HOUR
+
+
+def name_outcome_folders(*, since: datetime, until: datetime) -> Iterator[str]:
+    """The prefixes under which outcomes that came on these days lie."""
+    day = since.astimezone(UTC).date()
+    while day <= until.astimezone(UTC).date():
+        yield f"outcomes/date={day:%Y-%m-%d}/"
+        day += timedelta(days=1)

@@ -1,0 +1,81 @@
+"""Captured lines, and where they lie."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from noriba.records.captures import name_capture_folders, name_outcome_folders, parse_capture
+from noriba.records.inference import ModelAnswer, encode_answer, encode_columns
+
+ANSWER = ModelAnswer((1.0, 2.0), (3.0, 4.0), (5.0, 6.0), claimed_coverage=0.8, bundle_digest="d")
+
+
+def line(*, names: list[str | None] | None = None, **changes: Any) -> str:
+    columns = {"a@1": np.array([1.0, 2.0])}
+    sides = {
+        "endpointInput": (encode_columns(columns, candidate_ids=names or ()), "INPUT"),
+        "endpointOutput": (encode_answer(ANSWER), "OUTPUT"),
+    }
+    captured = {
+        side: {"observedContentType": "application/json", "mode": mode, "data": data.decode(), "encoding": "JSON"}
+        for side, (data, mode) in sides.items()
+    }
+    document = {
+        "captureData": captured,
+        "eventMetadata": {"eventId": "e", "inferenceId": "p", "inferenceTime": "2026-07-01T12:00:00Z"},
+        "eventVersion": "0",
+    }
+    return json.dumps(document | changes)
+
+
+def test_a_line_says_who_asked_when_and_what_was_answered() -> None:
+    found = parse_capture(line(names=["near", "far"]))
+
+    assert found is not None
+    assert (found.prediction_id, found.at) == ("p", datetime(2026, 7, 1, 12, tzinfo=UTC))
+    assert found.candidate_ids == ("near", "far")
+    assert found.answer == ANSWER
+
+
+def test_rows_without_names_have_none() -> None:
+    found = parse_capture(line())
+
+    assert found is not None
+    assert found.candidate_ids == (None, None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"eventMetadata": {"eventId": "e", "inferenceTime": "2026-07-01T12:00:00Z"}},
+        {"captureData": {}},
+        {"captureData": {**json.loads(line())["captureData"], "endpointInput": {"encoding": "BASE64", "data": "AA=="}}},
+    ],
+)
+def test_what_nobody_can_join_is_left_out(changes: dict[str, Any]) -> None:
+    assert parse_capture(line(**changes)) is None
+
+
+def test_captures_lie_by_the_hour_and_outcomes_by_the_day() -> None:
+    since, until = (datetime.fromisoformat(text) for text in ("2026-06-30T22:59:00+00:00", "2026-07-01T00:01:00+00:00"))
+
+    assert list(name_capture_folders("noriba-taxi-eta", "v3", since=since, until=until)) == [
+        "noriba-taxi-eta/v3/2026/06/30/22/",
+        "noriba-taxi-eta/v3/2026/06/30/23/",
+        "noriba-taxi-eta/v3/2026/07/01/00/",
+    ]
+    assert list(name_outcome_folders(since=since, until=until)) == [
+        "outcomes/date=2026-06-30/",
+        "outcomes/date=2026-07-01/",
+    ]
+
+
+def test_an_hour_is_utc_s_whatever_clock_one_asks_by() -> None:
+    there = datetime.fromisoformat("2026-07-01T08:30:00+09:00")
+
+    assert list(name_capture_folders("e", "v1", since=there, until=there)) == ["e/v1/2026/06/30/23/"]
