@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -22,6 +22,7 @@ class Execution(BaseModel):
     arn: str
     status: str
     started_at: datetime
+    ended_at: datetime | None = None
     error: str | None = None
     cause: str | None = None
     given: str = ""
@@ -46,6 +47,7 @@ def look_up(stepfunctions: SFNClient, execution_arn: str) -> Execution | None:
         arn=found["executionArn"],
         status=found["status"],
         started_at=found["startDate"],
+        ended_at=found.get("stopDate"),
         error=found.get("error"),
         cause=found.get("cause"),
         given=found.get("input", ""),
@@ -78,6 +80,19 @@ class MachineHistory:
     def find_newest(self) -> Execution | None:
         """The execution that began last."""
         return next(self._list(), None)
+
+    def list_newest(self, most: int) -> Iterator[Execution]:
+        """The newest executions with all that is known of them, the newest first."""
+        found = (self.look_up(execution.arn) for execution in islice(self._list(), most))
+        return (execution for execution in found if execution is not None)
+
+    def start(self, given: str) -> str:
+        """Begin an execution; its ARN."""
+        return self._sfn.start_execution(stateMachineArn=self._machine_arn, input=given)["executionArn"]
+
+    def stop(self, execution_arn: str, *, cause: str) -> None:
+        """End an execution where it is."""
+        self._sfn.stop_execution(executionArn=execution_arn, error="Aborted", cause=cause)
 
     def find_after(self, earlier_arn: str | None, words: str) -> Execution | None:
         """The first execution after an earlier one (of all when None) whose input holds these words.

@@ -15,6 +15,7 @@ from noriba.cli import (
     model_commands,
     operation_commands,
     prediction_commands,
+    rollout_commands,
 )
 from noriba.cli.options import MisuseError
 from noriba.cli.output import print_json, print_line, print_problem
@@ -41,6 +42,9 @@ def build_app() -> typer.Typer:
         model_commands.approve,
         model_commands.reject,
         model_commands.retrain,
+        rollout_commands.rollouts,
+        rollout_commands.rollback,
+        rollout_commands.abort,
         prediction_commands.predict,
         prediction_commands.accuracy,
         operation_commands.status,

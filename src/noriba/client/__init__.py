@@ -31,7 +31,16 @@ from noriba.client.models import (
 )
 from noriba.client.predictions import ApiClient, ApiError, Prediction
 from noriba.client.progress import NO_PROGRESS, Progress
-from noriba.client.rollouts import Approval, approve_model, wait_for_rollout
+from noriba.client.rollouts import (
+    Approval,
+    NoRolloutError,
+    Rollout,
+    abort_rollout,
+    approve_model,
+    list_rollouts,
+    roll_back,
+    wait_for_rollout,
+)
 from noriba.client.session import Session
 from noriba.client.snapshots import (
     NoSuchSnapshotError,
@@ -61,15 +70,18 @@ __all__ = [
     "ModelDetails",
     "ModelPackage",
     "NoCloudError",
+    "NoRolloutError",
     "NoSuchLogError",
     "NoSuchModelError",
     "NoSuchSnapshotError",
     "Prediction",
     "Progress",
+    "Rollout",
     "Session",
     "SnapshotSummary",
     "StepFailedError",
     "VariantAccuracy",
+    "abort_rollout",
     "approve_model",
     "commit_erasure",
     "find_log",
@@ -78,6 +90,7 @@ __all__ = [
     "list_logs",
     "list_models",
     "list_refused",
+    "list_rollouts",
     "list_snapshots",
     "plan_erasure",
     "read_accuracy",
@@ -87,6 +100,7 @@ __all__ = [
     "read_status",
     "reject_model",
     "request_training",
+    "roll_back",
     "summarise_snapshot",
     "translate_failures",
     "wait_for_answer",

@@ -1,18 +1,48 @@
-"""Approving a model and following its rollout: this one, not one before it."""
+"""Approving a model and following its rollout: this one, not one before it. Going back, and stopping one."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, ConfigDict, Field
+
+from noriba.aws.endpoints import describe_endpoint
 from noriba.client.progress import NO_PROGRESS
 from noriba.client.waiting import ROLLOUT_LIMIT_S, StepFailedError, read_cause, wait_until
+from noriba.errors import NoribaError
+from noriba.records.names import IN_PROGRESS, name_endpoint
 
 if TYPE_CHECKING:
     from noriba.aws.executions import Execution
     from noriba.aws.registry import ModelPackage
     from noriba.client.progress import Progress
     from noriba.client.session import Session
+
+
+MOST_SHOWN = 50
+_ENDPOINT_LIMIT_S = 1800.0
+
+
+class NoRolloutError(NoribaError):
+    """There is no rollout to stop, or no version to go back to."""
+
+
+class Rollout(BaseModel):
+    """One rollout, and how it ended."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int
+    status: str = Field(description="running, succeeded, failed, timed_out or aborted")
+    started_at: datetime
+    ended_at: datetime | None
+    cause: str = Field(description="the approval, or who went back and why")
+    failure: str | None
+    model_package_arn: str
+    execution: str
 
 
 @dataclass(frozen=True)
@@ -43,11 +73,61 @@ class Approval:
 
 def approve_model(session: Session, package: ModelPackage, *, note: str) -> Approval:
     """Approve as the approver; the rollout begins by itself."""
-    last = session.history(session.deployment.rollout_machine_arn).find_newest()
-    champion = session.ledger.read_champion()
-    serving = None if champion is None else int(champion.model_package_arn.rpartition("/")[2])
+    approval = _look_before(session, package)
     session.as_approver().approve(package.arn, note=note)
-    return Approval(package, None if last is None else last.arn, serving)
+    return approval
+
+
+def list_rollouts(session: Session, *, most: int = MOST_SHOWN) -> list[Rollout]:
+    """The use case's newest rollouts, the newest first; Step Functions forgets them after 90 days."""
+    newest = session.history(session.deployment.rollout_machine_arn).list_newest(most)
+    described = (_describe(execution) for execution in newest)
+    return [rollout for use_case, rollout in described if use_case == session.use_case_name]
+
+
+def roll_back(session: Session, *, version: int | None, reason: str) -> Approval:
+    """Begin to go back: to the champion before this one, or to a version that is still approved.
+
+    No new approval is needed; who asked, and why, stands in the rollout's input.
+
+    Raises:
+        NoRolloutError: there is none to go back to, or it is not approved any more.
+    """
+    package = _find_earlier(session, version)
+    approval = _look_before(session, package)
+    asked = {"by": session.clients.sts.get_caller_identity()["Arn"], "reason": reason}
+    given = {
+        "use_case": session.use_case_name,
+        "endpoint_name": name_endpoint(session.use_case_name, prefix=session.prefix),
+        "model_package_arn": package.arn,
+        "version": package.version,
+        "rollback": asked,
+    }
+    session.history(session.deployment.rollout_machine_arn).start(json.dumps(given))
+    return approval
+
+
+def abort_rollout(session: Session, *, reason: str, progress: Progress = NO_PROGRESS) -> Approval | None:
+    """Stop the rollout that is under way; what it made is removed by TIDY.
+
+    Returns:
+        The way back that was begun, where production was no longer the champion's; None where it was never touched.
+
+    Raises:
+        NoRolloutError: none is under way.
+    """
+    history = session.history(session.deployment.rollout_machine_arn)
+    lock = session.ledger.read_rollout()
+    running = None if lock is None else history.look_up(lock.execution)
+    if running is None or running.status != "RUNNING":
+        raise NoRolloutError(f"no rollout of {session.use_case_name} is under way")
+    who = session.clients.sts.get_caller_identity()["Arn"]
+    history.stop(running.arn, cause=f"{who}: {reason}")
+    progress.update("seeing what production serves")
+    version, champion = _await_version(session), session.ledger.read_champion()
+    if champion is None or version == _read_version(champion.model_package_arn):
+        return None
+    return roll_back(session, version=_read_version(champion.model_package_arn), reason=f"aborted: {reason}")
 
 
 def wait_for_rollout(
@@ -76,3 +156,58 @@ def wait_for_rollout(
     champion = session.ledger.read_champion()
     if champion is None or champion.model_package_arn != approval.package.arn:
         raise StepFailedError("the approval was withdrawn, or another version was rolled out after this one")
+
+
+def _look_before(session: Session, package: ModelPackage) -> Approval:
+    last = session.history(session.deployment.rollout_machine_arn).find_newest()
+    champion = session.ledger.read_champion()
+    serving = None if champion is None else _read_version(champion.model_package_arn)
+    return Approval(package, None if last is None else last.arn, serving)
+
+
+def _find_earlier(session: Session, version: int | None) -> ModelPackage:
+    """The package of a version; of the champion before this one when None."""
+    packages = {package.version: package for package in session.registry.list_packages()}
+    if version is None:
+        champion = session.ledger.read_champion()
+        serving = None if champion is None else _read_version(champion.model_package_arn)
+        done = [one.version for one in list_rollouts(session) if one.status == "succeeded" and one.version != serving]
+        version = next((one for one in done if one in packages and packages[one].status == "Approved"), None)
+    if version is None:
+        raise NoRolloutError("no earlier version was in production that is still approved; approve one: noriba models")
+    if version not in packages or packages[version].status != "Approved":
+        raise NoRolloutError(f"version {version} is not approved; approve it: noriba approve {version}")
+    return packages[version]
+
+
+def _describe(execution: Execution) -> tuple[str, Rollout]:
+    given: dict[str, Any] = json.loads(execution.given)
+    back = given.get("rollback")
+    failure = f"{execution.error}: {read_cause(execution.cause)}" if execution.failed else None
+    return given["use_case"], Rollout(
+        version=int(given["version"]),
+        status=execution.status.lower(),
+        started_at=execution.started_at,
+        ended_at=execution.ended_at,
+        cause="approval" if back is None else f"back, by {back['by']}: {back['reason']}",
+        failure=failure,
+        model_package_arn=given["model_package_arn"],
+        execution=execution.arn,
+    )
+
+
+def _await_version(session: Session) -> int | None:
+    """The version that answers in production when SageMaker has done what it was at; None without an endpoint."""
+    name = name_endpoint(session.use_case_name, prefix=session.prefix)
+
+    def look() -> tuple[int | None] | None:
+        state = describe_endpoint(session.clients.sagemaker, name)
+        if state is None:
+            return (None,)
+        return None if state.status in IN_PROGRESS else (state.model_version,)
+
+    return wait_until(look, "the endpoint", limit_s=_ENDPOINT_LIMIT_S)[0]
+
+
+def _read_version(package_arn: str) -> int:
+    return int(package_arn.rpartition("/")[2])

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from backports import tarfile
 
+from noriba.aws.endpoints import find_status
 from noriba.aws.objects import split_uri
-from noriba.client import StepFailedError, approve_model, wait_for_rollout
+from noriba.client import StepFailedError, abort_rollout, approve_model, wait_for_rollout
 from noriba.events import RetrainingDecided
 from noriba.records.evidence import Evidence
+from noriba.records.names import name_endpoint
 from noriba.records.snapshot import name_channel_manifest, name_manifest
 from noriba.training.bundles import load_bundle, save_bundle
 from tests.laptop.loop.conftest import RIDE
@@ -54,7 +56,8 @@ def test_a_candidate_waits_with_its_evidence_its_lineage_and_a_card(
     assert evidence.bundle_digest == candidate.metadata["bundle_digest"]
     card = json.loads(loop.session.registry.read_card(candidate.arn))
     assert card["additional_information"]["custom_details"]["snapshot"] == snapshot.snapshot_id
-    (announced,) = bus.find("CandidateRegistered", model_package_arn=candidate.arn)
+    # The package is there a moment before it is announced.
+    (announced,) = loop.eventually(lambda: bus.find("CandidateRegistered", model_package_arn=candidate.arn))
     assert announced["approval_status"] == "PendingManualApproval"
 
 
@@ -134,6 +137,59 @@ def test_an_earlier_version_can_be_rolled_back_to(loop: Loop, champion: ModelPac
     assert f"production goes back to it from version {challenger.version}" in told.stdout + told.stderr
     answer = loop.api.predict("taxi_eta", RIDE).answer
     assert answer["model_version"] == champion.version
+
+
+def test_going_back_needs_no_approval_and_is_recorded_with_who_and_why(
+    loop: Loop, champion: ModelPackage, challenger: ModelPackage
+) -> None:
+    def go_back(reason: str) -> int:
+        done = loop.run("noriba", "rollback", "--reason", reason)
+        assert done.returncode == 0, done.stderr
+        return int(loop.api.predict("taxi_eta", RIDE).answer["model_version"])
+
+    # To the champion before this one, and from there to the one before that.
+    assert go_back("the new one is late at night") == challenger.version
+    assert go_back("the old one was better after all") == champion.version
+
+    latest, before = loop.run_json("noriba", "rollouts", "--json")[:2]
+    assert (latest["version"], latest["status"]) == (champion.version, "succeeded")
+    assert latest["cause"] == "back, by arn:aws:iam::123456789012:root: the old one was better after all"
+    assert before["version"] == challenger.version
+    nowhere = loop.run("noriba", "rollback", "99", "--reason", "a typing error")
+    assert (nowhere.returncode, "version 99 is not approved" in nowhere.stderr) == (1, True)
+
+
+def test_a_rollout_is_aborted_before_production_was_touched(
+    loop: Loop, champion: ModelPackage, challenger: ModelPackage
+) -> None:
+    none = loop.run("noriba", "abort", "--reason", "cold feet")
+    assert (none.returncode, "no rollout of taxi_eta is under way" in none.stderr) == (1, True)
+    loop.session.as_approver().approve(challenger.arn, note="to be aborted")
+    loop.eventually(lambda: [name for name in list_endpoints(loop) if "-staging-" in name])
+
+    assert abort_rollout(loop.session, reason="cold feet") is None
+
+    aborted = loop.run_json("noriba", "rollouts", "--json")[0]
+    assert (aborted["version"], aborted["status"]) == (challenger.version, "aborted")
+    assert "cold feet" in aborted["failure"]
+    assert loop.api.predict("taxi_eta", RIDE).answer["model_version"] == champion.version
+    loop.eventually(lambda: not [name for name in list_endpoints(loop) if "-staging-" in name], within_s=60)
+
+
+def test_a_rollout_that_is_aborted_while_production_changes_ends_with_the_champion_serving(
+    loop: Loop, champion: ModelPackage, challenger: ModelPackage
+) -> None:
+    endpoint = name_endpoint("taxi_eta", prefix="noriba")
+    loop.session.as_approver().approve(challenger.arn, note="to be aborted, too late")
+    loop.eventually(lambda: find_status(loop.session.clients.sagemaker, endpoint) == "Updating", within_s=60)
+
+    back = abort_rollout(loop.session, reason="much too slow")
+
+    assert back is not None
+    assert back.package.version == champion.version
+    wait_for_rollout(loop.session, back)
+    assert loop.api.predict("taxi_eta", RIDE).answer["model_version"] == champion.version
+    assert loop.run_json("noriba", "rollouts", "--json")[0]["cause"].endswith("aborted: much too slow")
 
 
 def test_the_champion_approved_again_is_rolled_out_again_and_rejected_goes_on_serving(
