@@ -82,7 +82,7 @@ def list_rollouts(session: Session, *, most: int = MOST_SHOWN) -> list[Rollout]:
     """The use case's newest rollouts, the newest first; Step Functions forgets them after 90 days."""
     newest = session.history(session.deployment.rollout_machine_arn).list_newest(most)
     described = (_describe(execution) for execution in newest)
-    return [rollout for use_case, rollout in described if use_case == session.use_case_name]
+    return [rollout for use_case, rollout in filter(None, described) if use_case == session.use_case_name]
 
 
 def roll_back(session: Session, *, version: int | None, reason: str) -> Approval:
@@ -180,20 +180,24 @@ def _find_earlier(session: Session, version: int | None) -> ModelPackage:
     return packages[version]
 
 
-def _describe(execution: Execution) -> tuple[str, Rollout]:
-    given: dict[str, Any] = json.loads(execution.given)
-    back = given.get("rollback")
+def _describe(execution: Execution) -> tuple[str, Rollout] | None:
+    """Whose rollout an execution is, and what it was; None for one that somebody started with something else."""
     failure = f"{execution.error}: {read_cause(execution.cause)}" if execution.failed else None
-    return given["use_case"], Rollout(
-        version=int(given["version"]),
-        status=execution.status.lower(),
-        started_at=execution.started_at,
-        ended_at=execution.ended_at,
-        cause="approval" if back is None else f"back, by {back['by']}: {back['reason']}",
-        failure=failure,
-        model_package_arn=given["model_package_arn"],
-        execution=execution.arn,
-    )
+    try:
+        given: dict[str, Any] = json.loads(execution.given)
+        back = given.get("rollback")
+        return str(given["use_case"]), Rollout(
+            version=int(given["version"]),
+            status=execution.status.lower(),
+            started_at=execution.started_at,
+            ended_at=execution.ended_at,
+            cause="approval" if back is None else f"back, by {back['by']}: {back['reason']}",
+            failure=failure,
+            model_package_arn=given["model_package_arn"],
+            execution=execution.arn,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _await_version(session: Session) -> int | None:
