@@ -21,12 +21,12 @@ demo: setup  ## the whole loop once on the laptop cloud; arguments by ARGS="--ro
 test: setup  ## everything CI runs: lint, types, architecture, unit, function, infra, container and laptop tests
 	@$(MAKE) --no-print-directory -j 2 test-here test-clouds
 
-# Two halves side by side, each about as long as the other: what runs in a process, and what runs on laptop clouds.
+# Two halves side by side, each about as long as the other: everything by itself, and the loop on laptop clouds.
 test-here: lint
-	@$(BIN)/pytest tests --ignore tests/laptop --ignore tests/test_wheels.py $(ARGS)
+	@$(BIN)/pytest tests emulator/tests --ignore tests/laptop --ignore tests/test_wheels.py $(ARGS)
 
 test-clouds:
-	@$(BIN)/pytest emulator/tests tests/laptop tests/test_wheels.py $(ARGS)
+	@$(BIN)/pytest tests/laptop tests/test_wheels.py $(ARGS)
 
 test-unit: setup  ## the tests that need no cloud and no templates
 	@$(BIN)/pytest tests/unit tests/functions $(ARGS)

@@ -1,7 +1,7 @@
 """`python -m benchmarks`: every measurement, or those that are named.
 
 python -m benchmarks transform conversion
-python -m benchmarks load               # a deployment must be up, with a model: noriba demo --keep
+python -m benchmarks load rollout       # a deployment must be up, with a model: noriba demo --keep
 python -m benchmarks accuracy decision --trips FOLDER     # the TLC's green_tripdata_2023-01..07.parquet
 """
 
@@ -11,10 +11,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import accuracy, conversion, decision, hostile, load, training, transform
+from benchmarks import accuracy, conversion, decision, hostile, load, rollout, training, transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_NEED_A_DEPLOYMENT = {"load", "rollout"}
 
 
 def main() -> None:
@@ -23,7 +26,8 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="transform, conversion, training, hostile, load, accuracy, decision; all but load when left out",
+        help="transform, conversion, training, hostile, load, rollout, accuracy, decision; "
+        "all but load and rollout when left out",
     )
     parser.add_argument("--rows", type=int, default=200_000, help="rows to transform, and to train on (%(default)s)")
     parser.add_argument("--runs", type=int, default=2_000, help="rollouts to simulate, for decision (%(default)s)")
@@ -35,12 +39,13 @@ def main() -> None:
         "training": lambda: training.run(given.rows),
         "hostile": hostile.run,
         "load": load.run,
+        "rollout": rollout.run,
         "accuracy": lambda: accuracy.run(given.trips),
         "decision": lambda: decision.run(given.trips, runs=given.runs),
     }
     if unknown := set(given.names) - benchmarks.keys():
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(benchmarks)}")
-    for name in given.names or [name for name in benchmarks if name != "load"]:
+    for name in given.names or [name for name in benchmarks if name not in _NEED_A_DEPLOYMENT]:
         print(f"\n{name}")
         benchmarks[name]()
 

@@ -23,13 +23,7 @@ REQUESTS_PER_S = 45.0
 
 def run() -> None:
     """Ask, and print how it was answered and how long it took; every answer but 200 is an error."""
-    point_here_unless_told_otherwise()
-    session = Session("noriba", "taxi_eta")
-    try:
-        with translate_failures():
-            _ = session.deployment
-    except NoribaError as error:
-        raise SystemExit(f"  {error}") from error
+    session = open_session()
     end_s = time.perf_counter() + LASTS_S
     with ThreadPoolExecutor(CLIENTS) as apps:
         asking = [apps.submit(ask_on, session, number, end_s=end_s) for number in range(CLIENTS)]
@@ -43,6 +37,18 @@ def run() -> None:
     print(f"  p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms")
     if statuses.keys() != {200}:
         raise SystemExit("  not every request was answered")
+
+
+def open_session() -> Session:
+    """The deployment that the environment points to, or the laptop cloud that runs here."""
+    point_here_unless_told_otherwise()
+    session = Session("noriba", "taxi_eta")
+    try:
+        with translate_failures():
+            _ = session.deployment
+    except NoribaError as error:
+        raise SystemExit(f"  {error}") from error
+    return session
 
 
 def ask_on(session: Session, number: int, *, end_s: float) -> list[tuple[int, float]]:
