@@ -116,7 +116,8 @@ class Packages:
 
     def extras(self, name: str) -> tuple[str, ...]:
         """The project's extras that a function asks for in its requirements.txt."""
-        text = (self.root / "functions" / name / "requirements.txt").read_text(encoding="utf-8")
+        file = self.root / "functions" / name / "requirements.txt"
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
         match = _REQUIREMENT.fullmatch(text.strip())
         if match is None:
             raise ValueError(

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 # As a shell tells of a program that SIGINT ended.
 _INTERRUPTED = 130
 
-Port = Annotated[int | None, typer.Option("--port", help="Port; 4566 when left out, or a free one when that is taken.")]
+Port = Annotated[
+    int | None,
+    typer.Option("--port", help="Port; 4566 when left out, or a free one when that is taken.", min=1, max=65535),
+]
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -13,6 +13,7 @@ from laptop_cloud.extensions import (
     ecr_images,
     embedded_metrics,
     eventbridge_delivery,
+    execution_logs,
     execution_timeouts,
     firehose_buffering,
     lambda_runtime,
@@ -54,6 +55,7 @@ class Application:
         api_gateway.install()
         ecr_images.install(assemblies)
         limits.install()
+        execution_logs.install()
         self._started = ExitStack()
         for start in (firehose_buffering, metrics, alarms, execution_timeouts, retention):
             self._started.callback(start.install().stop)

@@ -20,7 +20,10 @@ app = typer.Typer(
 )
 
 Home = Annotated[Path, typer.Option("--home", help="Folder for what the cloud keeps; another one is another cloud.")]
-Port = Annotated[int | None, typer.Option("--port", help="Port; 4566 when left out, or a free one when that is taken.")]
+Port = Annotated[
+    int | None,
+    typer.Option("--port", help="Port; 4566 when left out, or a free one when that is taken.", min=1, max=65535),
+]
 
 
 @app.command()

@@ -137,7 +137,7 @@ def _print_landing(landing: Landing, manifest: SnapshotManifest | None, package:
         print_line(f"model version {package.version}: {package.status}. Next: noriba models {package.version}")
     elif manifest is not None:
         print_line(f"snapshot {manifest.snapshot_id}: {manifest.rows_kept} rows")
-        print_line("Whether it is worth a training run is being decided; see: noriba models, noriba status")
+        print_line("Training is being decided on; see noriba models, or why not: noriba logs decide-retraining")
 
 
 def _write_reasons(reasons: dict[str, int]) -> str:

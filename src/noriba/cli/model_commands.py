@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from noriba.client import Model, ModelDetails
 
 Version = Annotated[int | None, typer.Argument(help="A version; the newest that waits when left out.")]
+Cause = Annotated[str, typer.Option("--note", help="Why; stands in the event that asks, and in the bus's archive.")]
 Note = Annotated[str, typer.Option("--note", help="Why; stands in the registry.")]
 WaitForCandidate = Annotated[bool, typer.Option("--wait", help="Wait until the model is trained and registered.")]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the model answers in production.")]
@@ -101,7 +102,7 @@ def retrain(
     use_case: UseCaseName = DEFAULT_USE_CASE,
     prefix: Prefix = DEFAULT_PREFIX,
     *,
-    note: Note = "asked for with `noriba retrain`",
+    note: Cause = "asked for with `noriba retrain`",
     wait: WaitForCandidate = False,
     limit: Limit = 7200.0,
     as_json: AsJson = False,

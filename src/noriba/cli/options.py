@@ -8,11 +8,21 @@ import typer
 
 from noriba.client import Session
 from noriba.errors import NoribaError
-from noriba.usecase import find_default_use_case
+from noriba.usecase import find_default_use_case, list_use_cases, load_use_case
 
 
 class MisuseError(NoribaError):
     """What was typed makes no sense; nothing was done."""
+
+
+def check_installed(name: str) -> str:
+    """The use case that was named, if it is here: before anything is uploaded, asked or deployed.
+
+    Where no use case is installed at all, beside the library alone, every name may be right.
+    """
+    if list_use_cases():
+        load_use_case(name)
+    return name
 
 
 DEFAULT_PREFIX = Session.prefix
@@ -21,6 +31,15 @@ DEFAULT_USE_CASE: Any = find_default_use_case() or ...
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, of an error too.")]
 Prefix = Annotated[str, typer.Option("--prefix", help="Which deployment, by its prefix.", envvar="NORIBA_PREFIX")]
-UseCaseName = Annotated[str, typer.Option("--use-case", "-u", help="Which use case.", envvar="NORIBA_USE_CASE")]
+UseCaseName = Annotated[
+    str,
+    typer.Option(
+        "--use-case",
+        "-u",
+        help="Which use case.",
+        envvar="NORIBA_USE_CASE",
+        callback=check_installed,
+    ),
+]
 Limit = Annotated[float, typer.Option("--limit", help="Seconds to wait at most.", min=0)]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

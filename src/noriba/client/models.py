@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from noriba.aws.bus import EventBus
+from noriba.client.waiting import StepFailedError
 from noriba.errors import NoribaError
 from noriba.events import RetrainingRequested
 
@@ -85,7 +86,13 @@ def reject_model(session: Session, package: ModelPackage, *, note: str) -> bool:
 
 
 def request_training(session: Session, *, cause: str) -> str:
-    """Ask for training on the newest snapshot, old data or not; the id of the event that asks."""
+    """Ask for training on the newest snapshot, old data or not; the id of the event that asks.
+
+    Raises:
+        StepFailedError: there is no snapshot yet.
+    """
+    if session.ledger.latest_snapshot() is None:
+        raise StepFailedError("there is no snapshot yet to train on; land data first")
     bus = EventBus(session.clients.events, session.deployment.bus_name)
     return bus.publish(RetrainingRequested(use_case=session.use_case_name, cause=cause))
 

@@ -44,10 +44,8 @@ def wait_for_answer(session: Session, event_id: str, *, limit_s: float = TRAININ
     """Wait for the decision about an event, such as the one that `request_training` sent.
 
     Raises:
-        StepFailedError: there is no snapshot yet, the decision was no, or there was none within the limit.
+        StepFailedError: the decision was no, or there was none within the limit.
     """
-    if session.ledger.latest_snapshot() is None:
-        raise StepFailedError("there is no snapshot yet to train on; land data first")
 
     def look() -> RetrainingDecided | None:
         decisions = session.ledger.list_decisions()

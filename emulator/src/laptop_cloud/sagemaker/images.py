@@ -37,7 +37,9 @@ class UnknownImageError(Exception):
 class Images:
     """Finds the folder of an image through the assemblies' asset manifests.
 
-    They are read anew each time, because an assembly may be synthesized again while the cloud runs.
+    They are read anew each time, because an assembly may be synthesized again while the cloud runs. What was found once
+    is found again, as long as its folder is there: a registry keeps earlier images, and a model that was trained with
+    one can be deployed again. (`cdk synth` leaves the folders of earlier assets where they are.)
 
     Args:
         assemblies: folders as `cdk synth` writes them; nested assemblies (stages) are searched too.
@@ -45,6 +47,7 @@ class Images:
 
     def __init__(self, assemblies: tuple[Path, ...]) -> None:
         self._assemblies = assemblies
+        self._known: dict[str, tuple[Path, Path]] = {}
 
     def find(self, uri: str) -> ContainerImage:
         """The files of an image.
@@ -57,10 +60,13 @@ class Images:
         """
         tag = uri.rpartition(":")[2]
         for manifest, source, destinations in self._docker_assets():
-            if any(place.get("imageTag") == tag for place in destinations.values()):
-                folder = (manifest.parent / source["directory"]).resolve()
-                dockerfile = folder / source.get("dockerFile", "Dockerfile")
-                return ContainerImage(uri, folder, dockerfile.parent)
+            folder = (manifest.parent / source["directory"]).resolve()
+            programs = (folder / source.get("dockerFile", "Dockerfile")).parent
+            self._known |= {
+                place["imageTag"]: (folder, programs) for place in destinations.values() if "imageTag" in place
+            }
+        if tag in self._known and self._known[tag][0].is_dir():
+            return ContainerImage(uri, *self._known[tag])
         places = ", ".join(str(folder) for folder in self._assemblies) or "none was given"
         raise UnknownImageError(
             f"no asset manifest of the CDK assemblies ({places}) has an image with tag {tag}: synthesize the app that "
