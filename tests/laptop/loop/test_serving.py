@@ -259,6 +259,8 @@ def test_the_command_shows_what_there_is(loop: Loop, snapshot: SnapshotManifest,
     assert answer["predictions"]
     lines = loop.run_json("noriba", "logs", "predict", "--json")
     assert any(answer["prediction_id"] in line["message"] for line in lines)
+    rollout = loop.run_json("noriba", "logs", "rollout", "--json")
+    assert any('"ExecutionSucceeded"' in line["message"] for line in rollout)
 
 
 def test_the_doctor_finds_nothing_bad_in_a_deployment(loop: Loop) -> None:

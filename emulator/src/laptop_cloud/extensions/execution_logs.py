@@ -39,7 +39,7 @@ def _logged(add: Function) -> Function:
 
 def _log(execution: Json, events: list[Json]) -> None:
     machine = reach(Seam.STATE_MACHINES).get(execution["stateMachineArn"])
-    configuration = (machine or {}).get("loggingConfiguration", {})
+    configuration = _uncapitalize((machine or {}).get("loggingConfiguration", {}))
     level, with_data = configuration.get("level", "OFF"), configuration.get("includeExecutionData", False)
     wanted = [event for event in events if _is_wanted(event["type"], level)]
     lines = [_write_line(execution, event, with_data=with_data) for event in wanted]
@@ -48,6 +48,13 @@ def _log(execution: Json, events: list[Json]) -> None:
         name = execution["stateMachineArn"].rpartition(":")[2]
         stream = f"states/{name}/{time.strftime('%Y-%m-%d-%H-%M', time.gmtime())}"
         put_log_events(group.removesuffix(":*"), stream, lines)
+
+
+def _uncapitalize(value: Any) -> Any:
+    """A template's `LogGroupArn` as the API's `logGroupArn`: MiniStack keeps what CloudFormation gave as it came."""
+    if isinstance(value, dict):
+        return {name[:1].lower() + name[1:]: _uncapitalize(inner) for name, inner in value.items()}
+    return [_uncapitalize(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _is_wanted(event_type: str, level: str) -> bool:
