@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Limit, Prefix, UseCaseName
+from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Limit, Prefix, UseCaseName, WaitForRollout
 from noriba.cli.output import print_fields, print_json, print_line, print_table, show_progress, write_time
 from noriba.client import (
     Session,
@@ -28,7 +28,6 @@ Version = Annotated[int | None, typer.Argument(help="A version; the newest that 
 Cause = Annotated[str, typer.Option("--note", help="Why; stands in the event that asks, and in the bus's archive.")]
 Note = Annotated[str, typer.Option("--note", help="Why; stands in the registry.")]
 WaitForCandidate = Annotated[bool, typer.Option("--wait", help="Wait until the model is trained and registered.")]
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the model answers in production.")]
 
 
 def models(
@@ -61,7 +60,7 @@ def approve(
     prefix: Prefix = DEFAULT_PREFIX,
     *,
     note: Note = "approved with `noriba approve`",
-    wait: Wait = True,
+    wait: WaitForRollout = True,
     limit: Limit = 3600.0,
     as_json: AsJson = False,
 ) -> None:

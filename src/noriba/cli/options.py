@@ -20,8 +20,9 @@ def check_installed(name: str) -> str:
 
     Where no use case is installed at all, beside the library alone, every name may be right.
     """
-    if list_use_cases():
-        load_use_case(name)
+    installed = list_use_cases()
+    if installed and name not in installed:
+        load_use_case(name)  # says so, with those there are; one that is here is loaded by whoever needs its code
     return name
 
 
@@ -42,4 +43,5 @@ UseCaseName = Annotated[
     ),
 ]
 Limit = Annotated[float, typer.Option("--limit", help="Seconds to wait at most.", min=0)]
+WaitForRollout = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the model answers in production.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

@@ -6,13 +6,12 @@ from typing import Annotated
 
 import typer
 
-from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Limit, Prefix, UseCaseName
+from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Limit, Prefix, UseCaseName, WaitForRollout
 from noriba.cli.output import print_json, print_table, show_progress, write_time
 from noriba.client import Session, abort_rollout, list_rollouts, roll_back, wait_for_rollout
 
 Version = Annotated[int | None, typer.Argument(help="A version; the champion before this one when left out.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; stands in the record of rollouts.")]
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the model answers in production.")]
 
 
 def rollouts(
@@ -48,7 +47,7 @@ def rollback(
     prefix: Prefix = DEFAULT_PREFIX,
     *,
     reason: Reason,
-    wait: Wait = True,
+    wait: WaitForRollout = True,
     limit: Limit = 3600.0,
     as_json: AsJson = False,
 ) -> None:

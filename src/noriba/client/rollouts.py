@@ -16,6 +16,8 @@ from noriba.errors import NoribaError
 from noriba.records.names import IN_PROGRESS, name_endpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from noriba.aws.executions import Execution
     from noriba.aws.registry import ModelPackage
     from noriba.client.progress import Progress
@@ -80,9 +82,7 @@ def approve_model(session: Session, package: ModelPackage, *, note: str) -> Appr
 
 def list_rollouts(session: Session, *, most: int = MOST_SHOWN) -> list[Rollout]:
     """The use case's newest rollouts, the newest first; Step Functions forgets them after 90 days."""
-    newest = session.history(session.deployment.rollout_machine_arn).list_newest(most)
-    described = (_describe(execution) for execution in newest)
-    return [rollout for use_case, rollout in filter(None, described) if use_case == session.use_case_name]
+    return list(_iterate_rollouts(session, most))
 
 
 def roll_back(session: Session, *, version: int | None, reason: str) -> Approval:
@@ -171,13 +171,22 @@ def _find_earlier(session: Session, version: int | None) -> ModelPackage:
     if version is None:
         champion = session.ledger.read_champion()
         serving = None if champion is None else _read_version(champion.model_package_arn)
-        done = [one.version for one in list_rollouts(session) if one.status == "succeeded" and one.version != serving]
+        # One look at Step Functions for each: mostly the second or third is the one.
+        rollouts = _iterate_rollouts(session, MOST_SHOWN)
+        done = (one.version for one in rollouts if one.status == "succeeded" and one.version != serving)
         version = next((one for one in done if one in packages and packages[one].status == "Approved"), None)
     if version is None:
         raise NoRolloutError("no earlier version was in production that is still approved; approve one: noriba models")
     if version not in packages or packages[version].status != "Approved":
         raise NoRolloutError(f"version {version} is not approved; approve it: noriba approve {version}")
     return packages[version]
+
+
+def _iterate_rollouts(session: Session, most: int) -> Iterator[Rollout]:
+    for execution in session.history(session.deployment.rollout_machine_arn).list_newest(most):
+        described = _describe(execution)
+        if described is not None and described[0] == session.use_case_name:
+            yield described[1]
 
 
 def _describe(execution: Execution) -> tuple[str, Rollout] | None:
