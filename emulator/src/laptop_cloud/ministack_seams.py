@@ -138,6 +138,7 @@ class Seam(Enum):
     STATISTIC = "services.cloudwatch:_stat_value"
     # Alarms: evaluate one or all, what a change of state sets off, and the record of it.
     ALARMS = "services.cloudwatch:_alarms"
+    COMPOSITE_ALARMS = "services.cloudwatch:_composite_alarms"
     EVALUATE_ALARM = "services.cloudwatch:_evaluate_alarm"
     EVALUATE_ALARMS = "services.cloudwatch:_evaluate_all_alarms"
     ALARM_ACTIONS = "services.cloudwatch:_dispatch_alarm_actions"
@@ -275,6 +276,12 @@ def task_error(error: str, cause: str) -> Exception:
     return failure
 
 
+def wait_scale() -> float:
+    """What part of its time a wait takes here, the same for state machines and for everything else that only waits."""
+    scale: float = reach(Seam.WAIT_SCALE)
+    return scale
+
+
 # --- CloudFormation --------------------------------------------------------------------------------------------------
 
 
@@ -384,3 +391,9 @@ def put_log_events(group: str, stream: str, messages: Sequence[str]) -> None:
 def put_metric(namespace: str, name: str, value: float, *, unit: str = "None", dimensions: Mapping[str, str]) -> None:
     """Record one CloudWatch data point, stamped now; AWS's own namespaces (`AWS/SageMaker`) are allowed."""
     reach(Seam.RECORD_METRIC)(namespace, name, value, unit, dict(dimensions))
+
+
+def alarm_state(name: str) -> str | None:
+    """The state of a CloudWatch alarm, metric or composite; None when there is none of that name."""
+    alarm = reach(Seam.ALARMS).get(name) or reach(Seam.COMPOSITE_ALARMS).get(name)
+    return None if alarm is None else str(alarm["StateValue"])

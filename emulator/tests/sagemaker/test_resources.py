@@ -94,6 +94,23 @@ def test_an_endpoint_is_there_when_the_stack_is_and_gone_with_it(
     eventually(lambda: not client("sagemaker").list_endpoint_configs(NameContains=f"{name}-Config")["EndpointConfigs"])
 
 
+def test_an_endpoint_is_updated_as_its_template_says(stack: Any, config: Any, settled: Any, name: str) -> None:
+    # CloudFormation may spell numbers and booleans as text.
+    policy = {
+        "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": "0"},
+        "TerminationWaitInSeconds": "10",
+    }
+    asked = {"DeploymentConfig": {"BlueGreenUpdatePolicy": policy}, "RetainAllVariantProperties": "true"}
+
+    for model in ("one", "two"):
+        endpoint = resource("Endpoint", EndpointName=name, EndpointConfigName=config(model), **asked)
+        assert stack({"Endpoint": endpoint})["StackStatus"].endswith("_COMPLETE")
+
+    described = settled(name)
+    assert described["EndpointConfigName"] == f"{name}-two"
+    assert described["LastDeploymentConfig"]["BlueGreenUpdatePolicy"]["TerminationWaitInSeconds"] == 10
+
+
 def test_an_endpoint_that_does_not_come_up_fails_the_stack_with_its_reason(
     stack: Any, client: Any, config: Any, name: str
 ) -> None:

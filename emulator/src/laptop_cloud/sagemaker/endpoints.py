@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from laptop_cloud.ministack_seams import wait_scale
 from laptop_cloud.sagemaker import events
-from laptop_cloud.sagemaker.errors import JobFailedError, ValidationError
-from laptop_cloud.sagemaker.fleets import DRAIN_S, FleetBuilder, NoSuchVariantError, await_health
+from laptop_cloud.sagemaker.deployments import RollBackError, Watch, check_alarms, summarise_variants
+from laptop_cloud.sagemaker.errors import JobFailedError, UnsupportedError, ValidationError
+from laptop_cloud.sagemaker.fleets import DRAIN_S, FleetBuilder, NoSuchVariantError, Shift, await_health
+from laptop_cloud.sagemaker.guardrails import Guardrails
 from laptop_cloud.sagemaker.platform import refuse
 from laptop_cloud.sagemaker.records import ENDPOINT
 
@@ -37,12 +40,14 @@ class Route:
     """Where one request goes.
 
     Args:
+        config_name: of the endpoint configuration that the variant is of.
         variant: that answers.
         server: of the variant.
         shadow: the variant that gets a copy, with its server; None for most requests of most endpoints.
         capture: what keeps the request and its answers; None where it is not captured.
     """
 
+    config_name: str
     variant: Variant
     server: ModelServer
     shadow: tuple[Variant, ModelServer] | None
@@ -58,6 +63,7 @@ class Endpoint:
         name: of the endpoint.
         record: moto's.
         fleet: none until the first is healthy.
+        shift: while requests go to two fleets.
         settled: set while nothing is being deployed.
     """
 
@@ -65,6 +71,7 @@ class Endpoint:
     name: str
     record: Any
     fleet: Fleet | None = None
+    shift: Shift | None = None
     settled: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -86,9 +93,15 @@ class Endpoints:
 
     def create(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """Begin to deploy an endpoint."""
-        refuse("CreateEndpoint", params, ["DeploymentConfig"])
         config, containers = self._plan(scope, params["EndpointConfigName"])
-        record = self._platform.records(scope).create(ENDPOINT, params, endpoint_status="Creating")
+        # Nothing to guard yet: it is kept for updates that say RetainDeploymentConfig. See
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green-canary.html
+        given = params.get("DeploymentConfig")
+        if given is not None:
+            Guardrails.of("CreateEndpoint", given).check(config, config)
+        record = self._platform.records(scope).create(
+            ENDPOINT, params, endpoint_status="Creating", last_deployment_config=given
+        )
         endpoint = Endpoint(scope, params["EndpointName"], record)
         self._endpoints[scope, endpoint.name] = endpoint
         self._tell(endpoint)
@@ -97,15 +110,27 @@ class Endpoints:
 
     def update(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """Begin to replace an endpoint's fleet by that of another configuration, without dropping a request."""
-        refuse("UpdateEndpoint", params, ["DeploymentConfig", "RetainAllVariantProperties", "RetainDeploymentConfig"])
         endpoint = self._ready(scope, params["EndpointName"])
         config, containers = self._plan(scope, params["EndpointConfigName"])
-        pending = {"EndpointConfigName": config["EndpointConfigName"], "StartTime": datetime.now(UTC)}
+        given = _deployment_config(endpoint, params)
+        guardrails = None if given is None else Guardrails.of("UpdateEndpoint", given)
         with endpoint.lock:
             self._refuse_busy(endpoint)
+            fleet = endpoint.fleet
+            assert fleet is not None  # noqa: S101 -- in service, and nothing is being deployed
+            if params.get("RetainAllVariantProperties"):
+                excluded = params.get("ExcludeRetainedVariantProperties", [])
+                config = _retain(config, fleet, {one["VariantPropertyType"] for one in excluded})
+            if guardrails is not None:
+                guardrails.check(fleet.config, config)
+                check_alarms(scope, guardrails)
             endpoint.settled.clear()
-        self._change(endpoint, endpoint_status="Updating", failure_reason=None, pending_deployment_summary=pending)
-        self._begin(endpoint, lambda: self._deploy(endpoint, config, containers))
+        pending = {"EndpointConfigName": config["EndpointConfigName"], "StartTime": datetime.now(UTC)}
+        remembered = {} if given is None else {"last_deployment_config": given}
+        self._change(
+            endpoint, endpoint_status="Updating", failure_reason=None, pending_deployment_summary=pending, **remembered
+        )
+        self._begin(endpoint, lambda: self._deploy(endpoint, config, containers, guardrails))
         return {"EndpointArn": endpoint.record.arn}
 
     def update_weights(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
@@ -166,16 +191,21 @@ class Endpoints:
         with endpoint.lock:
             if endpoint.fleet is None:
                 raise NoSuchEndpointError(name)
-            variant = endpoint.fleet.pick(target_variant)
+            fleet, variant = (
+                (endpoint.fleet, endpoint.fleet.pick(target_variant))
+                if endpoint.shift is None
+                else endpoint.shift.pick(target_variant)
+            )
             server = variant.pick_server()
             server.enter()
-            shadow = endpoint.fleet.pick_shadow()
+            shadow = fleet.pick_shadow()
             copied = None if shadow is None else (shadow, shadow.pick_server())
             if copied is not None:
                 copied[1].enter()
-            capture = endpoint.fleet.capture
+            capture = fleet.capture
         try:
-            yield Route(variant, server, copied, capture if capture is not None and capture.picks() else None)
+            kept = capture if capture is not None and capture.picks() else None
+            yield Route(fleet.config_name, variant, server, copied, kept)
         finally:
             server.leave()
 
@@ -187,17 +217,60 @@ class Endpoints:
         names = {variant["ModelName"] for variant in variants}
         return config, {name: self._models.container(scope, name) for name in names}
 
-    def _deploy(self, endpoint: Endpoint, config: dict[str, Any], containers: dict[str, ModelContainer]) -> None:
+    def _deploy(
+        self,
+        endpoint: Endpoint,
+        config: dict[str, Any],
+        containers: dict[str, ModelContainer],
+        guardrails: Guardrails | None = None,
+    ) -> None:
+        watch = None if guardrails is None else Watch(endpoint.scope, guardrails, wait_scale())
         try:
             fleet = self._bring_up(endpoint, config, containers)
         except JobFailedError as error:
             self._settle_failed(endpoint, str(error))
             return
+        try:
+            if guardrails is not None and watch is not None:
+                self._shift(endpoint, fleet, guardrails, watch)
+        except RollBackError as error:
+            self._roll_back(endpoint, fleet, str(error))
+            return
         if old := self._enter_service(endpoint, fleet):
             old.retire()
 
+    def _shift(self, endpoint: Endpoint, fleet: Fleet, guardrails: Guardrails, watch: Watch) -> None:
+        """Give a healthy fleet the requests stage by stage.
+
+        Raises:
+            RollBackError: it is not to have them.
+        """
+        old = endpoint.fleet
+        assert old is not None  # noqa: S101 -- only what is in service is updated
+        for stage in guardrails.stages({variant.name: len(variant.servers) for variant in fleet.variants}):
+            moving = summarise_variants(fleet, "ActivatingTraffic", stage.activating, stage.active)
+            self._show_progress(endpoint, moving)
+            with endpoint.lock:
+                endpoint.shift = Shift(old, fleet, stage.active)
+            baking = summarise_variants(fleet, "Baking", stage.baking, stage.active)
+            self._show_progress(endpoint, baking)
+            watch.bake(stage.bake_s)
+
+    def _roll_back(self, endpoint: Endpoint, fleet: Fleet, reason: str) -> None:
+        """Give the old fleet all requests again, and end the new one."""
+        with endpoint.lock:
+            endpoint.shift = None
+        self._change(endpoint, endpoint_status="RollingBack", failure_reason=reason)
+        fleet.retire()
+        self._settle_failed(endpoint, reason)
+
     def _bring_up(self, endpoint: Endpoint, config: dict[str, Any], containers: dict[str, ModelContainer]) -> Fleet:
         fleet = FleetBuilder(self._platform, endpoint.scope, endpoint.name).build(config, containers)
+        if endpoint.fleet is not None:
+            launching = summarise_variants(
+                fleet, "Creating", lambda name: f"Launching {len(fleet.find(name).servers)} instance(s)."
+            )
+            self._show_progress(endpoint, launching)
         try:
             fleet.bring_up()
         except JobFailedError:
@@ -208,7 +281,7 @@ class Endpoints:
     def _enter_service(self, endpoint: Endpoint, fleet: Fleet) -> Fleet | None:
         """Let a healthy fleet answer from now on; what answered before."""
         with endpoint.lock:
-            old, endpoint.fleet = endpoint.fleet, fleet
+            old, endpoint.fleet, endpoint.shift = endpoint.fleet, fleet, None
         self._settle(
             endpoint,
             requested={"EndpointConfigName": fleet.config_name},
@@ -277,7 +350,15 @@ class Endpoints:
         self._platform.records(endpoint.scope).change(endpoint.record, **live)
         self._tell(endpoint)
 
+    def _show_progress(self, endpoint: Endpoint, variants: list[dict[str, Any]]) -> None:
+        records = self._platform.records(endpoint.scope)
+        pending = {**endpoint.record.pending_deployment_summary, "ProductionVariants": variants}
+        records.change(endpoint.record, pending_deployment_summary=pending)
+        events.deployment_changed(endpoint.scope, records.describe(ENDPOINT, endpoint.record), endpoint.record.tags)
+
     def _settle_failed(self, endpoint: Endpoint, reason: str) -> None:
+        with endpoint.lock:
+            endpoint.shift = None
         # "the status is InService but update operation fails, this provides the reason why it failed":
         # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_EndpointMetadata.html
         status = "Failed" if endpoint.fleet is None else "InService"
@@ -292,6 +373,48 @@ class Endpoints:
     def _tell(self, endpoint: Endpoint) -> None:
         description = self._platform.records(endpoint.scope).describe(ENDPOINT, endpoint.record)
         events.endpoint_changed(endpoint.scope, description, endpoint.record.tags)
+
+
+def _deployment_config(endpoint: Endpoint, params: dict[str, Any]) -> dict[str, Any] | None:
+    """The guardrails of an update: those that it gives, or the last ones if it says so."""
+    given: dict[str, Any] | None = params.get("DeploymentConfig")
+    if not params.get("RetainDeploymentConfig"):
+        return given
+    if given is not None:
+        raise UnsupportedError(
+            "Which of DeploymentConfig and RetainDeploymentConfig prevails is not documented, and the laptop cloud "
+            "does not guess: give one of them."
+        )
+    last: dict[str, Any] | None = endpoint.record.last_deployment_config
+    return last
+
+
+_RETAINED = {"DesiredWeight": "InitialVariantWeight", "DesiredInstanceCount": "InitialInstanceCount"}
+
+
+def _retain(config: dict[str, Any], fleet: Fleet, excluded: set[str]) -> dict[str, Any]:
+    """A new endpoint configuration with what its variants have now, where the fleet has one of that name.
+
+    Data capture is no property of a variant and follows the new configuration, whether it is excluded or not:
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_VariantProperty.html
+    """
+    present = {
+        variant.name: {"DesiredWeight": variant.weight, "DesiredInstanceCount": len(variant.servers)}
+        for variant in fleet.everyone
+    }
+
+    def keep(variant: dict[str, Any]) -> dict[str, Any]:
+        now = present.get(variant["VariantName"], {})
+        return {**variant, **{_RETAINED[name]: value for name, value in now.items() if name not in excluded}}
+
+    return {
+        **config,
+        **{
+            kind: [keep(variant) for variant in config[kind]]
+            for kind in ("ProductionVariants", "ShadowProductionVariants")
+            if kind in config
+        },
+    }
 
 
 def _check_desired(fleet: Fleet, desired: Mapping[str, dict[str, Any]]) -> None:

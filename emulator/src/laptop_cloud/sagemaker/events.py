@@ -35,6 +35,7 @@ _ENDPOINT_MEMBERS = (
     *("EndpointName", "EndpointArn", "EndpointConfigName", "ProductionVariants", "FailureReason", "CreationTime"),
     "LastModifiedTime",
 )
+_UPDATE_MEMBERS = (*_ENDPOINT_MEMBERS, "PendingDeploymentSummary")
 _PACKAGE_MEMBERS = (
     *("ModelPackageName", "ModelPackageGroupName", "ModelPackageVersion", "ModelPackageArn", "CreationTime"),
     *("InferenceSpecification", "ModelPackageStatus", "ModelPackageStatusDetails", "CertifyForMarketplace"),
@@ -56,9 +57,14 @@ def processing_job_changed(scope: Scope, description: dict[str, Any], tags: list
 
 def endpoint_changed(scope: Scope, description: dict[str, Any], tags: list[dict[str, str]]) -> None:
     """Tell that an endpoint entered another status; the event spells it `IN_SERVICE` where the API says `InService`."""
-    detail = _pick("DescribeEndpoint", description, _ENDPOINT_MEMBERS)
-    status = re.sub(r"(?<!^)(?=[A-Z])", "_", description["EndpointStatus"]).upper()
-    _send(scope, "Endpoint", description["EndpointArn"], {**detail, "EndpointStatus": status, "Tags": _as_map(tags)})
+    _send(scope, "Endpoint", description["EndpointArn"], _endpoint_detail(description, tags, _ENDPOINT_MEMBERS))
+
+
+def deployment_changed(scope: Scope, description: dict[str, Any], tags: list[dict[str, str]]) -> None:
+    """Tell how far a guarded deployment of an endpoint has come."""
+    _send(
+        scope, "Endpoint Deployment", description["EndpointArn"], _endpoint_detail(description, tags, _UPDATE_MEMBERS)
+    )
 
 
 def model_package_changed(scope: Scope, description: dict[str, Any], updated: list[str]) -> None:
@@ -73,6 +79,13 @@ def model_package_changed(scope: Scope, description: dict[str, Any], updated: li
     if updated:
         detail["UpdatedModelPackageFields"] = updated
     _send(scope, "Model Package", description["ModelPackageArn"], detail)
+
+
+def _endpoint_detail(
+    description: dict[str, Any], tags: list[dict[str, str]], members: tuple[str, ...]
+) -> dict[str, Any]:
+    status = re.sub(r"(?<!^)(?=[A-Z])", "_", description["EndpointStatus"]).upper()
+    return {**_pick("DescribeEndpoint", description, members), "EndpointStatus": status, "Tags": _as_map(tags)}
 
 
 def _send(scope: Scope, subject: str, arn: str, detail: dict[str, Any]) -> None:

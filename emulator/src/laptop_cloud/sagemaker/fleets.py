@@ -80,16 +80,22 @@ class Fleet:
     """All servers that one endpoint configuration asks for.
 
     Args:
-        config_name: of the endpoint configuration.
+        config: the endpoint configuration, as `DescribeEndpointConfig` answered it.
         variants: the production variants.
         shadows: variants that get copies of requests, and whose answers nobody sees; one or none.
         capture: what keeps requests and answers, if any is kept.
     """
 
-    config_name: str
+    config: Mapping[str, Any]
     variants: list[Variant]
     shadows: list[Variant]
     capture: Capture | None
+
+    @property
+    def config_name(self) -> str:
+        """Of the endpoint configuration."""
+        name: str = self.config["EndpointConfigName"]
+        return name
 
     @property
     def everyone(self) -> list[Variant]:
@@ -164,6 +170,37 @@ class Fleet:
             self.capture.close()
 
 
+@dataclass(frozen=True)
+class Shift:
+    """Traffic on its way from one fleet to another whose variants have the same names.
+
+    Args:
+        old: answers what the new one does not yet.
+        new: has at least as many instances of a variant as are active.
+        active: how many of them take requests; a variant gets that share of its requests.
+    """
+
+    old: Fleet
+    new: Fleet
+    active: Mapping[str, int]
+
+    def pick(self, target: str | None) -> tuple[Fleet, Variant]:
+        """The fleet and variant that answer a request; the variant has its active instances alone.
+
+        Raises:
+            NoSuchVariantError: it asks for one that is not there.
+        """
+        if all(self.active[variant.name] >= len(variant.servers) for variant in self.new.variants):
+            return self.new, self.new.pick(target)
+        variant = self.old.pick(target)
+        # Chosen by name anew: variants may stand in another order.
+        successor = self.new.pick(variant.name)
+        active = self.active[variant.name]
+        if random.random() < active / len(successor.servers):  # noqa: S311 -- no secret
+            return self.new, replace(successor, servers=successor.servers[:active])
+        return self.old, variant
+
+
 def await_health(variant: Variant, servers: list[ModelServer]) -> None:
     """Wait until servers of a variant, which have been started, are healthy.
 
@@ -203,7 +240,7 @@ class FleetBuilder:
         Raises:
             JobFailedError: a model's artifacts cannot be fetched.
         """
-        fleet = Fleet(config["EndpointConfigName"], [], [], self._make_capture(config))
+        fleet = Fleet(config, [], [], self._make_capture(config))
         try:
             for variants, specs in (
                 (fleet.variants, config["ProductionVariants"]),

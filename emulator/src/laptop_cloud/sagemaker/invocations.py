@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from laptop_cloud.sagemaker.endpoints import NoSuchEndpointError
 from laptop_cloud.sagemaker.fleets import NoSuchVariantError
-from laptop_cloud.sagemaker.measurements import measure_invocation
+from laptop_cloud.sagemaker.measurements import Measured, measure_invocation
 from laptop_cloud.sagemaker.servers import ReplyTimeoutError, ServerDownError
 
 if TYPE_CHECKING:
@@ -61,11 +61,12 @@ class Copies:
         """Send a copy to the route's shadow, if it has one."""
         if route.shadow is None:
             return
-        if not self._free.acquire(blocking=False):
-            route.shadow[1].leave()
-            return
         variant, server = route.shadow
-        self._threads.submit(self._send, scope, name, variant.name, server, route.capture, headers, body)
+        if not self._free.acquire(blocking=False):
+            server.leave()
+            return
+        asked = Measured(scope, name, route.config_name, variant.name)
+        self._threads.submit(self._send, asked, server, route.capture, headers, body)
 
     def close(self) -> None:
         """Send no more."""
@@ -73,20 +74,18 @@ class Copies:
 
     def _send(
         self,
-        scope: Scope,
-        name: str,
-        variant: str,
+        asked: Measured,
         server: ModelServer,
         capture: Capture | None,
         headers: Mapping[str, str],
         body: bytes,
     ) -> None:
         try:
-            reply = _ask(scope, name, variant, server, body, headers)
+            reply = _ask(asked, server, body, headers)
             if capture is not None and reply.status < HTTPStatus.BAD_REQUEST:
-                capture.add(variant, headers, body, reply)
+                capture.add(asked.variant, headers, body, reply)
         except (ServerDownError, ReplyTimeoutError):
-            _log.info("the shadow %s of endpoint %s did not answer", variant, name)
+            _log.info("the shadow %s of endpoint %s did not answer", asked.variant, asked.endpoint)
         finally:
             server.leave()
             self._free.release()
@@ -113,7 +112,8 @@ def invoke(
     try:
         with endpoints.route(scope, name, target) as route:
             copies.send(scope, name, route, forwarded, body)
-            reply = _ask(scope, name, route.variant.name, route.server, body, forwarded)
+            asked = Measured(scope, name, route.config_name, route.variant.name)
+            reply = _ask(asked, route.server, body, forwarded)
             if route.capture is not None and reply.status < HTTPStatus.BAD_REQUEST:
                 route.capture.add(route.variant.name, forwarded, body, reply)
             return _answer(scope, name, route.variant.name, reply)
@@ -131,7 +131,7 @@ def invoke(
         return _model_error(scope, name, 0, reason)
 
 
-def _ask(scope: Scope, name: str, variant: str, server: ModelServer, body: bytes, headers: Mapping[str, str]) -> Reply:
+def _ask(asked: Measured, server: ModelServer, body: bytes, headers: Mapping[str, str]) -> Reply:
     """The model's reply, measured as it comes or fails to come."""
     status = None
     started = time.perf_counter()
@@ -139,7 +139,7 @@ def _ask(scope: Scope, name: str, variant: str, server: ModelServer, body: bytes
         reply = server.invoke(body, headers)
         status = reply.status
     finally:
-        measure_invocation(scope, name, variant, status=status, took_s=time.perf_counter() - started)
+        measure_invocation(asked, status=status, took_s=time.perf_counter() - started)
     return reply
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _NAME_LENGTH = 63
 _PREFIX = "AWS::SageMaker::"
+_OF_UPDATES = ("RetainAllVariantProperties", "ExcludeRetainedVariantProperties", "RetainDeploymentConfig")
+"""Properties of `AWS::SageMaker::Endpoint` that mean nothing before there is something to update."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +94,17 @@ class _EndpointType(_ResourceType):
     """An endpoint is made, changed or gone only when its servers are."""
 
     def create(self, logical_id: str, properties: Properties, stack_name: str) -> Made:
-        made = super().create(logical_id, properties, stack_name)
+        first = {name: value for name, value in properties.items() if name not in _OF_UPDATES}
+        made = super().create(logical_id, first, stack_name)
         self._await_service(made[0])
         return made
 
     def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> Made:
         name = physical_id.rpartition("/")[2]
         if old["EndpointConfigName"] != new["EndpointConfigName"]:
-            self._call("Update", {k: v for k, v in {**new, "EndpointName": name}.items() if k != "Tags"})
+            shape = service_model().operation_model("UpdateEndpoint").input_shape
+            given = {k: v for k, v in {**new, "EndpointName": name}.items() if k != "Tags"}
+            self._call("Update", coerce(cast("StructureShape", shape), given))
             self._await_service(physical_id)
         return super().update(physical_id, old, new, stack_name)
 

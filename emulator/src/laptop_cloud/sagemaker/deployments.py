@@ -1,0 +1,112 @@
+"""One deployment under guardrails: the traffic moves stage by stage, and alarms are watched while each one bakes.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
+Waits take the same part of their time here as those of state machines. The limit on the whole deployment is in the time
+of AWS: a wait counts in full, and work as long as it really takes.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from laptop_cloud.ministack_seams import alarm_state, in_scope
+from laptop_cloud.sagemaker.errors import ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from laptop_cloud.sagemaker.fleets import Fleet
+    from laptop_cloud.sagemaker.guardrails import Guardrails
+    from laptop_cloud.sagemaker.scopes import Scope
+
+_LOOK_S = 0.1
+
+
+class RollBackError(Exception):
+    """Why a deployment is taken back."""
+
+
+class Watch:
+    """The clock and the alarms of one deployment; it begins now.
+
+    Args:
+        scope: of the endpoint, and so of the alarms.
+        guardrails: of the deployment.
+        scale: what part of its time a wait takes.
+    """
+
+    def __init__(self, scope: Scope, guardrails: Guardrails, scale: float) -> None:
+        self._scope = scope
+        self._guardrails = guardrails
+        self._scale = scale
+        self._started = time.monotonic()
+        self._saved_s = 0.0
+
+    def bake(self, wait_s: float) -> None:
+        """Wait, and look at the alarms all the while, once at least.
+
+        Raises:
+            RollBackError: an alarm is in ALARM, or the time of the deployment is over.
+        """
+        self._check_time()
+        end = time.monotonic() + wait_s * self._scale
+        self._check_alarms()
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, _LOOK_S))
+            self._check_alarms()
+        self._saved_s += wait_s * (1 - self._scale)
+        self._check_time()
+
+    def _check_alarms(self) -> None:
+        with in_scope(self._scope.account, self._scope.region):
+            tripped = [name for name in self._guardrails.alarms if alarm_state(name) == "ALARM"]
+        if tripped:
+            # AWS documents that there is a reason, and not how it is worded.
+            raise RollBackError(
+                "One or more configured alarms for automatic rollback deployments are in ALARM state: "
+                f"{', '.join(tripped)}. The endpoint was rolled back to its previous configuration."
+            )
+
+    def _check_time(self) -> None:
+        limit_s = self._guardrails.timeout_s
+        if limit_s is not None and time.monotonic() - self._started + self._saved_s > limit_s:
+            raise RollBackError(
+                f"The deployment exceeded MaximumExecutionTimeoutInSeconds ({limit_s} seconds). The endpoint was "
+                "rolled back to its previous configuration."
+            )
+
+
+def check_alarms(scope: Scope, guardrails: Guardrails) -> None:
+    """Refuse alarms that are not there: a guard that cannot trip guards nothing.
+
+    Raises:
+        ValidationError: with their names.
+    """
+    with in_scope(scope.account, scope.region):
+        missing = [name for name in guardrails.alarms if alarm_state(name) is None]
+    if missing:
+        raise ValidationError(f"Could not find CloudWatch alarms: {', '.join(missing)}.")
+
+
+def summarise_variants(
+    fleet: Fleet, status: str, message: Callable[[str], str], active: Mapping[str, int] | None = None
+) -> list[dict[str, Any]]:
+    """The variants of a `PendingDeploymentSummary`.
+
+    Args:
+        fleet: the new one.
+        status: that its variants are in: `Creating`, `ActivatingTraffic` or `Baking`.
+        message: what SageMaker says in it of the variant of a name.
+        active: the instances of each variant that take requests; none unless given.
+    """
+    now = datetime.now(UTC)
+    return [
+        {
+            **variant.summary(),
+            "CurrentInstanceCount": 0 if active is None else active[variant.name],
+            "VariantStatus": [{"Status": status, "StatusMessage": message(variant.name), "StartTime": now}],
+        }
+        for variant in fleet.variants
+    ]
