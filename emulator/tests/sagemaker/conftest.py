@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from emulator.tests.sagemaker.conformance import Conformance
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -46,8 +48,16 @@ def image(cloud: RunningCloud, assembly: Path, declare_image: Any) -> str:
 
 
 @pytest.fixture(scope="session")
-def sagemaker(client: Any) -> Any:
-    return client("sagemaker")
+def conformance() -> Conformance:
+    """What has been answered as the service model says; an answer that is not fails the test that gets it."""
+    return Conformance()
+
+
+@pytest.fixture(scope="session")
+def sagemaker(client: Any, conformance: Conformance) -> Any:
+    made = client("sagemaker")
+    conformance.attach(made)
+    return made
 
 
 @pytest.fixture(scope="session")

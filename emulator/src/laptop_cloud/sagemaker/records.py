@@ -102,7 +102,7 @@ ENDPOINT = Kind(
     "endpoints",
     'Could not find endpoint "{arn}".',
     'Cannot create already existing endpoint "{arn}".',
-    ("production_variants", "shadow_production_variants"),
+    ("production_variants", "shadow_production_variants", "data_capture_config"),
 )
 MODEL_PACKAGE_GROUP = Kind(
     "ModelPackageGroup",

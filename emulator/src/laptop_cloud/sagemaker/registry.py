@@ -38,7 +38,9 @@ class Registry:
 
     def describe_group(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """All that is known of a group."""
-        return self._platform.records(scope).describe_named(MODEL_PACKAGE_GROUP, _group_name(scope, params))
+        found = self._platform.records(scope).describe_named(MODEL_PACKAGE_GROUP, _group_name(scope, params))
+        # Always there, and empty for a caller who is no user of a SageMaker domain.
+        return {"CreatedBy": {}, **found}
 
     def list_groups(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """The groups of an account and region."""

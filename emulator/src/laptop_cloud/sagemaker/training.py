@@ -145,7 +145,9 @@ class TrainingJobs(Jobs):
         self, job: Job, status: str, secondary_status: str, message: str, artifacts: dict[str, str] | None = None
     ) -> None:
         now = datetime.now(UTC)
-        seconds = ceil((now - (job.record.training_start_time or now)).total_seconds())
+        started = job.record.training_start_time
+        # A job that ended before it began has trained no second, and no number says so.
+        seconds = ceil((now - started).total_seconds()) if started else None
         self._enter(
             job,
             secondary_status,
