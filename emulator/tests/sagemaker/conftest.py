@@ -243,6 +243,42 @@ def variant_of(model_name: str, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
+def transform_request(config: Any, bucket: str, name: str) -> Callable[..., dict[str, Any]]:
+    """`transform_request(source_uri, {"SplitType": "Line"}, MaxPayloadInMB=1)`: what `CreateTransformJob` takes."""
+
+    def make(
+        source: str,
+        given: dict[str, Any] | None = None,
+        wanted: dict[str, Any] | None = None,
+        model: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> dict[str, Any]:
+        data = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": source}}
+        return {
+            "TransformJobName": name,
+            "ModelName": config("transforming", **{"transform": {}, **(model or {})}),
+            "TransformInput": {"DataSource": data, **(given or {})},
+            "TransformOutput": {"S3OutputPath": f"s3://{bucket}/transformed/{name}", **(wanted or {})},
+            "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+            **changes,
+        }
+
+    return make
+
+
+@pytest.fixture
+def transform(sagemaker: Any, transform_request: Any, eventually: Any) -> Callable[..., dict[str, Any]]:
+    """`transform(source_uri, …)`: a transform job; its description when it has ended."""
+
+    def run(*args: Any, **changes: Any) -> dict[str, Any]:
+        request = transform_request(*args, **changes)
+        sagemaker.create_transform_job(**request)
+        return await_job(sagemaker, eventually, "Transform", request["TransformJobName"])
+
+    return run
+
+
+@pytest.fixture
 def settled(sagemaker: Any, eventually: Any) -> Callable[[str], dict[str, Any]]:
     """`settled(name)`: an endpoint's description when nothing is being deployed any more."""
 

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from emulator.tests.sagemaker.conformance import find_faults
-from emulator.tests.sagemaker.conftest import variant_of
+from emulator.tests.sagemaker.conftest import await_job, variant_of
 from laptop_cloud.sagemaker.shapes import service_model
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def offered(sagemaker: Any) -> set[str]:
 def test_every_operation_answers_as_the_model_says(
     sagemaker: Any, conformance: Any, offered: set[str], request: pytest.FixtureRequest
 ) -> None:
-    for ask in (ask_registry, ask_cards, ask_training, ask_processing, ask_endpoints, ask_tags):
+    for ask in (ask_registry, ask_cards, ask_training, ask_processing, ask_transform, ask_endpoints, ask_tags):
         ask(sagemaker, request.getfixturevalue)
 
     assert offered - conformance.answered == set()
@@ -133,6 +133,29 @@ def ask_processing(sagemaker: Any, fixture: Callable[[str], Any]) -> None:
     sagemaker.describe_processing_job(ProcessingJobName=f"{name}-stopped")
     sagemaker.stop_processing_job(ProcessingJobName=f"{name}-stopped")
     sagemaker.list_processing_jobs(NameContains=name)
+
+
+def ask_transform(sagemaker: Any, fixture: Callable[[str], Any]) -> None:
+    name, transform, put = fixture("name"), fixture("transform"), fixture("put")
+    done = transform(
+        put(f"{name}/rows.csv", "1\n2"),
+        {"ContentType": "text/csv", "SplitType": "Line", "CompressionType": "None"},
+        {"Accept": "text/csv", "AssembleWith": "Line"},
+        BatchStrategy="SingleRecord",
+        MaxConcurrentTransforms=2,
+        MaxPayloadInMB=1,
+        ModelClientConfig={"InvocationsTimeoutInSeconds": 60, "InvocationsMaxRetries": 0},
+        Environment={"A": "1"},
+        Tags=[{"Key": "a", "Value": "1"}],
+    )
+    again = {key: done[key] for key in ("ModelName", "TransformInput", "TransformOutput", "TransformResources")}
+    nothing = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://nothing/{name}"}}}
+    sagemaker.create_transform_job(**{**again, "TransformJobName": f"{name}-failing", "TransformInput": nothing})
+    sagemaker.create_transform_job(**again, TransformJobName=f"{name}-stopped")
+    sagemaker.stop_transform_job(TransformJobName=f"{name}-stopped")
+    sagemaker.describe_transform_job(TransformJobName=f"{name}-stopped")
+    await_job(sagemaker, fixture("eventually"), "Transform", f"{name}-failing")
+    sagemaker.list_transform_jobs(NameContains=name)
 
 
 def ask_endpoints(sagemaker: Any, fixture: Callable[[str], Any]) -> None:

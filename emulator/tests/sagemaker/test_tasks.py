@@ -57,6 +57,14 @@ def test_sync_waits_for_a_processing_job(run: Any, processing_request: Any, put:
     assert json.loads(execution["output"])["ExitMessage"] == "added 2 numbers"
 
 
+def test_sync_waits_for_a_transform_job(run: Any, transform_request: Any, put: Any, name: str) -> None:
+    request = transform_request(put(f"rows/{name}.csv", "1"))
+
+    execution = run("arn:aws:states:::sagemaker:createTransformJob.sync", request)
+
+    assert json.loads(execution["output"])["TransformJobStatus"] == "Completed"
+
+
 def test_without_sync_the_task_ends_at_once(run: Any, sagemaker: Any, training_request: Any, name: str) -> None:
     execution = run("arn:aws:states:::sagemaker:createTrainingJob", training_request({"run_s": "60"}))
 

@@ -15,10 +15,11 @@ from laptop_cloud.sagemaker.platform import Platform
 from laptop_cloud.sagemaker.processing import ProcessingJobs
 from laptop_cloud.sagemaker.registry import Registry
 from laptop_cloud.sagemaker.resources import install_resources
-from laptop_cloud.sagemaker.service import Service
+from laptop_cloud.sagemaker.service import AllJobs, Service
 from laptop_cloud.sagemaker.storage import Storage
 from laptop_cloud.sagemaker.tasks import install_tasks
 from laptop_cloud.sagemaker.training import TrainingJobs
+from laptop_cloud.sagemaker.transform import TransformJobs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,8 +57,7 @@ def install(*, state_dir: Path, assemblies: tuple[Path, ...], endpoint_url: str)
     models = Models(platform, registry)
     service = Service(
         platform,
-        TrainingJobs(platform),
-        ProcessingJobs(platform),
+        AllJobs(TrainingJobs(platform), ProcessingJobs(platform), TransformJobs(platform, models)),
         registry,
         Cards(platform),
         models,

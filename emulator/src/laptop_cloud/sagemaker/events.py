@@ -31,6 +31,11 @@ _PROCESSING_MEMBERS = (
     *("AppSpecification", "NetworkConfig", "RoleArn", "ExperimentConfig", "ProcessingJobArn", "ProcessingJobStatus"),
     *("FailureReason", "ProcessingEndTime", "ProcessingStartTime", "LastModifiedTime", "CreationTime"),
 )
+_TRANSFORM_MEMBERS = (
+    *("TransformJobName", "TransformJobArn", "TransformJobStatus", "FailureReason", "ModelName"),
+    *("MaxConcurrentTransforms", "MaxPayloadInMB", "BatchStrategy", "Environment", "TransformInput", "TransformOutput"),
+    *("TransformResources", "CreationTime", "TransformStartTime", "TransformEndTime"),
+)
 _ENDPOINT_MEMBERS = (
     *("EndpointName", "EndpointArn", "EndpointConfigName", "ProductionVariants", "FailureReason", "CreationTime"),
     "LastModifiedTime",
@@ -53,6 +58,12 @@ def processing_job_changed(scope: Scope, description: dict[str, Any], tags: list
     """Tell that a processing job entered another status."""
     detail = _pick("DescribeProcessingJob", description, _PROCESSING_MEMBERS)
     _send(scope, "Processing Job", description["ProcessingJobArn"], {**detail, "Tags": _as_map(tags)})
+
+
+def transform_job_changed(scope: Scope, description: dict[str, Any], tags: list[dict[str, str]]) -> None:
+    """Tell that a batch transform job entered another status."""
+    detail = _pick("DescribeTransformJob", description, _TRANSFORM_MEMBERS, _iso_seconds)
+    _send(scope, "Transform Job", description["TransformJobArn"], {**detail, "Tags": _as_map(tags)})
 
 
 def endpoint_changed(scope: Scope, description: dict[str, Any], tags: list[dict[str, str]]) -> None:

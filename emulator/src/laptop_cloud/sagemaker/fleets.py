@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from laptop_cloud.sagemaker.scopes import Scope
 
 _LOG_GROUP = "/aws/sagemaker/Endpoints/{endpoint}"
-_HEALTH_TIMEOUT_S = 120.0
+HEALTH_TIMEOUT_S = 120.0
 """How long a server may take to its first health check, unless its variant says otherwise."""
 DRAIN_S = 65.0
 """Longer than any request may take."""
@@ -266,7 +266,7 @@ class FleetBuilder:
             name,
             spec["InitialVariantWeight"],
             container.image.uri,
-            spec.get("ContainerStartupHealthCheckTimeoutInSeconds", _HEALTH_TIMEOUT_S),
+            spec.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_TIMEOUT_S),
             [],
             [root],
             partial(self._make_server, name, root, container),

@@ -1,4 +1,4 @@
-"""What training and processing jobs have in common: one thread a job, states, stopping, waiting."""
+"""What training, processing and transform jobs have in common: one thread a job, states, stopping, waiting."""
 
 from __future__ import annotations
 
@@ -53,6 +53,8 @@ class Jobs(ABC):
 
     kind: ClassVar[Kind]
     """Of the records."""
+    order: ClassVar[str] = "Ascending"
+    """How their list is sorted unless a request says otherwise."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -76,7 +78,9 @@ class Jobs(ABC):
 
     def list_jobs(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """The jobs of an account and region."""
-        return self._platform.records(scope).list_page(self.kind, f"{self.kind.prefix}Summaries", params)
+        return self._platform.records(scope).list_page(
+            self.kind, f"{self.kind.prefix}Summaries", params, order=self.order
+        )
 
     def stop(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """Begin to stop a job; stopping one that is being stopped is no error."""
@@ -87,7 +91,7 @@ class Jobs(ABC):
             status = self._status(job)
             if status == "InProgress":
                 self._enter_stopping(job)
-                threading.Thread(target=job.program.stop, name=f"stop-{name}", daemon=True).start()
+                threading.Thread(target=self._interrupt, args=(job,), name=f"stop-{name}", daemon=True).start()
             elif status != "Stopping":
                 raise ValidationError(f"The request was rejected because the {self._noun} is in status {status}.")
         return {}
@@ -110,6 +114,10 @@ class Jobs(ABC):
     @abstractmethod
     def _enter_stopping(self, job: Job) -> None:
         """Record that a stop was asked for."""
+
+    def _interrupt(self, job: Job) -> None:
+        """End what runs for a job."""
+        job.program.stop()
 
     @abstractmethod
     def _work(self, job: Job, root: Root) -> None:

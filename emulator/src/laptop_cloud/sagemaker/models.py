@@ -42,12 +42,14 @@ class ModelContainer:
         image: its files.
         data_uri: its artifacts, a `.tar.gz` object, if it has any.
         environment: given with the model.
+        role: that the container acts as.
         isolated: network isolation.
     """
 
     image: ContainerImage
     data_uri: str | None
     environment: Mapping[str, str]
+    role: str
     isolated: bool
 
 
@@ -138,7 +140,8 @@ class Models:
         except UnknownImageError as error:
             raise ValidationError(f"Requested image {definition['Image']} not found: {error}") from error
         isolated = model.get("EnableNetworkIsolation", False)
-        return ModelContainer(image, _data_uri(definition), definition.get("Environment", {}), isolated)
+        role = model.get("ExecutionRoleArn", "")
+        return ModelContainer(image, _data_uri(definition), definition.get("Environment", {}), role, isolated)
 
     def _one_definition(self, model: dict[str, Any]) -> dict[str, Any]:
         if model.get("PrimaryContainer") and model.get("Containers"):

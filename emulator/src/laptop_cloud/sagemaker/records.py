@@ -81,6 +81,15 @@ PROCESSING_JOB = Kind(
     ("processing_end_time",),
     ResourceInUseError,
 )
+TRANSFORM_JOB = Kind(
+    "TransformJob",
+    "transform-job",
+    "transform_jobs",
+    "Could not find requested job with name: {name}",
+    _TAKEN_JOB,
+    ("transform_start_time", "transform_end_time", "failure_reason", "labeling_job_arn", "auto_ml_job_arn"),
+    ResourceInUseError,
+)
 MODEL = Kind(
     "Model",
     "model",
@@ -125,6 +134,7 @@ MODEL_CARD = Kind("ModelCard", "model-card", "model_cards", "ModelCard {arn} doe
 KINDS = (
     TRAINING_JOB,
     PROCESSING_JOB,
+    TRANSFORM_JOB,
     MODEL,
     ENDPOINT_CONFIG,
     ENDPOINT,
@@ -174,6 +184,8 @@ class Records(SageMakerModelBackend):
             creator(**arguments)
             record = next(reversed(self._collection(kind).values()))
             record.requested, record.deleted = copy.deepcopy(requested), False
+            # Of some kinds moto remembers no tags where none were given.
+            record.tags = getattr(record, "tags", None) or []
             for attribute in kind.invented:
                 setattr(record, attribute, None)
             self.change(record, **live)

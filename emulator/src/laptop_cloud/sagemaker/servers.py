@@ -7,11 +7,12 @@ on 8080, and its address by `SERVE_HOST`: a laptop's model is nobody else's busi
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import urllib3
 
@@ -64,11 +65,13 @@ class ModelServer:
     Args:
         name: for threads and the log.
         start: starts the process.
+        timeout_s: what the model has to answer.
     """
 
-    def __init__(self, name: str, start: StartProcess) -> None:
+    def __init__(self, name: str, start: StartProcess, *, timeout_s: float = _INVOCATION_TIMEOUT_S) -> None:
         self._name = name
         self._start = start
+        self._timeout_s = timeout_s
         self._changed = threading.Condition()
         self._in_flight = 0
         self._stopping = threading.Event()
@@ -133,6 +136,21 @@ class ModelServer:
                 return Reply(reply.status, reply.headers, reply.data)
         raise AssertionError("unreachable")
 
+    def execution_parameters(self) -> dict[str, Any]:
+        """What the container wishes for batch transform; empty where it does not say, as it need not.
+
+        https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-batch-code.html
+        """
+        pool = self._pool
+        if not self._healthy or pool is None:
+            return {}
+        try:
+            reply = pool.urlopen("GET", "/execution-parameters", retries=False, timeout=_PING_TIMEOUT_S)
+            wishes = json.loads(reply.data) if reply.status == 200 else {}  # noqa: PLR2004 -- HTTP's OK
+        except (urllib3.exceptions.HTTPError, ValueError):
+            return {}
+        return wishes if isinstance(wishes, dict) else {}
+
     def drain(self, timeout_s: float) -> None:
         """Wait until no request is in flight."""
         with self._changed:
@@ -173,7 +191,7 @@ class ModelServer:
             process.stop(0)
             return
         # A server that is down refuses a connection at once; one that is overrun takes it late, and then answers.
-        self._pool = urllib3.HTTPConnectionPool(HOST, port, maxsize=_CONNECTIONS, timeout=_INVOCATION_TIMEOUT_S)
+        self._pool = urllib3.HTTPConnectionPool(HOST, port, maxsize=_CONNECTIONS, timeout=self._timeout_s)
         if self._await_ping(process, self._pool):
             self._healthy = True
             self._settled.set()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from laptop_cloud import ministack_seams
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from laptop_cloud.sagemaker.processing import ProcessingJobs
     from laptop_cloud.sagemaker.registry import Registry
     from laptop_cloud.sagemaker.training import TrainingJobs
+    from laptop_cloud.sagemaker.transform import TransformJobs
 
     Operation = Callable[[Scope, dict[str, Any]], dict[str, Any]]
     Answer = tuple[int, dict[str, str], bytes]
@@ -36,6 +38,15 @@ _THREADS = 64
 """Each invocation holds one while its model computes."""
 
 
+@dataclass(frozen=True)
+class AllJobs:
+    """The jobs of every kind."""
+
+    training: TrainingJobs
+    processing: ProcessingJobs
+    transform: TransformJobs
+
+
 class Service:
     """All operations of the laptop's SageMaker.
 
@@ -46,28 +57,30 @@ class Service:
     def __init__(
         self,
         platform: Platform,
-        training: TrainingJobs,
-        processing: ProcessingJobs,
+        jobs: AllJobs,
         registry: Registry,
         cards: Cards,
         models: Models,
         endpoints: Endpoints,
     ) -> None:
-        self.training = training
-        self.processing = processing
+        self.jobs = jobs
         self.endpoints = endpoints
         self._platform = platform
         self._copies = invocations.Copies()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sagemaker")
         self._operations: dict[str, Operation] = {
-            "CreateTrainingJob": training.create,
-            "DescribeTrainingJob": training.describe,
-            "ListTrainingJobs": training.list_jobs,
-            "StopTrainingJob": training.stop,
-            "CreateProcessingJob": processing.create,
-            "DescribeProcessingJob": processing.describe,
-            "ListProcessingJobs": processing.list_jobs,
-            "StopProcessingJob": processing.stop,
+            "CreateTrainingJob": jobs.training.create,
+            "DescribeTrainingJob": jobs.training.describe,
+            "ListTrainingJobs": jobs.training.list_jobs,
+            "StopTrainingJob": jobs.training.stop,
+            "CreateProcessingJob": jobs.processing.create,
+            "DescribeProcessingJob": jobs.processing.describe,
+            "ListProcessingJobs": jobs.processing.list_jobs,
+            "StopProcessingJob": jobs.processing.stop,
+            "CreateTransformJob": jobs.transform.create,
+            "DescribeTransformJob": jobs.transform.describe,
+            "ListTransformJobs": jobs.transform.list_jobs,
+            "StopTransformJob": jobs.transform.stop,
             "CreateModelPackageGroup": registry.create_group,
             "DescribeModelPackageGroup": registry.describe_group,
             "ListModelPackageGroups": registry.list_groups,

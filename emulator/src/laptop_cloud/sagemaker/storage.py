@@ -133,18 +133,17 @@ class Storage:
         self._client(scope).upload_file(str(packed), bucket, key, Config=_IN_ONE_THREAD)
         packed.unlink()
 
-    def store_folder(self, scope: Scope, folder: Path, uri: str) -> None:
-        """Copy a folder's files under a prefix."""
+    def store_folder(self, scope: Scope, folder: Path, uri: str, *, key: str = "") -> None:
+        """Copy a folder's files under a prefix, encrypted with a key if one is named."""
         bucket, prefix = split_uri(uri)
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-            key = "/".join(part for part in (prefix.rstrip("/"), file.relative_to(folder).as_posix()) if part)
-            self._client(scope).upload_file(str(file), bucket, key, Config=_IN_ONE_THREAD)
+            name = "/".join(part for part in (prefix.rstrip("/"), file.relative_to(folder).as_posix()) if part)
+            self._client(scope).upload_file(str(file), bucket, name, ExtraArgs=_encryption(key), Config=_IN_ONE_THREAD)
 
     def store_bytes(self, scope: Scope, uri: str, content: bytes, *, key: str = "") -> None:
         """Write an object, encrypted with a key if one is named."""
         bucket, name = split_uri(uri)
-        encryption: dict[str, Any] = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
-        self._client(scope).put_object(Bucket=bucket, Key=name, Body=content, **encryption)
+        self._client(scope).put_object(Bucket=bucket, Key=name, Body=content, **_encryption(key))
 
     def _list_keys(self, scope: Scope, bucket: str, prefix: str) -> list[str]:
         pages = self._client(scope).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -186,6 +185,10 @@ class Storage:
 
 
 _CONFIG = Config(s3={"addressing_style": "path"}, max_pool_connections=2 * _PARALLEL_DOWNLOADS)
+
+
+def _encryption(key: str) -> dict[str, Any]:
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
 
 
 def split_uri(uri: str) -> tuple[str, str]:

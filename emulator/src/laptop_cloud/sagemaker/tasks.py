@@ -79,7 +79,11 @@ class _Cancellations:
 def install_tasks(service: Service) -> None:
     """Let Task states call SageMaker."""
     cancellations = _Cancellations()
-    jobs: dict[str, Jobs] = {"createTrainingJob": service.training, "createProcessingJob": service.processing}
+    jobs: dict[str, Jobs] = {
+        "createTrainingJob": service.jobs.training,
+        "createProcessingJob": service.jobs.processing,
+        "createTransformJob": service.jobs.transform,
+    }
     for action in (*_REQUEST_RESPONSE, *jobs):
         run = partial(_run_optimized, service, cancellations, jobs.get(action))
         ministack_seams.register_task_integration(_OPTIMIZED + action, run)
