@@ -11,6 +11,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from laptop_cloud.sagemaker.shapes import service_model
+
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 
 
@@ -46,6 +48,28 @@ def test_operations_that_the_laptop_has_not_are_refused(client: Any) -> None:
     error = refusal.value.response["Error"]
     assert error["Code"] == "UnsupportedOperation"
     assert error["Message"].startswith("The laptop cloud has no sagemaker:CreateNotebookInstance; it has AddTags, ")
+
+
+def test_every_other_operation_of_sagemaker_is_refused_by_name_lists_included(post: Any) -> None:
+    """An empty list would say that there is nothing, of things that nobody could have made here."""
+    refusal = post("ListDevices", {})[1]["message"]
+    offered = set(refusal.partition("it has ")[2].rstrip(".").split(", "))
+    missing = set(service_model().operation_names) - offered
+
+    assert {
+        *("ListExperiments", "ListTrials", "ListTrialComponents", "ListHyperParameterTuningJobs", "ListPipelines"),
+        *("ListFeatureGroups", "ListInferenceExperiments", "ListMonitoringSchedules", "ListAutoMLJobs", "Search"),
+    } <= missing
+    for operation in sorted(missing):
+        status, answer = post(operation, {})
+        assert (status, answer["__type"]) == (400, "UnsupportedOperation"), operation
+        assert answer["message"].startswith(f"The laptop cloud has no sagemaker:{operation}; it has AddTags, ")
+
+
+def test_what_is_no_operation_of_sagemaker_is_called_so(post: Any) -> None:
+    answer = post("ListEverything", {})[1]
+
+    assert answer["message"] == "The laptop cloud has no sagemaker:ListEverything, and neither has AWS."
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,7 @@ class Service:
         """
         run = self._operations.get(operation)
         if run is None:
+            # Lists too: AWS answers an empty one, and here it would tell a program that it may go on to make the first.
             known = operation in service_model().operation_names
             raise UnsupportedError(
                 f"The laptop cloud has no sagemaker:{operation}"
