@@ -39,6 +39,12 @@ def policy(
     return config
 
 
+def rolling(percent: int, **more: Any) -> dict[str, Any]:
+    """A `DeploymentConfig` of the other kind."""
+    size = {"Type": "CAPACITY_PERCENT", "Value": percent}
+    return {"RollingUpdatePolicy": {"MaximumBatchSize": size, "WaitIntervalInSeconds": 20, **more}}
+
+
 def configuration(count: int, *names: str, instance: str = "ml.c7i.large") -> dict[str, Any]:
     names = names or ("AllTraffic",)
     return {
@@ -61,6 +67,8 @@ def configuration(count: int, *names: str, instance: str = "ml.c7i.large") -> di
         (policy("LINEAR", LinearStepSize={"Type": "INSTANCE_COUNT", "Value": 2}), 5, [2, 4, 5]),
         # Whole instances take traffic: a fifth of three is one.
         (policy("LINEAR", LinearStepSize={"Type": "CAPACITY_PERCENT", "Value": 20}), 3, [1, 2, 3]),
+        (rolling(50), 4, [2, 4]),
+        (rolling(5), 3, [1, 2, 3]),
         ({}, 2, [2]),
     ],
 )
@@ -182,16 +190,6 @@ def alarm(client: Any, name: str) -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
-def trip(client: Any) -> Callable[[str], None]:
-    """`trip(alarm_name)`: put an alarm into ALARM by hand."""
-
-    def set_state(alarm_name: str) -> None:
-        client("cloudwatch").set_alarm_state(AlarmName=alarm_name, StateValue="ALARM", StateReason="by hand")
-
-    return set_state
-
-
-@pytest.fixture
 def baking(sagemaker: Any, eventually: Any) -> Callable[[str, str], dict[str, Any]]:
     """`baking(endpoint, "canary")`: the pending variant once that portion of it bakes."""
 
@@ -208,6 +206,17 @@ def baking(sagemaker: Any, eventually: Any) -> Callable[[str, str], dict[str, An
         return found
 
     return wait
+
+
+@pytest.fixture
+def trip(client: Any, baking: Any) -> Callable[[str, str, str], None]:
+    """`trip(alarm_name, endpoint, "canary")`: put an alarm into ALARM by hand once that portion bakes."""
+
+    def set_state(alarm_name: str, endpoint: str, portion: str) -> None:
+        baking(endpoint, portion)
+        client("cloudwatch").set_alarm_state(AlarmName=alarm_name, StateValue="ALARM", StateReason="by hand")
+
+    return set_state
 
 
 def test_a_canary_gets_its_share_and_then_the_new_fleet_gets_all(
@@ -272,19 +281,64 @@ def test_a_new_fleet_that_fails_is_rolled_back_by_its_alarm(
 
 
 def test_an_alarm_on_the_final_bake_calls_everything_back(
-    sagemaker: Any, guarded: str, fleet_of: Any, alarm: Any, baking: Any, settled: Any, trip: Any
+    sagemaker: Any, guarded: str, fleet_of: Any, alarm: Any, settled: Any, trip: Any
 ) -> None:
     new = fleet_of("new")
     errors = alarm(new)
     given = policy("ALL_AT_ONCE", termination_s=400, alarms=(errors,))
 
     sagemaker.update_endpoint(EndpointName=guarded, EndpointConfigName=new, DeploymentConfig=given)
-    baking(guarded, "full")
-    trip(errors)
+    trip(errors, guarded, "full")
     described = settled(guarded)
 
     assert described["EndpointConfigName"] == f"{guarded}-old-f"
     assert errors in described["FailureReason"]
+
+
+def test_a_rolling_update_replaces_instances_batch_by_batch(
+    sagemaker: Any, guarded: str, fleet_of: Any, baking: Any, settled: Any, ask: Any, is_running: Any
+) -> None:
+    before = servers_of(ask, guarded)
+    new = fleet_of("new")
+
+    given = rolling(50, WaitIntervalInSeconds=80)
+    sagemaker.update_endpoint(EndpointName=guarded, EndpointConfigName=new, DeploymentConfig=given)
+    baking(guarded, "batch capacity of 1 instance(s)")
+    first = servers_of(ask, guarded)
+    baking(guarded, "full capacity of 2 instance(s)")
+    old_ones_left = [pid for pid in before if is_running(pid)]
+    described = settled(guarded)
+
+    assert len(before) == 2
+    assert (len(first - before), len(first & before)) == (1, 2), "the old ones stay until the new one has been watched"
+    assert len(old_ones_left) == 1
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new)
+    assert len(servers_of(ask, guarded) - before) == 2
+
+
+def test_a_rolling_update_that_is_called_back_makes_the_old_fleet_whole(
+    sagemaker: Any, guarded: str, fleet_of: Any, alarm: Any, settled: Any, trip: Any, ask: Any
+) -> None:
+    new = fleet_of("new")
+    errors = alarm(new)
+    watched = {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": errors}]}}
+    given = {**rolling(50, WaitIntervalInSeconds=100), **watched}
+
+    sagemaker.update_endpoint(EndpointName=guarded, EndpointConfigName=new, DeploymentConfig=given)
+    # By then one of the old instances is gone.
+    trip(errors, guarded, "full")
+    described = settled(guarded)
+
+    assert described["EndpointConfigName"] == f"{guarded}-old-f"
+    assert errors in described["FailureReason"]
+    assert {ask(guarded)["model"] for _ in range(20)} == {"old"}
+    assert len(servers_of(ask, guarded)) == 2
+
+
+def servers_of(ask: Any, endpoint: str) -> set[int]:
+    """The processes that answer."""
+    with ThreadPoolExecutor(16) as pool:
+        return {answer["pid"] for answer in pool.map(lambda _: ask(endpoint, sleep_s=0.1), range(32))}
 
 
 def test_a_deployment_tells_of_its_stages(
@@ -332,14 +386,9 @@ def test_the_last_guardrails_can_be_used_again(
         (policy("ALL_AT_ONCE", alarms=("nobody",)), "ValidationException", "Could not find CloudWatch alarms: nobody"),
         (policy("CANARY", CanarySize={"Type": "INSTANCE_COUNT", "Value": 2}), "ValidationException", "CanarySize must"),
         (
-            {
-                "RollingUpdatePolicy": {
-                    "MaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 50},
-                    "WaitIntervalInSeconds": 0,
-                }
-            },
+            rolling(50, RollbackMaximumBatchSize={"Type": "CAPACITY_PERCENT", "Value": 50}),
             "UnsupportedOperation",
-            "DeploymentConfig.RollingUpdatePolicy of sagemaker:UpdateEndpoint",
+            "RollbackMaximumBatchSize of sagemaker:UpdateEndpoint",
         ),
     ],
 )

@@ -197,21 +197,22 @@ def test_a_prefix_without_objects_fails_the_job(transform: Any, bucket: str, nam
 
 
 def test_a_stopped_job_leaves_no_output(
-    sagemaker: Any, transform_request: Any, put: Any, results: Any, eventually: Any, name: str
+    sagemaker: Any, transform_request: Any, put: Any, results: Any, eventually: Any, watch: Any, name: str
 ) -> None:
+    events = watch({"detail-type": ["SageMaker Transform Job State Change"], "detail": {"TransformJobName": [name]}})
     slow = {"transform": {"sleep_s": 1.5}}
     request = transform_request(put(f"rows/{name}/a.csv", "1\n" * 50), LINES, None, slow, BatchStrategy="SingleRecord")
     sagemaker.create_transform_job(**request)
     eventually(lambda: "TransformStartTime" in sagemaker.describe_transform_job(TransformJobName=name))
 
     sagemaker.stop_transform_job(TransformJobName=name)
-    stopping = sagemaker.describe_transform_job(TransformJobName=name)["TransformJobStatus"]
     job = await_job(sagemaker, eventually, "Transform", name)
 
-    assert stopping == "Stopping"
     assert job["TransformJobStatus"] == "Stopped"
     assert "FailureReason" not in job
     assert results() == {}
+    seen = {events.receive_json()["detail"]["TransformJobStatus"] for _ in range(3)}
+    assert seen == {"InProgress", "Stopping", "Stopped"}
     with pytest.raises(ClientError, match="transform job is in status Stopped"):
         sagemaker.stop_transform_job(TransformJobName=name)
 

@@ -1,4 +1,4 @@
-"""One deployment under guardrails: the traffic moves stage by stage, and alarms are watched while each one bakes.
+"""One deployment under guardrails: the traffic moves stage by stage, and alarms are watched while each stage bakes.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
 Waits take the same part of their time here as those of state machines. The limit on the whole deployment is in the time
@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from laptop_cloud.ministack_seams import alarm_state, in_scope
-from laptop_cloud.sagemaker.errors import ValidationError
+from laptop_cloud.sagemaker.errors import JobFailedError, ValidationError
+from laptop_cloud.sagemaker.fleets import DRAIN_S, Shift, grow, shrink, start_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from laptop_cloud.sagemaker.endpoints import Endpoint
     from laptop_cloud.sagemaker.fleets import Fleet
-    from laptop_cloud.sagemaker.guardrails import Guardrails
+    from laptop_cloud.sagemaker.guardrails import Guardrails, Stage
     from laptop_cloud.sagemaker.scopes import Scope
 
 _LOOK_S = 0.1
@@ -88,6 +91,89 @@ def check_alarms(scope: Scope, guardrails: Guardrails) -> None:
         missing = [name for name in guardrails.alarms if alarm_state(name) is None]
     if missing:
         raise ValidationError(f"Could not find CloudWatch alarms: {', '.join(missing)}.")
+
+
+class Deployment:
+    """An endpoint's way from one fleet to another.
+
+    Args:
+        endpoint: answers by the old fleet.
+        new: built, and not started.
+        guardrails: of the deployment.
+        watch: its clock and alarms.
+        show: tells the world of the new variants, as a `PendingDeploymentSummary` has them.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        new: Fleet,
+        guardrails: Guardrails,
+        watch: Watch,
+        show: Callable[[list[dict[str, Any]]], None],
+    ) -> None:
+        assert endpoint.fleet is not None  # noqa: S101 -- only what is in service is updated
+        self._endpoint = endpoint
+        self._old = endpoint.fleet
+        self._new = new
+        self._guardrails = guardrails
+        self._watch = watch
+        self._show = show
+        self._old_counts = {variant.name: len(variant.servers) for variant in self._old.variants}
+        self._counts = {variant.name: len(variant.servers) for variant in new.variants}
+
+    def run(self) -> None:
+        """Give the new fleet all requests.
+
+        Raises:
+            JobFailedError: it is not healthy, and has had none.
+            RollBackError: it is not to have them; `undo` is due.
+        """
+        self._show(summarise_variants(self._new, "Creating", self._launching))
+        if not self._guardrails.rolling:
+            self._new.bring_up()
+        for stage in self._guardrails.stages(self._counts):
+            if self._guardrails.rolling:
+                self._bring_up_batch(stage)
+            self._show(summarise_variants(self._new, "ActivatingTraffic", stage.activating, stage.active))
+            with self._endpoint.lock:
+                self._endpoint.shift = Shift(self._old, self._new, stage.active)
+            self._show(summarise_variants(self._new, "Baking", stage.baking, stage.active))
+            self._watch.bake(stage.bake_s)
+            if self._guardrails.rolling:
+                self._release_batch(stage)
+
+    def undo(self) -> None:
+        """Give the old fleet, complete again, all requests, and end the new one."""
+        for variant in self._old.variants:
+            grow(variant, self._old_counts[variant.name], self._endpoint.lock)
+        with self._endpoint.lock:
+            self._endpoint.shift = None
+        self._new.retire()
+
+    def _launching(self, name: str) -> str:
+        return f"Launching {self._counts[name]} instance(s)."
+
+    def _bring_up_batch(self, stage: Stage) -> None:
+        begun = {} if self._endpoint.shift is None else self._endpoint.shift.active
+        try:
+            for variant in self._new.variants:
+                start_all(variant, variant.servers[begun.get(variant.name, 0) : stage.active[variant.name]])
+        except JobFailedError as error:
+            if begun:
+                raise RollBackError(str(error)) from error
+            raise
+
+    def _release_batch(self, stage: Stage) -> None:
+        """End as large a part of the old instances as is active of the new ones, which have been watched by then.
+
+        https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-rolling.html
+        """
+        for variant in self._old.variants:
+            left = 1 - stage.active[variant.name] / self._counts[variant.name]
+            for server in shrink(variant, ceil(self._old_counts[variant.name] * left), self._endpoint.lock):
+                server.drain(DRAIN_S)
+                server.stop()
 
 
 def summarise_variants(

@@ -7,13 +7,14 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from laptop_cloud.ministack_seams import wait_scale
 from laptop_cloud.sagemaker import events
-from laptop_cloud.sagemaker.deployments import RollBackError, Watch, check_alarms, summarise_variants
+from laptop_cloud.sagemaker.deployments import Deployment, RollBackError, Watch, check_alarms
 from laptop_cloud.sagemaker.errors import JobFailedError, UnsupportedError, ValidationError
-from laptop_cloud.sagemaker.fleets import DRAIN_S, FleetBuilder, NoSuchVariantError, Shift, await_health
+from laptop_cloud.sagemaker.fleets import DRAIN_S, FleetBuilder, NoSuchVariantError, grow, shrink
 from laptop_cloud.sagemaker.guardrails import Guardrails
 from laptop_cloud.sagemaker.platform import refuse
 from laptop_cloud.sagemaker.records import ENDPOINT
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from laptop_cloud.sagemaker.capture import Capture
-    from laptop_cloud.sagemaker.fleets import Fleet, Variant
+    from laptop_cloud.sagemaker.fleets import Fleet, Shift, Variant
     from laptop_cloud.sagemaker.models import ModelContainer, Models
     from laptop_cloud.sagemaker.platform import Platform
     from laptop_cloud.sagemaker.scopes import Scope
@@ -224,59 +225,41 @@ class Endpoints:
         containers: dict[str, ModelContainer],
         guardrails: Guardrails | None = None,
     ) -> None:
-        watch = None if guardrails is None else Watch(endpoint.scope, guardrails, wait_scale())
         try:
-            fleet = self._bring_up(endpoint, config, containers)
+            fleet = FleetBuilder(self._platform, endpoint.scope, endpoint.name).build(config, containers)
+            self._replace(endpoint, fleet, guardrails)
         except JobFailedError as error:
             self._settle_failed(endpoint, str(error))
-            return
-        try:
-            if guardrails is not None and watch is not None:
-                self._shift(endpoint, fleet, guardrails, watch)
-        except RollBackError as error:
-            self._roll_back(endpoint, fleet, str(error))
-            return
-        if old := self._enter_service(endpoint, fleet):
-            old.retire()
 
-    def _shift(self, endpoint: Endpoint, fleet: Fleet, guardrails: Guardrails, watch: Watch) -> None:
-        """Give a healthy fleet the requests stage by stage.
+    def _replace(self, endpoint: Endpoint, fleet: Fleet, guardrails: Guardrails | None) -> None:
+        """Bring a fleet up and let it answer in the place of what answered before, if anything did.
 
         Raises:
-            RollBackError: it is not to have them.
+            JobFailedError: it is not healthy; it is gone again.
         """
-        old = endpoint.fleet
-        assert old is not None  # noqa: S101 -- only what is in service is updated
-        for stage in guardrails.stages({variant.name: len(variant.servers) for variant in fleet.variants}):
-            moving = summarise_variants(fleet, "ActivatingTraffic", stage.activating, stage.active)
-            self._show_progress(endpoint, moving)
-            with endpoint.lock:
-                endpoint.shift = Shift(old, fleet, stage.active)
-            baking = summarise_variants(fleet, "Baking", stage.baking, stage.active)
-            self._show_progress(endpoint, baking)
-            watch.bake(stage.bake_s)
-
-    def _roll_back(self, endpoint: Endpoint, fleet: Fleet, reason: str) -> None:
-        """Give the old fleet all requests again, and end the new one."""
-        with endpoint.lock:
-            endpoint.shift = None
-        self._change(endpoint, endpoint_status="RollingBack", failure_reason=reason)
-        fleet.retire()
-        self._settle_failed(endpoint, reason)
-
-    def _bring_up(self, endpoint: Endpoint, config: dict[str, Any], containers: dict[str, ModelContainer]) -> Fleet:
-        fleet = FleetBuilder(self._platform, endpoint.scope, endpoint.name).build(config, containers)
-        if endpoint.fleet is not None:
-            launching = summarise_variants(
-                fleet, "Creating", lambda name: f"Launching {len(fleet.find(name).servers)} instance(s)."
-            )
-            self._show_progress(endpoint, launching)
         try:
-            fleet.bring_up()
+            if guardrails is None:
+                fleet.bring_up()
+            elif not self._move(endpoint, fleet, guardrails):
+                return
         except JobFailedError:
             fleet.retire(drain_s=0)
             raise
-        return fleet
+        if old := self._enter_service(endpoint, fleet):
+            old.retire()
+
+    def _move(self, endpoint: Endpoint, fleet: Fleet, guardrails: Guardrails) -> bool:
+        """Give a new fleet the requests as guardrails say; whether it has kept them."""
+        watch = Watch(endpoint.scope, guardrails, wait_scale())
+        deployment = Deployment(endpoint, fleet, guardrails, watch, partial(self._show_progress, endpoint))
+        try:
+            deployment.run()
+        except RollBackError as error:
+            self._change(endpoint, endpoint_status="RollingBack", failure_reason=str(error))
+            deployment.undo()
+            self._settle_failed(endpoint, str(error))
+            return False
+        return True
 
     def _enter_service(self, endpoint: Endpoint, fleet: Fleet) -> Fleet | None:
         """Let a healthy fleet answer from now on; what answered before."""
@@ -298,18 +281,14 @@ class Endpoints:
         wanted = {name: one["DesiredInstanceCount"] for name, one in desired.items() if "DesiredInstanceCount" in one}
         try:
             for name, count in wanted.items():
-                _grow(endpoint, fleet.find(name), count)
+                grow(fleet.find(name), count, endpoint.lock)
         except JobFailedError as error:
             self._settle_failed(endpoint, str(error))
             return
         weights = {name: one["DesiredWeight"] for name, one in desired.items() if "DesiredWeight" in one}
-        gone: list[ModelServer] = []
         with endpoint.lock:
             endpoint.fleet = fleet.reweigh(weights)
-            for name, count in wanted.items():
-                servers = fleet.find(name).servers
-                gone += servers[count:]
-                del servers[count:]
+        gone = [server for name, count in wanted.items() for server in shrink(fleet.find(name), count, endpoint.lock)]
         self._settle(endpoint, endpoint_status="InService", **_summarise(endpoint.fleet, {}))
         for server in gone:
             server.drain(DRAIN_S)
@@ -448,22 +427,3 @@ def _summarise(fleet: Fleet, desired: Mapping[str, dict[str, Any]]) -> dict[str,
         "production_variants": summarise(fleet.variants),
         "shadow_production_variants": summarise(fleet.shadows) or None,
     }
-
-
-def _grow(endpoint: Endpoint, variant: Variant, count: int) -> None:
-    """Bring up as many servers as are missing; they answer when all are healthy.
-
-    Raises:
-        JobFailedError: one is not; none is left.
-    """
-    more = [variant.make_server() for _ in range(count - len(variant.servers))]
-    for server in more:
-        server.start()
-    try:
-        await_health(variant, more)
-    except JobFailedError:
-        for server in more:
-            server.stop()
-        raise
-    with endpoint.lock:
-        variant.servers.extend(more)

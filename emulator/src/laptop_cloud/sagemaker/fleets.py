@@ -16,6 +16,7 @@ from laptop_cloud.sagemaker.host import Root, log_output
 from laptop_cloud.sagemaker.servers import ModelServer
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Mapping
 
     from laptop_cloud.sagemaker.models import ModelContainer
@@ -199,6 +200,47 @@ class Shift:
         if random.random() < active / len(successor.servers):  # noqa: S311 -- no secret
             return self.new, replace(successor, servers=successor.servers[:active])
         return self.old, variant
+
+
+def grow(variant: Variant, count: int, lock: threading.Lock) -> None:
+    """Bring up as many servers as a variant misses; they answer when all are healthy.
+
+    Args:
+        variant: gets them.
+        count: that it has then.
+        lock: of the endpoint.
+
+    Raises:
+        JobFailedError: one is not healthy; none is left.
+    """
+    more = [variant.make_server() for _ in range(count - len(variant.servers))]
+    start_all(variant, more)
+    with lock:
+        variant.servers.extend(more)
+
+
+def shrink(variant: Variant, count: int, lock: threading.Lock) -> list[ModelServer]:
+    """Take the servers that a variant has too many out of service; they are to be drained and stopped."""
+    with lock:
+        gone = variant.servers[count:]
+        del variant.servers[count:]
+    return gone
+
+
+def start_all(variant: Variant, servers: list[ModelServer]) -> None:
+    """Start servers of a variant and wait until they are healthy.
+
+    Raises:
+        JobFailedError: one is not, in SageMaker's words; all are stopped.
+    """
+    for server in servers:
+        server.start()
+    try:
+        await_health(variant, servers)
+    except JobFailedError:
+        for server in servers:
+            server.stop()
+        raise
 
 
 def await_health(variant: Variant, servers: list[ModelServer]) -> None:

@@ -19,8 +19,11 @@ _EXCLUSIONS = "https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardr
 _EXCLUDED_INSTANCES = "ml.inf1."
 _MOST_PERCENT = 50
 _STEP_MEMBERS = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}
-_LEAST_PERCENT = {"CANARY": 0, "LINEAR": 10}
-"""https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TrafficRoutingConfig.html"""
+_SIZE_MEMBERS = {**_STEP_MEMBERS, "ROLLING": "MaximumBatchSize"}
+_LEAST_PERCENT = {"CANARY": 0, "LINEAR": 10, "ROLLING": 5}
+"""https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TrafficRoutingConfig.html
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_RollingUpdatePolicy.html"""
+_PORTIONS = {"CANARY": "canary", "LINEAR": "linear step", "ROLLING": "batch"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Stage:
 
     Args:
         active: how many new instances of each variant take requests.
-        portion: of the new instances, in SageMaker's word: `canary`, `linear step` or `full`.
+        portion: of the new instances: `canary`, `linear step`, `batch` or `full`.
         bake_s: how long alarms are watched, in the time of AWS.
         bake_member: the request's member that says so.
     """
@@ -58,8 +61,8 @@ class Guardrails:
     """How an update shifts traffic. Without a configuration: all at once, and nothing is watched.
 
     Args:
-        routing: `ALL_AT_ONCE`, `CANARY` or `LINEAR`.
-        step_type: of the first (canary) or of every step (linear): `INSTANCE_COUNT` or `CAPACITY_PERCENT`.
+        routing: `ALL_AT_ONCE`, `CANARY` or `LINEAR`; `ROLLING` where instances are replaced batch by batch.
+        step_type: of the first (canary) or of every step: `INSTANCE_COUNT` or `CAPACITY_PERCENT`.
         step_value: its size.
         wait_s: the bake after each step but the last.
         termination_wait_s: the bake after the last, before the old fleet goes.
@@ -89,9 +92,10 @@ class Guardrails:
         """
         if {"BlueGreenUpdatePolicy", "RollingUpdatePolicy"} <= config.keys():
             raise ValidationError("Only one update policy should be used in the deployment configuration.")
-        refuse(operation, {"DeploymentConfig": config}, ["DeploymentConfig.RollingUpdatePolicy"])
         rollback = config.get("AutoRollbackConfiguration", {})
         alarms = tuple(alarm["AlarmName"] for alarm in rollback.get("Alarms", []) if "AlarmName" in alarm)
+        if rolling := config.get("RollingUpdatePolicy"):
+            return cls(alarms=alarms, **_rolling_of(operation, rolling))
         policy = config.get("BlueGreenUpdatePolicy")
         if policy is None:
             return cls(alarms=alarms)
@@ -107,6 +111,11 @@ class Guardrails:
             alarms,
         )
 
+    @property
+    def rolling(self) -> bool:
+        """Whether old instances go as new ones come, batch by batch."""
+        return self.routing == "ROLLING"
+
     def check(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         """Refuse what these guardrails cannot do for a change from one endpoint configuration to another.
 
@@ -114,6 +123,8 @@ class Guardrails:
             ValidationError: with the reason.
         """
         _check_exclusions(old, new)
+        if self.rolling:
+            _check_rolling_exclusions(old, new)
         counts = {variant["VariantName"]: variant["InitialInstanceCount"] for variant in new["ProductionVariants"]}
         for name, count in counts.items():
             self._check_step(name, count)
@@ -130,19 +141,22 @@ class Guardrails:
         Args:
             counts: new instances of each variant.
         """
-        last = Stage(dict(counts), "full", self.termination_wait_s, "TerminationWaitInSeconds")
+        # A rolling update bakes after each of its batches, and keeps no old fleet to wait for.
+        wait_s, member = (
+            (self.wait_s, "WaitIntervalInSeconds")
+            if self.rolling
+            else (self.termination_wait_s, "TerminationWaitInSeconds")
+        )
+        last = Stage(dict(counts), "full", wait_s, member)
         if self.routing == "ALL_AT_ONCE":
             return [last]
         steps = {name: self._instances(count) for name, count in counts.items()}
-        shifts = 1
-        if self.routing == "LINEAR":
-            shifts = max(ceil(count / steps[name]) for name, count in counts.items()) - 1
-        portion = "canary" if self.routing == "CANARY" else "linear step"
+        shifts = 1 if self.routing == "CANARY" else max(ceil(counts[name] / step) for name, step in steps.items()) - 1
         return [
             *(
                 Stage(
                     {name: min(step * number, counts[name]) for name, step in steps.items()},
-                    portion,
+                    _PORTIONS[self.routing],
                     self.wait_s,
                     "WaitIntervalInSeconds",
                 )
@@ -161,8 +175,9 @@ class Guardrails:
 
         https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green-canary.html
         https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green-linear.html
+        https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-rolling.html
         """
-        member = _STEP_MEMBERS.get(self.routing)
+        member = _SIZE_MEMBERS.get(self.routing)
         if member is None:
             return
         asked = self.step_value if self.step_type == "CAPACITY_PERCENT" else 100 * self.step_value / count
@@ -186,6 +201,30 @@ def _step_of(routing: Mapping[str, Any]) -> dict[str, Any]:
         raise ValidationError(f"{member} is required for traffic routing of type {routing['Type']}.")
     step: dict[str, Any] = routing[member]
     return step
+
+
+def _rolling_of(operation: str, policy: dict[str, Any]) -> dict[str, Any]:
+    # All at once is how SageMaker rolls back unless told otherwise, and here the only way.
+    back = policy.get("RollbackMaximumBatchSize", {"Type": "CAPACITY_PERCENT", "Value": 100})
+    if (back["Type"], back["Value"]) != ("CAPACITY_PERCENT", 100):
+        refuse(operation, policy, ["RollbackMaximumBatchSize"])
+    return {
+        "routing": "ROLLING",
+        "step_type": policy["MaximumBatchSize"]["Type"],
+        "step_value": policy["MaximumBatchSize"]["Value"],
+        "wait_s": policy["WaitIntervalInSeconds"],
+        "timeout_s": policy.get("MaximumExecutionTimeoutInSeconds"),
+    }
+
+
+def _check_rolling_exclusions(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Rolling updates exclude endpoints of several variants besides, and a shadow is a second one.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-exclusions.html
+    """
+    for config in (old, new):
+        if len(config["ProductionVariants"]) + len(config.get("ShadowProductionVariants", [])) > 1:
+            raise ValidationError(f"Rolling deployments do not support multi-variant endpoints. See {_EXCLUSIONS}")
 
 
 def _check_exclusions(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
