@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import jsii
-from aws_cdk import Duration
+from aws_cdk import Duration, Fn
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -133,7 +133,12 @@ class EventRule(_Rule):
         )
 
     def _dimensions(self) -> dict[str, str]:
-        return {**super()._dimensions(), **({"EventBusName": self._bus_name} if self._bus_name else {})}
+        if self._bus_name is None:
+            return super()._dimensions()
+        # What CloudFormation calls such a rule is `<bus>|<rule>`, and no metric knows that. Its ARN ends with
+        # `rule/<bus>/<rule>`. https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1131
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
+        return {"RuleName": Fn.select(2, Fn.split("/", self._rule.rule_arn)), "EventBusName": self._bus_name}
 
 
 class TimedRule(_Rule):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HASH = re.compile(r"[0-9A-F]{8}$")
+_RULES = "arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:rule"
 _HERE = re.compile(r"arn:<AWS::Partition>:([a-z0-9-]+):(?:<AWS::Region>)?:(?:<AWS::AccountId>)?:")
 
 
@@ -123,13 +124,32 @@ class Assembly:
             if "Export" in output
         }
 
+    @cached_property
+    def _buses_of_rules(self) -> dict[str, Any]:
+        """The custom bus of every rule that stands on one: their name and ARN hold it too.
+
+        https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1131
+        """
+        return {
+            logical_id: bus
+            for template in self.templates.values()
+            for logical_id, body in template["Resources"].items()
+            if body["Type"] == "AWS::Events::Rule" and (bus := body["Properties"].get("EventBusName"))
+        }
+
     def read(self, value: Any) -> Any:
         """A value of a template with text for its references; an import reads as what is exported."""
         match value:
             case {"Ref": logical_id}:
-                text = f"<{name_plainly(logical_id)}>"
+                bus = self._buses_of_rules.get(logical_id)
+                text = f"{self.read(bus)}|" if bus else ""
+                text += f"<{name_plainly(logical_id)}>"
+            case {"Fn::GetAtt": [logical_id, "Arn"]} if bus := self._buses_of_rules.get(logical_id):
+                text = f"{_RULES}/{self.read(bus)}/<{name_plainly(logical_id)}>"
             case {"Fn::GetAtt": [logical_id, attribute]}:
                 text = f"<{name_plainly(logical_id)}.{attribute}>"
+            case {"Fn::Select": [index, {"Fn::Split": [separator, whole]}]}:
+                text = self.read(whole).split(separator)[int(index)]
             case {"Fn::Join": [separator, parts]}:
                 text = separator.join(self.read(part) for part in parts)
             case {"Fn::Sub": template}:
