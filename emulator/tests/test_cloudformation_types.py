@@ -184,6 +184,86 @@ def test_a_bus_policy_is_part_of_the_bus(
     assert "Policy" not in client("events").describe_event_bus(Name=name)
 
 
+def rule_with_alarm(queue_arn: str, dead_letters_arn: str, alarm: str, bus: str | None = None) -> dict[str, Any]:
+    """A rule whose target is gone, and an alarm on it that is named as CloudFormation names the rule."""
+    target = {"Id": "gone", "Arn": queue_arn, "DeadLetterConfig": {"Arn": dead_letters_arn}}
+    rule = {"EventPattern": {"source": [alarm]}, "Targets": [target]}
+    name: dict[str, Any] = {"Ref": "Rule"}
+    dimensions = [{"Name": "RuleName", "Value": name}]
+    if bus is not None:
+        rule["EventBusName"] = bus
+        dimensions = [
+            {"Name": key, "Value": {"Fn::Select": [place, {"Fn::Split": ["|", name]}]}}
+            for place, key in enumerate(("EventBusName", "RuleName"))
+        ]
+    watched = {
+        "AlarmName": alarm,
+        "Namespace": "AWS/Events",
+        "MetricName": "FailedInvocations",
+        "Dimensions": dimensions,
+        "Statistic": "Sum",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": 1,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "TreatMissingData": "notBreaching",
+    }
+    return {
+        "Rule": {"Type": "AWS::Events::Rule", "Properties": rule},
+        "Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": watched},
+    }
+
+
+@pytest.mark.parametrize("custom", [False, True], ids=["default bus", "custom bus"])
+def test_an_alarm_on_what_a_rule_cannot_deliver_goes_off(
+    client: Clients,
+    cloud: RunningCloud,
+    queue: Queue,
+    name: str,
+    stack: Callable[..., dict[str, str]],
+    eventually: Eventually,
+    custom: bool,
+) -> None:
+    gone = f"arn:aws:sqs:{cloud.region}:{cloud.account}:{name}-gone"
+    if custom:
+        client("events").create_event_bus(Name=name)
+    stack(**rule_with_alarm(gone, queue.arn, name, bus=name if custom else None))
+
+    entry = {"Source": name, "DetailType": "T", "Detail": "{}", "EventBusName": name if custom else "default"}
+    client("events").put_events(Entries=[entry])
+
+    [alarm] = client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+    assert dimensions.get("EventBusName") == (name if custom else None)
+    eventually(
+        lambda: client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"][0]["StateValue"] == "ALARM"
+    )
+
+
+def test_a_rule_of_another_bus_is_named_after_both_in_place_and_gone_with_its_stack(
+    client: Clients, name: str, stack: Callable[..., dict[str, str]]
+) -> None:
+    bus = bus_with_archive(name)["Bus"]
+    ref = {"Rule": {"Ref": "Rule"}, "Arn": {"Fn::GetAtt": ["Rule", "Arn"]}}
+
+    def rule(source: str) -> dict[str, Any]:
+        pattern = {"EventBusName": {"Ref": "Bus"}, "EventPattern": {"source": [source]}}
+        return {"Type": "AWS::Events::Rule", "Properties": pattern}
+
+    made = stack(ref, Bus=bus, Rule=rule("first"))
+    changed = stack(ref, Bus=bus, Rule=rule("second"))
+
+    assert made == changed
+    assert made["Rule"] == f"{name}|{made['Arn'].rpartition('/')[2]}"
+    [found] = client("events").list_rules(EventBusName=name)["Rules"]
+    assert json.loads(found["EventPattern"]) == {"source": ["second"]}
+    drift = client("cloudformation").detect_stack_resource_drift(StackName=name, LogicalResourceId="Rule")
+    assert drift["StackResourceDrift"]["StackResourceDriftStatus"] == "IN_SYNC"
+
+    stack(Bus=bus)
+    assert client("events").list_rules(EventBusName=name)["Rules"] == []
+
+
 def function_resource(**properties: Any) -> dict[str, Any]:
     settings = {
         "Runtime": "python3.14",

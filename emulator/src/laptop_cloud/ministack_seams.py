@@ -57,10 +57,11 @@ class Seam(Enum):
     SCOPE = "core.responses:request_scope"
     ACCOUNT = "core.responses:get_account_id"
     REGION = "core.responses:get_region"
-    # CloudFormation: handlers by type, create-only properties by type, generated names, the outputs of a
-    # stack, and whether a type is made on a thread instead of the event loop.
+    # CloudFormation: handlers by type, create-only properties by type, what reads a resource to find drift, generated
+    # names, the outputs of a stack, and whether a type is made on a thread instead of the event loop.
     RESOURCE_HANDLERS = "services.cloudformation.provisioners:_RESOURCE_HANDLERS"
     REPLACING_PROPERTIES = "services.cloudformation.provisioners:_REPLACING_PROPERTIES"
+    DRIFT_READERS = "services.cloudformation.drift:_DRIFT_READERS"
     GENERATED_NAME = "services.cloudformation.provisioners:_physical_name"
     STACK_OUTPUTS = "services.cloudformation.stacks:_resolve_stack_outputs"
     ON_WORKER_THREAD = "services.cloudformation.stacks:_runs_on_worker_thread"
@@ -343,6 +344,39 @@ def complete_resource_type(type_name: str, complete: Callable[[str, Properties],
     handlers["create"] = create_completely
     if update is not None:
         handlers["update"] = update_completely
+
+
+def identify_resource_type(
+    type_name: str, identify: Callable[[str, Properties], str], name_of: Callable[[str], str]
+) -> None:
+    """Give a type that MiniStack makes itself the physical id (`Ref`) that it has on AWS, where that is not its name.
+
+    Args:
+        type_name: such as `AWS::Events::Rule`.
+        identify: the physical id, from MiniStack's name and the properties.
+        name_of: the name in a physical id.
+    """
+    handlers = reach(Seam.RESOURCE_HANDLERS)[type_name]
+    create, update, delete = handlers["create"], handlers["update"], handlers["delete"]
+
+    def create_identified(logical_id: str, properties: Properties, stack_name: str) -> tuple[str, Properties]:
+        name, attributes = create(logical_id, properties, stack_name)
+        return identify(name, properties), attributes
+
+    def update_identified(
+        physical_id: str, old: Properties, new: Properties, stack_name: str, *logical_id: str
+    ) -> tuple[str, Properties]:
+        name, attributes = update(name_of(physical_id), old, new, stack_name, *logical_id)
+        return identify(name, new), attributes
+
+    def delete_identified(physical_id: str, properties: Properties) -> None:
+        delete(name_of(physical_id), properties)
+
+    handlers.update(create=create_identified, update=update_identified, delete=delete_identified)
+    readers = reach(Seam.DRIFT_READERS)
+    if type_name in readers:
+        read, read_properties = readers[type_name]
+        readers[type_name] = (lambda physical_id, given: read(name_of(physical_id), given)), read_properties
 
 
 def generated_name(stack_name: str, logical_id: str, *, max_length: int = 128, lowercase: bool = False) -> str:

@@ -6,6 +6,8 @@
   https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-events-eventbuspolicy.html
 - `AWS::CloudWatch::CompositeAlarm`: MiniStack has the API, not the type.
   https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudwatch-compositealarm.html
+- `Ref` of an `AWS::Events::Rule` names the bus too, where it is not the default one.
+  https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1131
 - `AWS::Lambda::Function` takes its dead-letter queue and its reserved concurrency, which MiniStack drops.
 """
 
@@ -20,6 +22,7 @@ from laptop_cloud.ministack_seams import (
     current_account,
     current_region,
     generated_name,
+    identify_resource_type,
     reach,
     register_resource_type,
 )
@@ -53,6 +56,7 @@ def install() -> None:
         _update_composite_alarm,
         replacing_properties=("AlarmName",),
     )
+    identify_resource_type("AWS::Events::Rule", _identify_rule, lambda physical_id: physical_id.rpartition("|")[2])
     complete_resource_type("AWS::Lambda::Function", _complete_function)
 
 
@@ -149,6 +153,15 @@ def _delete_bus_policy(physical_id: str, _properties: Properties) -> None:
     policy["Statement"] = [statement for statement in policy["Statement"] if statement.get("Sid") != statement_id]
     if not policy["Statement"]:
         del policies[bus]
+
+
+# --- AWS::Events::Rule -----------------------------------------------------------------------------------------------
+
+
+def _identify_rule(name: str, properties: Properties) -> str:
+    # The property takes a bus's name or its ARN.
+    bus = properties.get("EventBusName", "default").rpartition("event-bus/")[2]
+    return name if bus == "default" else f"{bus}|{name}"
 
 
 # --- AWS::CloudWatch::CompositeAlarm ----------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ What MiniStack lacks and this adds:
   https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
 - A target that is gone, or that cannot be reached, sends the event to the target's dead-letter queue at once, with the
   attributes that say why. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+- What was not delivered is counted, under the bus's name too where that is not the default one.
+  https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
 """
 
 from __future__ import annotations
@@ -184,7 +186,8 @@ def _as_list(value: Any) -> list[str]:
 
 
 def _give_up(target: Json, event: Json, rule: Json, fault: _UndeliverableError) -> None:
-    dimensions = {"RuleName": rule["Name"]}
+    bus = rule.get("EventBusName", "default")
+    dimensions = {"RuleName": rule["Name"]} | ({} if bus == "default" else {"EventBusName": bus})
     put_metric("AWS/Events", "FailedInvocations", 1, unit="Count", dimensions=dimensions)
     queue_arn = (target.get("DeadLetterConfig") or {}).get("Arn", "")
     queue = reach(Seam.FIND_QUEUE)(queue_arn) if queue_arn else None
