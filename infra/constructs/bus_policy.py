@@ -36,6 +36,7 @@ def silence_others(bus: events.EventBus, *, prefix: str) -> None:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-bus-perms.html
     """
     stack = Stack.of(bus)
+    before: events.CfnEventBusPolicy | None = None
     for source in sorted({event.source for event in NORIBA_EVENTS}):
         part = source.removeprefix("noriba.").capitalize()
         beginning = f"{prefix}-{SPEAKERS[source]}-"[:_KEPT_OF_A_NAME]
@@ -51,10 +52,17 @@ def silence_others(bus: events.EventBus, *, prefix: str) -> None:
                 "ArnNotLike": {"aws:PrincipalArn": [roles]},
             },
         )
-        events.CfnEventBusPolicy(
+        policy = events.CfnEventBusPolicy(
             stack,
             f"Only{part}Speaks",
             event_bus_name=bus.event_bus_name,
-            statement_id=f"Only{part}Speaks",
+            # CloudFormation knows a statement by this name alone, in every stack of the account and region.
+            # https://github.com/aws/aws-cdk/issues/29627
+            statement_id=f"{prefix}-Only{part}Speaks",
             statement=statement.to_statement_json(),
         )
+        # One after the other: of statements that are put on one bus at once, some have been lost.
+        # https://github.com/hashicorp/terraform-provider-aws/issues/2888
+        if before is not None:
+            policy.add_dependency(before)
+        before = policy

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from noriba.events import NORIBA_EVENTS
+from tests.infra.assembly import as_list
 
 if TYPE_CHECKING:
     from tests.infra.assembly import Assembly
@@ -22,6 +25,29 @@ def test_the_archive_keeps_every_event_that_noriba_knows(assembly: Assembly, cus
     assert set(archive.properties["EventPattern"]["source"]) == {event.source for event in NORIBA_EVENTS}
     assert archive.properties["RetentionDays"] == 90
     assert shorter.properties["RetentionDays"] == 30
+
+
+def test_statements_of_the_bus_are_named_after_the_deployment(assembly: Assembly, customised: Assembly) -> None:
+    ours, others = (
+        [policy.properties["StatementId"] for policy in found.find("AWS::Events::EventBusPolicy")]
+        for found in (assembly, customised)
+    )
+
+    # CloudFormation knows them by these names alone, in all stacks of an account.
+    assert all(name.startswith("noriba-") for name in ours)
+    assert all(name.startswith("trial-") for name in others)
+    assert len(set(ours)) == len(ours)
+    # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name) for name in ours + others)
+
+
+def test_statements_of_the_bus_are_put_one_after_the_other(assembly: Assembly) -> None:
+    policies = {policy.logical_id: policy for policy in assembly.find("AWS::Events::EventBusPolicy")}
+    waits_for = {name: as_list(policy.attributes.get("DependsOn", [])) for name, policy in policies.items()}
+
+    # One waits for none, each other for one, and no two for the same: a chain.
+    assert Counter(map(len, waits_for.values())) == {0: 1, 1: len(policies) - 1}
+    assert len({before for names in waits_for.values() for before in names}) == len(policies) - 1
 
 
 def test_queues_are_encrypted_and_wait_two_weeks_for_somebody_to_look(assembly: Assembly) -> None:
