@@ -2,6 +2,10 @@
 
 CloudFormation asks, as of a resource of its own; a refusal here undoes the deployment while the old code still answers.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
+
+While it undoes one it asks again, with the former properties. What is refused then stays half undone
+(UPDATE_ROLLBACK_FAILED), so the way back is always free.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html#troubleshooting-errors-update-rollback-failed
 """
 
 from __future__ import annotations
@@ -9,8 +13,10 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from functions.telemetry import count, logger
-from noriba.aws.custom_resources import answer_cloudformation
+from noriba.aws.custom_resources import answer_cloudformation, is_rolled_back
 from noriba.aws.endpoints import ModelRefusedError, ModelUnavailableError, NoModelError
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.live_models import LiveModels
@@ -40,12 +46,16 @@ load_dependencies = dependency_loader(Settings)
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
-    """Create and Update check; Delete has nothing to undo."""
+    """Create and Update check; Delete has nothing to undo, and what is undone is not asked about.
+
+    A fault of AWS's is no answer: it raises, and Lambda, which CloudFormation has asked to call back, tries twice more.
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    """
     refusal = None
-    if event["RequestType"] != "Delete":
+    if event["RequestType"] != "Delete" and not is_rolled_back(load_dependencies()[1].cloudformation, event):
         try:
             check_all()
-        except Exception as error:  # without an answer CloudFormation waits, and then says nothing of the reason
+        except UnaskableModelError as error:
             logger.exception("the deployment is refused")
             refusal = str(error)
     answer_cloudformation(event, resource_id="live-models", refusal=refusal)
@@ -66,12 +76,16 @@ def check_all() -> None:
         except ModelUnavailableError:
             # No reason to keep new code away: it may be what fixes the model.
             logger.exception("model unavailable", extra={"use_case": name})
+        except (BotoCoreError, ClientError):
+            raise
         except ModelRefusedError as error:
             count(name, {LIVE_MODELS_REFUSED: 1})
             raise UnaskableModelError(
                 f"{name}: the model in production could not be asked any more: {error}. Keep the inputs that its "
                 "features read until a model trained on the new ones is in production, then deploy without them"
             ) from error
+        except Exception as error:  # code that fails on a golden request would fail on an app's
+            raise UnaskableModelError(f"{name}: the model in production could not be asked: {error!r}") from error
 
 
 def check(use_case: UseCase) -> None:

@@ -164,12 +164,15 @@ class ServingStack(Stack):
         )
         function.watch_errors()
         self._allow_asking(function)
+        # Its own stack alone: is this deployment being undone?
+        allow(function.role, ["cloudformation:DescribeStacks"], [self.stack_id])
         return CustomResource(
             self,
             "LiveModelsChecked",
             resource_type="Custom::LiveModelsChecked",
             service_token=function.function.function_arn,
-            service_timeout=Duration.minutes(2),
+            # Three attempts of a minute each, and Lambda's waits of one minute and two between them.
+            service_timeout=Duration.minutes(7),
             # Another version is other code: CloudFormation asks again.
             properties={"CodeVersion": version.version},
         )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from botocore.exceptions import ClientError
+from moto.cloudformation.models import cloudformation_backends
 
 from functions.check_live_models.handler import handler as check_live_models
 from noriba.aws.live_models import FeatureArchive
@@ -17,7 +20,7 @@ from noriba.features import FeatureSet
 from noriba.features.frozen import freeze_features
 from noriba.records.inference import ModelAnswer, Refusal, encode_refusal
 from noriba.usecase import load_use_case
-from tests.functions.conftest import Cloud, read_event
+from tests.functions.conftest import REGION, Cloud, read_event
 from tests.functions.fake_runtime import ModelFailure
 
 if TYPE_CHECKING:
@@ -74,8 +77,31 @@ def listen() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         thread.join()
 
 
-def deploy(context: LambdaContext, request: str = "Update") -> dict[str, Any]:
-    event = read_event("cloudformation_custom_resource") | {"RequestType": request}
+@pytest.fixture(autouse=True)
+def stack(account: Cloud) -> Iterator[Stack]:
+    """The serving stack, in the middle of an update."""
+    cloudformation = account.clients.cloudformation
+    template = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+    identity = cloudformation.create_stack(StackName="noriba-serving", TemplateBody=template)["StackId"]
+    made = Stack(identity)
+    made.move_to("UPDATE_IN_PROGRESS")
+    yield made
+    cloudformation.delete_stack(StackName=identity)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack whose status the test decides: moto's stacks have arrived as soon as they set out."""
+
+    identity: str
+
+    def move_to(self, status: str) -> None:
+        _, _, _, region, account, _ = self.identity.split(":", 5)
+        cloudformation_backends[account][region].stacks[self.identity].status = status
+
+
+def deploy(context: LambdaContext, stack: Stack, request: str = "Update") -> dict[str, Any]:
+    event = read_event("cloudformation_custom_resource") | {"RequestType": request, "StackId": stack.identity}
     with listen() as (url, answers):
         check_live_models(event | {"ResponseURL": url}, context)
     (answer,) = answers
@@ -87,33 +113,37 @@ def deploy(context: LambdaContext, request: str = "Update") -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("cloud")
-def test_before_the_first_model_anything_may_be_deployed(context: LambdaContext) -> None:
-    assert deploy(context, "Create")["Status"] == "SUCCESS"
+def test_before_the_first_model_anything_may_be_deployed(context: LambdaContext, stack: Stack) -> None:
+    assert deploy(context, stack, "Create")["Status"] == "SUCCESS"
 
 
-def test_a_model_of_today_s_features_is_asked_its_golden_requests(cloud: Cloud, context: LambdaContext) -> None:
+def test_a_model_of_today_s_features_is_asked_its_golden_requests(
+    cloud: Cloud, context: LambdaContext, stack: Stack
+) -> None:
     cloud.runtime.put(ENDPOINT, answer_in(USE_CASE.features))
 
-    assert deploy(context)["Status"] == "SUCCESS"
+    assert deploy(context, stack)["Status"] == "SUCCESS"
     assert len(cloud.runtime.invocations) == len(USE_CASE.golden_requests)
 
 
-def test_a_model_of_edited_features_can_be_asked_in_those_it_learned(cloud: Cloud, context: LambdaContext) -> None:
+def test_a_model_of_edited_features_can_be_asked_in_those_it_learned(
+    cloud: Cloud, context: LambdaContext, stack: Stack
+) -> None:
     learned = FeatureSet([north], inputs=["origin_latitude"])
     FeatureArchive(cloud.store("models")).keep(freeze_features(learned).encode())
     cloud.runtime.put(ENDPOINT, answer_in(learned))
 
-    assert deploy(context)["Status"] == "SUCCESS"
+    assert deploy(context, stack)["Status"] == "SUCCESS"
 
 
 def test_code_that_no_longer_reads_an_input_of_a_live_model_is_refused_with_the_remedy(
-    cloud: Cloud, context: LambdaContext
+    cloud: Cloud, context: LambdaContext, stack: Stack
 ) -> None:
     learned = FeatureSet([tolls], inputs=["tolls_paid"])
     FeatureArchive(cloud.store("models")).keep(freeze_features(learned).encode())
     cloud.runtime.put(ENDPOINT, answer_in(learned))
 
-    answer = deploy(context)
+    answer = deploy(context, stack)
 
     assert answer["Status"] == "FAILED"
     assert answer["Reason"].startswith("taxi_eta: the model in production could not be asked any more: ")
@@ -121,23 +151,74 @@ def test_code_that_no_longer_reads_an_input_of_a_live_model_is_refused_with_the_
     assert "Keep the inputs that its features read until a model trained on the new ones" in answer["Reason"]
 
 
-def test_a_model_whose_definitions_nobody_kept_is_a_reason_to_refuse(cloud: Cloud, context: LambdaContext) -> None:
+def test_a_model_whose_definitions_nobody_kept_is_a_reason_to_refuse(
+    cloud: Cloud, context: LambdaContext, stack: Stack
+) -> None:
     cloud.runtime.put(ENDPOINT, answer_in(FeatureSet([north], inputs=["origin_latitude"])))
 
-    assert deploy(context)["Status"] == "FAILED"
+    assert deploy(context, stack)["Status"] == "FAILED"
 
 
-def test_a_model_that_is_down_keeps_no_code_away(cloud: Cloud, context: LambdaContext) -> None:
+def test_a_model_that_is_down_keeps_no_code_away(cloud: Cloud, context: LambdaContext, stack: Stack) -> None:
     def fail(_columns: Mapping[str, Column]) -> ModelAnswer:
         raise ModelFailure(500, "out of memory")
 
     cloud.runtime.put(ENDPOINT, fail)
 
-    assert deploy(context)["Status"] == "SUCCESS"
+    assert deploy(context, stack)["Status"] == "SUCCESS"
 
 
-def test_tear_down_is_never_refused(cloud: Cloud, context: LambdaContext) -> None:
+@pytest.mark.parametrize(
+    "status", ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"]
+)
+def test_the_way_back_from_a_deployment_is_never_refused(
+    cloud: Cloud, context: LambdaContext, stack: Stack, status: str
+) -> None:
+    cloud.runtime.put(ENDPOINT, answer_in(FeatureSet([north], inputs=["origin_latitude"])))
+    assert deploy(context, stack)["Status"] == "FAILED"
+    cloud.runtime.invocations.clear()
+
+    stack.move_to(status)
+
+    assert deploy(context, stack)["Status"] == "SUCCESS"
+    assert cloud.runtime.invocations == []
+
+
+def test_code_that_fails_on_a_golden_request_is_refused(
+    cloud: Cloud, context: LambdaContext, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def divide(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    cloud.runtime.put(ENDPOINT, answer_in(USE_CASE.features))
+    monkeypatch.setattr("noriba.aws.live_models.convert_request", divide)
+
+    answer = deploy(context, stack)
+
+    assert answer["Status"] == "FAILED"
+    assert answer["Reason"].endswith(
+        ": the model in production could not be asked: ZeroDivisionError('division by zero')"
+    )
+
+
+def test_a_fault_of_aws_is_no_refusal_and_is_left_to_lambda_s_own_retries(
+    cloud: Cloud, context: LambdaContext, stack: Stack
+) -> None:
+    cloud.runtime.put(ENDPOINT, answer_in(FeatureSet([north], inputs=["origin_latitude"])))
+    gone = cloud.clients.s3
+    gone.delete_bucket(Bucket="models")
+    event = read_event("cloudformation_custom_resource") | {"StackId": stack.identity}
+    try:
+        with listen() as (url, answers), pytest.raises(ClientError, match="NoSuchBucket"):
+            check_live_models(event | {"ResponseURL": url}, context)
+    finally:
+        gone.create_bucket(Bucket="models", CreateBucketConfiguration={"LocationConstraint": REGION})
+
+    assert answers == []
+
+
+def test_tear_down_is_never_refused(cloud: Cloud, context: LambdaContext, stack: Stack) -> None:
     cloud.runtime.put(ENDPOINT, answer_in(FeatureSet([north], inputs=["origin_latitude"])))
 
-    assert deploy(context, "Delete")["Status"] == "SUCCESS"
+    assert deploy(context, stack, "Delete")["Status"] == "SUCCESS"
     assert cloud.runtime.invocations == []

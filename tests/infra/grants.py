@@ -86,6 +86,7 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
         **USE_KEY,
     },
     "CheckLiveModels": {
+        "cloudformation:DescribeStacks": {"<AWS::StackId>"},
         "s3:GetObject": {"ModelsBucket/features/*"},
         "sagemaker:InvokeEndpoint": PRODUCTION,
         **READ_KEY,

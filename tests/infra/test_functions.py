@@ -172,7 +172,7 @@ def test_apps_meet_a_version_only_when_it_has_asked_the_live_models(assembly: As
 
     assert check.properties == {
         "ServiceToken": "<CheckLiveModelsFunction.Arn>",
-        "ServiceTimeout": "120",
+        "ServiceTimeout": "420",
         "CodeVersion": f"<{version.logical_id}.Version>",
     }
     assert check.logical_id in alias.attributes["DependsOn"]

@@ -13,8 +13,19 @@ from urllib.request import Request, urlopen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mypy_boto3_cloudformation import CloudFormationClient
+
 _LONGEST_REASON = 3000
 """An answer holds 4 KB in all."""
+
+
+def is_rolled_back(cloudformation: CloudFormationClient, event: Mapping[str, Any]) -> bool:
+    """Is the request part of undoing a deployment? It looks like any other: an Update to the former properties.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-status-codes.html
+    """
+    [stack] = cloudformation.describe_stacks(StackName=event["StackId"])["Stacks"]
+    return "ROLLBACK" in stack["StackStatus"]
 
 
 def answer_cloudformation(event: Mapping[str, Any], *, resource_id: str, refusal: str | None = None) -> None:

@@ -90,5 +90,7 @@ def test_a_deployment_that_drops_an_input_of_the_champion_is_undone_before_an_ap
     assert "taxi_eta: the model in production could not be asked any more" in str(refused.value)
     assert "missing input column rain_mm_per_h" in str(refused.value)
     assert read_served_code(loop) == before
+    [serving] = loop.session.clients.cloudformation.describe_stacks(StackName="noriba-serving")["Stacks"]
+    assert serving["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     assert {status for status, _version in caller.answers} == {200}
     assert champion.version
