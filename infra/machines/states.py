@@ -21,14 +21,20 @@ DISCARD = sfn.JsonPath.DISCARD
 
 TRANSIENT = {
     "ErrorEquals": [
+        # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
+        "Lambda.ClientExecutionTimeoutException",
         "Lambda.ServiceException",
         "Lambda.AWSLambdaException",
-        "Lambda.SdkClientException",
         "DynamoDB.InternalServerErrorException",
         "DynamoDB.ProvisionedThroughputExceededException",
         "DynamoDB.ThrottlingException",
         "EventBridge.FailedEntry",
-        "EndpointConnectionError",
+        # A connection that was lost, under each service's name.
+        # https://github.com/aws-solutions-library-samples/guidance-for-incremental-data-exports-from-amazon-dynamodb-to-amazon-s3/issues/3
+        *(
+            f"{service}.SdkClientException"
+            for service in ("Lambda", "DynamoDB", "EventBridge", "SageMaker", "Ecr", "Sfn")
+        ),
     ],
     "IntervalSeconds": 2,
     "MaxAttempts": 5,
@@ -50,16 +56,17 @@ CROWDED = {
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
 
-SAGEMAKER_BUSY = {
-    # The names of whatever SageMaker does not model as an error of its own, a throttle among them: of the optimised
-    # integration and of the SDK's. https://github.com/aws/aws-step-functions-data-science-sdk-python/pull/162
-    "ErrorEquals": ["SageMaker.AmazonSageMakerException", "SageMaker.SageMakerException"],
-    "IntervalSeconds": 5,
-    "MaxAttempts": 5,
-    "BackoffRate": 2,
-    "JitterStrategy": "FULL",
+_BUSY = {
+    ":sagemaker:": ["SageMaker.AmazonSageMakerException", "SageMaker.SageMakerException"],
+    ":ecr:": ["Ecr.ServerException", "Ecr.EcrException"],
+    ":sfn:": ["Sfn.SfnException"],
 }
-"""Retries when SageMaker is asked too often; what it refuses for good is asked for two minutes in vain."""
+"""By part of a resource: the names of whatever a service does not model as an error of its own, a throttle among them.
+
+SageMaker has two, of the optimised integration and of the SDK's.
+https://github.com/aws/aws-step-functions-data-science-sdk-python/pull/162
+https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+"""
 
 
 def invoke_function(function_arn: str, payload: State, *, result: str, follow: str, catch: str | None = None) -> State:
@@ -98,9 +105,12 @@ def call(resource: str, parameters: State, *, follow: str, **fields: Any) -> Sta
 def _choose_retries(resource: str) -> list[State]:
     if ":lambda:" in resource:
         return [TRANSIENT, CROWDED]
-    if ":sagemaker:" in resource:
-        return [TRANSIENT, SAGEMAKER_BUSY]
-    return [TRANSIENT]
+    return [TRANSIENT, *(_ask_again(names) for part, names in _BUSY.items() if part in resource)]
+
+
+def _ask_again(names: list[str]) -> State:
+    """Retries when a service is asked too often; what it refuses for good is asked for two minutes in vain."""
+    return {"ErrorEquals": names, "IntervalSeconds": 5, "MaxAttempts": 5, "BackoffRate": 2, "JitterStrategy": "FULL"}
 
 
 def catch_all(state: str | None) -> State:

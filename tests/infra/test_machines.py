@@ -123,6 +123,58 @@ def test_a_function_that_has_to_wait_for_its_turn_is_asked_for_a_quarter_of_an_h
             assert sum(pauses) > 15 * 60, name
 
 
+# What Step Functions calls the faults of the services that are called here: `Ecr.ServerException`.
+# https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+SERVICES = {
+    "lambda": "Lambda",
+    "sagemaker": "SageMaker",
+    "dynamodb": "DynamoDB",
+    "events": "EventBridge",
+    "ecr": "Ecr",
+    "sfn": "Sfn",
+}
+
+
+def tried_again(state: Mapping[str, Any]) -> set[str]:
+    return {name for retry in state["Retry"] for name in retry["ErrorEquals"]}
+
+
+def name_service(state: Mapping[str, Any]) -> str:
+    return SERVICES[state["Resource"].removeprefix("arn:aws:states:::").removeprefix("aws-sdk:").split(":")[0]]
+
+
+def test_a_lost_connection_is_tried_again_under_the_name_that_step_functions_gives_it(machine: dict[str, Any]) -> None:
+    for name, state in list_tasks(machine["States"]):
+        assert f"{name_service(state)}.SdkClientException" in tried_again(state), name
+
+
+def test_nothing_is_tried_again_under_a_name_that_step_functions_does_not_give(machine: dict[str, Any]) -> None:
+    for name, state in list_tasks(machine["States"]):
+        # All but a service's own are the state language's, or nobody's.
+        assert {error.split(".")[0] for error in tried_again(state)} <= {*SERVICES.values(), "States"}, name
+
+
+def test_a_function_is_tried_again_after_every_fault_of_lambda_s_own(machine: dict[str, Any]) -> None:
+    # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
+    faults = {"ClientExecutionTimeoutException", "ServiceException", "AWSLambdaException", "SdkClientException"}
+    for name, state in list_tasks(machine["States"]):
+        if state["Resource"].endswith(":lambda:invoke"):
+            assert {f"Lambda.{fault}" for fault in faults} <= tried_again(state), name
+
+
+@pytest.mark.parametrize(
+    ("machine_name", "state", "faults"),
+    [
+        ("TrainMachine", "Look at the image", {"Ecr.ServerException", "Ecr.EcrException"}),
+        ("RolloutMachine", "Look at its holder", {"Sfn.SfnException"}),
+    ],
+)
+def test_a_service_that_has_too_much_to_do_is_asked_again(
+    assembly: Assembly, machine_name: str, state: str, faults: set[str]
+) -> None:
+    assert faults <= tried_again(assembly.machine(machine_name)["States"][state])
+
+
 # Their own states ask again, or clean up what TIDY cleans up too.
 ASKED_OTHERWISE = {
     "Is there an endpoint?",
