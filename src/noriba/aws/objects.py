@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -19,6 +20,7 @@ READ_AHEAD = 8 * 2**20
 
 
 _MOST_DELETED = 1000
+_CONFLICT_PAUSES_S = (0.1, 0.2, 0.4)
 
 
 class DeletionError(NoribaError):
@@ -75,11 +77,28 @@ class ObjectStore:
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
         try:
-            return self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*")["VersionId"]
+            return self._put_new(key, content)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in {"PreconditionFailed", "ConditionalRequestConflict"}:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
                 raise
             return self._s3.head_object(Bucket=self.bucket, Key=key)["VersionId"]
+
+    def _put_new(self, key: str, content: bytes) -> str:
+        """Put an object that is not there.
+
+        A conflict does not say that it is: something else was being done with that key, a deletion perhaps. Then the
+        upload is to be tried again.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+        """
+        for pause_s in _CONFLICT_PAUSES_S:
+            try:
+                return self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*")["VersionId"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalRequestConflict":
+                    raise
+                time.sleep(pause_s)
+        return self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*")["VersionId"]
 
     def has_versions(self, key: str) -> bool:
         """Whether there is, or was, an object of that key."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -16,6 +16,8 @@ from noriba.aws.objects import READ_AHEAD, ObjectFile, ObjectStore, split_uri
 from tests.unit.aws.conftest import REGION
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
     from noriba.aws.clients import Clients
 
 SIZE = 3_000
@@ -43,6 +45,40 @@ def test_what_is_written_once_keeps_its_first_version(store: ObjectStore) -> Non
 
     assert store.write_once("parts/abc", b"content") == first
     assert store.write_once("parts/def", b"content") != first
+
+
+class Contended:
+    """S3 where something else is being done with every key that is written, a number of times."""
+
+    def __init__(self, s3: S3Client, times: int) -> None:
+        self._s3 = s3
+        self._times = times
+
+    def put_object(self, **request: Any) -> Any:
+        if self._times:
+            self._times -= 1
+            raise ClientError({"Error": {"Code": "ConditionalRequestConflict", "Message": "Try again."}}, "PutObject")
+        return self._s3.put_object(**request)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._s3, name)
+
+
+def contended(clients: Clients, store: ObjectStore, times: int) -> ObjectStore:
+    return ObjectStore(cast("S3Client", Contended(clients.s3, times)), store.bucket)
+
+
+def test_a_conflict_does_not_say_that_an_object_is_there(clients: Clients, store: ObjectStore) -> None:
+    version = contended(clients, store, 3).write_once("parts/abc", b"content")
+
+    assert store.open("parts/abc", version_id=version, size=7).read() == b"content"
+
+
+def test_a_conflict_that_does_not_pass_is_told(clients: Clients, store: ObjectStore) -> None:
+    store.write("parts/abc", b"other content")
+
+    with pytest.raises(ClientError, match="ConditionalRequestConflict"):
+        contended(clients, store, 100).write_once("parts/abc", b"content")
 
 
 def test_a_bucket_that_is_not_there_is_an_error_and_not_a_version(clients: Clients) -> None:
