@@ -2,13 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+import re
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 LogRetention: TypeAlias = Literal["ONE_WEEK", "ONE_MONTH", "THREE_MONTHS", "SIX_MONTHS", "ONE_YEAR", "TEN_YEARS"]
 ContainerEngine: TypeAlias = Literal["docker", "podman"]
 ApiLogs: TypeAlias = Literal["none", "account_role", "new_role"]
+
+# Families by their names: https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
+_ARM = re.compile(r"ml\.([a-z]+\d+g[a-z]*|p6e-gb\d+)\.")
+_LOCAL_STORAGE = re.compile(r"ml\.([a-z]+\d+[a-z]*d[a-z]*|g[5-7]e?|p5(e|en)?|p6[a-z]*-[a-z0-9]+|trn\d[a-z]*|dl\d)\.")
+
+
+def _refuse_arm(instance: str) -> str:
+    if _ARM.match(instance):
+        raise ValueError(
+            f"{instance} has an ARM processor, and the model image is made for x86-64; take one of another family, "
+            "such as ml.m5, ml.c6i or ml.m7i"
+        )
+    return instance
+
+
+def _refuse_local_storage(instance: str) -> str:
+    """What training writes down is encrypted with our key; SageMaker takes no key for local disks, and fails the job.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-store-volumes.html
+    """
+    if _LOCAL_STORAGE.match(instance):
+        raise ValueError(
+            f"{instance} has disks of its own, which SageMaker does not encrypt with a key of ours; take one of a "
+            "family without, such as ml.m5, ml.r5 or ml.m7i"
+        )
+    return instance
+
+
+Instance: TypeAlias = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$"), AfterValidator(_refuse_arm)]
+TrainingInstance: TypeAlias = Annotated[Instance, AfterValidator(_refuse_local_storage)]
 
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s.]+$"
 
@@ -68,10 +100,12 @@ class Settings(BaseModel):
         default="docker",
         description="what builds the image. For podman, set CDK_DOCKER=podman and BUILDAH_FORMAT=docker besides",
     )
-    training_instance: str = "ml.m5.xlarge"
+    training_instance: TrainingInstance = Field(
+        default="ml.m5.xlarge", description="of training and evaluation: x86-64, and without disks of its own"
+    )
     training_hours: int = Field(default=2, gt=0, le=24)
-    staging_instance: str = "ml.m5.large"
-    production_instance: str = "ml.m5.large"
+    staging_instance: Instance = "ml.m5.large"
+    production_instance: Instance = "ml.m5.large"
     production_instances: int = Field(default=1, gt=0)
     capture_percent: int = Field(
         default=100,

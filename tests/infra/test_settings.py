@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
 import pytest
 from aws_cdk import App
 
@@ -81,6 +82,8 @@ def test_context_that_is_not_ours_is_left_alone() -> None:
         ("transform_memory_mb", "512"),
         ("transform_memory_mb", "10241"),
         ("chunks_at_once", "0"),
+        ("training_instance", "m5.xlarge"),
+        ("production_instance", "ml.m5"),
         ("training_hours", "25"),
         ("training_hours", "two"),
         ("production_instances", "0"),
@@ -91,6 +94,48 @@ def test_context_that_is_not_ours_is_left_alone() -> None:
 )
 def test_a_bad_value_is_refused_with_the_setting_s_name(name: str, value: str) -> None:
     assert refuse(None, **{name: value}).startswith(f"-c {name}: ")
+
+
+def families(shape: str) -> set[str]:
+    """The families of instances that SageMaker knows for a purpose."""
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    return {name.split(".")[1] for name in model.shape_for(shape).enum}  # type: ignore[attr-defined]  # a text's shape
+
+
+# https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-type-specifications.html
+ARM = {"c6g", "c6gd", "c6gn", "c7g", "c8g", "m6g", "m6gd", "m8g", "r6g", "r6gd", "r7gd", "r8g", "p6e-gb200"}
+LOCAL_STORAGE = {
+    *("c5d", "c6gd", "m5d", "m6gd", "r5d", "r6gd", "r7gd"),
+    *("g4dn", "g5", "g6", "g6e", "g7", "g7e", "p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300"),
+    *("p6e-gb200", "trn1", "trn1n", "trn2", "dl1"),
+}
+
+
+@pytest.mark.parametrize("name", ["training_instance", "staging_instance", "production_instance"])
+def test_instances_that_cannot_run_the_image_are_refused_with_the_remedy(name: str) -> None:
+    known = families("ProductionVariantInstanceType") | families("TrainingInstanceType")
+    assert known > ARM
+
+    for family in sorted(ARM):
+        refusal = refuse(None, **{name: f"ml.{family}.xlarge"})
+        assert refusal.startswith(f"-c {name}: ")
+        assert "ARM processor" in refusal
+        assert "such as ml.m5" in refusal
+    for family in sorted(known - ARM - LOCAL_STORAGE):
+        assert read(None, **{name: f"ml.{family}.xlarge"})
+
+
+def test_instances_whose_disks_take_no_key_of_ours_are_refused_for_training_alone() -> None:
+    known = families("TrainingInstanceType") | families("ProcessingInstanceType")
+    assert known & LOCAL_STORAGE
+
+    for family in sorted(LOCAL_STORAGE - ARM):
+        refusal = refuse(None, training_instance=f"ml.{family}.xlarge")
+        assert refusal.startswith("-c training_instance: ")
+        assert "disks of its own" in refusal
+        # An endpoint takes the key, for what it does not keep on its own disks.
+        # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
+        assert read(staging_instance=f"ml.{family}.xlarge", production_instance=f"ml.{family}.xlarge")
 
 
 @pytest.mark.parametrize("address", ["notanemail", "a@b", "two words@example.com", "@example.com", "a@example."])
