@@ -4,6 +4,7 @@ That schema is stricter than the one of free-standing cards: its overview holds 
 else, and a field that it does not know is refused.
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ModelPackageModelCard.html
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-details.html#model-card-schema
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-sagemaker-modelcard-metricgroup.html
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from noriba.usecase import UseCase
 
 # The schema's own limits, in characters.
+_NAME_LIMIT = 63
 _OBSERVATION_LIMIT = 2096
 _CAVEATS_LIMIT = 2048
 
@@ -50,7 +52,7 @@ def write_model_card(candidate: Candidate, use_case: UseCase) -> str:
         },
         "evaluation_details": [
             {
-                "name": "Hold-out, later in time than everything the model has seen",
+                "name": "Hold-out, later in time than everything the model has seen"[:_NAME_LIMIT],
                 "evaluation_observation": candidate.summary[:_OBSERVATION_LIMIT],
                 "datasets": [lineage.manifest_uri],
                 "metadata": {"from": _to_iso(evidence.holdout_first_s), "to": _to_iso(evidence.holdout_last_s)},
@@ -82,7 +84,7 @@ def _group_metrics(candidate: Candidate) -> Iterator[dict[str, Any]]:
     if evidence.champion is not None:
         yield {"name": "champion", "metric_data": _list_metrics(evidence.champion)}
     for part in evidence.slices:
-        yield {"name": f"{part.name}: {part.value}", "metric_data": _list_metrics(part.candidate)}
+        yield {"name": f"{part.name}: {part.value}"[:_NAME_LIMIT], "metric_data": _list_metrics(part.candidate)}
 
 
 def _list_metrics(metrics: Metrics) -> list[dict[str, Any]]:

@@ -125,6 +125,18 @@ def test_long_findings_are_cut_to_what_the_card_may_hold(full_candidate: Candida
     jsonschema.validate(read_card(wordy, use_case), SCHEMA)
 
 
+def test_names_of_slices_are_cut_to_what_the_card_may_hold(
+    candidate: MakeCandidate, metrics: MakeMetrics, use_case: UseCase
+) -> None:
+    long = SliceEvidence(name="from one borough to another", value="a name " * 20, candidate=metrics())
+
+    card = read_card(candidate(slices=(long,)), use_case)
+
+    jsonschema.validate(card, SCHEMA)
+    names = [group["name"] for group in card["evaluation_details"][0]["metric_groups"]]
+    assert names[-1] == f"from one borough to another: {long.value}"[:63]
+
+
 def test_the_card_leads_back_to_model_job_data_and_image(full_candidate: Candidate, use_case: UseCase) -> None:
     card, lineage = read_card(full_candidate, use_case), full_candidate.lineage
 
