@@ -19,6 +19,7 @@ import typer.main
 import noriba
 from infra.settings import Settings
 from noriba.cli.main import build_app
+from noriba.records.names import name_endpoint
 from noriba.serving.requests import OutcomeRequest, parse_body
 from noriba.usecase import load_use_case
 
@@ -137,3 +138,18 @@ def test_public_functions_and_classes_say_what_they_do(name: str) -> None:
     own = [value for value in vars(module).values() if getattr(value, "__module__", None) == name]
     silent = [v.__name__ for v in own if inspect.isfunction(v) or inspect.isclass(v) if not v.__doc__]
     assert [name for name in silent if not name.startswith("_")] == []
+
+
+def test_what_a_deployment_under_a_former_name_may_find_is_named_with_the_command_that_removes_it() -> None:
+    page = (ROOT / "docs/aws.md").read_text(encoding="utf-8")
+    group = f"/aws/sagemaker/Endpoints/{name_endpoint('taxi_eta', prefix='noriba')}"
+
+    assert f"aws logs delete-log-group --log-group-name {group}" in page
+
+
+def test_a_cleaning_that_takes_away_what_going_back_needs_is_warned_of_where_going_back_is_told() -> None:
+    page = (ROOT / "docs/aws.md").read_text(encoding="utf-8")
+    [chapter] = re.findall(r"^## 9\. Going back\n(.*?)^## ", page, re.DOTALL | re.MULTILINE)
+
+    assert "`cdk gc`" in chapter
+    assert "`noriba rollback`" in chapter
