@@ -13,7 +13,7 @@ from infra.settings_file import read_settings
 from infra.stacks.data import DataStack
 from infra.stacks.events import EventsStack
 from infra.stacks.registry import RegistryStack
-from infra.stacks.rollout import RolloutStack
+from infra.stacks.rollout import RolloutData, RolloutStack
 from infra.stacks.serving import ServingStack
 from infra.stacks.training import TrainingStack
 from noriba.usecase import check_conversion, list_use_cases, load_use_case
@@ -76,16 +76,16 @@ def build_app(
         models=registry.models,
         groups=registry.groups,
     )
+    serving = ServingStack(app, f"{prefix}-serving", shared=shared, models=registry.models, use_cases=declared)
+    # Last, though apps are served by what it rolls out: it is told when their outcomes come.
     RolloutStack(
         app,
         f"{prefix}-rollout",
         shared=shared,
-        ledger=data.ledger,
-        models=registry.models,
+        data=RolloutData(data.ledger, registry.models, serving.outcomes),
         image=training.image,
         use_cases=declared,
     )
-    ServingStack(app, f"{prefix}-serving", shared=shared, models=registry.models, use_cases=declared)
     Tags.of(app).add("application", prefix)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app

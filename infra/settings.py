@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from noriba.records.rollout import RolloutStages  # noqa: TC001  # pydantic reads it
 
 LogRetention: TypeAlias = Literal["ONE_WEEK", "ONE_MONTH", "THREE_MONTHS", "SIX_MONTHS", "ONE_YEAR", "TEN_YEARS"]
 ContainerEngine: TypeAlias = Literal["docker", "podman"]
@@ -107,6 +109,14 @@ class Settings(BaseModel):
     staging_instance: Instance = "ml.m5.large"
     production_instance: Instance = "ml.m5.large"
     production_instances: int = Field(default=1, gt=0)
+    rollout: RolloutStages = Field(
+        default="full",
+        description=(
+            "how an approved model takes over. full: a shadow first, which doubles the production instances as long as "
+            "it lasts, then a growing share of the requests; canary: the share alone, so that nobody knows beforehand "
+            "whether it is right; direct: at once, so that every passenger meets a worse model"
+        ),
+    )
     capture_percent: int = Field(
         default=100,
         ge=0,
@@ -123,3 +133,12 @@ class Settings(BaseModel):
     )
     api_requests_per_s: float = Field(default=50, gt=0)
     api_burst: int = Field(default=100, gt=0)
+
+    @model_validator(mode="after")
+    def _see_what_is_compared(self) -> Self:
+        if self.rollout == "full" and not self.capture_percent:
+            raise ValueError(
+                "capture_percent is 0, so a shadow could never be compared; capture something, or set rollout to "
+                '"canary" or "direct"'
+            )
+        return self

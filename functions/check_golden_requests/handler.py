@@ -75,8 +75,8 @@ def check_requests(endpoint: Endpoint, use_case: UseCase, features: FeatureSet) 
     """The use case's own requests, through the whole conversion: answers must make sense."""
     for number, body in enumerate(use_case.golden_requests):
         request = use_case.request.model_validate(body)
-        columns = convert_request(use_case, request, also=[features])
-        reply = endpoint.ask(columns, inference_id=str(uuid.uuid4()))
+        converted = convert_request(use_case, request, also=[features])
+        reply = endpoint.ask(converted.columns, inference_id=str(uuid.uuid4()))
         for fault in check_plausible(reply.answer, rows=len(request.candidate_ids())):
             yield f"golden request {number}: {fault}"
 

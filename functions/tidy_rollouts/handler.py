@@ -1,4 +1,4 @@
-"""Remove what rollouts made and nobody needs: a stopped one leaves its staging endpoint, which costs money."""
+"""Remove what rollouts made and nobody needs, and undo what they left half-way: both cost money, or passengers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.executions import look_up
 from noriba.aws.ledger import Ledger
 from noriba.aws.leftovers import Leftovers
-from noriba.records.metrics import LEFTOVERS_REMOVED
+from noriba.records.metrics import CHAMPIONS_RESTORED, LEFTOVERS_REMOVED
 from noriba.records.names import name_endpoint
 from noriba.usecase import list_use_cases
 
@@ -42,16 +42,19 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     for use_case in list_use_cases():
         # In this order: what a rollout that begins now makes is not found.
         leftovers = Leftovers(clients.sagemaker, name_endpoint(use_case, prefix=settings.resource_prefix))
-        tidied = leftovers.remove(owned=find_owned(clients, settings.ledger_table, use_case))
-        count(use_case, {LEFTOVERS_REMOVED: tidied.endpoints + tidied.configurations + tidied.models})
+        ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case)
+        owned, champion = find_owned(clients, ledger), ledger.read_champion()
+        tidied = leftovers.remove(owned=owned, champion_config=champion and champion.endpoint_config)
+        removed = tidied.endpoints + tidied.configurations + tidied.models
+        count(use_case, {LEFTOVERS_REMOVED: removed, CHAMPIONS_RESTORED: tidied.restored})
         logger.info("tidied", extra={"use_case": use_case, **asdict(tidied)})
         counts = {name: counts.get(name, 0) + count for name, count in asdict(tidied).items()}
     return {"done": not counts.get("pending"), **counts}
 
 
-def find_owned(clients: Clients, table: str, use_case: str) -> set[str]:
+def find_owned(clients: Clients, ledger: Ledger) -> set[str]:
     """Names that the rollout under way makes; none when its execution is over."""
-    lock = Ledger(clients.dynamodb.Table(table), use_case).read_rollout()
+    lock = ledger.read_rollout()
     execution = None if lock is None else look_up(clients.stepfunctions, lock.execution)
     if lock is None or execution is None or execution.status != "RUNNING":
         return set()

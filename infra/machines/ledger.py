@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from noriba.records import ledger_entries as entries
+
 if TYPE_CHECKING:
     from infra.machines.states import State
+
+
+def name_step(stage: str, percent: str | None = None) -> State:
+    """The key of a stage of the execution's own rollout.
+
+    Args:
+        stage: its name.
+        percent: a path to the challenger's share, where a stage has several steps.
+    """
+    name = f"States.Format('{entries.ROLLOUT_STEP}{{}}#{stage}', $$.Execution.Name)"
+    if percent is not None:
+        name = f"States.Format('{entries.ROLLOUT_STEP}{{}}#{stage}-{{}}', $$.Execution.Name, {percent})"
+    return {"use_case": {"S.$": "$.use_case"}, "entry": {"S.$": name}}
 
 
 def name_key(entry: str, of: str | None = None) -> State:

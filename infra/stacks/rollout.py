@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
@@ -13,14 +14,23 @@ from infra.constructs.acknowledgements import acknowledge, acknowledge_wildcard
 from infra.constructs.bucket import SecureBucket
 from infra.constructs.event_rule import EventRule, TimedRule
 from infra.constructs.function import PythonFunction
-from infra.constructs.grants import allow, allow_reading, allow_table, allow_using_key, allow_writing, format_arn
+from infra.constructs.grants import (
+    allow,
+    allow_listing,
+    allow_reading,
+    allow_table,
+    allow_using_key,
+    allow_writing,
+    format_arn,
+)
 from infra.constructs.machine import Machine
 from infra.constructs.names import to_construct_id
 from infra.constructs.sagemaker_role import SageMakerRole, allow_passing
 from infra.machines.rollout import RolloutProps, describe_rollout
 from infra.machines.tidying import describe_tidying
-from noriba.events import ExecutionStatusChanged, ModelPackageStateChanged
+from noriba.events import AlarmStateChanged, ExecutionStatusChanged, ModelPackageStateChanged, S3ObjectCreated
 from noriba.records.names import name_endpoint, name_package_group
+from noriba.records.rollout import COMPARISONS, RolloutPlan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +46,15 @@ if TYPE_CHECKING:
 _HERE = "arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:"
 
 
+@dataclass(frozen=True)
+class RolloutData:
+    """What other stacks keep and a rollout reads: the ledger, models, and the outcomes that apps report."""
+
+    ledger: dynamodb.ITable
+    models: s3.IBucket
+    outcomes: s3.IBucket
+
+
 class RolloutStack(Stack):
     """The rollout of every use case."""
 
@@ -45,19 +64,21 @@ class RolloutStack(Stack):
         construct_id: str,
         *,
         shared: Shared,
-        ledger: dynamodb.ITable,
-        models: s3.IBucket,
+        data: RolloutData,
         image: ModelImage,
         use_cases: Sequence[UseCase],
     ) -> None:
         super().__init__(scope, construct_id, description="Noriba: from approval to production")
-        self._shared, self._ledger, self._models, self._image = shared, ledger, models, image
+        self._shared, self._image = shared, image
+        self._ledger, self._models, self._outcomes = data.ledger, data.models, data.outcomes
         prefix = shared.settings.prefix
         # Here, beside the role that writes them: SageMaker captures as the model's role.
         self._captures = SecureBucket(self, "Captures", shared=shared, days=shared.settings.capture_days).bucket
         self._endpoints = [name_endpoint(use_case.name, prefix=prefix) for use_case in use_cases]
         self._groups = [name_package_group(use_case.name, prefix=prefix) for use_case in use_cases]
-        machine = self._make_machine(self._make_model_role(), self._make_golden_checker())
+        judge = self._make_judge()
+        machine = self._make_machine(self._make_model_role(), self._make_golden_checker(), judge)
+        self._judge_when_due(judge, machine)
         for use_case in use_cases:
             self._start_on_approval(use_case, machine)
             self._end_logs(use_case)
@@ -67,7 +88,7 @@ class RolloutStack(Stack):
 
     def _start_on_approval(self, use_case: UseCase, machine: Machine) -> None:
         """Nothing but a change to `Approved`, and only in this use case's group."""
-        prefix = self._shared.settings.prefix
+        prefix, stages = self._shared.settings.prefix, self._shared.settings.rollout
         approved = EventRule(
             self,
             f"Approved{to_construct_id(use_case.name)}",
@@ -87,6 +108,7 @@ class RolloutStack(Stack):
                     "endpoint_name": name_endpoint(use_case.name, prefix=prefix),
                     "model_package_arn": events.EventField.from_path("$.detail.ModelPackageArn"),
                     "version": events.EventField.from_path("$.detail.ModelPackageVersion"),
+                    "plan": RolloutPlan.of(use_case.policies.rollout, stages=stages).model_dump(mode="json"),
                 }
             ),
         )
@@ -154,9 +176,13 @@ class RolloutStack(Stack):
             reason="SageMaker's lists know no resources, nor do X-Ray's PutTraceSegments and PutTelemetryRecords",
         )
         mine = (
-            ([f"endpoint/{name}" for name in names], ["DescribeEndpoint"]),
+            # What a stopped rollout left half-way is the champion's again.
+            ([f"endpoint/{name}" for name in names], ["DescribeEndpoint", "UpdateEndpoint"]),
             ([f"endpoint/{name}-staging-*" for name in names], ["DescribeEndpoint", "DeleteEndpoint"]),
-            ([f"endpoint-config/{name}-*" for name in names], ["DescribeEndpointConfig", "DeleteEndpointConfig"]),
+            (
+                [f"endpoint-config/{name}-*" for name in names],
+                ["DescribeEndpointConfig", "DeleteEndpointConfig", "UpdateEndpoint"],
+            ),
             ([f"model/{name}-*" for name in names], ["DeleteModel"]),
         )
         for resources, actions in mine:
@@ -189,12 +215,53 @@ class RolloutStack(Stack):
         allow_writing(role, self._captures)
         return role
 
-    def _make_machine(self, model_role: iam.Role, checker: PythonFunction) -> Machine:
+    def _make_judge(self) -> PythonFunction:
+        """What compares champion and challenger, and answers a rollout that waits."""
+        function = PythonFunction(
+            self,
+            "judge_rollout",
+            shared=self._shared,
+            environment={
+                "LEDGER_TABLE": self._ledger.table_name,
+                "CAPTURES_BUCKET": self._captures.bucket_name,
+                "OUTCOMES_BUCKET": self._outcomes.bucket_name,
+            },
+            timeout=Duration.minutes(5),
+            memory_mb=1769,  # one core: it reads and counts
+        )
+        function.watch_errors()
+        function.send_failures_to(self._shared.dead_letters)
+        allow_table(function.role, self._ledger, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
+        for bucket in (self._captures, self._outcomes):
+            allow_reading(function.role, bucket)
+            allow_listing(function.role, bucket)
+        allow_writing(function.role, self._captures, prefix=COMPARISONS)
+        allow(function.role, ["cloudwatch:GetMetricData"], ["*"])
+        acknowledge(
+            function.role,
+            "AwsSolutions-IAM5[Resource::*]",
+            reason="CloudWatch's metrics know no resources, nor do X-Ray's PutTraceSegments and PutTelemetryRecords",
+        )
+        return function
+
+    def _judge_when_due(self, judge: PythonFunction, rollout: Machine) -> None:
+        """When outcomes have come, when an alarm goes off, and every minute for what these leave out."""
+        shared = self._shared
+        rollout.let_answer(judge.role)
+        for rule_id, pattern in (
+            ("OutcomesCame", S3ObjectCreated.in_bucket(self._outcomes.bucket_name)),
+            ("AlarmRaised", AlarmStateChanged.raised(f"{shared.settings.prefix}-serving-")),
+        ):
+            EventRule(self, rule_id, shared=shared, pattern=pattern, from_aws=True).invoke(judge.function)
+        TimedRule(self, "EveryMinute", shared=shared, every=Duration.minutes(1)).invoke(judge.function)
+
+    def _make_machine(self, model_role: iam.Role, checker: PythonFunction, judge: PythonFunction) -> Machine:
         shared, settings = self._shared, self._shared.settings
         places = RolloutProps(
             bus_name=shared.bus.event_bus_name,
             ledger_table=self._ledger.table_name,
             golden_arn=checker.function.function_arn,
+            judge_arn=judge.function.function_arn,
             model_role_arn=model_role.role_arn,
             key_arn=shared.key.key_arn,
             captures_uri=f"s3://{self._captures.bucket_name}",
@@ -207,14 +274,17 @@ class RolloutStack(Stack):
             self,
             "Rollout",
             shared=shared,
-            start="Name",
+            start="Is there a plan?",
             states=describe_rollout(places),
-            timeout=Duration.hours(3),
+            # The longest shadow, one rollout before it that does the same, and the rest.
+            timeout=Duration.days(30),
             meaning="an approved model did not reach production, which answers as before; see the execution",
         )
-        machine.allow_invoking(checker.function)
-        allow_table(machine.role, self._ledger, "GetItem", "PutItem", "DeleteItem")
+        machine.allow_invoking(checker.function, judge.function)
+        allow_table(machine.role, self._ledger, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
         machine.allow_looking_at_itself()
+        # A newer approval takes the place of a rollout that is being compared.
+        machine.let_answer(machine.role)
         allow_passing(machine.role, model_role)
         # SageMaker makes a grant for the endpoint's volumes on the caller's behalf.
         allow_using_key(machine.role, shared.key, writing=True)
@@ -232,10 +302,13 @@ class RolloutStack(Stack):
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
             (
                 [f"endpoint-config/{name}-*" for name in names],
-                ["CreateEndpointConfig", "CreateEndpoint", "UpdateEndpoint"],
+                ["CreateEndpointConfig", "DescribeEndpointConfig", "CreateEndpoint", "UpdateEndpoint"],
             ),
             ([f"endpoint-config/{name}-staging-*" for name in names], ["DeleteEndpointConfig"]),
-            ([f"endpoint/{name}" for name in names], ["CreateEndpoint", "UpdateEndpoint", "DescribeEndpoint"]),
+            (
+                [f"endpoint/{name}" for name in names],
+                ["CreateEndpoint", "UpdateEndpoint", "UpdateEndpointWeightsAndCapacities", "DescribeEndpoint"],
+            ),
             (
                 [f"endpoint/{name}-staging-*" for name in names],
                 ["CreateEndpoint", "DescribeEndpoint", "DeleteEndpoint"],

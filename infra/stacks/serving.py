@@ -216,7 +216,8 @@ class ServingStack(Stack):
     def _keep_outcomes(self) -> None:
         """Every outcome on the bus ends in S3, a line each, in a folder for each day."""
         shared = self._shared
-        bucket = SecureBucket(self, "Outcomes", shared=shared).bucket
+        # Its events wake whoever compares models.
+        bucket = self.outcomes = SecureBucket(self, "Outcomes", shared=shared, announce=True).bucket
         archive = EventArchive(self, "OutcomeArchive", bucket=bucket, prefix="outcomes", shared=shared)
         observed = EventRule(self, "Observed", shared=shared, pattern=OutcomeObserved.pattern())
         observed.deliver(archive.stream_arn, role=archive.sender)

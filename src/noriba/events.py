@@ -157,12 +157,32 @@ class CandidateRegistered(Event):
 
 
 class RolloutAdvanced(Event):
-    """A rollout entered its next stage."""
+    """A rollout entered its next stage; in the canary, with that percentage of the requests."""
 
     source: ClassVar[str] = "noriba.rollout"
 
     model_package_arn: str
-    stage: Literal["staging", "production"]
+    stage: Literal["staging", "shadow", "canary", "production"]
+    percent: int | None = None
+
+
+class ChallengerJudged(Event):
+    """What a stage that compares champion and challenger came to; `error` names a rejection.
+
+    Numbers are of the challenger's error less the champion's, in the label's unit; null where nothing is known.
+    """
+
+    source: ClassVar[str] = "noriba.rollout"
+
+    model_package_arn: str
+    stage: Literal["shadow", "canary"]
+    decision: Literal["promote", "reject", "continue"]
+    error: str
+    reason: str
+    outcomes: int
+    estimate: float | None
+    lower: float | None
+    upper: float | None
 
 
 class RolloutCompleted(Event):
@@ -207,6 +227,7 @@ NORIBA_EVENTS: tuple[type[Event], ...] = (
     TrainingFailed,
     CandidateRegistered,
     RolloutAdvanced,
+    ChallengerJudged,
     RolloutCompleted,
     RolledBack,
     OutcomeObserved,
@@ -284,6 +305,23 @@ class ModelPackageStateChanged(AwsEvent):
     model_package_version: int = Field(alias="ModelPackageVersion")
     model_approval_status: str = Field(alias="ModelApprovalStatus")
     updated_fields: tuple[str, ...] = Field(default=(), alias="UpdatedModelPackageFields")
+
+
+class AlarmStateChanged(AwsEvent):
+    """An alarm went from one state to another.
+
+    Shape: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
+    """
+
+    source: ClassVar[str] = "aws.cloudwatch"
+    aws_detail_type: ClassVar[str] = "CloudWatch Alarm State Change"
+
+    alarm_name: str = Field(alias="alarmName")
+
+    @classmethod
+    def raised(cls, prefix: str) -> dict[str, Any]:
+        """The pattern for alarms that went off and whose names begin with this."""
+        return {**cls.pattern(), "detail": {"alarmName": [{"prefix": prefix}], "state": {"value": ["ALARM"]}}}
 
 
 class ExecutionStatusChanged(AwsEvent):

@@ -26,6 +26,7 @@ OVERRIDES = {
     "approver_email": "approver@example.com",
     "operator_email": "operator@example.com",
     "approver_mfa": "true",
+    "rollout": "canary",
     "capture_percent": "25",
     "capture_days": "30",
     "keep_data": "true",

@@ -46,7 +46,9 @@ SILENT = {
     "arn:aws:states:::dynamodb:updateItem": {},
     "arn:aws:states:::dynamodb:deleteItem": {},
     "arn:aws:states:::sagemaker:createModel": {},
-    "arn:aws:states:::sagemaker:createEndpointConfig": {},
+    "arn:aws:states:::aws-sdk:sagemaker:createEndpointConfig": {},
+    "arn:aws:states:::aws-sdk:sagemaker:updateEndpointWeightsAndCapacities": {},
+    "arn:aws:states:::aws-sdk:sfn:sendTaskSuccess": {},
     "arn:aws:states:::sagemaker:createEndpoint": {},
     "arn:aws:states:::sagemaker:updateEndpoint": {},
     "arn:aws:states:::aws-sdk:sagemaker:deleteEndpoint": {},
@@ -62,6 +64,9 @@ class Failure:
     error: str
     cause: str = "because"
 
+
+LATE = Failure("ItsTimeIsUp")
+"""What happens to a state whose timeout is over."""
 
 Answer: TypeAlias = dict[str, Any] | Failure
 # What a service answers to a state: always the same, or one thing after another.
@@ -159,6 +164,9 @@ def translate(value: Any) -> Any:
         return [translate(item) for item in value]
     if isinstance(value, dict):
         return {name: translate(item) for name, item in _restate(value).items()}
+    # It lets no answer bear a name of the language's own.
+    if value == "States.Timeout":
+        return LATE.error
     # It answers a list of one where Step Functions answers the one.
     if isinstance(value, str) and (found := _FIELD_OF_ITEM.fullmatch(value)):
         return f"States.ArrayGetItem({found['array']}[*].{found['field']}, {found['index']})"

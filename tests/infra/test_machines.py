@@ -92,7 +92,9 @@ def test_from_every_state_an_end_can_be_reached(machine: dict[str, Any]) -> None
 
 
 def test_an_execution_ends_in_time(machine: dict[str, Any]) -> None:
-    assert 0 < machine["TimeoutSeconds"] <= 49 * 3600
+    # A shadow may last for two weeks, and the one before it too.
+    compares = "Await the verdict on shadow" in machine["States"]
+    assert 0 < machine["TimeoutSeconds"] <= (30 * 24 if compares else 49) * 3600
 
 
 def test_every_task_is_tried_again_after_a_fault_that_passes(machine: dict[str, Any]) -> None:
@@ -178,7 +180,9 @@ def test_a_service_that_has_too_much_to_do_is_asked_again(
 # Their own states ask again, or clean up what TIDY cleans up too.
 ASKED_OTHERWISE = {
     "Is there an endpoint?",
+    "Is there a champion?",
     "Is staging still there?",
+    "Restore the champion",
     "Delete staging endpoint after failure",
     "Delete staging configuration after failure",
     "Delete model after failure",
@@ -246,7 +250,9 @@ def test_events_have_their_models_fields_and_go_to_our_bus(machine: dict[str, An
         event = EVENTS[entry["Source"], entry["DetailType"]]
         assert entry["EventBusName"] == "<Bus>"
         if "Detail" in entry:
-            assert {name.removesuffix(".$") for name in entry["Detail"]} == event.model_fields.keys()
+            named = {name.removesuffix(".$") for name in entry["Detail"]}
+            required = {name for name, field in event.model_fields.items() if field.is_required()}
+            assert required <= named <= event.model_fields.keys()
         else:
             assert entry["Detail.$"].startswith("$."), entry  # a function's answer; see the tests of each machine
 

@@ -7,19 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from noriba.events import RolledBack, RolloutAdvanced, RolloutCompleted
+from noriba.events import ChallengerJudged, RolledBack, RolloutAdvanced, RolloutCompleted
 from noriba.records.names import STAGING_FORMAT, VARIANT_FORMAT
-from tests.infra.executions import EXECUTION_ID, Answers, Execution, Failure, answer_function, list_tasks, run_machine
+from noriba.records.rollout import ChallengerVerdict, RolloutPlan
+from noriba.usecase import RolloutPolicy
+from tests.infra.executions import (
+    EXECUTION_ID,
+    LATE,
+    Answers,
+    Execution,
+    Failure,
+    answer_function,
+    list_tasks,
+    run_machine,
+)
 from tests.infra.test_machines import follow
 
 if TYPE_CHECKING:
     from noriba.events import Event
+    from noriba.records.rollout import RolloutStages
     from tests.infra.assembly import Assembly
 
 PACKAGE = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/noriba-taxi-eta/7"
 ENDPOINT = "noriba-taxi-eta"
 MODEL_URI = "s3://models/taxi_eta/training/j/output/model.tar.gz"
 GIVEN = {"use_case": "taxi_eta", "endpoint_name": ENDPOINT, "model_package_arn": PACKAGE, "version": 7}
+PLAN = RolloutPlan.of(RolloutPolicy(), stages="full")
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/images:1"
 REGISTERED = {"Item": {"image_uri": {"S": IMAGE}, "model_data_uri": {"S": MODEL_URI}, "sha256": {"S": "5ea1"}}}
 APPROVED = {
@@ -34,7 +47,20 @@ THROTTLED = Failure("SageMaker.SageMakerException", "Rate exceeded (Service: Sag
 RELEASED = {"Release the lock", "Release the lock after failure"}
 
 
-def describe(status: str, config: str = "some-config") -> dict[str, Any]:
+CHAMPION = f"{ENDPOINT}-v6-000000ff"
+CONFIGURATION = {
+    "EndpointConfigName": CHAMPION,
+    "ProductionVariants": [{"VariantName": "v6", "ModelName": CHAMPION}],
+}
+
+
+def say(decision: str, reason: str = "because", error: str = "ChallengerRejectedError") -> dict[str, Any]:
+    """What the judge answers."""
+    numbers = {"outcomes": 900, "estimate": -3.0, "lower": -6.0, "upper": -1.0}
+    return {"decision": decision, "error": error, "reason": reason, **numbers}
+
+
+def describe(status: str, config: str = CHAMPION) -> dict[str, Any]:
     return {"EndpointStatus": status, "EndpointConfigName": config, "FailureReason": "no capacity"}
 
 
@@ -54,21 +80,35 @@ def known_attempt(definition: dict[str, Any]) -> dict[str, Any]:
 
 MODEL = f"{ENDPOINT}-v7-a1b2c3"
 STAGING = f"{ENDPOINT}-staging-a1b2c3"
+SHADOW = f"{ENDPOINT}-shadow-a1b2c3"
+CANARY = f"{ENDPOINT}-canary-a1b2c3"
 
 
-def roll_out(definition: dict[str, Any], **answers: Answers) -> Execution:
+def roll_out(definition: dict[str, Any], plan: RolloutPlan | None = PLAN, **answers: Answers) -> Execution:
     """A rollout to an endpoint that is there, in which all goes well but for what is said."""
+    given = GIVEN if plan is None else {**GIVEN, "plan": plan.model_dump(mode="json")}
     said: dict[str, Answers] = {
         "Read package": APPROVED,
         "Read registration": REGISTERED,
         "Look at staging": describe("InService"),
         "Is staging still there?": describe("InService"),
         "Check golden requests": answer_function({"checked": 3}),
+        "Is there a champion?": describe("InService"),
+        "Look at the champion": describe("InService"),
+        "Read its configuration": CONFIGURATION,
+        "Look at shadow": describe("InService", SHADOW),
+        "Await the verdict on shadow": say("promote"),
+        "Judge shadow at last": answer_function(say("promote")),
+        "Look at canary": describe("InService", CANARY),
+        "Look at the next share": describe("InService", CANARY),
+        "Await the verdict on canary": LATE,
+        "Judge canary at last": answer_function(say("promote")),
         "Is there an endpoint?": describe("InService"),
         "Look at production": describe("InService", MODEL),
+        "Look at production after failure": describe("InService"),
     }
     said |= {state_named(definition, name): answer for name, answer in answers.items()}
-    return run_machine(definition, GIVEN, said)
+    return run_machine(definition, given, said)
 
 
 def state_named(definition: dict[str, Any], name: str) -> str:
@@ -89,6 +129,7 @@ def test_an_approved_model_reaches_production(known_attempt: dict[str, Any]) -> 
         "Read registration",
         "Take the lock",
         "Announce staging",
+        "Record staging",
         "Create model",
         "Configure staging",
         "Create staging endpoint",
@@ -96,10 +137,39 @@ def test_an_approved_model_reaches_production(known_attempt: dict[str, Any]) -> 
         "Check golden requests",
         "Delete staging endpoint",
         "Delete staging configuration",
+        "Is there a champion?",
+        "Look at the champion",
+        "Read its configuration",
+        "Announce shadow",
+        "Record shadow",
+        "Configure shadow",
+        "Update endpoint for shadow",
+        "Look at shadow",
+        "Await the verdict on shadow",
+        "Tell the verdict on shadow",
+        "Keep the verdict on shadow",
+        "Announce canary",
+        "Record canary",
+        "Configure canary",
+        "Update endpoint for canary",
+        "Look at canary",
+        "Await the verdict on canary",
+        "Judge canary at last",
+        "Tell the verdict on canary",
+        "Keep the verdict on canary",
+        "Announce canary",
+        "Record canary",
+        "Shift requests",
+        "Look at the next share",
+        "Await the verdict on canary",
+        "Judge canary at last",
+        "Tell the verdict on canary",
+        "Keep the verdict on canary",
         "Announce production",
+        "Record production",
         "Configure production",
         "Is there an endpoint?",
-        "Update production endpoint",
+        "Update endpoint for production",
         "Look at production",
         "Record champion",
         "Announce completion",
@@ -108,13 +178,13 @@ def test_an_approved_model_reaches_production(known_attempt: dict[str, Any]) -> 
 
 
 def test_the_first_model_gets_a_new_endpoint(known_attempt: dict[str, Any]) -> None:
-    execution = roll_out(known_attempt, is_there_an_endpoint=MISSING)
+    execution = roll_out(known_attempt, is_there_a_champion=MISSING, is_there_an_endpoint=MISSING)
 
     assert execution.called("Create production endpoint") == {
         "EndpointName": ENDPOINT,
         "EndpointConfigName": MODEL,
     }
-    assert "Update production endpoint" not in execution.visited
+    assert not {"Announce shadow", "Announce canary", "Update endpoint for production"} & set(execution.visited)
     assert execution.visited[-1] == "Completed"
 
 
@@ -122,7 +192,7 @@ def test_a_throttle_is_not_taken_for_a_missing_endpoint(known_attempt: dict[str,
     """To create one that exists would fail; to think that none serves would be wrong."""
     execution = roll_out(known_attempt, is_there_an_endpoint=[THROTTLED, THROTTLED, describe("InService")])
 
-    assert "Update production endpoint" in execution.visited
+    assert "Update endpoint for production" in execution.visited
     assert "Create production endpoint" not in execution.visited
     assert execution.visited[-1] == "Completed"
 
@@ -131,14 +201,17 @@ def test_an_endpoint_that_may_not_be_looked_at_is_no_missing_one(known_attempt: 
     denied = Failure("SageMaker.SageMakerException", "User is not authorized (Service: SageMaker, Status Code: 400)")
     execution = roll_out(known_attempt, is_there_an_endpoint=denied)
 
-    assert not {"Update production endpoint", "Create production endpoint"} & set(execution.visited)
+    assert not {"Update endpoint for production", "Create production endpoint"} & set(execution.visited)
     assert execution.failure == denied
 
 
 def test_an_endpoint_that_is_there_is_updated_without_a_gap(known_attempt: dict[str, Any]) -> None:
     execution = roll_out(known_attempt)
 
-    assert execution.called("Update production endpoint") == {"EndpointName": ENDPOINT, "EndpointConfigName": MODEL}
+    assert execution.called("Update endpoint for production") == {
+        "EndpointName": ENDPOINT,
+        "EndpointConfigName": MODEL,
+    }
     assert "Create production endpoint" not in execution.visited
 
 
@@ -183,12 +256,20 @@ def test_golden_requests_are_asked_of_staging(known_attempt: dict[str, Any]) -> 
 def test_every_stage_is_announced_in_order(known_attempt: dict[str, Any]) -> None:
     published = roll_out(known_attempt).published
 
-    kinds: dict[str, type[Event]] = {event.detail_type(): event for event in (RolloutAdvanced, RolloutCompleted)}
+    told = (RolloutAdvanced, ChallengerJudged, RolloutCompleted)
+    kinds: dict[str, type[Event]] = {event.detail_type(): event for event in told}
+    ours: Any = {"use_case": "taxi_eta", "model_package_arn": PACKAGE}
 
     assert [kinds[kind].model_validate(detail) for _, kind, detail in published] == [
-        RolloutAdvanced(use_case="taxi_eta", model_package_arn=PACKAGE, stage="staging"),
-        RolloutAdvanced(use_case="taxi_eta", model_package_arn=PACKAGE, stage="production"),
-        RolloutCompleted(use_case="taxi_eta", model_package_arn=PACKAGE, endpoint_name=ENDPOINT),
+        RolloutAdvanced(**ours, stage="staging"),
+        RolloutAdvanced(**ours, stage="shadow"),
+        ChallengerJudged(**ours, stage="shadow", **say("promote")),
+        RolloutAdvanced(**ours, stage="canary", percent=10),
+        ChallengerJudged(**ours, stage="canary", **say("promote")),
+        RolloutAdvanced(**ours, stage="canary", percent=50),
+        ChallengerJudged(**ours, stage="canary", **say("promote")),
+        RolloutAdvanced(**ours, stage="production"),
+        RolloutCompleted(**ours, endpoint_name=ENDPOINT),
     ]
     assert {source for source, _, _ in published} == {"noriba.rollout"}
 
@@ -202,7 +283,180 @@ def test_the_champion_is_recorded_for_the_next_decision(known_attempt: dict[str,
         "entry": {"S": "champion"},
         "model_package_arn": {"S": PACKAGE},
         "model_data_uri": {"S": MODEL_URI},
+        "endpoint_config": {"S": MODEL},
     }
+
+
+# --- shadow and canary ------------------------------------------------------------------------------------------------
+
+
+def test_in_the_shadow_the_champion_answers_and_the_challenger_gets_every_request_too(
+    known_attempt: dict[str, Any],
+) -> None:
+    configured = roll_out(known_attempt).called("Configure shadow")
+    [champion], [challenger] = configured["ProductionVariants"], configured["ShadowProductionVariants"]
+
+    assert (champion["VariantName"], champion["ModelName"]) == ("v6", CHAMPION)
+    assert (challenger["VariantName"], challenger["ModelName"]) == ("v7", MODEL)
+    assert champion["InitialVariantWeight"] == challenger["InitialVariantWeight"]
+    assert configured["DataCaptureConfig"]["InitialSamplingPercentage"] == 100
+
+
+def test_whoever_judges_finds_in_the_ledger_whom_to_answer_and_by_which_rules(known_attempt: dict[str, Any]) -> None:
+    waiting = roll_out(known_attempt).called("Await the verdict on shadow")
+    values = {name.removeprefix(":"): value["S"] for name, value in waiting["ExpressionAttributeValues"].items()}
+
+    assert waiting["Key"] == {"use_case": {"S": "taxi_eta"}, "entry": {"S": "rollout"}}
+    assert waiting["ConditionExpression"] == "execution = :mine"
+    assert values.pop("token")
+    assert values.pop("since")
+    assert RolloutPlan.model_validate_json(values.pop("plan")) == PLAN
+    assert values == {
+        "stage": "shadow",
+        "endpoint": ENDPOINT,
+        "champion": "v6",
+        "challenger": "v7",
+        "mine": EXECUTION_ID,
+    }
+
+
+def test_how_long_is_waited_the_plan_says(definition: dict[str, Any]) -> None:
+    states = definition["States"]
+
+    assert states["Await the verdict on shadow"]["TimeoutSecondsPath"] == "$.plan.shadow_s"
+    assert states["Await the verdict on canary"]["TimeoutSecondsPath"] == "$.canary.step.bake_s"
+    for stage in ("shadow", "canary"):
+        assert states[f"Await the verdict on {stage}"]["Resource"].endswith(":updateItem.waitForTaskToken")
+
+
+def test_the_canary_goes_up_step_by_step_without_new_instances(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(known_attempt)
+    variants = execution.called("Configure canary")["ProductionVariants"]
+
+    assert [(one["VariantName"], one["InitialVariantWeight"]) for one in variants] == [("v6", 90), ("v7", 10)]
+    assert execution.called("Shift requests")["DesiredWeightsAndCapacities"] == [
+        {"VariantName": "v6", "DesiredWeight": 50},
+        {"VariantName": "v7", "DesiredWeight": 50},
+    ]
+
+
+def test_each_stage_has_its_row_with_its_verdict(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(known_attempt)
+    rows = [call["Item"] for state, call in execution.calls if state.startswith("Record ") and "stage" in call["Item"]]
+    verdicts = [call for state, call in execution.calls if state.startswith("Keep the verdict")]
+
+    names = ["staging", "shadow", "canary-10", "canary-50", "production"]
+    assert [row["entry"]["S"] for row in rows] == [f"rollout-step#execution#{name}" for name in names]
+    assert [row.get("percent") for row in rows] == [None, None, {"N": "10"}, {"N": "50"}, None]
+    assert [call["Key"]["entry"]["S"] for call in verdicts] == [f"rollout-step#execution#{n}" for n in names[1:4]]
+    told = verdicts[0]["ExpressionAttributeValues"][":verdict"]["S"]
+    assert ChallengerVerdict.model_validate_json(told) == ChallengerVerdict.model_validate(say("promote"))
+
+
+@pytest.mark.parametrize("stages", ["canary", "direct"])
+def test_stages_that_a_deployment_leaves_out_are_not_entered(
+    known_attempt: dict[str, Any], stages: RolloutStages
+) -> None:
+    execution = roll_out(known_attempt, RolloutPlan.of(RolloutPolicy(), stages=stages))
+
+    assert "Announce shadow" not in execution.visited
+    assert ("Announce canary" in execution.visited) == (stages == "canary")
+    assert execution.visited[-1] == "Completed"
+
+
+def test_without_a_plan_it_goes_straight_to_production(known_attempt: dict[str, Any]) -> None:
+    """As a way back does, which a person begins."""
+    execution = roll_out(known_attempt, None)
+
+    assert not {"Announce shadow", "Announce canary"} & set(execution.visited)
+    assert execution.visited[-1] == "Completed"
+
+
+def test_the_same_version_once_more_has_nothing_to_be_compared_with(known_attempt: dict[str, Any]) -> None:
+    same = {**CONFIGURATION, "ProductionVariants": [{"VariantName": "v7", "ModelName": CHAMPION}]}
+    execution = roll_out(known_attempt, read_its_configuration=same)
+
+    assert not {"Announce shadow", "Announce canary"} & set(execution.visited)
+    assert execution.visited[-1] == "Completed"
+
+
+@pytest.mark.parametrize("stage", ["shadow", "canary"])
+def test_a_challenger_that_is_rejected_leaves_production_to_the_champion(
+    known_attempt: dict[str, Any], stage: str
+) -> None:
+    left = SHADOW if stage == "shadow" else CANARY
+    execution = roll_out(
+        known_attempt,
+        **{f"await_the_verdict_on_{stage}": say("reject", "its error is larger by 9 to 12")},
+        look_at_production_after_failure=[
+            describe("InService", left),
+            describe("Updating", left),
+            describe("InService"),
+        ],
+    )
+
+    assert execution.failure == Failure("ChallengerRejectedError", "its error is larger by 9 to 12")
+    assert execution.called("Restore the champion") == {"EndpointName": ENDPOINT, "EndpointConfigName": CHAMPION}
+    assert execution.published[-1][2]["reason"] == "its error is larger by 9 to 12"
+    assert execution.called("Delete model after failure") == {"ModelName": MODEL}
+    assert "Record champion" not in execution.visited
+
+
+def test_a_shadow_whose_time_is_up_gets_a_verdict_all_the_same(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        await_the_verdict_on_shadow=LATE,
+        judge_shadow_at_last=answer_function(say("reject", "its time is up")),
+    )
+
+    assert execution.called("Judge shadow at last")["Payload"] == {"use_case": "taxi_eta", "at_last": True}
+    assert execution.failure == Failure("ChallengerRejectedError", "its time is up")
+
+
+def test_a_verdict_that_somebody_holds_back_is_waited_for_again(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        await_the_verdict_on_shadow=[LATE, say("promote")],
+        judge_shadow_at_last=answer_function(say("continue", "paused")),
+    )
+
+    assert execution.visited.count("Await the verdict on shadow") == 2
+    assert execution.visited[-1] == "Completed"
+
+
+def test_a_change_that_sagemaker_took_back_is_not_compared(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(known_attempt, look_at_shadow=describe("InService"))
+
+    assert "Await the verdict on shadow" not in execution.visited
+    assert execution.failure is not None
+    assert execution.failure.error == "EndpointFailed"
+
+
+@pytest.mark.parametrize("left", [SHADOW, CANARY])
+def test_what_a_stopped_rollout_left_half_way_is_not_taken_for_the_champion_s_own(
+    known_attempt: dict[str, Any], left: str
+) -> None:
+    execution = roll_out(
+        known_attempt,
+        read_its_configuration={**CONFIGURATION, "EndpointConfigName": left},
+        await_the_verdict_on_shadow=say("reject"),
+        look_at_production_after_failure=[describe("InService", SHADOW), describe("InService")],
+    )
+
+    assert execution.called("Restore the champion")["EndpointConfigName"] == CHAMPION
+
+
+def test_production_is_given_back_however_often_that_must_be_tried(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        await_the_verdict_on_shadow=say("reject"),
+        look_at_production_after_failure=[describe("InService", SHADOW)] * 3 + [describe("InService")],
+        restore_the_champion=[Failure("SageMaker.ResourceInUse"), Failure("SageMaker.ResourceInUse"), {}],
+    )
+
+    assert execution.visited.count("Restore the champion") == 3
+    assert execution.visited.count("Wait longer for the champion") == 2
+    assert execution.failure == Failure("ChallengerRejectedError", "because")
 
 
 # --- approval and lock ------------------------------------------------------------------------------------------------
@@ -280,7 +534,43 @@ def test_a_second_rollout_waits_as_long_as_the_first_runs(known_attempt: dict[st
         look_at_its_holder={"Status": "RUNNING"},
     )
 
-    assert visited_for_the_lock(execution) == [*[*LOOKING, "Wait for the lock"] * 2, "Take the lock"]
+    waited = [*LOOKING, "May it be superseded?", "Wait for the lock"]
+    assert visited_for_the_lock(execution) == [*waited * 2, "Take the lock"]
+    assert execution.visited[-1] == "Completed"
+
+
+WAITING = {"Item": {**HELD["Item"], "token": {"S": "its-token"}}}
+
+
+def test_a_rollout_that_is_being_compared_is_told_that_a_newer_one_takes_its_place(
+    known_attempt: dict[str, Any],
+) -> None:
+    execution = roll_out(
+        known_attempt,
+        take_the_lock=[TAKEN, {}],
+        who_holds_the_lock=WAITING,
+        look_at_its_holder={"Status": "RUNNING"},
+    )
+    told = execution.called("Supersede")
+    verdict = ChallengerVerdict.model_validate_json(told["Output"])
+
+    assert told["TaskToken"] == "its-token"
+    assert (verdict.decision, verdict.error) == ("reject", "RolloutSupersededError")
+    assert verdict.reason == f"{PACKAGE} takes its place"
+    assert execution.visited[-1] == "Completed"
+
+
+def test_where_the_plan_says_so_the_one_before_it_is_waited_for(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        PLAN.model_copy(update={"when_newer": "queue"}),
+        take_the_lock=[TAKEN, {}],
+        who_holds_the_lock=WAITING,
+        look_at_its_holder={"Status": "RUNNING"},
+    )
+
+    assert "Supersede" not in execution.visited
+    assert "Wait long for the lock" in execution.visited
     assert execution.visited[-1] == "Completed"
 
 
@@ -323,7 +613,7 @@ def test_a_lock_released_meanwhile_is_asked_for_again(known_attempt: dict[str, A
 
 
 def test_nobody_waits_for_ever(definition: dict[str, Any]) -> None:
-    assert definition["TimeoutSeconds"] == 3 * 60 * 60
+    assert definition["TimeoutSeconds"] == 30 * 24 * 60 * 60
 
 
 def test_whatever_fails_under_the_lock_leads_to_its_release(definition: dict[str, Any]) -> None:
@@ -360,10 +650,31 @@ UNDER_LOCK = (
     "check_golden_requests",
     "delete_staging_endpoint",
     "delete_staging_configuration",
+    "is_there_a_champion",
+    "look_at_the_champion",
+    "read_its_configuration",
+    "announce_shadow",
+    "record_shadow",
+    "configure_shadow",
+    "update_endpoint_for_shadow",
+    "look_at_shadow",
+    "await_the_verdict_on_shadow",
+    "tell_the_verdict_on_shadow",
+    "keep_the_verdict_on_shadow",
+    "announce_canary",
+    "record_canary",
+    "configure_canary",
+    "update_endpoint_for_canary",
+    "look_at_canary",
+    "await_the_verdict_on_canary",
+    "judge_canary_at_last",
+    "shift_requests",
+    "look_at_the_next_share",
     "announce_production",
+    "record_production",
     "configure_production",
     "is_there_an_endpoint",
-    "update_production_endpoint",
+    "update_endpoint_for_production",
     "look_at_production",
 )
 
@@ -382,10 +693,14 @@ def test_a_failure_at_any_step_is_announced_unlocked_and_reported(known_attempt:
     )
 
 
-@pytest.mark.parametrize("step", UNDER_LOCK[: UNDER_LOCK.index("is_there_an_endpoint")])
+@pytest.mark.parametrize("step", UNDER_LOCK[: UNDER_LOCK.index("update_endpoint_for_shadow")])
 def test_before_production_is_reached_nothing_of_it_is_touched(known_attempt: dict[str, Any], step: str) -> None:
     execution = roll_out(known_attempt, **{step: Failure("SomeError")})
-    touched = [parameters for _, parameters in execution.calls if parameters.get("EndpointName") == ENDPOINT]
+    touched = [
+        state
+        for state, parameters in execution.calls
+        if parameters.get("EndpointName") == ENDPOINT and not state.startswith(("Is ", "Look "))
+    ]
 
     assert touched == []
     assert "Record champion" not in execution.visited
@@ -498,6 +813,6 @@ def test_what_production_is_asked_and_answers_is_captured_and_staging_s_is_not(
 def test_endpoints_keep_no_data_unencrypted(definition: dict[str, Any]) -> None:
     configurations = [s for name, s in list_tasks(definition["States"]) if name.startswith("Configure")]
 
-    assert len(configurations) == 2
+    assert len(configurations) == 4
     for state in configurations:
         assert state["Parameters"]["KmsKeyId"] == "<Key.Arn>"

@@ -10,7 +10,9 @@ import pytest
 from moto.events.models import EventPattern
 
 from noriba.events import (
+    AlarmStateChanged,
     CandidateRegistered,
+    ChallengerJudged,
     DatasetSnapshotCreated,
     ExecutionStatusChanged,
     ModelPackageStateChanged,
@@ -25,6 +27,8 @@ from noriba.events import (
     S3ObjectCreated,
     TrainingFailed,
 )
+from noriba.records.rollout import RolloutPlan
+from noriba.usecase import RolloutPolicy
 
 if TYPE_CHECKING:
     from noriba.events import Event
@@ -34,6 +38,7 @@ DEFAULT_BUS, BUS = None, "<Bus>"
 GROUP = "noriba-taxi-eta"
 ARN = f"arn:aws:sagemaker:eu-west-1:123456789012:model-package/{GROUP}/7"
 DECIDER = "<DecideRetrainingFunction.Arn>"
+JUDGE = "<JudgeRolloutFunction.Arn>"
 
 RULES: dict[str, tuple[str | None, dict[str, Any], str]] = {
     "LandedRule": (DEFAULT_BUS, S3ObjectCreated.in_bucket("<RawBucket>"), "<IngestMachine>"),
@@ -67,12 +72,15 @@ RULES: dict[str, tuple[str | None, dict[str, Any], str]] = {
         "<TidyMachine>",
     ),
     "ObservedRule": (BUS, OutcomeObserved.pattern(), "<OutcomeArchiveStream.Arn>"),
+    "OutcomesCameRule": (DEFAULT_BUS, S3ObjectCreated.in_bucket("<OutcomesBucket>"), JUDGE),
+    "AlarmRaisedRule": (DEFAULT_BUS, AlarmStateChanged.raised("noriba-serving-"), JUDGE),
 }
 
 TIMED: dict[str, tuple[str, str]] = {
     "SweepRule": ("rate(15 minutes)", "<SettleMachine>"),
     "HourlyTaxiEtaRule": ("rate(1 hour)", DECIDER),
     "HourlyRule": ("rate(1 hour)", "<TidyMachine>"),
+    "EveryMinuteRule": ("rate(1 minute)", JUDGE),
 }
 
 
@@ -268,6 +276,21 @@ SPOKEN: list[tuple[Event, set[str]]] = [
     (ObjectRefused(use_case="taxi_eta", bucket="b", key="k", version_id="v", error="E", reason="r"), set()),
     (ObjectErased(use_case="taxi_eta", key="k", versions=1, erased_by="a", reason="r"), set()),
     (RolloutAdvanced(use_case="taxi_eta", model_package_arn=ARN, stage="staging"), set()),
+    (
+        ChallengerJudged(
+            use_case="taxi_eta",
+            model_package_arn=ARN,
+            stage="shadow",
+            decision="reject",
+            error="ChallengerRejectedError",
+            reason="r",
+            outcomes=9,
+            estimate=1.0,
+            lower=None,
+            upper=None,
+        ),
+        set(),
+    ),
     (RolloutCompleted(use_case="taxi_eta", model_package_arn=ARN, endpoint_name="e"), set()),
     (RolledBack(use_case="taxi_eta", model_package_arn=ARN, error="E", reason="r"), set()),
 ]
@@ -311,6 +334,7 @@ def test_the_rollout_is_told_which_model_goes_where(rules: dict[str, Resource]) 
         "endpoint_name": "noriba-taxi-eta",
         "model_package_arn": ARN,
         "version": 7,
+        "plan": RolloutPlan.of(RolloutPolicy(), stages="full").model_dump(mode="json"),
     }
 
 

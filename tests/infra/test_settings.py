@@ -157,7 +157,7 @@ def test_a_name_that_is_nearly_right_is_told(wrong: str, right: str, tmp_path: P
 
 
 def test_a_name_like_no_other_is_told_what_there_is() -> None:
-    assert "there are prefix, approver_email" in refuse(None, colour="red")
+    assert "there are prefix, approver_email" in refuse(None, ymmv="red")
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:

@@ -108,10 +108,10 @@ def test_only_s3_on_behalf_of_this_account_writes_access_logs(assembly: Assembly
     ]
 
 
-def test_only_the_raw_bucket_announces_its_objects(buckets: dict[str, Resource]) -> None:
+def test_what_lands_and_what_happened_is_announced_and_nothing_else(buckets: dict[str, Resource]) -> None:
     announcing = {name for name, bucket in buckets.items() if "NotificationConfiguration" in bucket.properties}
 
-    assert announcing == {"RawBucket"}
+    assert announcing == {"RawBucket", "OutcomesBucket"}
     assert buckets["RawBucket"].properties["NotificationConfiguration"] == {
         "EventBridgeConfiguration": {"EventBridgeEnabled": True}
     }

@@ -89,7 +89,7 @@ def test_stacks_wait_for_what_they_import(assembly: Assembly) -> None:
     assert depends_on("data") == {"events"}
     assert depends_on("registry") == {"events"}
     assert depends_on("training") == {"events", "data", "registry"}
-    assert depends_on("rollout") == {"events", "data", "registry"}
+    assert depends_on("rollout") == {"events", "data", "registry", "serving"}
     assert depends_on("serving") == {"events", "registry"}
 
 

@@ -9,6 +9,7 @@ from laptop_cloud import sagemaker
 from laptop_cloud.extensions import (
     alarms,
     api_gateway,
+    callbacks,
     cloudformation_types,
     ecr_images,
     embedded_metrics,
@@ -56,6 +57,7 @@ class Application:
         ecr_images.install(assemblies)
         limits.install()
         execution_logs.install()
+        callbacks.install()
         self._started = ExitStack()
         for start in (firehose_buffering, metrics, alarms, execution_timeouts, retention):
             self._started.callback(start.install().stop)

@@ -72,6 +72,7 @@ class Seam(Enum):
     TASK_ERROR = "services.stepfunctions:_ExecutionError"
     WAIT_SCALE = "services.stepfunctions:_SFN_WAIT_SCALE"
     EXECUTION_STATUS = "services.stepfunctions:_emit_execution_status_event"
+    TASK_TOKENS = "services.stepfunctions:_task_tokens"
     EXECUTIONS = "services.stepfunctions:_executions"
     STATE_MACHINES = "services.stepfunctions:_state_machines"
     FAIL_EXECUTION = "services.stepfunctions:_fail_execution"

@@ -1,18 +1,22 @@
-"""ROLLOUT: an approved model into staging ▸ golden requests ▸ production, without a gap; or production stays as is.
+"""ROLLOUT: an approved model into staging ▸ shadow ▸ canary ▸ production, without a gap; or the champion serves on.
 
-Each module is a stage, in this order: `preparation`, `staging`, `production`, `completion`; `failure` is where each of
-them leads that goes wrong. A stage between staging and production has its place here, and its module beside theirs.
+Each module is a stage, in this order: `preparation` (with `lock`), `staging`, `champion`, `shadow`, `canary`,
+`production`, `completion`. `verdict` is how shadow and canary wait to be judged; `failure` is where each of them leads
+that goes wrong.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.machines.rollout.canary import canary
+from infra.machines.rollout.champion import find_champion
 from infra.machines.rollout.completion import complete
-from infra.machines.rollout.failure import roll_back
+from infra.machines.rollout.failure import restore, roll_back
 from infra.machines.rollout.preparation import prepare
 from infra.machines.rollout.production import promote
 from infra.machines.rollout.props import RolloutProps
+from infra.machines.rollout.shadow import shadow
 from infra.machines.rollout.staging import stage
 
 if TYPE_CHECKING:
@@ -22,8 +26,11 @@ __all__ = ["RolloutProps", "describe_rollout"]
 
 
 def describe_rollout(props: RolloutProps) -> dict[str, State]:
-    """The states; the input names the use case, its endpoint, and the package that was approved.
+    """The states; the input names the use case, its endpoint, the package that was approved, and the plan.
 
-    `{use_case, endpoint_name, model_package_arn, version}`
+    `{use_case, endpoint_name, model_package_arn, version, plan}`; without a plan, production follows upon staging.
     """
-    return {**prepare(props), **stage(props), **promote(props), **complete(props), **roll_back(props)}
+    stages = (prepare(props), stage(props), find_champion(), shadow(props), canary(props), promote(props))
+    return {
+        name: state for part in (*stages, complete(props), restore(), roll_back(props)) for name, state in part.items()
+    }

@@ -27,6 +27,7 @@ def complete(props: RolloutProps) -> dict[str, State]:
                     **name_key(entries.CHAMPION),
                     "model_package_arn": {"S.$": "$.model_package_arn"},
                     "model_data_uri": {"S.$": "$.package.model_data_uri"},
+                    "endpoint_config": {"S.$": "$.names.model"},
                     "since": {"S.$": "$$.State.EnteredTime"},
                 },
             },

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.machines.rollout.props import CLEAN_UP, POLL_S, ROLL_BACK, SDK, RolloutProps
+from infra.machines.ledger import name_step
+from infra.machines.rollout.props import CLEAN_UP, POLL_S, RESTORE, SDK, RolloutProps
 from infra.machines.states import (
     State,
     call,
@@ -18,27 +19,40 @@ from noriba.events import RolloutAdvanced
 from noriba.records.inference import CONTENT_TYPE
 
 
-def configure(
-    props: RolloutProps, name: str, instance: str, instances: int, *, follow: str, captured: bool = False
-) -> State:
-    """Make an endpoint's configuration, with one variant; what it is asked and answers may be captured."""
-    variant: dict[str, Any] = {
-        "VariantName.$": "$.variant",
-        "ModelName.$": "$.names.model",
+def describe_variant(who: str, instance: str, instances: int, *, weight: State | None = None) -> State:
+    """A variant of `$` (the new model) or `$.champion`, as a configuration names it."""
+    name, model = ("$.variant", "$.names.model") if who == "$" else (f"{who}.variant", f"{who}.model")
+    return {
+        "VariantName.$": name,
+        "ModelName.$": model,
         "InstanceType": instance,
         "InitialInstanceCount": instances,
-        "InitialVariantWeight": 1,
+        **(weight or {"InitialVariantWeight": 1}),
     }
+
+
+def configure(
+    props: RolloutProps,
+    name: str,
+    variants: list[State],
+    *,
+    follow: str,
+    catch: str,
+    shadows: list[State] | None = None,
+    captured: bool = True,
+) -> State:
+    """Make an endpoint's configuration; what production is asked and answers is captured."""
     return call(
-        "arn:aws:states:::sagemaker:createEndpointConfig",
+        f"{SDK}createEndpointConfig",
         {
             "EndpointConfigName.$": name,
-            "ProductionVariants": [variant],
+            "ProductionVariants": variants,
+            **({"ShadowProductionVariants": shadows} if shadows else {}),
             "KmsKeyId": props.key_arn,
             **({"DataCaptureConfig": _capture(props)} if captured and props.capture_percent else {}),
         },
         follow=follow,
-        **catch_all(CLEAN_UP),
+        **catch_all(catch),
     )
 
 
@@ -60,6 +74,7 @@ def _capture(props: RolloutProps) -> dict[str, Any]:
 def await_endpoint(stage: str, name: str, *, ready: str) -> dict[str, State]:
     """Wait until an endpoint is in service; `$.endpoint` then holds its configuration's name."""
     failed = f"{stage} did not come up"
+    catch = CLEAN_UP if stage == "staging" else RESTORE
     return {
         f"Wait for {stage}": wait(POLL_S, follow=f"Look at {stage}"),
         f"Look at {stage}": call(
@@ -68,7 +83,7 @@ def await_endpoint(stage: str, name: str, *, ready: str) -> dict[str, State]:
             follow=f"Is {stage} in service?",
             ResultSelector={"status.$": "$.EndpointStatus", "config.$": "$.EndpointConfigName", "whole.$": "$"},
             ResultPath="$.endpoint",
-            **catch_all(CLEAN_UP if stage == "staging" else ROLL_BACK),
+            **catch_all(catch),
         ),
         f"Is {stage} in service?": choose(
             (equals("$.endpoint.status", "InService"), ready),
@@ -81,12 +96,63 @@ def await_endpoint(stage: str, name: str, *, ready: str) -> dict[str, State]:
             "Type": "Pass",
             "Parameters": {"Error": "EndpointFailed", "Cause.$": "States.JsonToString($.endpoint.whole)"},
             "ResultPath": "$.failure",
-            "Next": CLEAN_UP if stage == "staging" else ROLL_BACK,
+            "Next": catch,
         },
     }
 
 
-def announce(props: RolloutProps, stage: str, *, follow: str, catch: str) -> State:
-    """Tell which stage begins."""
+def change_production(stage: str, config: str, *, ready: str) -> dict[str, State]:
+    """Give the production endpoint another configuration, and see that it serves by that one.
+
+    SageMaker brings up the new fleet, moves the traffic, then ends the old one.
+    https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green.html
+    """
+    change, check = f"Update endpoint for {stage}", f"Is {stage} what serves?"
+    return {
+        change: call(
+            "arn:aws:states:::sagemaker:updateEndpoint",
+            {"EndpointName.$": "$.endpoint_name", "EndpointConfigName.$": config},
+            follow=f"Wait for {stage}",
+            **catch_all(RESTORE),
+        ),
+        **await_endpoint(stage, "$.endpoint_name", ready=check),
+        # An update that fails leaves the endpoint in service with what it served before.
+        check: choose(
+            ({"Variable": "$.endpoint.config", "StringEqualsPath": config}, ready),
+            otherwise=f"{stage} did not come up",
+        ),
+    }
+
+
+def announce(
+    props: RolloutProps, stage: str, *, follow: str, catch: str, percent: str | None = None
+) -> dict[str, State]:
+    """Tell which stage begins, and keep it in the rollout's record.
+
+    Args:
+        props: the rollout's.
+        stage: its name.
+        follow: the next state.
+        catch: where a failure leads.
+        percent: a path to the challenger's share, in the canary.
+    """
     detail = {"use_case.$": "$.use_case", "model_package_arn.$": "$.model_package_arn", "stage": stage}
-    return publish(props.bus_name, RolloutAdvanced, detail, follow=follow, **catch_all(catch))
+    share = {} if percent is None else {"percent.$": percent}
+    record = f"Record {stage}"
+    item = {
+        **name_step(stage, percent),
+        "stage": {"S": stage},
+        "began_at": {"S.$": "$$.State.EnteredTime"},
+        **({} if percent is None else {"percent": {"N.$": f"States.Format('{{}}', {percent})"}}),
+    }
+    return {
+        f"Announce {stage}": publish(
+            props.bus_name, RolloutAdvanced, {**detail, **share}, follow=record, **catch_all(catch)
+        ),
+        record: call(
+            "arn:aws:states:::dynamodb:putItem",
+            {"TableName": props.ledger_table, "Item": item},
+            follow=follow,
+            **catch_all(catch),
+        ),
+    }

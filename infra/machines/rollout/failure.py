@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from infra.machines.endpoint_search import look_for_endpoint
 from infra.machines.rollout.lock import release_lock
-from infra.machines.rollout.props import CLEAN_UP, GIVE_UP, POLL_S, ROLL_BACK, SDK, RolloutProps
+from infra.machines.rollout.props import (
+    CLEAN_UP,
+    GIVE_UP,
+    PATIENT_POLL_S,
+    POLL_S,
+    RESTORE,
+    ROLL_BACK,
+    SDK,
+    RolloutProps,
+)
 from infra.machines.states import (
     DISCARD,
+    SAGEMAKER_BUSY,
     TRANSIENT,
     State,
     call,
     choose,
     equals,
     fail_as_caught,
+    present,
     publish,
     wait,
 )
@@ -20,8 +31,50 @@ from noriba.events import RolledBack
 from noriba.records.names import IN_PROGRESS
 
 
+def restore() -> dict[str, State]:
+    """States that give production back to the champion alone, and stay at it until it is.
+
+    Passengers first: what the rollout made is removed after that.
+    """
+    look, check, waiting = "Look at production after failure", "Does the champion serve?", "Wait for the champion"
+    serves = {
+        "And": [
+            equals("$.found.status", "InService"),
+            {"Variable": "$.found.config", "StringEqualsPath": "$.champion.config"},
+        ]
+    }
+    return {
+        # Without a champion there is nothing to go back to; TIDY removes what is left.
+        RESTORE: choose((present("$.champion.config"), look), otherwise=ROLL_BACK),
+        look: call(
+            f"{SDK}describeEndpoint",
+            {"EndpointName.$": "$.endpoint_name"},
+            follow=check,
+            Retry=[TRANSIENT, SAGEMAKER_BUSY],
+            ResultSelector={"status.$": "$.EndpointStatus", "config.$": "$.EndpointConfigName"},
+            ResultPath="$.found",
+            # TIDY does it then.
+            **_regardless(ROLL_BACK),
+        ),
+        check: choose(
+            (serves, CLEAN_UP),
+            *((equals("$.found.status", status), waiting) for status in IN_PROGRESS),
+            otherwise="Restore the champion",
+        ),
+        "Restore the champion": call(
+            "arn:aws:states:::sagemaker:updateEndpoint",
+            {"EndpointName.$": "$.endpoint_name", "EndpointConfigName.$": "$.champion.config"},
+            follow=waiting,
+            Retry=[TRANSIENT],
+            **_regardless("Wait longer for the champion"),
+        ),
+        waiting: wait(POLL_S, follow=look),
+        "Wait longer for the champion": wait(PATIENT_POLL_S, follow=look),
+    }
+
+
 def roll_back(props: RolloutProps) -> dict[str, State]:
-    """Clean up, say why, and fail; whether staging stands or not, production was not touched or stands as it did."""
+    """Clean up, say why, and fail; production was not touched, or is the champion's again."""
     delete = "Delete staging endpoint after failure"
     configuration = "Delete staging configuration after failure"
     model = "Delete model after failure"

@@ -2,18 +2,25 @@
 
 The lock is an entry of the ledger that names the execution that holds it. Whoever finds it taken looks whether that
 execution still runs: one that was stopped or timed out cannot have released it, and must not hold it for ever.
+
+A rollout that is being compared may hold it for days. What is approved meanwhile takes its place, unless its plan says
+that it waits: the waiting state is answered, and its execution puts production right before it lets go.
 """
 
 from __future__ import annotations
 
 from infra.machines.ledger import name_key
-from infra.machines.states import DISCARD, State, call, choose, equals, present, wait
+from infra.machines.states import DISCARD, State, call, catch_all, choose, equals, present, wait
 from noriba.records import ledger_entries as entries
+from noriba.records.rollout import ChallengerVerdict
 
 RETRY_S = 30
+PATIENT_RETRY_S = 300
+SUPERSEDED = "RolloutSupersededError"
 _TAKEN = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "ResultPath": DISCARD}
 _KEY = name_key(entries.ROLLOUT)
 _HOLDER = "$.lock.Item.execution.S"
+_WAITER = "$.lock.Item.token.S"
 
 
 def take_lock(table: str, *, follow: str) -> dict[str, State]:
@@ -54,9 +61,31 @@ def take_lock(table: str, *, follow: str) -> dict[str, State]:
             ],
         ),
         "Does its holder run?": choose(
-            (equals("$.holder.status", "RUNNING"), "Wait for the lock"), otherwise="Free the lock"
+            (equals("$.holder.status", "RUNNING"), "May it be superseded?"), otherwise="Free the lock"
+        ),
+        "May it be superseded?": choose(
+            (equals("$.plan.when_newer", "queue"), "Wait long for the lock"),
+            (present(_WAITER), "Word the supersession"),
+            otherwise="Wait for the lock",
+        ),
+        "Word the supersession": {
+            "Type": "Pass",
+            "Parameters": {
+                **ChallengerVerdict(decision="reject", error=SUPERSEDED, reason="").model_dump(exclude={"reason"}),
+                "reason.$": "States.Format('{} takes its place', $.model_package_arn)",
+            },
+            "ResultPath": "$.superseding",
+            "Next": "Supersede",
+        },
+        "Supersede": call(
+            "arn:aws:states:::aws-sdk:sfn:sendTaskSuccess",
+            {"TaskToken.$": _WAITER, "Output.$": "States.JsonToString($.superseding)"},
+            follow="Wait for the lock",
+            # It was answered already, or waits no more.
+            **catch_all("Wait for the lock"),
         ),
         "Wait for the lock": wait(RETRY_S, follow="Take the lock"),
+        "Wait long for the lock": wait(PATIENT_RETRY_S, follow="Take the lock"),
         # When somebody else was faster, the lock is asked for all the same.
         "Free the lock": _let_go(table, "holder", _HOLDER, follow="Take the lock"),
     }

@@ -14,12 +14,21 @@ from infra.machines.states import (
     succeed,
 )
 from noriba.records import ledger_entries as entries
-from noriba.records.names import MODEL_FORMAT, STAGING_FORMAT, VARIANT_FORMAT
+from noriba.records.names import CANARY_FORMAT, MODEL_FORMAT, SHADOW_FORMAT, STAGING_FORMAT, VARIANT_FORMAT
+from noriba.records.rollout import DIRECT
 
 
 def prepare(props: RolloutProps) -> dict[str, State]:
     """States that name what will be made, see that the package is what was registered, and take the lock."""
     return {
+        "Is there a plan?": choose((present("$.plan"), "Name"), otherwise="Go straight to production"),
+        # A way back, begun by hand, says none: what served before needs no comparison.
+        "Go straight to production": {
+            "Type": "Pass",
+            "Result": DIRECT.model_dump(mode="json"),
+            "ResultPath": "$.plan",
+            "Next": "Name",
+        },
         # Names of this attempt: a model approved twice must not meet what the first rollout left.
         "Name": {
             "Type": "Pass",
@@ -27,6 +36,7 @@ def prepare(props: RolloutProps) -> dict[str, State]:
                 "use_case.$": "$.use_case",
                 "endpoint_name.$": "$.endpoint_name",
                 "model_package_arn.$": "$.model_package_arn",
+                "plan.$": "$.plan",
                 "variant.$": f"States.Format('{VARIANT_FORMAT}', $.version)",
                 "attempt.$": "States.ArrayGetItem(States.StringSplit(States.UUID(), '-'), 0)",
             },
@@ -37,6 +47,8 @@ def prepare(props: RolloutProps) -> dict[str, State]:
             "Parameters": {
                 "model.$": f"States.Format('{MODEL_FORMAT}', $.endpoint_name, $.variant, $.attempt)",
                 "staging.$": f"States.Format('{STAGING_FORMAT}', $.endpoint_name, $.attempt)",
+                "shadow.$": f"States.Format('{SHADOW_FORMAT}', $.endpoint_name, $.attempt)",
+                "canary.$": f"States.Format('{CANARY_FORMAT}', $.endpoint_name, $.attempt)",
             },
             "ResultPath": "$.names",
             "Next": "Read package",

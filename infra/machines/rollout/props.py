@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 POLL_S = 15
+PATIENT_POLL_S = 60
 REGISTERED = "$.registered.Item"
 SDK = "arn:aws:states:::aws-sdk:sagemaker:"
 CLEAN_UP = "Is staging still there?"
 ROLL_BACK = "Announce rollback"
+RESTORE = "Was production changed?"
 GIVE_UP = "Release the lock after failure"
 """From the lock on, whatever fails must lead here: a lock that nobody releases ends all rollouts to come."""
 
@@ -20,6 +22,7 @@ class RolloutProps:
     bus_name: str
     ledger_table: str
     golden_arn: str
+    judge_arn: str
     model_role_arn: str
     key_arn: str
     captures_uri: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.machines.rollout.endpoints import announce, await_endpoint, configure
+from infra.machines.rollout.endpoints import announce, await_endpoint, configure, describe_variant
 from infra.machines.rollout.props import CLEAN_UP, REGISTERED, ROLL_BACK, SDK, RolloutProps
 from infra.machines.states import (
     State,
@@ -16,7 +16,7 @@ def stage(props: RolloutProps) -> dict[str, State]:
     """States that let the model answer golden requests on an endpoint of its own."""
     staging = "$.names.staging"
     return {
-        "Announce staging": announce(props, "staging", follow="Create model", catch=ROLL_BACK),
+        **announce(props, "staging", follow="Create model", catch=ROLL_BACK),
         "Create model": call(
             "arn:aws:states:::sagemaker:createModel",
             {
@@ -28,7 +28,14 @@ def stage(props: RolloutProps) -> dict[str, State]:
             follow="Configure staging",
             **catch_all(CLEAN_UP),
         ),
-        "Configure staging": configure(props, staging, props.staging_instance, 1, follow="Create staging endpoint"),
+        "Configure staging": configure(
+            props,
+            staging,
+            [describe_variant("$", props.staging_instance, 1)],
+            follow="Create staging endpoint",
+            catch=CLEAN_UP,
+            captured=False,
+        ),
         "Create staging endpoint": call(
             "arn:aws:states:::sagemaker:createEndpoint",
             {"EndpointName.$": staging, "EndpointConfigName.$": staging},
@@ -57,7 +64,7 @@ def stage(props: RolloutProps) -> dict[str, State]:
         "Delete staging configuration": call(
             f"{SDK}deleteEndpointConfig",
             {"EndpointConfigName.$": staging},
-            follow="Announce production",
+            follow="Is there a champion?",
             **catch_all(CLEAN_UP),
         ),
     }

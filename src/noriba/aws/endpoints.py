@@ -58,7 +58,12 @@ class Endpoint:
         self.name = name
 
     def ask(
-        self, columns: Mapping[str, Column], *, inference_id: str, candidate_ids: Sequence[str | None] = ()
+        self,
+        columns: Mapping[str, Column],
+        *,
+        inference_id: str,
+        candidate_ids: Sequence[str | None] = (),
+        slices: Mapping[str, Sequence[str]] | None = None,
     ) -> EndpointReply:
         """Send feature columns, named by identity.
 
@@ -66,6 +71,7 @@ class Endpoint:
             columns: `name@hash` → values, one row a candidate.
             inference_id: the prediction's id; capture, outcome and answer share it.
             candidate_ids: the app's name of each row, for what is captured.
+            slices: the parts of the traffic that rows belong to, likewise.
 
         Raises:
             NoModelError: there is no such endpoint.
@@ -78,7 +84,7 @@ class Endpoint:
                 ContentType=CONTENT_TYPE,
                 Accept=CONTENT_TYPE,
                 InferenceId=inference_id,
-                Body=encode_columns(columns, candidate_ids=candidate_ids),
+                Body=encode_columns(columns, candidate_ids=candidate_ids, slices=slices),
             )
             body = reply["Body"].read()
         except ClientError as error:

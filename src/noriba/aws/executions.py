@@ -54,6 +54,15 @@ def look_up(stepfunctions: SFNClient, execution_arn: str) -> Execution | None:
     )
 
 
+def answer_token(stepfunctions: SFNClient, token: str, output: str) -> bool:
+    """Answer a state that waits with a token; False when it waits no more."""
+    try:
+        stepfunctions.send_task_success(taskToken=token, output=output)
+    except (stepfunctions.exceptions.TaskDoesNotExist, stepfunctions.exceptions.TaskTimedOut):
+        return False
+    return True
+
+
 class MachineHistory:
     """The executions of one state machine."""
 

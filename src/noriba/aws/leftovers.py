@@ -1,4 +1,4 @@
-"""What rollouts leave in SageMaker that nobody uses: staging that outlived its execution, models that were replaced."""
+"""What rollouts leave in SageMaker: staging that outlived its execution, replaced models, half-done changes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class Tidied:
-    """What was removed, by kind, and how many endpoints were not ready to be."""
+    """What was removed, by kind; how many endpoints were given back to the champion, and how many were not ready."""
 
     endpoints: int = 0
     configurations: int = 0
     models: int = 0
+    restored: int = 0
     pending: int = 0
 
 
@@ -39,28 +40,21 @@ class Leftovers:
         self._configurations = self._list("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName")
         self._models = self._list("list_models", "Models", "ModelName")
 
-    def remove(self, *, owned: Collection[str]) -> Tidied:
+    def remove(self, *, owned: Collection[str], champion_config: str | None) -> Tidied:
         """Remove what neither production nor a rollout under way needs.
 
         Args:
-            owned: names of the endpoint, configuration and model of the rollout under way.
+            owned: names of the endpoint, configuration and model of the rollout under way; none when there is none.
+            champion_config: production's configuration of the champion alone, as far as that is known.
         """
         tidied = Tidied()
-        standing: set[str] = set()
-        for name in self._staging:
-            if name in owned:
-                continue
-            status = find_status(self._sagemaker, name)
-            if status in IN_PROGRESS:
-                tidied.pending += 1
-                standing.add(name)
-            elif status is not None:
-                tidied.endpoints += self._try(self._sagemaker.delete_endpoint, EndpointName=name)
-                # It takes a while to go, and needs its configuration until then.
-                tidied.pending += 1
-                standing.add(name)
+        standing = self._remove_staging(owned, tidied)
         if find_status(self._sagemaker, self._endpoint) in IN_PROGRESS:
             # Which of two models it will serve is not decided.
+            tidied.pending += 1
+            return tidied
+        if not owned and champion_config is not None and self._restore(champion_config):
+            tidied.restored += 1
             tidied.pending += 1
             return tidied
         kept = {*owned, *standing, *self._find_in_use(self._endpoint), *self._find_models(standing)}
@@ -71,6 +65,34 @@ class Leftovers:
             if name not in kept:
                 tidied.models += self._try(self._sagemaker.delete_model, ModelName=name)
         return tidied
+
+    def _remove_staging(self, owned: Collection[str], tidied: Tidied) -> set[str]:
+        """Remove staging endpoints; those that stand a little longer, and need their configurations until they go."""
+        standing: set[str] = set()
+        for name in self._staging:
+            status = None if name in owned else find_status(self._sagemaker, name)
+            if status is None:
+                continue
+            if status not in IN_PROGRESS:
+                tidied.endpoints += self._try(self._sagemaker.delete_endpoint, EndpointName=name)
+            tidied.pending += 1
+            standing.add(name)
+        return standing
+
+    def _restore(self, champion_config: str) -> bool:
+        """Give production back to the champion where a rollout that was stopped left it half-way; whether it had.
+
+        What no rollout has made, somebody else answers for.
+        """
+        found = find_resource(self._sagemaker.describe_endpoint, EndpointName=self._endpoint)
+        if found is None or found["EndpointConfigName"] == champion_config:
+            return False
+        if not pick_made_by_rollouts([found["EndpointConfigName"]], self._endpoint):
+            return False
+        if find_resource(self._sagemaker.describe_endpoint_config, EndpointConfigName=champion_config) is None:
+            return False
+        self._sagemaker.update_endpoint(EndpointName=self._endpoint, EndpointConfigName=champion_config)
+        return True
 
     def _find_in_use(self, endpoint: str) -> set[str]:
         """The configuration that an endpoint has, and the models in it."""
@@ -85,7 +107,8 @@ class Leftovers:
         for name in configurations:
             found = find_resource(self._sagemaker.describe_endpoint_config, EndpointConfigName=name)
             if found is not None:
-                models |= {variant["ModelName"] for variant in found["ProductionVariants"]}
+                variants = (*found["ProductionVariants"], *found.get("ShadowProductionVariants", ()))
+                models |= {variant["ModelName"] for variant in variants}
         return models
 
     def _list(self, operation: Any, member: str, field: str) -> list[str]:

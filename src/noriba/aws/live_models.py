@@ -80,11 +80,16 @@ class LiveModels:
         """
         for _ in range(MOST_MODELS):
             try:
-                columns = convert_request(use_case, request, also=self._learned.values())
+                converted = convert_request(use_case, request, also=self._learned.values())
             except FeatureMismatchError as error:
                 raise ModelRefusedError(f"a model reads what requests no longer bring: {error}") from error
             try:
-                return self._endpoint.ask(columns, inference_id=inference_id, candidate_ids=request.candidate_ids())
+                return self._endpoint.ask(
+                    converted.columns,
+                    inference_id=inference_id,
+                    candidate_ids=request.candidate_ids(),
+                    slices=converted.slices,
+                )
             except ModelRefusedError as error:
                 self._learn(error)
         raise ModelRefusedError(f"endpoint {self._endpoint.name} has more models than anybody can ask")

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.aws.objects import ObjectStore
-from noriba.events import OutcomeObserved
+from noriba.aws.observations import Lines, list_keys
 from noriba.monitoring.accuracy import count_unknown, gather_outcomes, measure_accuracy
-from noriba.records.captures import name_capture_folders, name_outcome_folders, parse_capture
+from noriba.records.captures import name_capture_folders, name_outcome_folders
 from noriba.records.names import name_endpoint, read_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
     from noriba.client.session import Session
+    from noriba.events import OutcomeObserved
     from noriba.records.captures import CapturedAnswer
-
-T = TypeVar("T")
-_AT_ONCE = 16
 
 
 class VariantAccuracy(BaseModel):
@@ -58,15 +53,15 @@ class AccuracyReport(BaseModel):
 
 def read_accuracy(session: Session, *, since: datetime, until: datetime) -> AccuracyReport:
     """Join what was captured in a time to the outcomes that have come since; reads the objects of those hours."""
-    unreadable = Unreadable()
+    lines = Lines()
     deployment, use_case = session.deployment, session.use_case
     captures = ObjectStore(session.clients.s3, deployment.captures_bucket)
     endpoint = name_endpoint(use_case.name, prefix=deployment.prefix)
     answers = {
-        variant: _read_answers(captures, endpoint, variant, unreadable, since=since, until=until)
+        variant: _read_answers(captures, endpoint, variant, lines, since=since, until=until)
         for variant in captures.list_folders(f"{endpoint}/")
     }
-    outcomes = gather_outcomes(_read_outcomes(session, unreadable, since=since))
+    outcomes = gather_outcomes(_read_outcomes(session, lines, since=since))
     return AccuracyReport(
         use_case=use_case.name,
         unit=use_case.answer.unit,
@@ -80,48 +75,19 @@ def read_accuracy(session: Session, *, since: datetime, until: datetime) -> Accu
         outcomes_unknown=count_unknown(outcomes, (one for given in answers.values() for one in given)),
         outcomes_repeated=outcomes.repeated,
         outcomes_contradicted=outcomes.contradicted,
-        unreadable_lines=unreadable.lines,
+        unreadable_lines=lines.unreadable,
     )
 
 
-@dataclass
-class Unreadable:
-    """What somebody else wrote into our buckets, or what was cut off: one bad line must not hide all good ones."""
-
-    lines: int = 0
-
-    def parse(self, parse: Callable[[str], T], lines: Iterable[str]) -> Iterator[T]:
-        """What can be read; the rest is counted."""
-        for line in lines:
-            try:
-                yield parse(line)
-            except (ValueError, KeyError, TypeError, AttributeError):
-                self.lines += 1
-
-
 def _read_answers(
-    captures: ObjectStore, endpoint: str, variant: str, unreadable: Unreadable, *, since: datetime, until: datetime
+    captures: ObjectStore, endpoint: str, variant: str, lines: Lines, *, since: datetime, until: datetime
 ) -> list[CapturedAnswer]:
-    folders = name_capture_folders(endpoint, variant, since=since, until=until)
-    parsed = unreadable.parse(parse_capture, _read_lines(captures, folders))
-    return [one for one in parsed if one is not None and since <= one.at <= until]
+    keys = list_keys(captures, name_capture_folders(endpoint, variant, since=since, until=until))
+    return [one for one in lines.read_answers(captures, keys) if since <= one.at <= until]
 
 
-def _read_outcomes(session: Session, unreadable: Unreadable, *, since: datetime) -> Iterator[OutcomeObserved]:
+def _read_outcomes(session: Session, lines: Lines, *, since: datetime) -> Iterator[OutcomeObserved]:
     """Outcomes of the use case that have come since, up to now: an outcome follows its prediction."""
     store = ObjectStore(session.clients.s3, session.deployment.outcomes_bucket)
-    lines = _read_lines(store, name_outcome_folders(since=since, until=datetime.now(UTC)))
-    for observed in unreadable.parse(_parse_outcome, lines):
-        if observed.use_case == session.use_case.name:
-            yield observed
-
-
-def _parse_outcome(line: str) -> OutcomeObserved:
-    return OutcomeObserved.model_validate(json.loads(line)["detail"])
-
-
-def _read_lines(store: ObjectStore, folders: Iterable[str]) -> Iterator[str]:
-    keys = [key for folder in folders for key in store.list_keys(folder)]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for content in pool.map(store.read, keys):
-            yield from content.decode(errors="replace").splitlines()
+    keys = list_keys(store, name_outcome_folders(since=since, until=datetime.now(UTC)))
+    return lines.read_outcomes(store, keys, use_case=session.use_case.name)

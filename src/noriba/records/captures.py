@@ -6,14 +6,14 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpo
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from noriba.records.inference import ModelAnswer, decode_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _HOUR = timedelta(hours=1)
 
@@ -27,12 +27,14 @@ class CapturedAnswer:
         at: when it was answered.
         candidate_ids: the app's names of the rows; None where it gave none.
         answer: one entry a row.
+        slices: the part of the traffic that each row belongs to, by what divides it.
     """
 
     prediction_id: str
     at: datetime
     candidate_ids: tuple[str | None, ...]
     answer: ModelAnswer
+    slices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def parse_capture(line: str) -> CapturedAnswer | None:
@@ -45,9 +47,14 @@ def parse_capture(line: str) -> CapturedAnswer | None:
     if {asked["encoding"], answered["encoding"]} != {"JSON"}:
         return None
     answer = decode_answer(answered["data"].encode())
-    candidate_ids = json.loads(asked["data"]).get("candidate_ids") or [None] * len(answer.value)
+    request = json.loads(asked["data"])
+    rows = len(next(iter(request["columns"].values())))
     return CapturedAnswer(
-        metadata["inferenceId"], datetime.fromisoformat(metadata["inferenceTime"]), tuple(candidate_ids), answer
+        metadata["inferenceId"],
+        datetime.fromisoformat(metadata["inferenceTime"]),
+        tuple(request.get("candidate_ids") or [None] * rows),
+        answer,
+        {name: tuple(labels) for name, labels in request.get("slices", {}).items() if len(labels) == rows},
     )
 
 

@@ -42,6 +42,14 @@ CANDIDATES_ANSWERED = Metric("predict", "CandidatesAnswered", "predictions in th
 OUTCOMES_TAKEN = Metric("record_outcome", "OutcomesTaken", "outcomes that were put on the bus")
 ENDPOINTS_LOOKED_AT = Metric("describe_service", "EndpointsLookedAt", "times that SageMaker said how an endpoint is")
 ENDPOINTS_UNKNOWN = Metric("describe_service", "EndpointsUnknown", "times that it did not say")
+OUTCOMES_COMPARED = Metric(
+    "judge_rollout", "OutcomesCompared", "outcomes that champion and challenger are compared on, at each look"
+)
+CHALLENGERS_PROMOTED = Metric("judge_rollout", "ChallengersPromoted", "stages that a challenger may leave for the next")
+CHALLENGERS_REJECTED = Metric("judge_rollout", "ChallengersRejected", "challengers that must go")
+CHAMPIONS_RESTORED = Metric(
+    "tidy_rollouts", "ChampionsRestored", "times that production was half-way and is the champion's again"
+)
 LEFTOVERS_REMOVED = Metric("tidy_rollouts", "LeftoversRemoved", "endpoints, configurations and models of past rollouts")
 
 METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -14,8 +14,12 @@ VARIANT_FORMAT = "v{}"
 """A production variant is named after the model's version, so that every answer says which model gave it."""
 STAGING_FORMAT = "{}-staging-{}"
 """Staging endpoint, and its configuration: endpoint and attempt."""
+SHADOW_FORMAT = "{}-shadow-{}"
+"""Production's configuration with a challenger in the shadow: endpoint and attempt."""
+CANARY_FORMAT = "{}-canary-{}"
+"""Production's configuration with a challenger that answers too: endpoint and attempt."""
 MODEL_FORMAT = "{}-{}-{}"
-"""A model, and production's configuration of it: endpoint, variant and attempt."""
+"""A model, and production's configuration of it alone: endpoint, variant and attempt."""
 
 IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 """Statuses in which SageMaker takes no other order for an endpoint.
@@ -40,9 +44,9 @@ def read_version(variant: str) -> int:
 
 
 def pick_made_by_rollouts(names: Iterable[str], endpoint: str) -> list[str]:
-    """Those names that a rollout to an endpoint gives: `…-staging-<attempt>` and `…-v<version>-<attempt>`.
+    """Those names that a rollout to an endpoint gives: `…-<stage>-<attempt>` and `…-v<version>-<attempt>`.
 
     Names of another use case, which may begin with the same words, are not among them.
     """
-    made = re.compile(rf"{re.escape(endpoint)}-(staging|v\d+)-[0-9a-f]{{8}}")
+    made = re.compile(rf"{re.escape(endpoint)}-(staging|shadow|canary|v\d+)-[0-9a-f]{{8}}")
     return [name for name in names if made.fullmatch(name)]

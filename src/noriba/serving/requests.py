@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,10 +67,21 @@ def check_observed(outcome: OutcomeRequest, *, now: datetime) -> None:
         raise ProblemError(Problem.of_field("observed_at", message))
 
 
-def convert_request(
-    use_case: UseCase, request: PredictionRequest, *, also: Iterable[FeatureSet] = ()
-) -> dict[str, Column]:
-    """The feature columns of a request, each under its identity.
+@dataclass(frozen=True)
+class Converted:
+    """A request as models and captures want it.
+
+    Attributes:
+        columns: under each feature's identity, of shape (n,).
+        slices: what divides the traffic → the part that each of the n rows belongs to.
+    """
+
+    columns: dict[str, Column]
+    slices: dict[str, list[str]]
+
+
+def convert_request(use_case: UseCase, request: PredictionRequest, *, also: Iterable[FeatureSet] = ()) -> Converted:
+    """The feature columns of a request, and the slices that its rows belong to.
 
     Args:
         use_case: whose features as they are declared now.
@@ -79,8 +91,12 @@ def convert_request(
     Raises:
         FeatureMismatchError: one of these sets reads an input that requests no longer bring.
     """
-    columns = request.to_columns()
-    computed = use_case.features.compute_identified(columns)
+    inputs = request.to_columns()
+    declared = use_case.features.compute(inputs)
+    everything = {**inputs, **declared}
+    columns = use_case.features.identify(declared)
     for features in also:
-        computed = {**features.compute_identified(columns), **computed}
-    return computed
+        columns = {**features.compute_identified(inputs), **columns}
+    # `tolist` gives plain words: JSON knows no others.
+    slices = {name: label(everything).tolist() for name, label in use_case.data.slices.items()}
+    return Converted(columns, slices)

@@ -14,11 +14,20 @@ from noriba.usecase.loading import (
     load_use_case,
 )
 from noriba.usecase.model import EncoderSpec, ModelSpec, PaceSpec
-from noriba.usecase.policies import ComparisonPolicy, GatePolicy, Policies, RetrainingPolicy, TrainingPolicy
+from noriba.usecase.policies import (
+    CanaryStep,
+    ComparisonPolicy,
+    GatePolicy,
+    Policies,
+    RetrainingPolicy,
+    RolloutPolicy,
+    TrainingPolicy,
+)
 from noriba.usecase.requests import PredictionRequest
 
 __all__ = [
     "AnswerSpec",
+    "CanaryStep",
     "ComparisonPolicy",
     "DataSpec",
     "EncoderSpec",
@@ -30,6 +39,7 @@ __all__ = [
     "Policies",
     "PredictionRequest",
     "RetrainingPolicy",
+    "RolloutPolicy",
     "Rule",
     "TrainingPolicy",
     "UseCase",

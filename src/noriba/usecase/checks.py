@@ -13,6 +13,7 @@ from noriba.errors import UseCaseError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from noriba.features import Columns
     from noriba.usecase.declaration import UseCase
 
 # SageMaker takes names of 63 characters, and puts prefix, version, attempt and kind of job around this one.
@@ -125,6 +126,22 @@ def _list_conversion_faults(use_case: UseCase) -> Iterator[str]:
         if lengths != {len(request.candidate_ids())}:
             rows = len(request.candidate_ids())
             yield f"{where}: to_columns gives columns of {sorted(lengths)} rows for {rows} candidates"
+            continue
+        yield from _check_slices(use_case, where, columns)
+
+
+def _check_slices(use_case: UseCase, where: str, inputs: Columns) -> Iterator[str]:
+    """Requests are labelled as they are answered: a slice that cannot label one would leave an app without answer."""
+    everything = {**inputs, **use_case.features.compute(inputs)}
+    rows = len(next(iter(inputs.values())))
+    for name, label in use_case.data.slices.items():
+        try:
+            labels = label(everything).tolist()
+        except Exception as error:  # noqa: BLE001  # the use case's own function: whatever it raises is the finding
+            yield f"{where}: data.slices[{name!r}] fails with {type(error).__name__}: {error}"
+            continue
+        if len(labels) != rows or not all(isinstance(one, str) for one in labels):
+            yield f"{where}: data.slices[{name!r}] must give one word for each of {rows} rows; it gave {labels!r}"
 
 
 def _find_repeated(names: list[str]) -> str | None:

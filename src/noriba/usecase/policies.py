@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -53,6 +54,46 @@ class ComparisonPolicy(BaseModel):
     )
 
 
+class CanaryStep(BaseModel):
+    """A share of the requests that the challenger answers in production, and for how long."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    percent: int = Field(gt=0, lt=100, description="of the requests, to the challenger")
+    minutes: float = Field(gt=0, description="how long, unless something speaks against it before")
+
+
+class RolloutPolicy(BaseModel):
+    """How an approved model takes the champion's place: in the shadow, then with a growing share of the requests."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shadow_hours: float = Field(
+        default=72, ge=0, le=24 * 14, description="how long the shadow waits for a clear answer; 0: no shadow"
+    )
+    min_shadow_hours: float = Field(
+        default=24, ge=0, description="outcomes must span so much time before a promotion: a day has its night"
+    )
+    canary: tuple[CanaryStep, ...] = Field(
+        default=(CanaryStep(percent=10, minutes=15), CanaryStep(percent=50, minutes=15)),
+        description="shares of the requests, one after the other; none: all at once",
+    )
+    when_inconclusive: Literal["promote", "reject"] = Field(
+        default="reject", description="what becomes of a challenger when the shadow's time is up without an answer"
+    )
+    when_newer: Literal["supersede", "queue"] = Field(
+        default="supersede",
+        description="whether an approval takes the place of the rollout that is being compared, or waits for its end",
+    )
+    max_error_share: float = Field(
+        default=0.01, ge=0, lt=1, description="requests that the challenger may fail more than the champion"
+    )
+    max_latency_ratio: float = Field(
+        default=3.0, gt=1, description="the challenger's mean time to answer over the champion's"
+    )
+    comparison: ComparisonPolicy = ComparisonPolicy()
+
+
 class TrainingPolicy(BaseModel):
     """How rows are split, and the model's shape; every number may be overridden by a hyper-parameter of a job."""
 
@@ -75,3 +116,4 @@ class Policies:
     training: TrainingPolicy
     gates: GatePolicy
     retraining: RetrainingPolicy
+    rollout: RolloutPolicy = field(default_factory=RolloutPolicy)

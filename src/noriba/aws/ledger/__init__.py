@@ -1,11 +1,20 @@
 """The ledger: what must be known exactly once, in one DynamoDB table. Entries: `noriba.records.ledger_entries`."""
 
-from noriba.aws.ledger.models import Champion, ModelEntries, RolloutLock
+from noriba.aws.ledger.models import Awaited, Champion, ModelEntries, RolloutLock
 from noriba.aws.ledger.objects import Claim, KnownVersion, ObjectEntries, ObjectState, ReceivedObject
 from noriba.aws.ledger.snapshots import SnapshotEntries
 from noriba.aws.ledger.training import TrainingEntries
 
-__all__ = ["Champion", "Claim", "KnownVersion", "Ledger", "ObjectState", "ReceivedObject", "RolloutLock"]
+__all__ = [
+    "Awaited",
+    "Champion",
+    "Claim",
+    "KnownVersion",
+    "Ledger",
+    "ObjectState",
+    "ReceivedObject",
+    "RolloutLock",
+]
 
 
 class Ledger(ObjectEntries, SnapshotEntries, TrainingEntries, ModelEntries):

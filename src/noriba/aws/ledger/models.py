@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import Any
+
+from boto3.dynamodb.conditions import Attr
 from pydantic import BaseModel, ConfigDict
 
 from noriba.aws.ledger.table import Entries
 from noriba.records import ledger_entries as entries
+from noriba.records.rollout import ChallengerVerdict, ComparedStage, RolloutPlan, RolloutStep
 
 
 class Champion(BaseModel):
@@ -15,16 +20,51 @@ class Champion(BaseModel):
 
     model_package_arn: str
     model_data_uri: str
+    endpoint_config: str | None = None
+
+
+class Awaited(BaseModel):
+    """What a rollout that compares two models waits for.
+
+    Attributes:
+        token: by which the waiting state is answered.
+        stage: of the rollout.
+        since: when it began to wait.
+        plan: the rules.
+        endpoint: where both models are.
+        champion: the champion's variant.
+        challenger: the challenger's.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    token: str
+    stage: ComparedStage
+    since: datetime
+    plan: RolloutPlan
+    endpoint: str
+    champion: str
+    challenger: str
 
 
 class RolloutLock(BaseModel):
-    """The execution that rolls out, and the names of what it makes for it."""
+    """The execution that rolls out, and the names of what it makes for it.
+
+    Attributes:
+        execution: its ARN.
+        staging: its staging endpoint, and configuration.
+        model: its model, and production's configuration of it.
+        paused: whether a person wants no verdict to be given.
+        awaited: what it waits for, if it does.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     execution: str
     staging: str = ""
     model: str = ""
+    paused: bool = False
+    awaited: Awaited | None = None
 
 
 class ModelEntries(Entries):
@@ -43,4 +83,41 @@ class ModelEntries(Entries):
     def read_rollout(self) -> RolloutLock | None:
         """The rollout that holds the lock, be its execution alive or not."""
         found = self._get(entries.ROLLOUT)
-        return RolloutLock.model_validate(found) if found else None
+        if not found:
+            return None
+        awaited = None
+        if "token" in found:
+            awaited = Awaited.model_validate({**found, "plan": RolloutPlan.model_validate_json(found["plan"])})
+        return RolloutLock.model_validate({**found, "awaited": awaited})
+
+    def pause_rollout(self, execution: str, *, paused: bool) -> bool:
+        """Hold back verdicts on a rollout, or no longer; whether it was still under way."""
+        return self._update(entries.ROLLOUT, only_if=Attr("execution").eq(execution), paused=paused)
+
+    def forget_token(self, token: str) -> None:
+        """What was answered waits no more; nothing happens where the rollout waits again already."""
+        self._remove(entries.ROLLOUT, "token", only_if=Attr("token").eq(token))
+
+    def begin_comparison(self, *, now: datetime, at_most: timedelta) -> bool:
+        """Whether nobody else is comparing; until then, nobody else will."""
+        item = {"until": (now + at_most).isoformat()}
+        return self._put(entries.COMPARISON, item, unless_exists_but=Attr("until").lt(now.isoformat()))
+
+    def end_comparison(self) -> None:
+        """Let others compare."""
+        self._table.delete_item(Key=self._key(entries.COMPARISON))
+
+    def list_steps(self, execution: str) -> list[RolloutStep]:
+        """The stages that a rollout has entered, in order."""
+        found = self._query(f"{entries.ROLLOUT_STEP}{execution.rpartition(':')[2]}#")
+        return sorted((_read_step(item) for item in found), key=lambda step: step.began_at)
+
+
+def _read_step(item: dict[str, Any]) -> RolloutStep:
+    verdict = item.get("verdict")
+    return RolloutStep(
+        stage=item["stage"],
+        percent=int(item["percent"]) if "percent" in item else None,
+        began_at=item["began_at"],
+        verdict=ChallengerVerdict.model_validate_json(verdict) if verdict else None,
+    )

@@ -36,7 +36,7 @@ class Entries:
             condition |= unless_exists_but
         return _attempt(self._table.put_item, Item={**self._key(entry), **item}, ConditionExpression=condition)
 
-    def _update(self, entry: str, *, only_if: ConditionBase, **values: str) -> bool:
+    def _update(self, entry: str, *, only_if: ConditionBase, **values: str | bool) -> bool:
         """Set values of an entry, which is made where there is none, if it meets a condition; whether it did."""
         return _attempt(
             self._table.update_item,
@@ -45,6 +45,16 @@ class Entries:
             UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
             ExpressionAttributeNames={f"#{name}": name for name in values},
             ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
+        )
+
+    def _remove(self, entry: str, name: str, *, only_if: ConditionBase) -> bool:
+        """Take one value out of an entry that meets a condition; whether it did."""
+        return _attempt(
+            self._table.update_item,
+            Key=self._key(entry),
+            ConditionExpression=only_if,
+            UpdateExpression="REMOVE #name",
+            ExpressionAttributeNames={"#name": name},
         )
 
     def _query(self, prefix: str) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,81 @@
+"""The challenger answers a growing share of the requests: does it hold under load, and is it no worse?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.machines.rollout.endpoints import announce, await_endpoint, change_production, configure, describe_variant
+from infra.machines.rollout.props import RESTORE, SDK
+from infra.machines.rollout.verdict import await_verdict
+from infra.machines.states import call, catch_all, choose
+
+if TYPE_CHECKING:
+    from infra.machines.rollout.props import RolloutProps
+    from infra.machines.states import State
+
+_PERCENT = "$.canary.step.challenger"
+
+
+def canary(props: RolloutProps) -> dict[str, State]:
+    """States that go through the plan's steps, one after the other; a plan without any leads straight on."""
+    size = (props.production_instance, props.production_instances)
+    another = "Is there another step?"
+    return {
+        "Begin the canary": _count("0", follow=another),
+        another: choose(
+            ({"Variable": "$.canary.index", "NumericLessThanPath": "$.canary.steps"}, "Pick the step"),
+            otherwise="Announce production",
+        ),
+        "Pick the step": {
+            "Type": "Pass",
+            "Parameters": {
+                "index.$": "$.canary.index",
+                "steps.$": "$.canary.steps",
+                "step.$": "States.ArrayGetItem($.plan.canary, $.canary.index)",
+            },
+            "ResultPath": "$.canary",
+            "Next": "Announce canary",
+        },
+        **announce(props, "canary", follow="Is it the first step?", catch=RESTORE, percent=_PERCENT),
+        "Is it the first step?": choose(
+            ({"Variable": "$.canary.index", "NumericEquals": 0}, "Configure canary"), otherwise="Shift requests"
+        ),
+        "Configure canary": configure(
+            props,
+            "$.names.canary",
+            [
+                describe_variant("$.champion", *size, weight={"InitialVariantWeight.$": "$.canary.step.champion"}),
+                describe_variant("$", *size, weight={"InitialVariantWeight.$": _PERCENT}),
+            ],
+            follow="Update endpoint for canary",
+            catch=RESTORE,
+        ),
+        **change_production("canary", "$.names.canary", ready="Await the verdict on canary"),
+        # Neither variant's instances change, so no request notices.
+        "Shift requests": call(
+            f"{SDK}updateEndpointWeightsAndCapacities",
+            {
+                "EndpointName.$": "$.endpoint_name",
+                "DesiredWeightsAndCapacities": [
+                    {"VariantName.$": "$.champion.variant", "DesiredWeight.$": "$.canary.step.champion"},
+                    {"VariantName.$": "$.variant", "DesiredWeight.$": _PERCENT},
+                ],
+            },
+            follow="Wait for the next share",
+            **catch_all(RESTORE),
+        ),
+        **await_endpoint("the next share", "$.endpoint_name", ready="Await the verdict on canary"),
+        **await_verdict(props, "canary", limit="$.canary.step.bake_s", promote="Take the next step", percent=_PERCENT),
+        "Take the next step": _count("States.MathAdd($.canary.index, 1)", follow=another),
+    }
+
+
+def _count(index: str, *, follow: str) -> State:
+    """Say at which step of how many the canary is."""
+    step = {"index": 0} if index == "0" else {"index.$": index}
+    return {
+        "Type": "Pass",
+        "Parameters": {**step, "steps.$": "States.ArrayLength($.plan.canary)"},
+        "ResultPath": "$.canary",
+        "Next": follow,
+    }

@@ -1,0 +1,142 @@
+"""Waiting for the verdict on a challenger: by an event, not by asking; and when its time is up, there must be one.
+
+The token of the waiting state stands in the ledger, beside the rules of the comparison. Whoever compares answers it as
+soon as the answer is clear: the judge when outcomes have come, an operator, or a newer approval.
+https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-wait-token
+"""
+
+from __future__ import annotations
+
+from infra.machines.ledger import name_key, name_step
+from infra.machines.rollout.props import RESTORE, RolloutProps
+from infra.machines.states import (
+    TRANSIENT,
+    State,
+    call,
+    catch_all,
+    choose,
+    equals,
+    invoke_function,
+    publish,
+)
+from noriba.events import ChallengerJudged
+from noriba.records import ledger_entries as entries
+
+_ANSWER = "$.judged.answer"
+# The general integration, the only one of DynamoDB that waits for an answer, has names of its own for these.
+_BUSY = {
+    **TRANSIENT,
+    "ErrorEquals": [
+        *TRANSIENT["ErrorEquals"],
+        "DynamoDb.InternalServerErrorException",
+        "DynamoDb.ProvisionedThroughputExceededException",
+        "DynamoDb.ThrottlingException",
+        "DynamoDb.DynamoDbException",
+    ],
+}
+# Somebody else is comparing at this very moment.
+_COMPARING = {
+    "ErrorEquals": ["ComparisonBusyError"],
+    "IntervalSeconds": 5,
+    "MaxAttempts": 20,
+    "BackoffRate": 2,
+    "MaxDelaySeconds": 60,
+    "JitterStrategy": "FULL",
+}
+
+
+def await_verdict(
+    props: RolloutProps, stage: str, *, limit: str, promote: str, percent: str | None = None
+) -> dict[str, State]:
+    """States from `Await the verdict on <stage>` on.
+
+    Args:
+        props: the rollout's.
+        stage: in which both models are asked.
+        limit: a path to the seconds after which there must be an answer.
+        promote: the state when the challenger may go on.
+        percent: a path to its share, in the canary.
+    """
+    waiting, judge = f"Await the verdict on {stage}", f"Judge {stage} at last"
+    tell, keep, verdict = f"Tell the verdict on {stage}", f"Keep the verdict on {stage}", f"Verdict on {stage}?"
+    at_last = invoke_function(
+        props.judge_arn,
+        {"use_case.$": "$.use_case", "at_last": True},
+        result="$.judged",
+        follow=tell,
+        catch=RESTORE,
+    )
+    return {
+        waiting: _wait_for_answer(props, stage, limit=limit, follow=tell, late=judge),
+        judge: {**at_last, "Retry": [*at_last["Retry"], _COMPARING]},
+        tell: publish(
+            props.bus_name,
+            ChallengerJudged,
+            {
+                "use_case.$": "$.use_case",
+                "model_package_arn.$": "$.model_package_arn",
+                "stage": stage,
+                **{f"{name}.$": f"{_ANSWER}.{name}" for name in ("decision", "error", "reason", "outcomes")},
+                **{f"{name}.$": f"{_ANSWER}.{name}" for name in ("estimate", "lower", "upper")},
+            },
+            follow=keep,
+            **catch_all(RESTORE),
+        ),
+        keep: call(
+            "arn:aws:states:::dynamodb:updateItem",
+            {
+                "TableName": props.ledger_table,
+                "Key": name_step(stage, percent),
+                "UpdateExpression": "SET verdict = :verdict",
+                "ExpressionAttributeValues": {":verdict": {"S.$": f"States.JsonToString({_ANSWER})"}},
+            },
+            follow=verdict,
+            **catch_all(RESTORE),
+        ),
+        verdict: choose(
+            (equals(f"{_ANSWER}.decision", "promote"), promote),
+            # Its time was up while somebody had paused it.
+            (equals(f"{_ANSWER}.decision", "continue"), waiting),
+            otherwise=f"Rejected in {stage}",
+        ),
+        f"Rejected in {stage}": {
+            "Type": "Pass",
+            "Parameters": {"Error.$": f"{_ANSWER}.error", "Cause.$": f"{_ANSWER}.reason"},
+            "ResultPath": "$.failure",
+            "Next": RESTORE,
+        },
+    }
+
+
+def _wait_for_answer(props: RolloutProps, stage: str, *, limit: str, follow: str, late: str) -> State:
+    """Write down who waits for what, and wait."""
+    values = {
+        "token": {"S.$": "$$.Task.Token"},
+        "stage": {"S": stage},
+        "since": {"S.$": "$$.State.EnteredTime"},
+        "plan": {"S.$": "States.JsonToString($.plan)"},
+        "endpoint": {"S.$": "$.endpoint_name"},
+        "champion": {"S.$": "$.champion.variant"},
+        "challenger": {"S.$": "$.variant"},
+    }
+    state = call(
+        "arn:aws:states:::aws-sdk:dynamodb:updateItem.waitForTaskToken",
+        {
+            "TableName": props.ledger_table,
+            "Key": name_key(entries.ROLLOUT),
+            "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            "ConditionExpression": "execution = :mine",
+            "ExpressionAttributeNames": {f"#{name}": name for name in values},
+            "ExpressionAttributeValues": {
+                **{f":{name}": value for name, value in values.items()},
+                ":mine": {"S.$": "$$.Execution.Id"},
+            },
+        },
+        follow=follow,
+        Retry=[_BUSY],
+        TimeoutSecondsPath=limit,
+        ResultSelector={"answer.$": "$"},
+        ResultPath="$.judged",
+    )
+    in_time = {"ErrorEquals": ["States.Timeout"], "ResultPath": "$.failure", "Next": late}
+    return {**state, "Catch": [in_time, *catch_all(RESTORE)["Catch"]]}

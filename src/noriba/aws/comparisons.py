@@ -1,0 +1,113 @@
+"""Champion and challenger beside each other: what has come since the last look is read, counted and kept in S3."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from noriba.aws.observations import Lines, list_keys
+from noriba.records.captures import name_capture_folders, name_outcome_folders
+from noriba.records.rollout import name_comparison
+from noriba.rollout.health import VariantHealth
+from noriba.rollout.pairing import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
+
+    from noriba.aws.ledger import Awaited
+    from noriba.aws.objects import ObjectStore
+
+LATE = timedelta(hours=2)
+"""How long after its hour an object of captures may still come, and is looked for."""
+_PERIOD_S = 60
+
+
+class Comparison:
+    """What one stage of one rollout has counted.
+
+    Args:
+        captures: the bucket of captures, where the count is kept too.
+        outcomes: the bucket of outcomes.
+        execution: ARN of the rollout's execution.
+        awaited: what it waits for.
+    """
+
+    def __init__(self, captures: ObjectStore, outcomes: ObjectStore, *, execution: str, awaited: Awaited) -> None:
+        self._captures, self._outcomes = captures, outcomes
+        self._awaited = awaited
+        self._key = name_comparison(awaited.endpoint, execution, awaited.stage)
+
+    def take_stock(self, *, use_case: str, now: datetime) -> Tally:
+        """Count what is new; `keep` makes it known to the next look."""
+        known = self._captures.find(self._key)
+        awaited = self._awaited
+        if known is None:
+            tally = Tally(since=awaited.since, paired=awaited.stage == "shadow")
+        else:
+            tally = Tally.model_validate_json(known)
+        # Captures come within hours of their hour, and by then have been read.
+        since = max(tally.since, now - LATE)
+        read, lines = set(tally.read), Lines()
+        found: list[str] = []
+
+        def list_new(store: ObjectStore, folders: list[str]) -> list[str]:
+            keys = list_keys(store, folders)
+            found.extend(keys)
+            return [key for key in keys if key not in read]
+
+        for side, variant in (("champion", awaited.champion), ("challenger", awaited.challenger)):
+            folders = list(name_capture_folders(awaited.endpoint, variant, since=since, until=now))
+            answers = lines.read_answers(self._captures, list_new(self._captures, folders))
+            tally.add_answers(side, (one for one in answers if one.at >= tally.since))  # type: ignore[arg-type]  # the two sides
+        folders = list(name_outcome_folders(since=since, until=now))
+        outcomes = lines.read_outcomes(self._outcomes, list_new(self._outcomes, folders), use_case=use_case)
+        tally.add_outcomes(outcomes, now_s=now.timestamp())
+        tally.forget(now_s=now.timestamp())
+        tally.unreadable += lines.unreadable
+        tally.read = found
+        return tally
+
+    def keep(self, tally: Tally) -> None:
+        """Keep a count for the next look."""
+        self._captures.write(self._key, tally.model_dump_json().encode())
+
+
+def measure_health(
+    cloudwatch: CloudWatchClient, endpoint: str, variant: str, *, since: datetime, until: datetime
+) -> VariantHealth:
+    """What SageMaker has said of a variant in CloudWatch, a minute after each minute.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+    """
+    wanted = {"requests": ("Invocations", "Sum"), "errors": ("Invocation5XXErrors", "Sum")}
+    wanted |= {"answers": ("ModelLatency", "SampleCount"), "latency": ("ModelLatency", "Sum")}
+    queries = [_query(name, *what, endpoint=endpoint, variant=variant) for name, what in wanted.items()]
+    found: dict[str, float] = dict.fromkeys(wanted, 0.0)
+    pages = cloudwatch.get_paginator("get_metric_data").paginate(
+        MetricDataQueries=queries, StartTime=since.replace(second=0, microsecond=0), EndTime=until
+    )
+    for page in pages:
+        for series in page["MetricDataResults"]:
+            found[series["Id"]] += sum(series["Values"])
+    # Microseconds.
+    latency_ms = found["latency"] / found["answers"] / 1000 if found["answers"] else None
+    return VariantHealth(round(found["requests"]), round(found["errors"]), latency_ms)
+
+
+def _query(name: str, metric: str, statistic: str, *, endpoint: str, variant: str) -> MetricDataQueryTypeDef:
+    dimensions: Mapping[str, str] = {"EndpointName": endpoint, "VariantName": variant}
+    return {
+        "Id": name,
+        "MetricStat": {
+            "Metric": {
+                "Namespace": "AWS/SageMaker",
+                "MetricName": metric,
+                "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+            },
+            "Period": _PERIOD_S,
+            "Stat": statistic,
+        },
+    }

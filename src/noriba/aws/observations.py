@@ -1,0 +1,62 @@
+"""What models answered and what really happened, as it lies in S3: captures and outcomes, a line each."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from noriba.events import OutcomeObserved
+from noriba.records.captures import parse_capture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from noriba.aws.objects import ObjectStore
+    from noriba.records.captures import CapturedAnswer
+
+T = TypeVar("T")
+_AT_ONCE = 16
+
+
+def list_keys(store: ObjectStore, folders: Iterable[str]) -> list[str]:
+    """Keys of the objects in some folders."""
+    return [key for folder in folders for key in store.list_keys(folder)]
+
+
+@dataclass
+class Lines:
+    """Lines that are read; what nobody can read is counted, for one bad line must not hide all good ones."""
+
+    unreadable: int = 0
+
+    def read_answers(self, store: ObjectStore, keys: Iterable[str]) -> Iterator[CapturedAnswer]:
+        """What one variant answered, as far as it can be joined to anything."""
+        for answer in self._parse(parse_capture, _read(store, keys)):
+            if answer is not None:
+                yield answer
+
+    def read_outcomes(self, store: ObjectStore, keys: Iterable[str], *, use_case: str) -> Iterator[OutcomeObserved]:
+        """Outcomes of a use case."""
+        for outcome in self._parse(_parse_outcome, _read(store, keys)):
+            if outcome.use_case == use_case:
+                yield outcome
+
+    def _parse(self, parse: Callable[[str], T], lines: Iterable[str]) -> Iterator[T]:
+        for line in lines:
+            try:
+                yield parse(line)
+            # Somebody else's writing, or cut off: whatever a parser makes of that.
+            except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
+                self.unreadable += 1
+
+
+def _parse_outcome(line: str) -> OutcomeObserved:
+    return OutcomeObserved.model_validate(json.loads(line)["detail"])
+
+
+def _read(store: ObjectStore, keys: Iterable[str]) -> Iterator[str]:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for content in pool.map(store.read, keys):
+            yield from content.decode(errors="replace").splitlines()

@@ -1,0 +1,51 @@
+"""Whether a challenger fails or dawdles: what is seen at once, long before any outcome comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from noriba.records.rollout import RolloutPlan
+
+FEWEST_REQUESTS = 20
+"""From fewer, neither a share nor a mean says anything."""
+FLOOR_MS = 20.0
+"""Below this nobody notices, however many times slower it is."""
+
+
+@dataclass(frozen=True)
+class VariantHealth:
+    """What SageMaker measured of one variant since a stage began.
+
+    Attributes:
+        requests: that it was asked, or was given a copy of.
+        errors: those that it failed, or did not answer in time.
+        latency_ms: mean time to an answer; None where there was none.
+    """
+
+    requests: int
+    errors: int
+    latency_ms: float | None
+
+
+def find_fault(challenger: VariantHealth, champion: VariantHealth, plan: RolloutPlan) -> str | None:
+    """Why the challenger may not go on, in words; None when nothing speaks against it."""
+    if challenger.requests < FEWEST_REQUESTS:
+        return None
+    share = challenger.errors / challenger.requests
+    usual = champion.errors / champion.requests if champion.requests else 0.0
+    if share > usual + plan.max_error_share:
+        return (
+            f"it failed {challenger.errors} of {challenger.requests} requests ({share:.1%}), "
+            f"the champion {champion.errors} of {champion.requests}"
+        )
+    if challenger.latency_ms is None or champion.latency_ms is None:
+        return None
+    allowed = max(plan.max_latency_ratio * champion.latency_ms, FLOOR_MS)
+    if challenger.latency_ms > allowed:
+        return (
+            f"it takes {challenger.latency_ms:.0f} ms on average, the champion {champion.latency_ms:.0f} ms; "
+            f"allowed are {allowed:.0f} ms"
+        )
+    return None

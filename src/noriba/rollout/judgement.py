@@ -1,0 +1,69 @@
+"""The answer that a rollout waits for: is the challenger to go on, to go, or is it too early to say?"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from noriba.records.rollout import ChallengerVerdict
+from noriba.rollout.decision import Comparison, Verdict, compare_groups, compare_paired
+from noriba.rollout.pairing import DIFFERENCE, Look, Tally
+
+if TYPE_CHECKING:
+    from noriba.records.rollout import RolloutPlan
+    from noriba.rollout.confidence import Interval
+
+
+def judge(tally: Tally, plan: RolloutPlan, *, fault: str | None, at_last: bool) -> ChallengerVerdict:
+    """Look at everything so far, and keep the look.
+
+    In the shadow a clear answer ends the wait, either way. In the canary, which the shadow has allowed, nothing but a
+    fault or a worse error does: its time must pass, for health shows with the load.
+
+    Args:
+        tally: what was counted; the look is added to it.
+        plan: the rollout's.
+        fault: what health says against the challenger, if anything.
+        at_last: whether the stage's time is up, so that there must be an answer.
+    """
+    comparison = _compare(tally, plan)
+    look = _read(comparison.whole)
+    tally.looks.append(look)
+
+    def answer(decision: Verdict, reason: str) -> ChallengerVerdict:
+        return ChallengerVerdict(decision=decision.value, reason=reason, **look.model_dump())
+
+    if tally.faulty:
+        return answer(Verdict.REJECT, f"{tally.faulty} of its answers are no predictions: {tally.fault}")
+    if fault is not None:
+        return answer(Verdict.REJECT, fault)
+    if comparison.verdict is Verdict.REJECT:
+        return answer(Verdict.REJECT, comparison.reason)
+    if not tally.paired:
+        decision = Verdict.PROMOTE if at_last else Verdict.CONTINUE
+        return answer(decision, f"nothing speaks against it; {comparison.reason}")
+    verdict, reason = comparison.verdict, comparison.reason
+    span_s = tally.find_span_s(DIFFERENCE)
+    if verdict is Verdict.PROMOTE and span_s < plan.min_shadow_s:
+        verdict = Verdict.CONTINUE
+        reason = f"{reason}; but outcomes span {span_s / 3600:.1f} of {plan.min_shadow_s / 3600:.1f} hours"
+    if verdict is Verdict.PROMOTE or not at_last:
+        return answer(verdict, reason)
+    return answer(Verdict(plan.when_inconclusive), f"its time is up without a clear answer: {reason}")
+
+
+def _compare(tally: Tally, plan: RolloutPlan) -> Comparison:
+    slices = tally.list_slices()
+    champion = tally.blocks("champion")
+    if tally.paired:
+        parts = {name: tally.blocks(f"{DIFFERENCE}|{name}") for name in slices}
+        whole = tally.blocks(DIFFERENCE)
+        return compare_paired(whole, parts, champion_mae=champion.mean, policy=plan.comparison)
+    groups = {name: (tally.blocks(f"challenger|{name}"), tally.blocks(f"champion|{name}")) for name in slices}
+    return compare_groups(tally.blocks("challenger"), champion, groups, policy=plan.comparison)
+
+
+def _read(whole: Interval) -> Look:
+    """An interval as JSON can hold it: bounds that say nothing are null."""
+    numbers = {name: getattr(whole, name) for name in ("estimate", "lower", "upper")}
+    return Look(outcomes=whole.n, **{name: value if math.isfinite(value) else None for name, value in numbers.items()})
