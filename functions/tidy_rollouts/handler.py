@@ -44,7 +44,8 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         leftovers = Leftovers(clients.sagemaker, name_endpoint(use_case, prefix=settings.resource_prefix))
         ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case)
         owned, champion = find_owned(clients, ledger), ledger.read_champion()
-        tidied = leftovers.remove(owned=owned, champion_config=champion and champion.endpoint_config)
+        config = None if champion is None else champion.endpoint_config
+        tidied = leftovers.remove(owned=owned, champion_config=config)
         removed = tidied.endpoints + tidied.configurations + tidied.models
         count(use_case, {LEFTOVERS_REMOVED: removed, CHAMPIONS_RESTORED: tidied.restored})
         logger.info("tidied", extra={"use_case": use_case, **asdict(tidied)})

@@ -41,7 +41,7 @@ TRANSIENT = {
     "BackoffRate": 2,
     "JitterStrategy": "FULL",
 }
-"""Retries for faults that pass by themselves; errors of our own are never retried, they would only happen again."""
+"""Retries for these; errors of our own are never retried, they would only happen again."""
 
 CROWDED = {
     "ErrorEquals": ["Lambda.TooManyRequestsException"],

@@ -30,14 +30,16 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 REGION: Final = "ap-northeast-1"
-BUCKETS = ("raw", "datasets", "quarantine", "models")
+BUCKETS = ("raw", "datasets", "quarantine", "models", "captures", "outcomes")
 EVENTS = Path(__file__).with_name("events")
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": REGION,
     "BUS_NAME": "test-bus",
+    "CAPTURES_BUCKET": "captures",
     "DATASETS_BUCKET": "datasets",
     "LEDGER_TABLE": "ledger",
     "MODELS_BUCKET": "models",
+    "OUTCOMES_BUCKET": "outcomes",
     "POWERTOOLS_METRICS_NAMESPACE": "noriba",
     "POWERTOOLS_SERVICE_NAME": "test",
     "QUARANTINE_BUCKET": "quarantine",

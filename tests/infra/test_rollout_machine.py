@@ -84,7 +84,7 @@ SHADOW = f"{ENDPOINT}-shadow-a1b2c3"
 CANARY = f"{ENDPOINT}-canary-a1b2c3"
 
 
-def roll_out(definition: dict[str, Any], plan: RolloutPlan | None = PLAN, **answers: Answers) -> Execution:
+def roll_out(definition: dict[str, Any], plan: RolloutPlan | None = PLAN, /, **answers: Any) -> Execution:
     """A rollout to an endpoint that is there, in which all goes well but for what is said."""
     given = GIVEN if plan is None else {**GIVEN, "plan": plan.model_dump(mode="json")}
     said: dict[str, Answers] = {
@@ -718,7 +718,7 @@ def test_a_staging_that_fails_is_removed(known_attempt: dict[str, Any], step: st
 def test_a_staging_that_is_still_being_made_is_deleted_when_it_can_be(known_attempt: dict[str, Any]) -> None:
     """SageMaker refuses before, and a staging endpoint costs money until somebody finds it."""
     seen = [describe("Creating"), THROTTLED, describe("Creating"), describe("InService")]
-    execution = roll_out(known_attempt, look_at_staging=Failure("SomeError"), is_staging_still_there=seen)  # type: ignore[arg-type]
+    execution = roll_out(known_attempt, look_at_staging=Failure("SomeError"), is_staging_still_there=seen)
 
     assert [state for state, _ in execution.calls].count("Is staging still there?") == 4
     assert execution.called("Delete staging endpoint after failure") == {"EndpointName": STAGING}

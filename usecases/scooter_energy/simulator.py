@@ -9,9 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
+from noriba.usecase import Observation
 from usecases.scooter_energy.words import MODES, SCOOTERS, SURFACES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _DAY_S = 86_400
@@ -60,6 +62,14 @@ def simulate(rows: int, *, seed: int, first_day: date, days: int) -> pa.Table:
             "energy_kwh": np.round(energy_kwh, 5),
         }
     )
+
+
+def observe(table: pa.Table) -> Iterator[Observation]:
+    """Rides as an app meets them, known when they begin; those on no known ground are left out."""
+    for row in table.to_pylist():
+        if row["surface"] in SURFACES.words:
+            outcome = row.pop("energy_kwh")
+            yield Observation({**row, "started_at": row["started_at"].isoformat()}, outcome, row["started_at"])
 
 
 def write_files(table: pa.Table, folder: Path) -> list[Path]:

@@ -17,6 +17,7 @@ import pyarrow.parquet
 
 from noriba.features import as_column
 from noriba.features.clock import read_zone_clock
+from noriba.usecase import Observation
 from usecases.taxi_eta.schema import DEFAULT_TIME_ZONE
 from usecases.taxi_eta.simulation.demand import PlaceDraws, choose_rides, draw_pickups
 from usecases.taxi_eta.simulation.drives import DriveDraws, measure_duration_s
@@ -26,6 +27,7 @@ from usecases.taxi_eta.simulation.weather import draw_rain_mm_per_h, measure_wet
 from usecases.taxi_eta.simulation.week import read_blend
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from noriba.features import Column
@@ -36,6 +38,14 @@ _HOUR_S = 3_600
 _INSTANT = pa.timestamp("us", tz="UTC")
 _DECIMALS = 6
 """A tenth of a metre, in degrees."""
+_ASKED = (
+    "pickup_at",
+    "dropoff_at",
+    "origin_latitude",
+    "origin_longitude",
+    "destination_latitude",
+    "destination_longitude",
+)
 _ROWS_PER_GROUP = 250_000
 """So that a large month can be read in pieces."""
 
@@ -116,6 +126,24 @@ def write_files(table: pa.Table, folder: Path, *, prefix: str = "trips") -> list
         )
         paths.append(path)
     return paths
+
+
+def observe(table: pa.Table) -> Iterator[Observation]:
+    """Trips as an app meets them; those without a place, a time or a length are left out."""
+    for row in table.to_pylist():
+        if None in {row[name] for name in _ASKED} or row["dropoff_at"] <= row["pickup_at"]:
+            continue
+        origin, destination = (
+            {"latitude": row[f"{place}_latitude"], "longitude": row[f"{place}_longitude"]}
+            for place in ("origin", "destination")
+        )
+        request = {
+            "origin": origin,
+            "destination": destination,
+            "pickup_at": row["pickup_at"].isoformat(),
+            "rain_mm_per_h": row["rain_mm_per_h"],
+        }
+        yield Observation(request, (row["dropoff_at"] - row["pickup_at"]).total_seconds(), row["dropoff_at"])
 
 
 @dataclass(frozen=True)

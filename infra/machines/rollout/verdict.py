@@ -10,6 +10,7 @@ from __future__ import annotations
 from infra.machines.ledger import name_key, name_step
 from infra.machines.rollout.props import RESTORE, RolloutProps
 from infra.machines.states import (
+    RETRIED,
     TRANSIENT,
     State,
     call,
@@ -27,7 +28,7 @@ _ANSWER = "$.judged.answer"
 _BUSY = {
     **TRANSIENT,
     "ErrorEquals": [
-        *TRANSIENT["ErrorEquals"],
+        *RETRIED,
         "DynamoDb.InternalServerErrorException",
         "DynamoDb.ProvisionedThroughputExceededException",
         "DynamoDb.ThrottlingException",

@@ -97,10 +97,11 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class EndpointState:
-    """How an endpoint is."""
+    """How an endpoint is; the version is of the variant that answers, or of the champion where two do."""
 
     status: str
     model_version: int | None
+    config: str
 
 
 def describe_endpoint(sagemaker: SageMakerClient, name: str) -> EndpointState | None:
@@ -109,7 +110,8 @@ def describe_endpoint(sagemaker: SageMakerClient, name: str) -> EndpointState | 
     if found is None:
         return None
     variants = found.get("ProductionVariants", [])
-    return EndpointState(found["EndpointStatus"], read_version(variants[0]["VariantName"]) if variants else None)
+    version = read_version(variants[0]["VariantName"]) if variants else None
+    return EndpointState(found["EndpointStatus"], version, found["EndpointConfigName"])
 
 
 def find_status(sagemaker: SageMakerClient, name: str) -> str | None:

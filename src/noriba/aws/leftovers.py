@@ -57,7 +57,10 @@ class Leftovers:
             tidied.restored += 1
             tidied.pending += 1
             return tidied
-        kept = {*owned, *standing, *self._find_in_use(self._endpoint), *self._find_models(standing)}
+        # What a rollout goes back to is needed, though at the moment nothing may serve by it.
+        champion = () if champion_config is None else (champion_config,)
+        kept = {*owned, *standing, *champion, *self._find_in_use(self._endpoint)}
+        kept |= self._find_models([*standing, *champion])
         for name in self._configurations:
             if name not in kept:
                 tidied.configurations += self._try(self._sagemaker.delete_endpoint_config, EndpointConfigName=name)

@@ -42,9 +42,7 @@ def build_app() -> typer.Typer:
         model_commands.approve,
         model_commands.reject,
         model_commands.retrain,
-        rollout_commands.rollouts,
         rollout_commands.rollback,
-        rollout_commands.abort,
         prediction_commands.predict,
         prediction_commands.accuracy,
         operation_commands.status,
@@ -54,6 +52,7 @@ def build_app() -> typer.Typer:
         operation_commands.teardown,
     ):
         app.command()(command)
+    app.add_typer(rollout_commands.rollout)
     for extension in importlib.metadata.entry_points(group=EXTENSIONS):
         extension.load()(app)
     return app

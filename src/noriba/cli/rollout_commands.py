@@ -1,4 +1,4 @@
-"""`rollouts`, `rollback`, `abort`: what became of approvals, and how to take one back."""
+"""`rollback`, and `rollout …`: how approvals fare, what became of them, and what a person may do about it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,67 @@ from typing import Annotated
 import typer
 
 from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Limit, Prefix, UseCaseName, WaitForRollout
-from noriba.cli.output import print_json, print_table, show_progress, write_time
-from noriba.client import Session, abort_rollout, list_rollouts, roll_back, wait_for_rollout
+from noriba.cli.output import print_json, print_line, print_table, show_progress, write_time
+from noriba.client import (
+    Session,
+    abort_rollout,
+    list_rollouts,
+    pause_rollout,
+    promote_challenger,
+    read_rollout_status,
+    roll_back,
+    wait_for_rollout,
+)
 
-Version = Annotated[int | None, typer.Argument(help="A version; the champion before this one when left out.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; stands in the record of rollouts.")]
 
+rollout = typer.Typer(
+    name="rollout", help="Follow the rollout that is under way, or take it in hand.", no_args_is_help=True
+)
 
-def rollouts(
+
+@rollout.command()
+def status(
     use_case: UseCaseName = DEFAULT_USE_CASE, prefix: Prefix = DEFAULT_PREFIX, *, as_json: AsJson = False
 ) -> None:
-    """List rollouts: which version, how it ended, and why."""
+    """Show the rollout that is under way: its stages, and what the comparison knows so far."""
+    session = Session(prefix, use_case)
+    found = read_rollout_status(session)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    print_table(
+        f"Rollout of {use_case} since {write_time(found.started_at)}",
+        ("stage", "began (UTC)", "verdict", "reason"),
+        [
+            (
+                step.describe(),
+                write_time(step.began_at),
+                None if step.verdict is None else step.verdict.decision,
+                None if step.verdict is None else step.verdict.reason,
+            )
+            for step in found.steps
+        ],
+    )
+    if found.paused:
+        print_line("It is paused: no verdict is given until `noriba rollout resume`.")
+    if found.champion is not None:
+        print_line(f"Version {found.challenger} is compared with version {found.champion}.")
+    if found.looks:
+        latest = found.looks[-1]
+        print_line(f"{latest.outcomes} outcomes compared; {found.waiting} predictions wait for theirs.")
+        if latest.lower is not None and latest.upper is not None:
+            unit = session.use_case.answer.unit
+            print_line(
+                f"Its error is larger by {latest.lower:.3g} to {latest.upper:.3g} {unit} (below 0: it is better)."
+            )
+
+
+@rollout.command()
+def history(
+    use_case: UseCaseName = DEFAULT_USE_CASE, prefix: Prefix = DEFAULT_PREFIX, *, as_json: AsJson = False
+) -> None:
+    """List rollouts: which version, how it ended, and why; with --json, every stage and the verdict on it."""
     found = list_rollouts(Session(prefix, use_case))
     if as_json:
         print_json([one.model_dump(mode="json") for one in found])
@@ -37,6 +87,45 @@ def rollouts(
             for one in found
         ],
     )
+
+
+@rollout.command()
+def pause(use_case: UseCaseName = DEFAULT_USE_CASE, prefix: Prefix = DEFAULT_PREFIX) -> None:
+    """Hold back verdicts, so that the rollout stays in its stage."""
+    pause_rollout(Session(prefix, use_case), paused=True)
+    print_line("paused; both models stay as they are until `noriba rollout resume`")
+
+
+@rollout.command()
+def resume(use_case: UseCaseName = DEFAULT_USE_CASE, prefix: Prefix = DEFAULT_PREFIX) -> None:
+    """Let verdicts come again."""
+    pause_rollout(Session(prefix, use_case), paused=False)
+    print_line("resumed; the next look is within a minute")
+
+
+@rollout.command()
+def promote(use_case: UseCaseName = DEFAULT_USE_CASE, prefix: Prefix = DEFAULT_PREFIX, *, reason: Reason) -> None:
+    """Let the challenger into the next stage on your word, whatever outcomes say; recorded with who and why."""
+    promote_challenger(Session(prefix, use_case), reason=reason)
+    print_line("promoted into the next stage; see `noriba rollout status`")
+
+
+@rollout.command()
+def abort(
+    use_case: UseCaseName = DEFAULT_USE_CASE,
+    prefix: Prefix = DEFAULT_PREFIX,
+    *,
+    reason: Reason,
+    limit: Limit = 3600.0,
+    as_json: AsJson = False,
+) -> None:
+    """Stop the rollout that is under way, and wait until production is the champion's alone."""
+    with show_progress("stopping the rollout") as progress:
+        changed = abort_rollout(Session(prefix, use_case), reason=reason, limit_s=limit, progress=progress)
+        was = "was changed, and is the champion's again" if changed else "was not touched"
+        progress.done(f"the rollout is stopped; production {was}")
+    if as_json:
+        print_json({"production_was_changed": changed})
 
 
 def rollback(
@@ -60,23 +149,3 @@ def rollback(
             progress.done(f"version {back.package.version} answers in production")
     if as_json:
         print_json({"model_package_arn": back.package.arn, "version": back.package.version, "in_production": wait})
-
-
-def abort(
-    use_case: UseCaseName = DEFAULT_USE_CASE,
-    prefix: Prefix = DEFAULT_PREFIX,
-    *,
-    reason: Reason,
-    limit: Limit = 3600.0,
-    as_json: AsJson = False,
-) -> None:
-    """Stop the rollout that is under way, and see that production serves the champion."""
-    session = Session(prefix, use_case)
-    with show_progress("stopping the rollout") as progress:
-        back = abort_rollout(session, reason=reason, progress=progress)
-        if back is not None:
-            progress.done(f"production was changed already; going back to version {back.package.version}")
-            wait_for_rollout(session, back, limit_s=limit, progress=progress)
-        progress.done("the rollout is stopped; production serves the champion")
-    if as_json:
-        print_json({"went_back_to": None if back is None else back.package.version})

@@ -31,11 +31,17 @@ from noriba.client.models import (
 )
 from noriba.client.predictions import ApiClient, ApiError, Prediction
 from noriba.client.progress import NO_PROGRESS, Progress
+from noriba.client.rollout_control import (
+    RolloutStatus,
+    abort_rollout,
+    pause_rollout,
+    promote_challenger,
+    read_rollout_status,
+)
 from noriba.client.rollouts import (
     Approval,
     NoRolloutError,
     Rollout,
-    abort_rollout,
     approve_model,
     list_rollouts,
     roll_back,
@@ -77,6 +83,7 @@ __all__ = [
     "Prediction",
     "Progress",
     "Rollout",
+    "RolloutStatus",
     "Session",
     "SnapshotSummary",
     "StepFailedError",
@@ -92,10 +99,13 @@ __all__ = [
     "list_refused",
     "list_rollouts",
     "list_snapshots",
+    "pause_rollout",
     "plan_erasure",
+    "promote_challenger",
     "read_accuracy",
     "read_details",
     "read_log",
+    "read_rollout_status",
     "read_snapshot",
     "read_status",
     "reject_model",

@@ -1,4 +1,4 @@
-"""Approving a model and following its rollout: this one, not one before it. Going back, and stopping one."""
+"""Approving a model and following its rollout: this one, not one before it; what became of all, and going back."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from noriba.aws.endpoints import describe_endpoint
 from noriba.client.progress import NO_PROGRESS
 from noriba.client.waiting import ROLLOUT_LIMIT_S, StepFailedError, read_cause, wait_until
 from noriba.errors import NoribaError
-from noriba.records.names import IN_PROGRESS, name_endpoint
+from noriba.records.names import name_endpoint
+from noriba.records.rollout import RolloutStep  # pydantic reads it
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 
 MOST_SHOWN = 50
-_ENDPOINT_LIMIT_S = 1800.0
 
 
 class NoRolloutError(NoribaError):
@@ -43,6 +42,7 @@ class Rollout(BaseModel):
     ended_at: datetime | None
     cause: str = Field(description="the approval, or who went back and why")
     failure: str | None
+    steps: tuple[RolloutStep, ...] = Field(description="the stages that it entered, and the verdicts on them")
     model_package_arn: str
     execution: str
 
@@ -107,29 +107,6 @@ def roll_back(session: Session, *, version: int | None, reason: str) -> Approval
     return approval
 
 
-def abort_rollout(session: Session, *, reason: str, progress: Progress = NO_PROGRESS) -> Approval | None:
-    """Stop the rollout that is under way; what it made is removed by TIDY.
-
-    Returns:
-        The way back that was begun, where production was no longer the champion's; None where it was never touched.
-
-    Raises:
-        NoRolloutError: none is under way.
-    """
-    history = session.history(session.deployment.rollout_machine_arn)
-    lock = session.ledger.read_rollout()
-    running = None if lock is None else history.look_up(lock.execution)
-    if running is None or running.status != "RUNNING":
-        raise NoRolloutError(f"no rollout of {session.use_case_name} is under way")
-    who = session.clients.sts.get_caller_identity()["Arn"]
-    history.stop(running.arn, cause=f"{who}: {reason}")
-    progress.update("seeing what production serves")
-    version, champion = _await_version(session), session.ledger.read_champion()
-    if champion is None or version == _read_version(champion.model_package_arn):
-        return None
-    return roll_back(session, version=_read_version(champion.model_package_arn), reason=f"aborted: {reason}")
-
-
 def wait_for_rollout(
     session: Session, approval: Approval, *, limit_s: float = ROLLOUT_LIMIT_S, progress: Progress = NO_PROGRESS
 ) -> None:
@@ -149,7 +126,7 @@ def wait_for_rollout(
             known = history.look_up(known.arn)
         if known is not None and known.failed:
             raise StepFailedError(f"the rollout failed: {known.error}: {read_cause(known.cause)}")
-        progress.update(f"rollout: {'not started' if known is None else known.status.lower()}")
+        progress.update(f"rollout: {'not started' if known is None else _say_where(session, known)}")
         return known if known is not None and known.status == "SUCCEEDED" else None
 
     wait_until(look, f"the rollout of version {approval.package.version}", limit_s=limit_s)
@@ -158,10 +135,16 @@ def wait_for_rollout(
         raise StepFailedError("the approval was withdrawn, or another version was rolled out after this one")
 
 
+def _say_where(session: Session, execution: Execution) -> str:
+    """The stage that a rollout is in, and what was said last."""
+    steps = session.ledger.list_steps(execution.arn)
+    return execution.status.lower() if not steps else steps[-1].describe()
+
+
 def _look_before(session: Session, package: ModelPackage) -> Approval:
     last = session.history(session.deployment.rollout_machine_arn).find_newest()
     champion = session.ledger.read_champion()
-    serving = None if champion is None else _read_version(champion.model_package_arn)
+    serving = None if champion is None else read_package_version(champion.model_package_arn)
     return Approval(package, None if last is None else last.arn, serving)
 
 
@@ -170,7 +153,7 @@ def _find_earlier(session: Session, version: int | None) -> ModelPackage:
     packages = {package.version: package for package in session.registry.list_packages()}
     if version is None:
         champion = session.ledger.read_champion()
-        serving = None if champion is None else _read_version(champion.model_package_arn)
+        serving = None if champion is None else read_package_version(champion.model_package_arn)
         # One look at Step Functions for each: mostly the second or third is the one.
         rollouts = _iterate_rollouts(session, MOST_SHOWN)
         done = (one.version for one in rollouts if one.status == "succeeded" and one.version != serving)
@@ -184,24 +167,27 @@ def _find_earlier(session: Session, version: int | None) -> ModelPackage:
 
 def _iterate_rollouts(session: Session, most: int) -> Iterator[Rollout]:
     for execution in session.history(session.deployment.rollout_machine_arn).list_newest(most):
-        described = _describe(execution)
-        if described is not None and described[0] == session.use_case_name:
-            yield described[1]
+        described = _describe(session, execution)
+        if described is not None:
+            yield described
 
 
-def _describe(execution: Execution) -> tuple[str, Rollout] | None:
-    """Whose rollout an execution is, and what it was; None for one that somebody started with something else."""
+def _describe(session: Session, execution: Execution) -> Rollout | None:
+    """What a rollout was; None for another use case's, or one that somebody started with something else."""
     failure = f"{execution.error}: {read_cause(execution.cause)}" if execution.failed else None
     try:
         given: dict[str, Any] = json.loads(execution.given)
         back = given.get("rollback")
-        return str(given["use_case"]), Rollout(
+        if given["use_case"] != session.use_case_name:
+            return None
+        return Rollout(
             version=int(given["version"]),
             status=execution.status.lower(),
             started_at=execution.started_at,
             ended_at=execution.ended_at,
             cause="approval" if back is None else f"back, by {back['by']}: {back['reason']}",
             failure=failure,
+            steps=tuple(session.ledger.list_steps(execution.arn)),
             model_package_arn=given["model_package_arn"],
             execution=execution.arn,
         )
@@ -209,18 +195,6 @@ def _describe(execution: Execution) -> tuple[str, Rollout] | None:
         return None
 
 
-def _await_version(session: Session) -> int | None:
-    """The version that answers in production when SageMaker has done what it was at; None without an endpoint."""
-    name = name_endpoint(session.use_case_name, prefix=session.prefix)
-
-    def look() -> tuple[int | None] | None:
-        state = describe_endpoint(session.clients.sagemaker, name)
-        if state is None:
-            return (None,)
-        return None if state.status in IN_PROGRESS else (state.model_version,)
-
-    return wait_until(look, "the endpoint", limit_s=_ENDPOINT_LIMIT_S)[0]
-
-
-def _read_version(package_arn: str) -> int:
+def read_package_version(package_arn: str) -> int:
+    """The version that the ARN of a model package names."""
     return int(package_arn.rpartition("/")[2])

@@ -97,6 +97,10 @@ class RolloutStep(BaseModel):
     began_at: datetime
     verdict: ChallengerVerdict | None = None
 
+    def describe(self) -> str:
+        """The stage, with the challenger's share where it has one."""
+        return self.stage if self.percent is None else f"{self.stage}, {self.percent} % of the requests"
+
 
 COMPARISONS = "comparisons/"
 """Where comparisons keep what they have counted, in the captures bucket."""

@@ -24,6 +24,7 @@ from noriba.usecase.policies import (
     TrainingPolicy,
 )
 from noriba.usecase.requests import PredictionRequest
+from noriba.usecase.simulators import Observation
 
 __all__ = [
     "AnswerSpec",
@@ -35,6 +36,7 @@ __all__ = [
     "Labels",
     "Mask",
     "ModelSpec",
+    "Observation",
     "PaceSpec",
     "Policies",
     "PredictionRequest",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow.parquet
 import pytest
 
-from laptop.state import NO_SETTINGS, PROJECT_ROOT
+from laptop.state import PROJECT_ROOT
 from laptop_cloud import process
 from laptop_cloud.deploy import deploy, synthesize
 from noriba.client import (
@@ -135,7 +135,10 @@ def loop(tmp_path_factory: pytest.TempPathFactory, share_wheels: Callable[[Path]
     share_wheels(folder)
     # As NORIBA_HOME lays it out, so that the command finds it there.
     assembly, state_dir = folder / "cdk.out", folder / "laptop"
-    synthesize(PROJECT_ROOT, assembly, environment=NO_SETTINGS)
+    # Most tests only want another model in production; those of the comparison bring a plan of their own.
+    settings = folder / "noriba.toml"
+    settings.write_text('rollout = "direct"\n')
+    synthesize(PROJECT_ROOT, assembly, environment={"NORIBA_SETTINGS": str(settings)})
     cloud = process.start(state_dir=state_dir, assembly=assembly, port=None)
     try:
         deploy(cloud, assembly, lambda _line: None)

@@ -127,4 +127,4 @@ def test_an_endpoint_says_how_it_is_and_which_version_answers(clients: Clients) 
     )
     clients.sagemaker.create_endpoint(EndpointName="noriba-taxi-eta", EndpointConfigName="c")
 
-    assert describe_endpoint(clients.sagemaker, "noriba-taxi-eta") == EndpointState("InService", model_version=7)
+    assert describe_endpoint(clients.sagemaker, "noriba-taxi-eta") == EndpointState("InService", 7, "c")

@@ -15,6 +15,7 @@ from noriba import events
 from noriba.events import (
     NORIBA_EVENTS,
     CandidateRegistered,
+    ChallengerJudged,
     DatasetSnapshotCreated,
     Event,
     ExecutionStatusChanged,
@@ -79,7 +80,19 @@ EXAMPLES: tuple[Event, ...] = (
         training_job_name="taxi-eta-20260704-120000-abcdef",
         summary="MAE 100.0 (baseline 200.0)",
     ),
-    RolloutAdvanced(use_case="taxi_eta", model_package_arn=ARN, stage="staging"),
+    RolloutAdvanced(use_case="taxi_eta", model_package_arn=ARN, stage="canary", percent=10),
+    ChallengerJudged(
+        use_case="taxi_eta",
+        model_package_arn=ARN,
+        stage="shadow",
+        decision="promote",
+        error="ChallengerRejectedError",
+        reason="the challenger's error is larger by -9.1 to -2.2, under the margin of 0",
+        outcomes=1950,
+        estimate=-5.6,
+        lower=-9.1,
+        upper=-2.2,
+    ),
     RolloutCompleted(use_case="taxi_eta", model_package_arn=ARN, endpoint_name="noriba-taxi-eta"),
     RolledBack(use_case="taxi_eta", model_package_arn=ARN, error="GoldenRequestsFailedError", reason="…"),
     OutcomeObserved(

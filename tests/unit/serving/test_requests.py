@@ -135,7 +135,7 @@ def parse(use_case: UseCase, body: dict[str, object]) -> PredictionRequest:
 
 
 def test_a_request_becomes_feature_columns_under_their_identities(use_case: UseCase) -> None:
-    columns = convert_request(use_case, parse(use_case, RIDE))
+    columns = convert_request(use_case, parse(use_case, RIDE)).columns
 
     assert tuple(columns) == use_case.features.identities
     assert {column.shape for column in columns.values()} == {(1,)}
@@ -156,13 +156,24 @@ def test_many_candidates_are_many_rows_each_as_if_it_were_alone(use_case: UseCas
         },
     )
 
-    columns = convert_request(use_case, together)
+    columns = convert_request(use_case, together).columns
 
     assert together.candidate_ids() == ["car 0", "car 1", "car 2"]
     for row, origin in enumerate(origins):
-        alone = convert_request(use_case, parse(use_case, {**RIDE, "origin": origin}))
+        alone = convert_request(use_case, parse(use_case, {**RIDE, "origin": origin})).columns
         for identity, column in alone.items():
             np.testing.assert_array_equal(columns[identity][row : row + 1], column, strict=True)
+
+
+def test_each_row_is_labelled_with_the_part_of_the_traffic_that_it_belongs_to(use_case: UseCase) -> None:
+    slices = convert_request(use_case, parse(use_case, {**RIDE, "origin": {"zone_id": 75}})).slices
+
+    assert slices == {
+        "part of day": ["evening"],
+        "distance": ["1-3 km"],
+        "kind of day": ["weekday"],
+        "origin borough": ["Manhattan"],
+    }
 
 
 def twice_as_far(origin_latitude: Column, destination_latitude: Column) -> Column:
@@ -173,7 +184,7 @@ def test_what_a_live_model_reads_is_computed_beside_what_the_code_declares(use_c
     request = parse(use_case, RIDE)
     learned = FeatureSet([twice_as_far], inputs=["origin_latitude", "destination_latitude"])
 
-    converted = convert_request(use_case, request, also=[learned, use_case.features])
+    converted = convert_request(use_case, request, also=[learned, use_case.features]).columns
 
     assert set(converted) == {*use_case.features.identities, *learned.identities}
     columns = request.to_columns()
@@ -195,7 +206,7 @@ def test_the_use_case_s_golden_requests_are_good_requests(use_case: UseCase) -> 
     assert len(use_case.golden_requests) >= 5
     for body in use_case.golden_requests:
         request = parse(use_case, dict(body))
-        columns = convert_request(use_case, request)
+        columns = convert_request(use_case, request).columns
         assert {len(column) for column in columns.values()} == {len(request.candidate_ids())}
 
 

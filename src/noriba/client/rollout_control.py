@@ -1,0 +1,161 @@
+"""The rollout that is under way: how it stands, and what a person may do about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from noriba.aws.endpoints import describe_endpoint
+from noriba.aws.executions import answer_token
+from noriba.aws.objects import ObjectStore
+from noriba.client.progress import NO_PROGRESS
+from noriba.client.rollouts import NoRolloutError, read_package_version
+from noriba.client.waiting import wait_until
+from noriba.records.names import IN_PROGRESS, name_endpoint, read_version
+from noriba.records.rollout import ChallengerVerdict, RolloutStep, name_comparison
+from noriba.rollout.pairing import Look, Tally
+
+if TYPE_CHECKING:
+    from noriba.aws.executions import Execution
+    from noriba.aws.ledger import RolloutLock
+    from noriba.client.progress import Progress
+    from noriba.client.session import Session
+
+_LIMIT_S = 1800.0
+ABORTED = "RolloutAbortedError"
+
+
+class RolloutStatus(BaseModel):
+    """How a rollout stands; differences are the challenger's error less the champion's, in the answers' unit."""
+
+    model_config = ConfigDict(frozen=True)
+
+    execution: str
+    started_at: datetime
+    champion: int | None = Field(description="the version that it is compared with, while it is")
+    challenger: int | None
+    paused: bool
+    steps: tuple[RolloutStep, ...]
+    answered: dict[str, int] = Field(description="predictions of each model since the comparison began")
+    waiting: int = Field(description="predictions that wait for their outcome, or for the other model's")
+    looks: tuple[Look, ...] = Field(description="what was known at each look, the latest last")
+
+
+def read_rollout_status(session: Session) -> RolloutStatus:
+    """The rollout that is under way.
+
+    Raises:
+        NoRolloutError: none is.
+    """
+    lock, execution = _find_running(session)
+    awaited = lock.awaited
+    steps = tuple(session.ledger.list_steps(execution.arn))
+    tally = None
+    if steps and steps[-1].stage in {"shadow", "canary"}:
+        endpoint = name_endpoint(session.use_case_name, prefix=session.prefix)
+        captures = ObjectStore(session.clients.s3, session.deployment.captures_bucket)
+        tally = captures.find(name_comparison(endpoint, execution.arn, steps[-1].stage))
+    counted = None if tally is None else Tally.model_validate_json(tally)
+    return RolloutStatus(
+        execution=execution.arn,
+        started_at=execution.started_at,
+        champion=None if awaited is None else read_version(awaited.champion),
+        challenger=None if awaited is None else read_version(awaited.challenger),
+        paused=lock.paused,
+        steps=steps,
+        answered={} if counted is None else {str(side): n for side, n in counted.answered.items()},
+        waiting=0 if counted is None else len(counted.waiting),
+        looks=() if counted is None else tuple(counted.looks),
+    )
+
+
+def pause_rollout(session: Session, *, paused: bool) -> None:
+    """Hold back verdicts, so that the rollout stays where it is; or let them come again.
+
+    Raises:
+        NoRolloutError: none is under way.
+    """
+    _lock, execution = _find_running(session)
+    if not session.ledger.pause_rollout(execution.arn, paused=paused):
+        raise NoRolloutError(f"no rollout of {session.use_case_name} is under way any more")
+
+
+def promote_challenger(session: Session, *, reason: str) -> None:
+    """Let the challenger into the next stage on a person's word; who and why stands in the record.
+
+    Raises:
+        NoRolloutError: no rollout waits for a verdict.
+    """
+    lock, _execution = _find_running(session)
+    verdict = ChallengerVerdict(decision="promote", reason=f"{_name_caller(session)}: {reason}")
+    if lock.awaited is None or not _answer(session, lock, verdict):
+        raise NoRolloutError(f"the rollout of {session.use_case_name} waits for no verdict; see noriba rollout status")
+
+
+def abort_rollout(
+    session: Session, *, reason: str, limit_s: float = _LIMIT_S, progress: Progress = NO_PROGRESS
+) -> bool:
+    """Stop the rollout that is under way, and wait until production is the champion's alone.
+
+    One that waits for a verdict is told and ends by itself; any other is stopped, and TIDY puts right what it left.
+
+    Returns:
+        Whether production had been changed.
+
+    Raises:
+        NoRolloutError: none is under way.
+    """
+    lock, execution = _find_running(session)
+    changed = not _serves_champion_alone(session)
+    why = f"{_name_caller(session)}: {reason}"
+    verdict = ChallengerVerdict(decision="reject", error=ABORTED, reason=why)
+    history = session.history(session.deployment.rollout_machine_arn)
+    if lock.awaited is None or not _answer(session, lock, verdict):
+        history.stop(execution.arn, cause=why)
+    progress.update("waiting until the champion serves alone")
+
+    def look() -> bool | None:
+        found = history.look_up(execution.arn)
+        ended = found is None or found.status != "RUNNING"
+        return True if ended and _serves_champion_alone(session) else None
+
+    wait_until(look, "production as the champion's alone", limit_s=limit_s)
+    return changed
+
+
+def _find_running(session: Session) -> tuple[RolloutLock, Execution]:
+    lock = session.ledger.read_rollout()
+    history = session.history(session.deployment.rollout_machine_arn)
+    execution = None if lock is None else history.look_up(lock.execution)
+    if lock is None or execution is None or execution.status != "RUNNING":
+        raise NoRolloutError(f"no rollout of {session.use_case_name} is under way")
+    return lock, execution
+
+
+def _answer(session: Session, lock: RolloutLock, verdict: ChallengerVerdict) -> bool:
+    """Give a rollout its verdict; False when it does not wait for one any more."""
+    if lock.awaited is None:
+        return False
+    if not answer_token(session.clients.stepfunctions, lock.awaited.token, verdict.model_dump_json()):
+        return False
+    session.ledger.forget_token(lock.awaited.token)
+    return True
+
+
+def _serves_champion_alone(session: Session) -> bool:
+    """Whether production has settled on the champion's own configuration; also where there is none of either."""
+    champion = session.ledger.read_champion()
+    state = describe_endpoint(session.clients.sagemaker, name_endpoint(session.use_case_name, prefix=session.prefix))
+    if state is None or champion is None:
+        return state is None or state.status not in IN_PROGRESS
+    if state.status in IN_PROGRESS:
+        return False
+    if champion.endpoint_config is not None:
+        return state.config == champion.endpoint_config
+    return state.model_version == read_package_version(champion.model_package_arn)
+
+
+def _name_caller(session: Session) -> str:
+    return session.clients.sts.get_caller_identity()["Arn"]

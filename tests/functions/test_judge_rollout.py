@@ -1,0 +1,272 @@
+"""The judge: reads what is new, and answers the rollout that waits when the answer is clear."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import functions.judge_rollout.handler as judge_rollout
+from noriba.events import OutcomeObserved
+from noriba.features import as_column
+from noriba.records.inference import ModelAnswer, encode_answer, encode_columns
+from noriba.records.rollout import RolloutPlan, name_comparison
+from noriba.rollout.pairing import Tally
+from noriba.usecase import ComparisonPolicy, RolloutPolicy
+from tests.functions.conftest import read_counts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from tests.functions.conftest import Cloud
+
+ENDPOINT = "noriba-taxi-eta"
+EXECUTION = "arn:aws:states:ap-northeast-1:123456789012:execution:rollout:e1"
+FEW = ComparisonPolicy(min_outcomes=40, min_slice_outcomes=40, tuned_for=40)
+PLAN = RolloutPlan.of(RolloutPolicy(min_shadow_hours=1, comparison=FEW), stages="full")
+BEGAN = datetime.now(UTC) - timedelta(minutes=30)
+MINUTE = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+ALARM = {
+    "source": "aws.cloudwatch",
+    "detail-type": "CloudWatch Alarm State Change",
+    "detail": {"alarmName": "noriba-serving-ApiServerErrors", "state": {"value": "ALARM"}},
+}
+OUTCOMES = 200
+
+
+class FakeStepFunctions:
+    """States that wait with a token, and what they were told."""
+
+    class exceptions:  # noqa: N801  # as a client names it
+        class TaskDoesNotExist(Exception): ...  # noqa: N818
+
+        class TaskTimedOut(Exception): ...  # noqa: N818
+
+    def __init__(self) -> None:
+        self.waiting = {"token-1"}
+        self.told: list[dict[str, Any]] = []
+
+    def send_task_success(self, *, taskToken: str, output: str) -> None:  # noqa: N803  # boto3's names
+        if taskToken not in self.waiting:
+            raise self.exceptions.TaskDoesNotExist
+        self.waiting.remove(taskToken)
+        self.told.append(json.loads(output))
+
+
+@pytest.fixture
+def states(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeStepFunctions]:
+    """moto's Step Functions take no token that they have not given out."""
+    fake = FakeStepFunctions()
+    settings, clients = judge_rollout.load_dependencies()
+    monkeypatch.setattr(clients, "stepfunctions", fake)
+    yield fake
+    assert settings
+    assert cloud
+
+
+def await_verdict(cloud: Cloud, stage: str = "shadow", **more: object) -> None:
+    """A rollout waits, as its machine writes it down."""
+    cloud.clients.dynamodb.Table("ledger").put_item(
+        Item={
+            "use_case": "taxi_eta",
+            "entry": "rollout",
+            "execution": EXECUTION,
+            "token": "token-1",
+            "stage": stage,
+            "since": BEGAN.isoformat(),
+            "plan": PLAN.model_dump_json(),
+            "endpoint": ENDPOINT,
+            "champion": "v6",
+            "challenger": "v7",
+            **more,  # type: ignore[dict-item]  # plain values
+        }
+    )
+
+
+def name_prediction(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012d}"
+
+
+def capture(cloud: Cloud, variant: str, values: dict[int, float], *, name: str = "a") -> None:
+    """What SageMaker writes of a variant's answers."""
+    lines = []
+    for number, value in values.items():
+        answer = ModelAnswer((value - 9,), (value,), (value + 9,), 0.8, "digest")
+        slices = {"part of day": ["day"]}
+        asked = encode_columns({"x@1": as_column([1.0])}, slices=slices)
+        body = {
+            side: {"encoding": "JSON", "data": data.decode()}
+            for side, data in (("endpointInput", asked), ("endpointOutput", encode_answer(answer)))
+        }
+        metadata = {"inferenceId": name_prediction(number), "inferenceTime": datetime.now(UTC).isoformat()}
+        lines.append(json.dumps({"captureData": body, "eventMetadata": metadata}))
+    key = f"{ENDPOINT}/{variant}/{datetime.now(UTC):%Y/%m/%d/%H}/{name}.jsonl"
+    cloud.store("captures").write(key, "\n".join(lines).encode())
+
+
+def report(cloud: Cloud, values: dict[int, float], *, name: str = "a") -> None:
+    """What the archive of outcomes writes; an outcome every five minutes of some days."""
+    lines = []
+    for number, value in values.items():
+        event = OutcomeObserved(
+            use_case="taxi_eta",
+            prediction_id=name_prediction(number),
+            value=value,
+            observed_at=BEGAN - timedelta(minutes=5 * number),
+        )
+        lines.append(json.dumps({"detail": event.model_dump(mode="json")}))
+    cloud.store("outcomes").write(f"outcomes/date={datetime.now(UTC):%Y-%m-%d}/{name}", "\n".join(lines).encode())
+
+
+def observe(cloud: Cloud, numbers: range, *, by: float, name: str = "a") -> None:
+    """Requests that the champion answered 50 s wrong, and the challenger by so much less or more."""
+    truth = {number: 600.0 + 3 * (number % 17) for number in numbers}
+    capture(cloud, "v6", {n: value + 50 + number_noise(n) for n, value in truth.items()}, name=name)
+    capture(cloud, "v7", {n: value + 50 + by for n, value in truth.items()}, name=name)
+    report(cloud, truth, name=name)
+
+
+def number_noise(number: int) -> float:
+    return (number * 7919 % 23) - 11.0
+
+
+def read_tally(cloud: Cloud, stage: str = "shadow") -> Tally:
+    return Tally.model_validate_json(cloud.store("captures").read(name_comparison(ENDPOINT, EXECUTION, stage)))
+
+
+def test_a_rollout_is_told_as_soon_as_the_answer_is_clear(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await_verdict(cloud)
+    observe(cloud, range(30), by=-20.0)
+    judge_rollout.handler(MINUTE, context)
+    assert states.told == []
+
+    observe(cloud, range(30, OUTCOMES), by=-20.0, name="b")
+    judge_rollout.handler(MINUTE, context)
+
+    [verdict] = states.told
+    assert (verdict["decision"], verdict["outcomes"]) == ("promote", OUTCOMES)
+    assert verdict["upper"] < 0
+    assert [look.outcomes for look in read_tally(cloud).looks] == [30, OUTCOMES]
+    lock = cloud.ledger().read_rollout()
+    assert lock is not None
+    assert lock.awaited is None
+    counts = read_counts(capsys)["taxi_eta"]
+    assert (counts["OutcomesCompared"], counts["ChallengersPromoted"]) == (30 + OUTCOMES, 1)
+
+
+def test_what_was_read_is_not_read_again(cloud: Cloud, context: LambdaContext, states: FakeStepFunctions) -> None:
+    await_verdict(cloud)
+    observe(cloud, range(30), by=-20.0)
+    for _ in range(3):
+        judge_rollout.handler(MINUTE, context)
+
+    assert states.told == []
+    assert [look.outcomes for look in read_tally(cloud).looks] == [30, 30, 30]
+
+
+def test_a_worse_challenger_is_rejected(cloud: Cloud, context: LambdaContext, states: FakeStepFunctions) -> None:
+    await_verdict(cloud)
+    observe(cloud, range(OUTCOMES), by=25.0)
+    judge_rollout.handler(MINUTE, context)
+
+    assert [verdict["decision"] for verdict in states.told] == ["reject"]
+
+
+@pytest.mark.parametrize(("stage", "told"), [("canary", ["reject"]), ("shadow", [])])
+def test_an_alarm_speaks_against_a_challenger_that_answers_passengers(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions, stage: str, told: list[str]
+) -> None:
+    await_verdict(cloud, stage)
+    judge_rollout.handler(ALARM, context)
+
+    assert [verdict["decision"] for verdict in states.told] == told
+    assert all("noriba-serving-ApiServerErrors" in verdict["reason"] for verdict in states.told)
+
+
+def test_a_challenger_that_fails_its_copies_is_rejected_though_nobody_hears_it(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions
+) -> None:
+    await_verdict(cloud, champion="v8", challenger="v9")  # CloudWatch forgets nothing between tests
+    minutes_ago = datetime.now(UTC) - timedelta(minutes=5)
+    for variant, errors in (("v8", 0.0), ("v9", 30.0)):
+        dimensions = [{"Name": "EndpointName", "Value": ENDPOINT}, {"Name": "VariantName", "Value": variant}]
+        cloud.clients.cloudwatch.put_metric_data(
+            Namespace="AWS/SageMaker",
+            MetricData=[
+                {"MetricName": name, "Value": value, "Dimensions": dimensions, "Timestamp": minutes_ago}  # type: ignore[typeddict-item]  # as it is
+                for name, value in (("Invocations", 100.0), ("Invocation5XXErrors", errors))
+            ],
+        )
+    judge_rollout.handler(MINUTE, context)
+
+    [verdict] = states.told
+    assert verdict["reason"] == "it failed 30 of 100 requests (30.0%), the champion 0 of 100"
+
+
+def test_a_paused_rollout_is_told_nothing(cloud: Cloud, context: LambdaContext, states: FakeStepFunctions) -> None:
+    await_verdict(cloud, paused=True)
+    observe(cloud, range(OUTCOMES), by=-20.0)
+    judge_rollout.handler(MINUTE, context)
+    at_last = judge_rollout.handler({"use_case": "taxi_eta", "at_last": True}, context)
+
+    assert states.told == []
+    assert at_last["decision"] == "continue"
+
+
+def test_when_its_time_is_up_a_rollout_asks_and_is_answered(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions
+) -> None:
+    await_verdict(cloud)
+    verdict = judge_rollout.handler({"use_case": "taxi_eta", "at_last": True}, context)
+
+    assert verdict["decision"] == "reject"
+    assert verdict["error"] == "ChallengerRejectedError"
+    assert verdict["reason"].startswith("its time is up without a clear answer: 0 of at least 40 outcomes")
+    assert states.told == []
+
+
+def test_two_never_compare_at_once(cloud: Cloud, context: LambdaContext, states: FakeStepFunctions) -> None:
+    await_verdict(cloud)
+    observe(cloud, range(OUTCOMES), by=-20.0)
+    assert cloud.ledger().begin_comparison(now=datetime.now(UTC), at_most=judge_rollout.AT_MOST)
+
+    judge_rollout.handler(MINUTE, context)
+    assert states.told == []
+    with pytest.raises(judge_rollout.ComparisonBusyError):
+        judge_rollout.handler({"use_case": "taxi_eta", "at_last": True}, context)
+
+    cloud.ledger().end_comparison()
+    judge_rollout.handler(MINUTE, context)
+    assert len(states.told) == 1
+
+
+def test_one_that_was_cut_off_does_not_hold_up_the_next_for_ever(cloud: Cloud) -> None:
+    begun = datetime.now(UTC)
+    assert cloud.ledger().begin_comparison(now=begun, at_most=judge_rollout.AT_MOST)
+    later = begun + judge_rollout.AT_MOST + timedelta(seconds=1)
+
+    assert cloud.ledger().begin_comparison(now=later, at_most=judge_rollout.AT_MOST)
+
+
+def test_an_answer_that_comes_too_late_is_no_failure(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions
+) -> None:
+    await_verdict(cloud)
+    observe(cloud, range(OUTCOMES), by=-20.0)
+    states.waiting.clear()
+    judge_rollout.handler(MINUTE, context)
+
+    assert states.told == []
+
+
+def test_without_a_rollout_that_waits_nothing_is_read(cloud: Cloud, context: LambdaContext) -> None:
+    assert judge_rollout.handler(MINUTE, context) == {}
+    with pytest.raises(judge_rollout.NothingComparedError, match="no rollout of taxi_eta waits"):
+        judge_rollout.handler({"use_case": "taxi_eta", "at_last": True}, context)
+    assert cloud.store("captures").find(name_comparison(ENDPOINT, EXECUTION, "shadow")) is None

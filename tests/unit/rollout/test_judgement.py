@@ -1,0 +1,149 @@
+"""What a rollout is told: by outcomes, by health, and when its time is up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from noriba.records.rollout import RolloutPlan
+from noriba.rollout.health import VariantHealth, find_fault
+from noriba.rollout.judgement import judge
+from noriba.rollout.pairing import DIFFERENCE, Tally
+from noriba.usecase import RolloutPolicy
+
+if TYPE_CHECKING:
+    from noriba.records.rollout import ChallengerVerdict
+
+PLAN = RolloutPlan.of(RolloutPolicy(min_shadow_hours=24), stages="full")
+BEGAN = datetime(2026, 7, 1, tzinfo=UTC)
+MAE = 200.0
+
+
+def make_tally(n: int, *, shift: float, hours: float = 30, paired: bool = True, night: float | None = None) -> Tally:
+    """A count of n outcomes, on which the challenger's error is larger by `shift` on average."""
+    rng = np.random.default_rng(7)
+    tally = Tally(since=BEGAN, paired=paired)
+    series = {"champion": rng.normal(MAE, 30, n)}
+    series["challenger"] = series["champion"] + shift + rng.normal(0, 20, n)
+    if paired:
+        series[DIFFERENCE] = series["challenger"] - series["champion"]
+    if night is not None:
+        series[f"{DIFFERENCE}|part of day: night"] = rng.normal(night, 20, n // 2)
+    for name, values in series.items():
+        sums: dict[float, tuple[float, float, float]] = {}
+        for value, at_s in zip(values, np.linspace(0, hours * 3600 - 1, len(values)), strict=True):
+            block = at_s // 900 * 900
+            count, total, squares = sums.get(block, (0.0, 0.0, 0.0))
+            sums[block] = (count + 1, total + value, squares + value * value)
+        tally.sums[name] = sums
+    return tally
+
+
+def decide(
+    tally: Tally, *, fault: str | None = None, at_last: bool = False, plan: RolloutPlan = PLAN
+) -> ChallengerVerdict:
+    return judge(tally, plan, fault=fault, at_last=at_last)
+
+
+@pytest.mark.parametrize(("shift", "decision"), [(-20.0, "promote"), (20.0, "reject"), (0.0, "continue")])
+def test_in_the_shadow_a_clear_answer_ends_the_wait_either_way(shift: float, decision: str) -> None:
+    verdict = decide(make_tally(2_000, shift=shift))
+
+    assert verdict.decision == decision
+    assert verdict.outcomes == 2_000
+    assert verdict.lower is not None and verdict.upper is not None  # noqa: PT018  # it was bounded
+    assert verdict.lower < verdict.upper
+
+
+def test_a_better_challenger_waits_for_the_night_and_a_worse_one_does_not() -> None:
+    by_day, worse = (decide(make_tally(2_000, shift=shift, hours=10)) for shift in (-20.0, 20.0))
+
+    assert by_day.decision == "continue"
+    assert by_day.reason.endswith("but outcomes span 10.0 of 24.0 hours")
+    assert worse.decision == "reject"
+
+
+def test_one_that_is_worse_at_night_alone_is_rejected() -> None:
+    verdict = decide(make_tally(2_000, shift=-20.0, night=40.0))
+
+    assert verdict.decision == "reject"
+    assert verdict.reason.startswith("in part of day: night, its error is larger by ")
+
+
+@pytest.mark.parametrize("policy", ["promote", "reject"])
+def test_when_the_shadow_s_time_is_up_the_plan_decides(policy: str) -> None:
+    plan = PLAN.model_copy(update={"when_inconclusive": policy})
+    verdict = decide(make_tally(3, shift=0.0), plan=plan, at_last=True)
+
+    assert verdict.decision == policy
+    assert verdict.reason == "its time is up without a clear answer: 3 of at least 500 outcomes"
+
+
+def test_without_any_outcome_there_is_a_verdict_too() -> None:
+    verdict = decide(Tally(since=BEGAN, paired=True), at_last=True)
+
+    assert (verdict.decision, verdict.outcomes, verdict.estimate) == ("reject", 0, None)
+
+
+def test_in_the_canary_time_must_pass_and_a_worse_one_goes_at_once() -> None:
+    good, worse = make_tally(4_000, shift=-20.0, paired=False), make_tally(4_000, shift=40.0, paired=False)
+
+    assert decide(good).decision == "continue"
+    assert decide(good, at_last=True).decision == "promote"
+    assert decide(worse).decision == "reject"
+
+
+def test_health_speaks_before_any_outcome() -> None:
+    for paired in (True, False):
+        verdict = decide(make_tally(3, shift=0.0, paired=paired), fault="it failed 9 of 90 requests")
+        assert (verdict.decision, verdict.reason) == ("reject", "it failed 9 of 90 requests")
+
+
+def test_an_answer_that_is_no_prediction_is_enough() -> None:
+    tally = make_tally(2_000, shift=-20.0)
+    tally.faulty, tally.fault = 2, "to prediction p: an answer is not a finite number"
+
+    assert (
+        decide(tally).reason == "2 of its answers are no predictions: to prediction p: an answer is not a finite number"
+    )
+
+
+def test_every_look_is_kept() -> None:
+    tally = make_tally(2_000, shift=0.0)
+    verdicts = [decide(tally), decide(tally)]
+
+    assert [look.outcomes for look in tally.looks] == [2_000, 2_000]
+    assert tally.looks[0].lower == verdicts[0].lower
+
+
+# --- health -----------------------------------------------------------------------------------------------------------
+
+FINE = VariantHealth(1_000, 1, 9.0)
+
+
+@pytest.mark.parametrize(
+    ("challenger", "fault"),
+    [
+        (VariantHealth(100, 9, 9.0), "it failed 9 of 100 requests (9.0%), the champion 1 of 1000"),
+        (VariantHealth(100, 1, 9.0), None),
+        # Too few to say anything.
+        (VariantHealth(19, 19, None), None),
+        (VariantHealth(100, 0, 45.0), "it takes 45 ms on average, the champion 9 ms; allowed are 27 ms"),
+        (VariantHealth(100, 0, 26.0), None),
+        (VariantHealth(100, 0, None), None),
+    ],
+)
+def test_what_speaks_against_a_challenger_at_once(challenger: VariantHealth, fault: str | None) -> None:
+    assert find_fault(challenger, FINE, PLAN) == fault
+
+
+def test_below_what_anybody_notices_nothing_is_slow() -> None:
+    assert find_fault(VariantHealth(100, 0, 19.0), VariantHealth(100, 0, 1.0), PLAN) is None
+    assert find_fault(VariantHealth(100, 0, 21.0), VariantHealth(100, 0, 1.0), PLAN) is not None
+
+
+def test_where_the_champion_fails_too_the_challenger_may() -> None:
+    assert find_fault(VariantHealth(100, 9, 9.0), VariantHealth(100, 9, 9.0), PLAN) is None

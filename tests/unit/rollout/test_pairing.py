@@ -1,0 +1,175 @@
+"""Answers and outcomes are paired whatever order they come in, and each pair is counted once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from noriba.events import OutcomeObserved
+from noriba.records.captures import CapturedAnswer
+from noriba.records.inference import ModelAnswer
+from noriba.rollout.confidence import BLOCK_S
+from noriba.rollout.pairing import DIFFERENCE, WAIT_S, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BEGAN = datetime(2026, 7, 1, 12, tzinfo=UTC)
+NOW_S = BEGAN.timestamp() + 3600
+
+
+def answer(
+    prediction: str, *values: float, part: str = "day", candidates: tuple[str | None, ...] = ()
+) -> CapturedAnswer:
+    model = ModelAnswer(tuple(v - 9 for v in values), values, tuple(v + 9 for v in values), 0.8, "digest")
+    named = candidates or (None,) * len(values)
+    return CapturedAnswer(prediction, BEGAN, named, model, {"part of day": (part,) * len(values)})
+
+
+def happened(prediction: str, value: float, *, minutes: float = 0, candidate: str | None = None) -> OutcomeObserved:
+    return OutcomeObserved(
+        use_case="taxi_eta",
+        prediction_id=prediction,
+        candidate_id=candidate,
+        value=value,
+        observed_at=BEGAN + timedelta(minutes=minutes),
+    )
+
+
+def make_tally(*, paired: bool = True) -> Tally:
+    return Tally(since=BEGAN, paired=paired)
+
+
+def test_both_models_errors_on_one_request_are_a_pair() -> None:
+    tally = make_tally()
+    tally.add_answers("champion", [answer("p", 110.0)])
+    tally.add_answers("challenger", [answer("p", 97.0)])
+    assert (tally.blocks(DIFFERENCE).n, len(tally.waiting)) == (0, 1)
+
+    tally.add_outcomes([happened("p", 100.0)], now_s=NOW_S)
+
+    assert tally.blocks(DIFFERENCE).totals.tolist() == [3.0 - 10.0]
+    assert tally.blocks("champion").totals.tolist() == [10.0]
+    assert tally.blocks(f"{DIFFERENCE}|part of day: day").squares.tolist() == [49.0]
+    assert tally.list_slices() == ["part of day: day"]
+    assert tally.waiting == {}
+
+
+@given(seed=st.integers(0, 10_000), requests=st.integers(1, 12))
+def test_the_order_in_which_they_come_makes_no_difference(seed: int, requests: int) -> None:
+    rng = np.random.default_rng(seed)
+    expected, shuffled = make_tally(), make_tally()
+    steps: list[Callable[[Tally], None]] = []
+    for number in range(requests):
+        name, truth = f"p{number}", 50.0 + number
+        champion, challenger = answer(name, truth + number), answer(name, truth - 2.0)
+        outcome = happened(name, truth, minutes=20 * number)
+        steps += [
+            lambda tally, one=champion: tally.add_answers("champion", [one]),  # type: ignore[misc]
+            lambda tally, one=challenger: tally.add_answers("challenger", [one]),  # type: ignore[misc]
+            lambda tally, one=outcome: tally.add_outcomes([one], now_s=NOW_S),  # type: ignore[misc]
+        ]
+    for step in steps:
+        step(expected)
+    rng.shuffle(steps)
+    for step in steps:
+        step(shuffled)
+
+    assert shuffled.sums == expected.sums
+    assert shuffled.blocks(DIFFERENCE).n == requests
+
+
+def test_a_count_that_was_kept_goes_on_as_if_it_had_not_been() -> None:
+    tally = make_tally()
+    tally.add_answers("champion", [answer("p", 110.0), answer("q", 70.0)])
+    tally.add_outcomes([happened("p", 100.0)], now_s=NOW_S)
+    again = Tally.model_validate_json(tally.model_dump_json())
+    for one in (tally, again):
+        one.add_answers("challenger", [answer("p", 97.0)])
+
+    assert again == tally
+    assert again.blocks(DIFFERENCE).starts_s.tolist() == [BEGAN.timestamp() // BLOCK_S * BLOCK_S]
+
+
+def test_an_outcome_that_comes_again_is_counted_once() -> None:
+    tally = make_tally()
+    tally.add_answers("champion", [answer("p", 110.0)])
+    tally.add_answers("challenger", [answer("p", 97.0)])
+    tally.add_outcomes([happened("p", 100.0), happened("p", 100.0)], now_s=NOW_S)
+    tally.add_outcomes([happened("p", 100.0)], now_s=NOW_S)
+
+    assert tally.blocks(DIFFERENCE).n == 1
+
+
+def test_of_two_words_about_one_ride_the_later_one_counts() -> None:
+    tally = make_tally()
+    tally.add_answers("champion", [answer("p", 110.0)])
+    tally.add_answers("challenger", [answer("p", 100.0)])
+    tally.add_outcomes([happened("p", 120.0, minutes=9), happened("p", 90.0, minutes=1)], now_s=NOW_S)
+
+    assert tally.blocks("champion").totals.tolist() == [10.0]
+
+
+def test_of_several_candidates_the_one_that_drove_is_paired() -> None:
+    tally = make_tally()
+    for side, values in (("champion", (60.0, 80.0)), ("challenger", (65.0, 90.0))):
+        tally.add_answers(side, [answer("p", *values, candidates=("car 1", "car 2"))])  # type: ignore[arg-type]
+    tally.add_outcomes([happened("p", 85.0, candidate="car 2")], now_s=NOW_S)
+
+    assert tally.blocks(DIFFERENCE).totals.tolist() == [0.0]
+    assert list(tally.waiting) == ["p car 1"]
+
+
+def test_in_the_canary_each_group_has_its_own_errors() -> None:
+    tally = make_tally(paired=False)
+    tally.add_answers("champion", [answer("p", 110.0)])
+    tally.add_answers("challenger", [answer("q", 97.0, part="night")])
+    tally.add_outcomes([happened("p", 100.0), happened("q", 100.0)], now_s=NOW_S)
+
+    assert tally.blocks("champion").totals.tolist() == [10.0]
+    assert tally.blocks("challenger|part of day: night").totals.tolist() == [3.0]
+    assert tally.blocks(DIFFERENCE).n == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [((float("nan"),), "not a finite number"), ((-400.0,), "not positive"), ((60.0, 60.0), "1 rows were sent, 2")],
+)
+def test_an_answer_that_is_no_prediction_is_a_fault_of_the_challenger_alone(
+    values: tuple[float, ...], fault: str
+) -> None:
+    tally = make_tally()
+    broken = answer("p", *values, candidates=(None,))
+    tally.add_answers("champion", [broken])
+    assert tally.faulty == 0
+    tally.add_answers("challenger", [broken])
+
+    assert tally.faulty == 1
+    assert fault in tally.fault
+    assert tally.waiting == {}
+
+
+def test_what_waits_for_too_long_is_given_up() -> None:
+    tally = make_tally()
+    tally.add_answers("champion", [answer("p", 110.0)])
+    tally.add_outcomes([happened("q", 100.0)], now_s=BEGAN.timestamp())
+    tally.forget(now_s=BEGAN.timestamp() + WAIT_S)
+    assert len(tally.waiting) == 2
+
+    tally.forget(now_s=BEGAN.timestamp() + WAIT_S + 1)
+
+    assert (tally.waiting, tally.given_up) == ({}, 1)
+
+
+def test_how_much_time_the_outcomes_span() -> None:
+    tally = make_tally(paired=False)
+    assert tally.find_span_s("champion") == 0.0
+    tally.add_answers("champion", [answer(name, 110.0) for name in "pq"])
+    tally.add_outcomes([happened("p", 100.0), happened("q", 100.0, minutes=24 * 60)], now_s=NOW_S)
+
+    assert tally.find_span_s("champion") == 24 * 3600 + BLOCK_S
