@@ -37,6 +37,7 @@ IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/images:1"
 REGISTERED = {"Item": {"image_uri": {"S": IMAGE}, "model_data_uri": {"S": MODEL_URI}, "sha256": {"S": "5ea1"}}}
 APPROVED = {
     "ModelApprovalStatus": "Approved",
+    "LastModifiedTime": "2026-11-21T10:00:00Z",
     "InferenceSpecification": {"Containers": [{"ModelDataUrl": MODEL_URI, "Image": IMAGE}]},
 }
 # https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html: the cause is the SDK's message
@@ -127,6 +128,7 @@ def test_an_approved_model_reaches_production(known_attempt: dict[str, Any]) -> 
     assert [state for state, _ in execution.calls] == [
         "Read package",
         "Read registration",
+        "Take the approval",
         "Take the lock",
         "Announce staging",
         "Record staging",
@@ -492,6 +494,25 @@ def test_a_package_that_training_did_not_register_is_not_rolled_out(known_attemp
 
     assert execution.failure is not None
     assert execution.failure.error == "PackageChangedError"
+
+
+def test_an_approval_is_rolled_out_once_however_often_it_is_told(known_attempt: dict[str, Any]) -> None:
+    """Its second event may come after a newer approval's, whose rollout it would undo."""
+    execution = roll_out(known_attempt, take_the_approval=TAKEN)
+    taken = execution.called("Take the approval")
+
+    assert execution.visited[-1] == "Approval was rolled out already"
+    assert "Take the lock" not in execution.visited
+    assert taken["Item"]["entry"] == {"S": f"approval#{PACKAGE}"}
+    assert taken["Item"]["modified"] == {"S": "2026-11-21T10:00:00Z"}
+    assert "modified <> :modified" in taken["ConditionExpression"]
+
+
+def test_a_person_may_ask_for_the_same_version_as_often_as_they_like(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(known_attempt, None)
+
+    assert "Take the approval" not in execution.visited
+    assert execution.visited[-1] == "Completed"
 
 
 def test_the_lock_is_the_execution_s_own(known_attempt: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from infra.machines.ledger import name_key
 from infra.machines.rollout.lock import take_lock
 from infra.machines.rollout.props import REGISTERED, ROLL_BACK, SDK, RolloutProps
 from infra.machines.states import (
+    DISCARD,
     State,
     call,
     choose,
@@ -61,6 +62,7 @@ def prepare(props: RolloutProps) -> dict[str, State]:
                 "status.$": "$.ModelApprovalStatus",
                 "model_data_uri.$": "$.InferenceSpecification.Containers[0].ModelDataUrl",
                 "image_uri.$": "$.InferenceSpecification.Containers[0].Image",
+                "modified.$": "States.Format('{}', $.LastModifiedTime)",
             },
             ResultPath="$.package",
         ),
@@ -87,10 +89,41 @@ def prepare(props: RolloutProps) -> dict[str, State]:
                         {"Variable": "$.package.image_uri", "StringEqualsPath": f"{REGISTERED}.image_uri.S"},
                     ]
                 },
-                "Take the lock",
+                "Who asked for it?",
             ),
             otherwise="Not as registered",
         ),
+        "Who asked for it?": choose(
+            (equals("$.plan.asked_by", "approval"), "Take the approval"), otherwise="Take the lock"
+        ),
+        # SageMaker "may send multiple events to EventBridge for each state change", and EventBridge may deliver one
+        # twice: an approval's second event must not undo a newer one's rollout.
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
+        "Take the approval": call(
+            "arn:aws:states:::dynamodb:putItem",
+            {
+                "TableName": props.ledger_table,
+                "Item": {
+                    **name_key(entries.APPROVAL, "$.model_package_arn"),
+                    "execution": {"S.$": "$$.Execution.Id"},
+                    "modified": {"S.$": "$.package.modified"},
+                },
+                "ConditionExpression": "attribute_not_exists(entry) OR modified <> :modified OR execution = :mine",
+                "ExpressionAttributeValues": {
+                    ":modified": {"S.$": "$.package.modified"},
+                    ":mine": {"S.$": "$$.Execution.Id"},
+                },
+            },
+            follow="Take the lock",
+            Catch=[
+                {
+                    "ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"],
+                    "ResultPath": DISCARD,
+                    "Next": "Approval was rolled out already",
+                }
+            ],
+        ),
+        "Approval was rolled out already": succeed(),
         "Not as registered": {
             "Type": "Pass",
             "Result": {

@@ -12,13 +12,13 @@ from noriba.client import (
     Session,
     approve_model,
     find_model,
+    follow_rollout,
     list_models,
     read_details,
     reject_model,
     request_training,
     wait_for_answer,
     wait_for_candidate,
-    wait_for_rollout,
 )
 
 if TYPE_CHECKING:
@@ -64,17 +64,26 @@ def approve(
     limit: Limit = 3600.0,
     as_json: AsJson = False,
 ) -> None:
-    """Approve a candidate as the approver, or an earlier version to go back to it; its rollout begins."""
+    """Approve a candidate as the approver, or an earlier version to go back to it; its rollout begins.
+
+    Waits until the version answers in production, or until it waits for outcomes, which may take days.
+    """
     session = Session(prefix, use_case)
     package = find_model(session, version)
     with show_progress(f"approving version {package.version}") as progress:
         approval = approve_model(session, package, note=note)
         progress.done(approval.describe())
-        if wait:
-            wait_for_rollout(session, approval, limit_s=limit, progress=progress)
+        serves = wait and follow_rollout(session, approval, limit_s=limit, progress=progress)
+        if serves:
             progress.done(f"version {package.version} answers in production")
+        elif wait:
+            progress.done(
+                f"version {package.version} is compared with version {approval.serving}, by what really happens"
+            )
     if as_json:
-        print_json({"model_package_arn": package.arn, "version": package.version, "in_production": wait})
+        print_json({"model_package_arn": package.arn, "version": package.version, "in_production": serves})
+    elif wait and not serves:
+        print_line("It takes over by itself when outcomes say so: noriba rollout status")
 
 
 def reject(

@@ -115,6 +115,24 @@ def wait_for_rollout(
     Raises:
         StepFailedError: the rollout failed, did not begin or took too long; production answers as before.
     """
+    _follow(session, approval, limit_s=limit_s, progress=progress, until_compared=False)
+
+
+def follow_rollout(
+    session: Session, approval: Approval, *, limit_s: float = ROLLOUT_LIMIT_S, progress: Progress = NO_PROGRESS
+) -> bool:
+    """Wait until there is nothing to do but to wait for outcomes, which may take days.
+
+    Returns:
+        Whether the package is the champion; False while it is compared with the one that is.
+
+    Raises:
+        StepFailedError: see `wait_for_rollout`.
+    """
+    return _follow(session, approval, limit_s=limit_s, progress=progress, until_compared=True)
+
+
+def _follow(session: Session, approval: Approval, *, limit_s: float, progress: Progress, until_compared: bool) -> bool:
     history = session.history(session.deployment.rollout_machine_arn)
     known: Execution | None = None
 
@@ -127,12 +145,23 @@ def wait_for_rollout(
         if known is not None and known.failed:
             raise StepFailedError(f"the rollout failed: {known.error}: {read_cause(known.cause)}")
         progress.update(f"rollout: {'not started' if known is None else _say_where(session, known)}")
-        return known if known is not None and known.status == "SUCCEEDED" else None
+        if known is None:
+            return None
+        return known if known.status == "SUCCEEDED" or (until_compared and _is_compared(session, known)) else None
 
-    wait_until(look, f"the rollout of version {approval.package.version}", limit_s=limit_s)
+    found = wait_until(look, f"the rollout of version {approval.package.version}", limit_s=limit_s)
+    if found.status != "SUCCEEDED":
+        return False
     champion = session.ledger.read_champion()
     if champion is None or champion.model_package_arn != approval.package.arn:
         raise StepFailedError("the approval was withdrawn, or another version was rolled out after this one")
+    return True
+
+
+def _is_compared(session: Session, execution: Execution) -> bool:
+    """Whether it waits for a verdict."""
+    lock = session.ledger.read_rollout()
+    return lock is not None and lock.execution == execution.arn and lock.awaited is not None
 
 
 def _say_where(session: Session, execution: Execution) -> str:

@@ -30,6 +30,7 @@ class RolloutPlan(BaseModel):
     """A rollout's plan, in its execution's input: under which rules a model was promoted can be read there for good.
 
     Attributes:
+        asked_by: an approval, which is taken once, or a person, as often as they ask.
         shadow_s: how long the shadow may last; 0 for none.
         min_shadow_s: how much time the outcomes of the shadow must span before a promotion.
         canary: the steps, in order.
@@ -42,6 +43,7 @@ class RolloutPlan(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    asked_by: Literal["approval", "person"] = "approval"
     shadow_s: int
     min_shadow_s: float
     canary: tuple[Share, ...]
@@ -66,7 +68,7 @@ class RolloutPlan(BaseModel):
         )
 
 
-DIRECT = RolloutPlan.of(RolloutPolicy(), stages="direct")
+DIRECT = RolloutPlan.of(RolloutPolicy(), stages="direct").model_copy(update={"asked_by": "person"})
 """After golden requests, production: for a way back to what served before."""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from noriba.rollout.confidence import Blocks, Interval, bound_difference, bound_mean
@@ -110,6 +111,10 @@ def _decide(
 
     if whole.n < policy.min_outcomes:
         return conclude(Verdict.CONTINUE, f"{whole.n} of at least {policy.min_outcomes} outcomes")
+    if not isfinite(whole.upper - whole.lower):
+        return conclude(
+            Verdict.CONTINUE, f"{whole.n} outcomes, too few hours or too much alike to bound the difference"
+        )
     found = f"the challenger's error is larger by {whole.lower:.3g} to {whole.upper:.3g}"
     if worst is not None and slices[worst].lower > slice_margin:
         more = slices[worst]
