@@ -177,7 +177,7 @@ class ChallengerJudged(Event):
     model_package_arn: str
     stage: Literal["shadow", "canary"]
     decision: Literal["promote", "reject", "continue"]
-    error: str
+    error: str | None
     reason: str
     outcomes: int
     estimate: float | None

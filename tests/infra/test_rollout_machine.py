@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +56,9 @@ CONFIGURATION = {
 }
 
 
-def say(decision: str, reason: str = "because", error: str = "ChallengerRejectedError") -> dict[str, Any]:
+def say(decision: str, reason: str = "because") -> dict[str, Any]:
     """What the judge answers."""
+    error = "ChallengerRejectedError" if decision == "reject" else None
     numbers = {"outcomes": 900, "estimate": -3.0, "lower": -6.0, "upper": -1.0}
     return {"decision": decision, "error": error, "reason": reason, **numbers}
 
@@ -575,6 +577,8 @@ def test_a_rollout_that_is_being_compared_is_told_that_a_newer_one_takes_its_pla
     told = execution.called("Supersede")
     verdict = ChallengerVerdict.model_validate_json(told["Output"])
 
+    # Whoever is told reads every one of them.
+    assert json.loads(told["Output"]).keys() == ChallengerVerdict.model_fields.keys()
     assert told["TaskToken"] == "its-token"
     assert (verdict.decision, verdict.error) == ("reject", "RolloutSupersededError")
     assert verdict.reason == f"{PACKAGE} takes its place"

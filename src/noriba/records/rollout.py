@@ -81,7 +81,7 @@ class ChallengerVerdict(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     decision: Literal["promote", "reject", "continue"]
-    error: str = Field(default="ChallengerRejectedError", description="the name under which a rejection is a failure")
+    error: str | None = Field(default=None, description="the name under which a rejection, and it alone, is a failure")
     reason: str
     outcomes: int = 0
     estimate: float | None = None

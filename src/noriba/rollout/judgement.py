@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from noriba.rollout.confidence import Interval
 
 
+REJECTED = "ChallengerRejectedError"
+
+
 def judge(tally: Tally, plan: RolloutPlan, *, fault: str | None, at_last: bool) -> ChallengerVerdict:
     """Look at everything so far, and keep the look.
 
@@ -31,7 +34,8 @@ def judge(tally: Tally, plan: RolloutPlan, *, fault: str | None, at_last: bool) 
     tally.looks.append(look)
 
     def answer(decision: Verdict, reason: str) -> ChallengerVerdict:
-        return ChallengerVerdict(decision=decision.value, reason=reason, **look.model_dump())
+        error = REJECTED if decision is Verdict.REJECT else None
+        return ChallengerVerdict(decision=decision.value, error=error, reason=reason, **look.model_dump())
 
     if tally.faulty:
         return answer(Verdict.REJECT, f"{tally.faulty} of its answers are no predictions: {tally.fault}")

@@ -188,7 +188,8 @@ def test_a_challenger_goes_through_shadow_and_canary_into_production_without_one
     verdict = steps[1].verdict
     assert verdict is not None
     assert verdict.decision == "promote"
-    assert verdict.outcomes == OUTCOMES
+    # As soon as the answer was clear.
+    assert EASY.comparison.min_outcomes <= verdict.outcomes <= OUTCOMES
     assert verdict.lower is not None and verdict.upper is not None  # noqa: PT018  # one thing: it was bounded
     assert verdict.lower < verdict.estimate < verdict.upper  # type: ignore[operator]  # not None either, then
     assert [(one["stage"], one["percent"]) for one in bus.find("RolloutAdvanced", model_package_arn=approved.arn)][
