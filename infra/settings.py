@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from noriba.records.rollout import RolloutStages  # noqa: TC001  # pydantic reads it
+from noriba.records.rollout import RolloutStages  # pydantic reads it
 
 LogRetention: TypeAlias = Literal["ONE_WEEK", "ONE_MONTH", "THREE_MONTHS", "SIX_MONTHS", "ONE_YEAR", "TEN_YEARS"]
 ContainerEngine: TypeAlias = Literal["docker", "podman"]

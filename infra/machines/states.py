@@ -57,6 +57,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
 
 _BUSY = {
+    # The general integration, the only one of DynamoDB that waits for an answer.
+    ":aws-sdk:dynamodb:": [
+        "DynamoDb.InternalServerErrorException",
+        "DynamoDb.ProvisionedThroughputExceededException",
+        "DynamoDb.ThrottlingException",
+        "DynamoDb.SdkClientException",
+    ],
     ":sagemaker:": ["SageMaker.AmazonSageMakerException", "SageMaker.SageMakerException"],
     ":ecr:": ["Ecr.ServerException", "Ecr.EcrException"],
     ":sfn:": ["Sfn.SfnException"],

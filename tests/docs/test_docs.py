@@ -11,7 +11,7 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.main
@@ -22,6 +22,9 @@ from noriba.cli.main import build_app
 from noriba.records.names import name_endpoint
 from noriba.serving.requests import OutcomeRequest, parse_body
 from noriba.usecase import load_use_case
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -46,10 +49,20 @@ def command() -> Any:
     return typer.main.get_command(build_app())
 
 
+def _list_commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command with its whole name, those of groups too."""
+    for name, found in group.commands.items():
+        if hasattr(found, "commands"):
+            yield from _list_commands(found, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", found
+
+
 @pytest.mark.parametrize("line", find_commands("noriba"))
 def test_every_noriba_line_in_the_documents_names_a_command_and_its_options(line: str, command: Any) -> None:
     words = shlex.split(line)
-    found = command.commands[words[1]]
+    commands = dict(_list_commands(command))
+    found = commands.get(" ".join(words[1:3])) or commands[words[1]]
     known = {option for parameter in found.params for option in parameter.opts + parameter.secondary_opts}
     assert {word for word in words[2:] if word.startswith("--")} <= known
 
@@ -62,11 +75,11 @@ def test_every_make_line_in_the_documents_names_a_target(line: str) -> None:
 
 def test_every_command_is_documented(command: Any) -> None:
     text = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
-    assert [name for name in command.commands if f"`noriba {name}" not in text] == []
+    assert [name for name, _found in _list_commands(command) if f"`noriba {name}" not in text] == []
 
 
 def test_every_command_takes_json_and_explains_every_option(command: Any) -> None:
-    for name, found in command.commands.items():
+    for name, found in _list_commands(command):
         assert "--json" in {option for parameter in found.params for option in parameter.opts}, name
         assert found.help, name
         silent = [p.name for p in found.params if not p.hidden and not getattr(p, "help", None)]

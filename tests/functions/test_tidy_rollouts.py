@@ -76,4 +76,11 @@ def test_when_it_is_over_what_it_made_is_nobodys(
 
 def test_where_nothing_was_ever_rolled_out_nothing_is_done(cloud: Cloud, context: LambdaContext) -> None:
     assert cloud.ledger().read_rollout() is None
-    assert tidy_rollouts({}, context) == {"done": True, "endpoints": 0, "configurations": 0, "models": 0, "pending": 0}
+    assert tidy_rollouts({}, context) == {
+        "done": True,
+        "endpoints": 0,
+        "configurations": 0,
+        "models": 0,
+        "restored": 0,
+        "pending": 0,
+    }

@@ -16,7 +16,6 @@ from infra.machines.rollout.props import (
 )
 from infra.machines.states import (
     DISCARD,
-    SAGEMAKER_BUSY,
     TRANSIENT,
     State,
     call,
@@ -50,7 +49,6 @@ def restore() -> dict[str, State]:
             f"{SDK}describeEndpoint",
             {"EndpointName.$": "$.endpoint_name"},
             follow=check,
-            Retry=[TRANSIENT, SAGEMAKER_BUSY],
             ResultSelector={"status.$": "$.EndpointStatus", "config.$": "$.EndpointConfigName"},
             ResultPath="$.found",
             # TIDY does it then.

@@ -10,8 +10,6 @@ from __future__ import annotations
 from infra.machines.ledger import name_key, name_step
 from infra.machines.rollout.props import RESTORE, RolloutProps
 from infra.machines.states import (
-    RETRIED,
-    TRANSIENT,
     State,
     call,
     catch_all,
@@ -24,17 +22,6 @@ from noriba.events import ChallengerJudged
 from noriba.records import ledger_entries as entries
 
 _ANSWER = "$.judged.answer"
-# The general integration, the only one of DynamoDB that waits for an answer, has names of its own for these.
-_BUSY = {
-    **TRANSIENT,
-    "ErrorEquals": [
-        *RETRIED,
-        "DynamoDb.InternalServerErrorException",
-        "DynamoDb.ProvisionedThroughputExceededException",
-        "DynamoDb.ThrottlingException",
-        "DynamoDb.DynamoDbException",
-    ],
-}
 # Somebody else is comparing at this very moment.
 _COMPARING = {
     "ErrorEquals": ["ComparisonBusyError"],
@@ -134,7 +121,6 @@ def _wait_for_answer(props: RolloutProps, stage: str, *, limit: str, follow: str
             },
         },
         follow=follow,
-        Retry=[_BUSY],
         TimeoutSecondsPath=limit,
         ResultSelector={"answer.$": "$"},
         ResultPath="$.judged",

@@ -90,24 +90,34 @@ def history(
 
 
 @rollout.command()
-def pause(use_case: UseCaseName = DEFAULT_USE_CASE, prefix: Prefix = DEFAULT_PREFIX) -> None:
+def pause(
+    use_case: UseCaseName = DEFAULT_USE_CASE, prefix: Prefix = DEFAULT_PREFIX, *, as_json: AsJson = False
+) -> None:
     """Hold back verdicts, so that the rollout stays in its stage."""
     pause_rollout(Session(prefix, use_case), paused=True)
-    print_line("paused; both models stay as they are until `noriba rollout resume`")
+    _say("paused; both models stay as they are until `noriba rollout resume`", {"paused": True}, as_json=as_json)
 
 
 @rollout.command()
-def resume(use_case: UseCaseName = DEFAULT_USE_CASE, prefix: Prefix = DEFAULT_PREFIX) -> None:
+def resume(
+    use_case: UseCaseName = DEFAULT_USE_CASE, prefix: Prefix = DEFAULT_PREFIX, *, as_json: AsJson = False
+) -> None:
     """Let verdicts come again."""
     pause_rollout(Session(prefix, use_case), paused=False)
-    print_line("resumed; the next look is within a minute")
+    _say("resumed; the next look is within a minute", {"paused": False}, as_json=as_json)
 
 
 @rollout.command()
-def promote(use_case: UseCaseName = DEFAULT_USE_CASE, prefix: Prefix = DEFAULT_PREFIX, *, reason: Reason) -> None:
+def promote(
+    use_case: UseCaseName = DEFAULT_USE_CASE,
+    prefix: Prefix = DEFAULT_PREFIX,
+    *,
+    reason: Reason,
+    as_json: AsJson = False,
+) -> None:
     """Let the challenger into the next stage on your word, whatever outcomes say; recorded with who and why."""
     promote_challenger(Session(prefix, use_case), reason=reason)
-    print_line("promoted into the next stage; see `noriba rollout status`")
+    _say("promoted into the next stage; see `noriba rollout status`", {"promoted": True}, as_json=as_json)
 
 
 @rollout.command()
@@ -126,6 +136,13 @@ def abort(
         progress.done(f"the rollout is stopped; production {was}")
     if as_json:
         print_json({"production_was_changed": changed})
+
+
+def _say(words: str, document: dict[str, bool], *, as_json: bool) -> None:
+    if as_json:
+        print_json(document)
+    else:
+        print_line(words)
 
 
 def rollback(

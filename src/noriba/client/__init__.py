@@ -16,6 +16,13 @@ from noriba.aws.failures import AwsRefusedError, NoCloudError, translate_failure
 from noriba.aws.registry import ModelPackage
 from noriba.client.accuracy import AccuracyReport, VariantAccuracy, read_accuracy
 from noriba.client.erasing import Erased, commit_erasure, plan_erasure
+from noriba.client.interventions import (
+    RolloutStatus,
+    abort_rollout,
+    pause_rollout,
+    promote_challenger,
+    read_rollout_status,
+)
 from noriba.client.landing import Landing, land_files, wait_for_objects, wait_for_snapshot
 from noriba.client.logs import LogLine, NoSuchLogError, find_log, list_logs, read_log
 from noriba.client.models import (
@@ -31,13 +38,6 @@ from noriba.client.models import (
 )
 from noriba.client.predictions import ApiClient, ApiError, Prediction
 from noriba.client.progress import NO_PROGRESS, Progress
-from noriba.client.rollout_control import (
-    RolloutStatus,
-    abort_rollout,
-    pause_rollout,
-    promote_challenger,
-    read_rollout_status,
-)
 from noriba.client.rollouts import (
     Approval,
     NoRolloutError,
