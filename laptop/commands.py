@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -29,6 +29,7 @@ from noriba.client import Prediction
 if TYPE_CHECKING:
     from laptop_cloud.process import RunningCloud
 
+SCENARIO_USE_CASE = "taxi_eta"
 # As a shell tells of a program that SIGINT ended.
 _INTERRUPTED = 130
 
@@ -114,6 +115,12 @@ Rows = Annotated[
 ]
 
 
+Scenario = Annotated[
+    Literal["rollout"] | None,
+    typer.Option("--scenario", help="Go on: `rollout` promotes a better model, rejects a worse one."),
+]
+
+
 def demo(  # noqa: PLR0913  # the options of a command
     more: MoreTrips = None,
     trips: Trips = None,
@@ -122,6 +129,7 @@ def demo(  # noqa: PLR0913  # the options of a command
     port: Port = None,
     use_case: UseCaseName = DEFAULT_USE_CASE,
     *,
+    scenario: Scenario = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the laptop cloud running.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -129,8 +137,12 @@ def demo(  # noqa: PLR0913  # the options of a command
     if more and not trips:
         raise typer.BadParameter("files are given after --trips", param_hint="--trips")
     files = (*(trips or ()), *(more or ()))
+    if scenario is not None and (files or use_case != SCENARIO_USE_CASE):
+        raise typer.BadParameter(f"made up for {SCENARIO_USE_CASE}, with trips of its own", param_hint="--scenario")
     try:
-        document = run_demo(DemoPlan(use_case, trips=files, rows=rows, report=report, keep=keep, port=port))
+        document = run_demo(
+            DemoPlan(use_case, trips=files, rows=rows, report=report, keep=keep, port=port, scenario=scenario)
+        )
     except DemoError as error:
         print_problem(f"{error.phase}: {error}")
         print_problem(f"report: {report}")
@@ -142,6 +154,8 @@ def demo(  # noqa: PLR0913  # the options of a command
         print_json(document)
     else:
         print_summary(document)
+        if "scenario" in document:
+            print_scenario(document["scenario"])
         print_line(f"report: {report}")
         print_next_step(keep=keep)
 
@@ -160,6 +174,17 @@ def print_next_step(*, keep: bool) -> None:
         print_line(
             "\nThe laptop cloud of this demo is gone. To keep one and look around: noriba demo --keep, noriba status"
         )
+
+
+def print_scenario(scenario: dict[str, Any]) -> None:
+    """What became of each challenger, stage by stage."""
+    for rollout in scenario["rollouts"]:
+        print_table(
+            f"Version {rollout['version']}, {rollout['challenger']}: {rollout['outcome']}",
+            ("stage", "seconds", "outcomes", "decision", "reason"),
+            [(step["name"], step["seconds"], step["n"], step["decision"], step["reason"]) for step in rollout["steps"]],
+        )
+    print_line(f"how the bounds closed: {scenario['picture']}")
 
 
 def print_summary(document: dict[str, Any]) -> None:

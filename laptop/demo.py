@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from laptop.demo_data import cut_files, simulate_files
 from laptop.memory import PeakMemory
+from laptop.rollout_scenario import FIRST_ROWS, run_rollout_scenario
 from laptop.state import ASSEMBLY, DEMO_FILES, NO_SETTINGS, PROJECT_ROOT, STATE_DIR, find_cloud, make_private_home
 from laptop_cloud.deploy import DeployError, deploy, synthesize
 from laptop_cloud.process import CloudError, check_port, start, stop
@@ -61,6 +62,12 @@ class DemoPlan:
     report: Path
     keep: bool
     port: int | None = None
+    scenario: str | None = None
+
+    @property
+    def simulated_rows(self) -> int:
+        """Rows to make up; a champion that is to be beaten has seen few."""
+        return self.rows or (DEFAULT_ROWS if self.scenario is None else FIRST_ROWS)
 
 
 @dataclass
@@ -158,12 +165,14 @@ def _walk(plan: DemoPlan, walk: Walk) -> None:
     with walk.phase("predict"):
         walk.document["api_url"] = session.deployment.api_url
         walk.document["predictions"] = _predict(session)
+    if plan.scenario is not None:
+        run_rollout_scenario(session, walk, DEMO_FILES, plan.report.with_suffix(".svg"))
 
 
 def _prepare_files(plan: DemoPlan) -> Sequence[Path]:
     if plan.trips:
         return cut_files(plan.trips, rows=plan.rows, folder=DEMO_FILES)
-    return simulate_files(plan.use_case, rows=plan.rows or DEFAULT_ROWS, folder=DEMO_FILES)
+    return simulate_files(plan.use_case, rows=plan.simulated_rows, folder=DEMO_FILES)
 
 
 def _ingest(session: Session, files: Sequence[Path], walk: Walk) -> SnapshotManifest:

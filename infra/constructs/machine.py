@@ -104,13 +104,13 @@ class Machine(Construct):
         """Let an execution look at another one of this machine."""
         self._allow_executions("Siblings", ":*", ["states:DescribeExecution"])
 
-    def let_answer(self, role: iam.IRole) -> None:
-        """Let somebody answer states that wait with a token; the token says which one.
+    def let_answer(self, role: iam.IRole, action: str) -> None:
+        """Let somebody answer states that wait with a token, by SendTaskSuccess or SendTaskFailure.
 
         The machine is the resource, as in CDK's own `grantTaskResponse`.
         https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.aws_stepfunctions.StateMachine.html
         """
-        statement = iam.PolicyStatement(actions=["states:SendTaskSuccess"], resources=[self.machine.state_machine_arn])
+        statement = iam.PolicyStatement(actions=[f"states:{action}"], resources=[self.machine.state_machine_arn])
         iam.Policy(self, f"Answerers{role.node.addr[-8:]}", roles=[role], statements=[statement])
 
     def let_look_at_executions(self, role: iam.IRole) -> None:

@@ -247,7 +247,7 @@ class RolloutStack(Stack):
     def _judge_when_due(self, judge: PythonFunction, rollout: Machine) -> None:
         """When outcomes have come, when an alarm goes off, and every minute for what these leave out."""
         shared = self._shared
-        rollout.let_answer(judge.role)
+        rollout.let_answer(judge.role, "SendTaskSuccess")
         for rule_id, pattern in (
             ("OutcomesCame", S3ObjectCreated.in_bucket(self._outcomes.bucket_name)),
             ("AlarmRaised", AlarmStateChanged.raised(f"{shared.settings.prefix}-serving-")),
@@ -284,7 +284,7 @@ class RolloutStack(Stack):
         allow_table(machine.role, self._ledger, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
         machine.allow_looking_at_itself()
         # A newer approval takes the place of a rollout that is being compared.
-        machine.let_answer(machine.role)
+        machine.let_answer(machine.role, "SendTaskFailure")
         allow_passing(machine.role, model_role)
         # SageMaker makes a grant for the endpoint's volumes on the caller's behalf.
         allow_using_key(machine.role, shared.key, writing=True)

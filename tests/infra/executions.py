@@ -48,7 +48,7 @@ SILENT = {
     "arn:aws:states:::sagemaker:createModel": {},
     "arn:aws:states:::aws-sdk:sagemaker:createEndpointConfig": {},
     "arn:aws:states:::aws-sdk:sagemaker:updateEndpointWeightsAndCapacities": {},
-    "arn:aws:states:::aws-sdk:sfn:sendTaskSuccess": {},
+    "arn:aws:states:::aws-sdk:sfn:sendTaskFailure": {},
     "arn:aws:states:::sagemaker:createEndpoint": {},
     "arn:aws:states:::sagemaker:updateEndpoint": {},
     "arn:aws:states:::aws-sdk:sagemaker:deleteEndpoint": {},

@@ -185,7 +185,7 @@ OTHERS: dict[str, dict[str, set[str]]] = {
         **MACHINE,
         "lambda:InvokeFunction": {"CheckGoldenRequestsFunction", "JudgeRolloutFunction"},
         "states:DescribeExecution": {"states:execution:<RolloutMachine.Name>:*"},
-        "states:SendTaskSuccess": {"RolloutMachine"},
+        "states:SendTaskFailure": {"RolloutMachine"},
         "dynamodb:GetItem": {"Ledger"},
         "dynamodb:PutItem": {"Ledger"},
         "dynamodb:UpdateItem": {"Ledger"},

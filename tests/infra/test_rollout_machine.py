@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -574,15 +573,26 @@ def test_a_rollout_that_is_being_compared_is_told_that_a_newer_one_takes_its_pla
         who_holds_the_lock=WAITING,
         look_at_its_holder={"Status": "RUNNING"},
     )
-    told = execution.called("Supersede")
-    verdict = ChallengerVerdict.model_validate_json(told["Output"])
 
-    # Whoever is told reads every one of them.
-    assert json.loads(told["Output"]).keys() == ChallengerVerdict.model_fields.keys()
-    assert told["TaskToken"] == "its-token"
-    assert (verdict.decision, verdict.error) == ("reject", "RolloutSupersededError")
-    assert verdict.reason == f"{PACKAGE} takes its place"
+    assert execution.called("Supersede") == {
+        "TaskToken": "its-token",
+        "Error": "RolloutSupersededError",
+        "Cause": f"{PACKAGE} takes its place",
+    }
     assert execution.visited[-1] == "Completed"
+
+
+def test_one_whose_place_is_taken_gives_production_back_and_says_so(known_attempt: dict[str, Any]) -> None:
+    superseded = Failure("RolloutSupersededError", "another takes its place")
+    execution = roll_out(
+        known_attempt,
+        await_the_verdict_on_shadow=superseded,
+        look_at_production_after_failure=[describe("InService", SHADOW), describe("InService")],
+    )
+
+    assert "Restore the champion" in execution.visited
+    assert execution.published[-1][2]["error"] == "RolloutSupersededError"
+    assert execution.failure == superseded
 
 
 def test_where_the_plan_says_so_the_one_before_it_is_waited_for(known_attempt: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ The lock is an entry of the ledger that names the execution that holds it. Whoev
 execution still runs: one that was stopped or timed out cannot have released it, and must not hold it for ever.
 
 A rollout that is being compared may hold it for days. What is approved meanwhile takes its place, unless its plan says
-that it waits: the waiting state is answered, and its execution puts production right before it lets go.
+that it waits: the waiting state is failed, and its execution puts production right before it lets go.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 from infra.machines.ledger import name_key
 from infra.machines.states import DISCARD, State, call, catch_all, choose, equals, present, wait
 from noriba.records import ledger_entries as entries
-from noriba.records.rollout import ChallengerVerdict
 
 RETRY_S = 30
 PATIENT_RETRY_S = 300
@@ -65,21 +64,16 @@ def take_lock(table: str, *, follow: str) -> dict[str, State]:
         ),
         "May it be superseded?": choose(
             (equals("$.plan.when_newer", "queue"), "Wait long for the lock"),
-            (present(_WAITER), "Word the supersession"),
+            (present(_WAITER), "Supersede"),
             otherwise="Wait for the lock",
         ),
-        "Word the supersession": {
-            "Type": "Pass",
-            "Parameters": {
-                **ChallengerVerdict(decision="reject", error=SUPERSEDED, reason="").model_dump(exclude={"reason"}),
-                "reason.$": "States.Format('{} takes its place', $.model_package_arn)",
-            },
-            "ResultPath": "$.superseding",
-            "Next": "Supersede",
-        },
         "Supersede": call(
-            "arn:aws:states:::aws-sdk:sfn:sendTaskSuccess",
-            {"TaskToken.$": _WAITER, "Output.$": "States.JsonToString($.superseding)"},
+            "arn:aws:states:::aws-sdk:sfn:sendTaskFailure",
+            {
+                "TaskToken.$": _WAITER,
+                "Error": SUPERSEDED,
+                "Cause.$": "States.Format('{} takes its place', $.model_package_arn)",
+            },
             follow="Wait for the lock",
             # It was answered already, or waits no more.
             **catch_all("Wait for the lock"),

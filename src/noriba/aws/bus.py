@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from noriba.errors import NoribaError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mypy_boto3_events import EventBridgeClient
 
     from noriba.events import Event
@@ -29,8 +31,18 @@ class EventBus:
         Raises:
             PublishError: the bus refused it. `PutEvents` answers 200 even then.
         """
-        answer = self._events.put_events(Entries=[event.entry(bus=self._bus)])  # type: ignore[list-item]  # its own shape
-        entry = answer["Entries"][0]
-        if answer["FailedEntryCount"]:
-            raise PublishError(f"{event.detail_type()}: {entry.get('ErrorCode')}: {entry.get('ErrorMessage')}")
-        return entry["EventId"]
+        return self.publish_all([event])[0]
+
+    def publish_all(self, some: Sequence[Event]) -> list[str]:
+        """Publish up to ten events at once, and return the ids that the bus gave them; none when there are none.
+
+        Raises:
+            PublishError: the bus refused one.
+        """
+        if not some:
+            return []
+        answer = self._events.put_events(Entries=[event.entry(bus=self._bus) for event in some])  # type: ignore[misc]  # its own shape
+        for event, entry in zip(some, answer["Entries"], strict=True):
+            if "EventId" not in entry:
+                raise PublishError(f"{event.detail_type()}: {entry.get('ErrorCode')}: {entry.get('ErrorMessage')}")
+        return [entry["EventId"] for entry in answer["Entries"]]

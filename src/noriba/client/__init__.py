@@ -21,6 +21,7 @@ from noriba.client.interventions import (
     abort_rollout,
     pause_rollout,
     promote_challenger,
+    read_looks,
     read_rollout_status,
 )
 from noriba.client.landing import Landing, land_files, wait_for_objects, wait_for_snapshot
@@ -38,6 +39,7 @@ from noriba.client.models import (
 )
 from noriba.client.predictions import ApiClient, ApiError, Prediction
 from noriba.client.progress import NO_PROGRESS, Progress
+from noriba.client.replay import Replayed, replay
 from noriba.client.rollouts import (
     Approval,
     NoRolloutError,
@@ -83,6 +85,7 @@ __all__ = [
     "NoSuchSnapshotError",
     "Prediction",
     "Progress",
+    "Replayed",
     "Rollout",
     "RolloutStatus",
     "Session",
@@ -107,10 +110,12 @@ __all__ = [
     "read_accuracy",
     "read_details",
     "read_log",
+    "read_looks",
     "read_rollout_status",
     "read_snapshot",
     "read_status",
     "reject_model",
+    "replay",
     "request_training",
     "roll_back",
     "summarise_snapshot",

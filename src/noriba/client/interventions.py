@@ -52,12 +52,7 @@ def read_rollout_status(session: Session) -> RolloutStatus:
     lock, execution = _find_running(session)
     awaited = lock.awaited
     steps = tuple(session.ledger.list_steps(execution.arn))
-    tally = None
-    if steps and steps[-1].stage in {"shadow", "canary"}:
-        endpoint = name_endpoint(session.use_case_name, prefix=session.prefix)
-        captures = ObjectStore(session.clients.s3, session.deployment.captures_bucket)
-        tally = captures.find(name_comparison(endpoint, execution.arn, steps[-1].stage))
-    counted = None if tally is None else Tally.model_validate_json(tally)
+    counted = _find_tally(session, execution.arn, steps[-1].stage) if steps else None
     return RolloutStatus(
         execution=execution.arn,
         started_at=execution.started_at,
@@ -69,6 +64,12 @@ def read_rollout_status(session: Session) -> RolloutStatus:
         waiting=0 if counted is None else len(counted.waiting),
         looks=() if counted is None else tuple(counted.looks),
     )
+
+
+def read_looks(session: Session, execution: str, stage: str) -> tuple[Look, ...]:
+    """What was known at each look at a stage of a rollout, under way or not; empty where nothing was compared."""
+    tally = _find_tally(session, execution, stage)
+    return () if tally is None else tuple(tally.looks)
 
 
 def pause_rollout(session: Session, *, paused: bool) -> None:
@@ -123,6 +124,13 @@ def abort_rollout(
 
     wait_until(look, "production as the champion's alone", limit_s=limit_s)
     return changed
+
+
+def _find_tally(session: Session, execution: str, stage: str) -> Tally | None:
+    endpoint = name_endpoint(session.use_case_name, prefix=session.prefix)
+    captures = ObjectStore(session.clients.s3, session.deployment.captures_bucket)
+    found = captures.find(name_comparison(endpoint, execution, stage))
+    return None if found is None else Tally.model_validate_json(found)
 
 
 def _find_running(session: Session) -> tuple[RolloutLock, Execution]:

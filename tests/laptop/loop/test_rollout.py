@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from noriba.client import abort_rollout, pause_rollout, promote_challenger, read_rollout_status
-from noriba.events import OutcomeObserved
+from noriba.client import abort_rollout, pause_rollout, promote_challenger, read_rollout_status, replay
 from noriba.records.names import name_endpoint
 from noriba.records.rollout import RolloutPlan
 from noriba.usecase import CanaryStep, ComparisonPolicy, RolloutPolicy
@@ -28,9 +24,6 @@ if TYPE_CHECKING:
 
 ENDPOINT = name_endpoint("taxi_eta", prefix="noriba")
 OUTCOMES = 240
-AT_ONCE = 8
-PUT_AT_ONCE = 10
-"""Entries of one PutEvents."""
 
 
 def make_plan(*, margin: float, shadow_hours: float = 10, min_shadow_hours: float = 24) -> RolloutPlan:
@@ -94,24 +87,8 @@ def _serves(loop: Loop, package: ModelPackage) -> bool:
 
 def ask_and_report(loop: Loop, observations: list[Observation]) -> None:
     """Ask for predictions as apps do, and report what happened."""
-    api = loop.api
-
-    def ask(one: Observation) -> OutcomeObserved:
-        # Fewer a second than the plan allows.
-        time.sleep(AT_ONCE / 45)
-        answer = api.predict("taxi_eta", one.request).answer
-        return OutcomeObserved(
-            use_case="taxi_eta",
-            prediction_id=answer["prediction_id"],
-            value=one.outcome,
-            observed_at=one.observed_at.astimezone(UTC),
-        )
-
-    with ThreadPoolExecutor(AT_ONCE) as apps:
-        happened = iter(list(apps.map(ask, observations)))
-    bus = loop.session.deployment.bus_name
-    while some := [one.entry(bus=bus) for one in islice(happened, PUT_AT_ONCE)]:
-        loop.session.clients.events.put_events(Entries=some)  # type: ignore[arg-type]  # entries
+    done = replay(loop.session, observations, requests_per_s=45)
+    assert (done.asked, done.reported, done.failed) == (OUTCOMES, OUTCOMES, [])
 
 
 def list_steps(loop: Loop, execution: str) -> list[RolloutStep]:
