@@ -1,7 +1,8 @@
 """Sixteen apps at once, while a new model takes over in production and while production goes back.
 
 First `noriba demo --keep`. A second model is trained; then the apps ask as `load` does, quietly at first, then through
-the rollout and the way back. Not one request may fail; how slow the slowest five seconds are is told beside the quiet.
+staging, shadow, canary and production, and through the way back. Not one request may fail; how slow the slowest five
+seconds are is told beside the quiet. The apps report no outcomes, so the shadow is left on a person's word.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from noriba.client import (
     ApiClient,
     approve_model,
     find_model,
+    follow_rollout,
+    promote_challenger,
     request_training,
     roll_back,
     wait_for_answer,
@@ -45,8 +48,13 @@ def run() -> None:
         asking = [apps.submit(_ask_until, session, number, over, answers) for number in range(CLIENTS)]
         try:
             time.sleep(QUIET_S)
-            stretches.append(("rollout", time.perf_counter()))
+            stretches.append(("staging", time.perf_counter()))
             approval = approve_model(session, find_model(session, candidate.version), note="benchmark")
+            follow_rollout(session, approval)
+            stretches.append(("shadow", time.perf_counter()))
+            time.sleep(QUIET_S)
+            stretches.append(("canary", time.perf_counter()))
+            promote_challenger(session, reason="benchmark")
             wait_for_rollout(session, approval)
             stretches.append(("rollback", time.perf_counter()))
             wait_for_rollout(session, roll_back(session, version=None, reason="benchmark"))

@@ -58,9 +58,7 @@ def status(
         print_line(f"{latest.outcomes} outcomes compared; {found.waiting} predictions wait for theirs.")
         if latest.lower is not None and latest.upper is not None:
             unit = session.use_case.answer.unit
-            print_line(
-                f"Its error is larger by {latest.lower:.3g} to {latest.upper:.3g} {unit} (below 0: it is better)."
-            )
+            print_line(f"Its error less the champion's: {latest.lower:.3g} to {latest.upper:.3g} {unit}; below 0, better.")
 
 
 @rollout.command()

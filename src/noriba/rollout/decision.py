@@ -115,13 +115,22 @@ def _decide(
         return conclude(
             Verdict.CONTINUE, f"{whole.n} outcomes, too few hours or too much alike to bound the difference"
         )
-    found = f"the challenger's error is larger by {whole.lower:.3g} to {whole.upper:.3g}"
+    found = f"the challenger's error is {_say_how_much(whole)}"
     if worst is not None and slices[worst].lower > slice_margin:
-        more = slices[worst]
-        return conclude(Verdict.REJECT, f"in {worst}, its error is larger by {more.lower:.3g} to {more.upper:.3g}")
+        return conclude(Verdict.REJECT, f"in {worst}, its error is {_say_how_much(slices[worst])}")
     if whole.upper < margin:
         return conclude(Verdict.PROMOTE, f"{found}, under the margin of {margin:.3g}")
     # Certain to be worse; or, where it must be better by a margin, certain not to be.
     if whole.lower > min(0.0, margin):
         return conclude(Verdict.REJECT, found)
     return conclude(Verdict.CONTINUE, f"{found}; the margin is {margin:.3g}")
+
+
+def _say_how_much(difference: Interval) -> str:
+    """Bounds in words: whoever reads a minus sign at night may read it wrong."""
+    low, high = difference.lower, difference.upper
+    if high <= 0:
+        return f"smaller by {-high:.3g} to {-low:.3g}"
+    if low >= 0:
+        return f"larger by {low:.3g} to {high:.3g}"
+    return f"between {-low:.3g} smaller and {high:.3g} larger"

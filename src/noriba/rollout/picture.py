@@ -90,8 +90,12 @@ def _draw(panel: Panel, number: int, unit: str) -> Iterator[str]:
     zero = _TOP + height / 2
     yield f'<line class="zero" x1="{_LEFT}" y1="{zero}" x2="{_LEFT + width}" y2="{zero}"/>'
     for value, y in ((reach, _TOP + 12), (0.0, zero + 4), (-reach, _TOP + height)):
-        yield f'<text class="faint" x="{_LEFT - 8}" y="{y:.1f}" text-anchor="end">{value:+.3g} {escape(unit)}</text>'
+        yield f'<text class="faint" x="{_LEFT - 8}" y="{y:.1f}" text-anchor="end">{_sign(value)} {escape(unit)}</text>'
     yield f'<text class="faint" x="{_LEFT + 8}" y="{_TOP + 16}">worse</text>'
     yield f'<text class="faint" x="{_LEFT + 8}" y="{_TOP + height - 8}">better</text>'
     yield f'<text class="faint" x="{_LEFT}" y="{_HEIGHT - 18}">0</text>'
     yield f'<text class="faint" x="{_LEFT + width}" y="{_HEIGHT - 18}" text-anchor="end">{most} outcomes</text>'
+
+
+def _sign(value: float) -> str:
+    return f"{value:+.3g}" if value else "0"

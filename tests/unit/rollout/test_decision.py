@@ -114,3 +114,13 @@ def test_two_groups_are_compared_by_their_errors(shift: float, verdict: Verdict)
     assert found.verdict is verdict
     assert found.whole.estimate == pytest.approx(shift)
     assert found.whole.n == 10_000
+
+
+@pytest.mark.parametrize(
+    ("shift", "said"), [(-60.0, "smaller by "), (60.0, "larger by "), (0.0, "between ")]
+)
+def test_the_reason_says_it_without_a_minus_sign(shift: float, said: str) -> None:
+    reason = compare(2_000, shift=shift).reason
+
+    assert reason.startswith(f"the challenger's error is {said}")
+    assert "-" not in reason.replace("e-", "")
