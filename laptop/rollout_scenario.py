@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from laptop.replay import replay
 from noriba.client import (
     Session,
     StepFailedError,
@@ -23,7 +24,6 @@ from noriba.client import (
     land_files,
     list_rollouts,
     read_looks,
-    replay,
     request_training,
     wait_for_answer,
     wait_for_candidate,

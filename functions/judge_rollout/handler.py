@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from functions.telemetry import count, logger
-from noriba.aws.comparisons import Comparison, measure_health
+from noriba.aws.comparisons import Comparison, find_alarm, measure_health
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.executions import answer_token
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
 from noriba.errors import NoribaError
-from noriba.events import AlarmStateChanged
 from noriba.records.metrics import CHALLENGERS_PROMOTED, CHALLENGERS_REJECTED, OUTCOMES_COMPARED
+from noriba.records.names import name_endpoint_alarm
 from noriba.records.rollout import ChallengerVerdict
 from noriba.rollout.health import find_fault
 from noriba.rollout.judgement import judge
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 AT_MOST = timedelta(minutes=6)
 """Longer than the function may run: who has not ended by then was cut off."""
+PATIENCE_S = 60.0
+"""How long a rollout whose time is up waits for who is comparing: seconds, mostly."""
+PAUSE_S = 1.0
 
 
 class Settings(Environment):
@@ -35,10 +39,15 @@ class Settings(Environment):
     ledger_table: str
     captures_bucket: str
     outcomes_bucket: str
+    resource_prefix: str
 
 
 class ComparisonBusyError(NoribaError):
     """Somebody else is comparing at this moment; ask again."""
+
+
+class NotJudgedError(NoribaError):
+    """A look failed; what is wrong is in the log."""
 
 
 class NothingComparedError(NoribaError):
@@ -56,15 +65,19 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """
     if event.get("at_last"):
         return judge_at_last(event["use_case"]).model_dump(mode="json")
-    alarm = None
-    if event.get("detail-type") == AlarmStateChanged.aws_detail_type:
-        alarm = AlarmStateChanged.parse(event).alarm_name
+    failed = []
     for use_case in list_use_cases():
-        answer_if_clear(use_case, alarm)
+        try:
+            answer_if_clear(use_case)
+        except Exception:  # what is wrong with one use case holds up no other
+            logger.exception("not judged", extra={"use_case": use_case})
+            failed.append(use_case)
+    if failed:
+        raise NotJudgedError(f"models of {', '.join(failed)} could not be compared; the log says why")
     return {}
 
 
-def answer_if_clear(use_case: str, alarm: str | None) -> None:
+def answer_if_clear(use_case: str) -> None:
     """Compare, and answer the rollout that waits, if one does and there is an answer."""
     ledger, clients = open_ledger(use_case)
     lock = ledger.read_rollout()
@@ -74,20 +87,23 @@ def answer_if_clear(use_case: str, alarm: str | None) -> None:
     if not ledger.begin_comparison(now=now, at_most=AT_MOST):
         return
     try:
-        verdict = compare(use_case, clients, lock, lock.awaited, alarm=alarm, at_last=False)
+        verdict = compare(use_case, clients, lock, lock.awaited, at_last=False)
     finally:
         ledger.end_comparison()
-    if verdict.decision != "continue":
-        # Told first, forgotten then: an answer that comes twice is refused, one that never comes is waited for.
-        answer_token(clients.stepfunctions, lock.awaited.token, verdict.model_dump_json())
+    now_paused = (ledger.read_rollout() or lock).paused
+    if verdict.decision == "continue" or now_paused:
+        return
+    # Told first, forgotten then: an answer that comes twice is refused. One that comes too late is not forgotten: the
+    # rollout asks for its verdict itself, and finds what it waited for.
+    if answer_token(clients.stepfunctions, lock.awaited.token, verdict.model_dump_json()):
         ledger.forget_token(lock.awaited.token)
 
 
 def judge_at_last(use_case: str) -> ChallengerVerdict:
-    """The verdict on a stage whose time is up.
+    """The verdict on a stage whose time is up; asked again, it is given again.
 
     Raises:
-        ComparisonBusyError: somebody else is comparing; the rollout asks again.
+        ComparisonBusyError: somebody else is comparing for long; the rollout asks again.
         NothingComparedError: no rollout waits.
     """
     ledger, clients = open_ledger(use_case)
@@ -96,22 +112,25 @@ def judge_at_last(use_case: str) -> ChallengerVerdict:
         raise NothingComparedError(f"no rollout of {use_case} waits for a verdict")
     if lock.paused:
         return ChallengerVerdict(decision="continue", reason="its time is up, and somebody has paused it")
-    if not ledger.begin_comparison(now=datetime.now(UTC), at_most=AT_MOST):
-        raise ComparisonBusyError(f"models of {use_case} are being compared at this moment")
+    patience_s = PATIENCE_S
+    while not ledger.begin_comparison(now=datetime.now(UTC), at_most=AT_MOST):
+        if patience_s <= 0:
+            raise ComparisonBusyError(f"models of {use_case} are being compared at this moment")
+        time.sleep(PAUSE_S)
+        patience_s -= PAUSE_S
     try:
-        verdict = compare(use_case, clients, lock, lock.awaited, alarm=None, at_last=True)
+        return compare(use_case, clients, lock, lock.awaited, at_last=True)
     finally:
         ledger.end_comparison()
-    ledger.forget_token(lock.awaited.token)
-    return verdict
 
 
 def compare(
-    use_case: str, clients: Clients, lock: RolloutLock, awaited: Awaited, *, alarm: str | None, at_last: bool
+    use_case: str, clients: Clients, lock: RolloutLock, awaited: Awaited, *, at_last: bool
 ) -> ChallengerVerdict:
     """Read what is new, and judge by everything."""
     settings, _clients = load_dependencies()
     now = datetime.now(UTC)
+    alarm = name_endpoint_alarm(use_case, "latency", prefix=settings.resource_prefix)
     comparison = Comparison(
         ObjectStore(clients.s3, settings.captures_bucket),
         ObjectStore(clients.s3, settings.outcomes_bucket),
@@ -119,8 +138,15 @@ def compare(
         awaited=awaited,
     )
     tally = comparison.take_stock(use_case=use_case, now=now)
-    fault = find_health_fault(clients, awaited, alarm, now=now)
-    verdict = judge(tally, awaited.plan, fault=fault, at_last=at_last)
+    challenger, champion = (
+        measure_health(clients.cloudwatch, awaited.endpoint, variant, since=awaited.since, until=now)
+        for variant in (awaited.challenger, awaited.champion)
+    )
+    fault = find_fault(challenger, champion, awaited.plan)
+    if fault is None and awaited.stage == "canary":
+        # Passengers wait for both: whoever is slow, the champion alone was not.
+        fault = find_alarm(clients.cloudwatch, alarm)
+    verdict = judge(tally, awaited.plan, fault=fault, at_last=at_last, asked=challenger.requests)
     comparison.keep(tally)
     count(
         use_case,
@@ -132,17 +158,6 @@ def compare(
     )
     logger.info("judged", extra={"use_case": use_case, "stage": awaited.stage, **verdict.model_dump()})
     return verdict
-
-
-def find_health_fault(clients: Clients, awaited: Awaited, alarm: str | None, *, now: datetime) -> str | None:
-    """What speaks against the challenger at once; an alarm does where it answers passengers."""
-    if alarm is not None and awaited.stage == "canary":
-        return f"the alarm {alarm} went off while it answered"
-    challenger, champion = (
-        measure_health(clients.cloudwatch, awaited.endpoint, variant, since=awaited.since, until=now)
-        for variant in (awaited.challenger, awaited.champion)
-    )
-    return find_fault(challenger, champion, awaited.plan)
 
 
 def open_ledger(use_case: str) -> tuple[Ledger, Clients]:

@@ -11,7 +11,7 @@ from noriba.aws.executions import look_up
 from noriba.aws.ledger import Ledger
 from noriba.aws.leftovers import Leftovers
 from noriba.records.metrics import CHAMPIONS_RESTORED, LEFTOVERS_REMOVED
-from noriba.records.names import name_endpoint
+from noriba.records.names import CANARY_FORMAT, SHADOW_FORMAT, STAGING_FORMAT, name_endpoint
 from noriba.usecase import list_use_cases
 
 if TYPE_CHECKING:
@@ -54,9 +54,11 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 
 def find_owned(clients: Clients, ledger: Ledger) -> set[str]:
-    """Names that the rollout under way makes; none when its execution is over."""
+    """Names that the rollout under way makes, or is about to; none when its execution is over."""
     lock = ledger.read_rollout()
     execution = None if lock is None else look_up(clients.stepfunctions, lock.execution)
     if lock is None or execution is None or execution.status != "RUNNING":
         return set()
-    return {lock.staging, lock.model}
+    attempt = lock.staging.rpartition("-")[2]
+    endpoint = lock.staging.removesuffix(STAGING_FORMAT.format("", attempt))
+    return {lock.staging, lock.model, *(form.format(endpoint, attempt) for form in (SHADOW_FORMAT, CANARY_FORMAT))}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class OperatorAlarm(Construct):
-    """One metric, one threshold: at least once, unless another is given."""
+    """One metric, one threshold: at least once, unless another is given; a fixed name where somebody looks it up."""
 
     def __init__(
         self,
@@ -24,11 +24,13 @@ class OperatorAlarm(Construct):
         meaning: str,
         operators: sns.ITopic,
         threshold: float = 1,
+        name: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.alarm = cloudwatch.Alarm(
             self,
             "Alarm",
+            alarm_name=name,
             metric=metric,
             threshold=threshold,
             evaluation_periods=1,

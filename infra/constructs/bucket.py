@@ -29,6 +29,7 @@ class SecureBucket(Construct):
         shared: what all stacks share.
         announce: whether S3 tells EventBridge of every object.
         days: how long objects stay; for ever when None.
+        scratch: a prefix under which objects are overwritten again and again; nobody wants their past.
     """
 
     def __init__(
@@ -39,15 +40,16 @@ class SecureBucket(Construct):
         shared: Shared,
         announce: bool = False,
         days: int | None = None,
+        scratch: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         kept = shared.settings.kept
         if kept is not None:
             self.bucket = self._adopt(getattr(kept, f"{construct_id.lower()}_bucket"), shared.key)
             return
-        self.bucket = self._make(shared, announce=announce, days=days)
+        self.bucket = self._make(shared, announce=announce, days=days, scratch=scratch)
 
-    def _make(self, shared: Shared, *, announce: bool, days: int | None) -> s3.IBucket:
+    def _make(self, shared: Shared, *, announce: bool, days: int | None, scratch: str | None) -> s3.IBucket:
         settings = shared.settings
         bucket = s3.Bucket(
             self,
@@ -70,7 +72,12 @@ class SecureBucket(Construct):
                     # S3 takes one of the two in a rule; what expires leaves markers that go by themselves.
                     expiration=None if days is None else Duration.days(days),
                     expired_object_delete_marker=True if days is None else None,
-                )
+                ),
+                *(
+                    []
+                    if scratch is None
+                    else [s3.LifecycleRule(prefix=scratch, noncurrent_version_expiration=Duration.days(1))]
+                ),
             ],
             removal_policy=RemovalPolicy.RETAIN if settings.keep_data else RemovalPolicy.DESTROY,
         )

@@ -14,6 +14,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from infra.constructs.alarm import OperatorAlarm
+from noriba.records.names import name_endpoint, name_endpoint_alarm
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
@@ -24,14 +25,18 @@ SLOW_S = 1
 class EndpointAlarms(Construct):
     """One for failures, one for slowness; the staging endpoint of a rollout has neither."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, endpoint_name: str, operators: sns.ITopic) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, use_case: str, prefix: str, operators: sns.ITopic
+    ) -> None:
         super().__init__(scope, construct_id)
+        endpoint_name = name_endpoint(use_case, prefix=prefix)
         OperatorAlarm(
             self,
             "Errors",
             metric=_query("SUM(Invocation5XXErrors)", endpoint_name, Duration.minutes(1)),
             meaning=f"the model behind {endpoint_name} failed, or gave no answer in time",
             operators=operators,
+            name=name_endpoint_alarm(use_case, "errors", prefix=prefix),
         )
         OperatorAlarm(
             self,
@@ -41,6 +46,7 @@ class EndpointAlarms(Construct):
             threshold=SLOW_S * 1_000_000,
             meaning=f"the model behind {endpoint_name} took over {SLOW_S} s on average; its instance may be too small",
             operators=operators,
+            name=name_endpoint_alarm(use_case, "latency", prefix=prefix),
         )
 
 

@@ -29,7 +29,7 @@ from infra.constructs.sagemaker_role import SageMakerRole, allow_passing
 from infra.machines.rollout import RolloutProps, describe_rollout
 from infra.machines.tidying import describe_tidying
 from noriba.events import AlarmStateChanged, ExecutionStatusChanged, ModelPackageStateChanged, S3ObjectCreated
-from noriba.records.names import name_endpoint, name_package_group
+from noriba.records.names import ENDPOINT_ALARMS, name_endpoint, name_endpoint_alarm, name_package_group
 from noriba.records.rollout import COMPARISONS, RolloutPlan
 
 if TYPE_CHECKING:
@@ -73,8 +73,15 @@ class RolloutStack(Stack):
         self._ledger, self._models, self._outcomes = data.ledger, data.models, data.outcomes
         prefix = shared.settings.prefix
         # Here, beside the role that writes them: SageMaker captures as the model's role.
-        self._captures = SecureBucket(self, "Captures", shared=shared, days=shared.settings.capture_days).bucket
+        self._captures = SecureBucket(
+            self, "Captures", shared=shared, days=shared.settings.capture_days, scratch=COMPARISONS
+        ).bucket
         self._endpoints = [name_endpoint(use_case.name, prefix=prefix) for use_case in use_cases]
+        self._alarms = [
+            name_endpoint_alarm(use_case.name, kind, prefix=prefix)
+            for use_case in use_cases
+            for kind in ENDPOINT_ALARMS
+        ]
         self._groups = [name_package_group(use_case.name, prefix=prefix) for use_case in use_cases]
         judge = self._make_judge()
         machine = self._make_machine(self._make_model_role(), self._make_golden_checker(), judge)
@@ -170,6 +177,7 @@ class RolloutStack(Stack):
         rollout.let_look_at_executions(function.role)
         lists = ["sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"]
         allow(function.role, lists, ["*"])
+        self._allow_volume_grants(function.role)
         acknowledge(
             function.role,
             "AwsSolutions-IAM5[Resource::*]",
@@ -212,7 +220,8 @@ class RolloutStack(Stack):
         """What a model container in service may do: read its own artifact, and have its requests captured."""
         role = SageMakerRole(self, "Models", image=self._image).role
         allow_reading(role, self._models)
-        allow_writing(role, self._captures)
+        for name in self._endpoints:
+            allow_writing(role, self._captures, prefix=f"{name}/")
         return role
 
     def _make_judge(self) -> PythonFunction:
@@ -225,6 +234,7 @@ class RolloutStack(Stack):
                 "LEDGER_TABLE": self._ledger.table_name,
                 "CAPTURES_BUCKET": self._captures.bucket_name,
                 "OUTCOMES_BUCKET": self._outcomes.bucket_name,
+                "RESOURCE_PREFIX": self._shared.settings.prefix,
             },
             timeout=Duration.minutes(5),
             memory_mb=1769,  # one core: it reads and counts
@@ -237,6 +247,8 @@ class RolloutStack(Stack):
             allow_listing(function.role, bucket)
         allow_writing(function.role, self._captures, prefix=COMPARISONS)
         allow(function.role, ["cloudwatch:GetMetricData"], ["*"])
+        alarms = [format_arn(self, "cloudwatch", f"alarm:{name}") for name in self._alarms]
+        allow(function.role, ["cloudwatch:DescribeAlarms"], alarms)
         acknowledge(
             function.role,
             "AwsSolutions-IAM5[Resource::*]",
@@ -245,12 +257,12 @@ class RolloutStack(Stack):
         return function
 
     def _judge_when_due(self, judge: PythonFunction, rollout: Machine) -> None:
-        """When outcomes have come, when an alarm goes off, and every minute for what these leave out."""
+        """When outcomes have come, when an endpoint's alarm goes off, and every minute for what these leave out."""
         shared = self._shared
         rollout.let_answer(judge.role, "SendTaskSuccess")
         for rule_id, pattern in (
             ("OutcomesCame", S3ObjectCreated.in_bucket(self._outcomes.bucket_name)),
-            ("AlarmRaised", AlarmStateChanged.raised(f"{shared.settings.prefix}-serving-")),
+            ("AlarmRaised", AlarmStateChanged.raised(*self._alarms)),
         ):
             EventRule(self, rule_id, shared=shared, pattern=pattern, from_aws=True).invoke(judge.function)
         TimedRule(self, "EveryMinute", shared=shared, every=Duration.minutes(1)).invoke(judge.function)
@@ -286,11 +298,18 @@ class RolloutStack(Stack):
         # A newer approval takes the place of a rollout that is being compared.
         machine.let_answer(machine.role, "SendTaskFailure")
         allow_passing(machine.role, model_role)
-        # SageMaker makes a grant for the endpoint's volumes on the caller's behalf.
-        allow_using_key(machine.role, shared.key, writing=True)
-        allow(machine.role, ["kms:CreateGrant"], [shared.key.key_arn], Bool={"kms:GrantIsForAWSResource": True})
+        self._allow_volume_grants(machine.role)
         self._allow_endpoints(machine)
         return machine
+
+    def _allow_volume_grants(self, role: iam.Role) -> None:
+        """Let SageMaker make a grant for an endpoint's volumes on behalf of who makes or updates it.
+
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html#sagemaker-CreateEndpointConfig-request-KmsKeyId
+        """
+        key = self._shared.key
+        allow_using_key(role, key, writing=True)
+        allow(role, ["kms:CreateGrant"], [key.key_arn], Bool={"kms:GrantIsForAWSResource": True})
 
     def _allow_endpoints(self, machine: Machine) -> None:
         """Make and remove staging, make and change production; production is never removed."""

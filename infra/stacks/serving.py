@@ -47,8 +47,14 @@ class ServingStack(Stack):
         self._shared, self._models = shared, models
         names = {use_case.name: name_endpoint(use_case.name, prefix=shared.settings.prefix) for use_case in use_cases}
         self._endpoints = [format_arn(self, "sagemaker", f"endpoint/{name}") for name in names.values()]
-        for use_case, name in names.items():
-            EndpointAlarms(self, f"Endpoint-{use_case}", endpoint_name=name, operators=shared.operators)
+        for use_case in names:
+            EndpointAlarms(
+                self,
+                f"Endpoint-{use_case}",
+                use_case=use_case,
+                prefix=shared.settings.prefix,
+                operators=shared.operators,
+            )
         self._keep_outcomes()
         api = self._make_api()
         self._add_routes(api)

@@ -319,9 +319,9 @@ class AlarmStateChanged(AwsEvent):
     alarm_name: str = Field(alias="alarmName")
 
     @classmethod
-    def raised(cls, prefix: str) -> dict[str, Any]:
-        """The pattern for alarms that went off and whose names begin with this."""
-        return {**cls.pattern(), "detail": {"alarmName": [{"prefix": prefix}], "state": {"value": ["ALARM"]}}}
+    def raised(cls, *names: str) -> dict[str, Any]:
+        """The pattern for alarms of these names that went off."""
+        return {**cls.pattern(), "detail": {"alarmName": [*names], "state": {"value": ["ALARM"]}}}
 
 
 class ExecutionStatusChanged(AwsEvent):

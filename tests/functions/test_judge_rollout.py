@@ -91,7 +91,7 @@ def name_prediction(number: int) -> str:
     return f"00000000-0000-4000-8000-{number:012d}"
 
 
-def capture(cloud: Cloud, variant: str, values: dict[int, float], *, name: str = "a") -> None:
+def capture(cloud: Cloud, variant: str, values: dict[int, float], *, name: str, at: datetime) -> None:
     """What SageMaker writes of a variant's answers."""
     lines = []
     for number, value in values.items():
@@ -102,9 +102,9 @@ def capture(cloud: Cloud, variant: str, values: dict[int, float], *, name: str =
             side: {"encoding": "JSON", "data": data.decode()}
             for side, data in (("endpointInput", asked), ("endpointOutput", encode_answer(answer)))
         }
-        metadata = {"inferenceId": name_prediction(number), "inferenceTime": datetime.now(UTC).isoformat()}
+        metadata = {"inferenceId": name_prediction(number), "inferenceTime": at.isoformat()}
         lines.append(json.dumps({"captureData": body, "eventMetadata": metadata}))
-    key = f"{ENDPOINT}/{variant}/{datetime.now(UTC):%Y/%m/%d/%H}/{name}.jsonl"
+    key = f"{ENDPOINT}/{variant}/{at:%Y/%m/%d/%H}/{name}.jsonl"
     cloud.store("captures").write(key, "\n".join(lines).encode())
 
 
@@ -122,11 +122,12 @@ def report(cloud: Cloud, values: dict[int, float], *, name: str = "a") -> None:
     cloud.store("outcomes").write(f"outcomes/date={datetime.now(UTC):%Y-%m-%d}/{name}", "\n".join(lines).encode())
 
 
-def observe(cloud: Cloud, numbers: range, *, by: float, name: str = "a") -> None:
+def observe(cloud: Cloud, numbers: range, *, by: float, name: str = "a", at: datetime | None = None) -> None:
     """Requests that the champion answered 50 s wrong, and the challenger by so much less or more."""
     truth = {number: 600.0 + 3 * (number % 17) for number in numbers}
-    capture(cloud, "v6", {n: value + 50 + number_noise(n) for n, value in truth.items()}, name=name)
-    capture(cloud, "v7", {n: value + 50 + by for n, value in truth.items()}, name=name)
+    at = at or datetime.now(UTC)
+    capture(cloud, "v6", {n: value + 50 + number_noise(n) for n, value in truth.items()}, name=name, at=at)
+    capture(cloud, "v7", {n: value + 50 + by for n, value in truth.items()}, name=name, at=at)
     report(cloud, truth, name=name)
 
 
@@ -270,3 +271,20 @@ def test_without_a_rollout_that_waits_nothing_is_read(cloud: Cloud, context: Lam
     with pytest.raises(judge_rollout.NothingComparedError, match="no rollout of taxi_eta waits"):
         judge_rollout.handler({"use_case": "taxi_eta", "at_last": True}, context)
     assert cloud.store("captures").find(name_comparison(ENDPOINT, EXECUTION, "shadow")) is None
+
+
+def test_what_came_while_nobody_looked_is_read_later(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions
+) -> None:
+    """A rollout may be paused for a day: the hours between the looks count all the same."""
+    began = datetime.now(UTC) - timedelta(hours=9)
+    await_verdict(cloud, since=began.isoformat())
+    judge_rollout.handler(MINUTE, context)
+    tally = read_tally(cloud)
+    key = name_comparison(ENDPOINT, EXECUTION, "shadow")
+    cloud.store("captures").write(key, tally.model_copy(update={"looked_at": began}).model_dump_json().encode())
+    observe(cloud, range(30), by=-20.0, at=began + timedelta(hours=4))
+    judge_rollout.handler(MINUTE, context)
+
+    assert read_tally(cloud).looks[-1].outcomes == 30
+    assert states.told == []

@@ -30,7 +30,7 @@ def describe_rollout(props: RolloutProps) -> dict[str, State]:
 
     `{use_case, endpoint_name, model_package_arn, version, plan}`; without a plan, production follows upon staging.
     """
-    stages = (prepare(props), stage(props), find_champion(), shadow(props), canary(props), promote(props))
+    stages = (prepare(props), stage(props), find_champion(props), shadow(props), canary(props), promote(props))
     return {
         name: state for part in (*stages, complete(props), restore(), roll_back(props)) for name, state in part.items()
     }

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from infra.machines.endpoint_search import look_for_endpoint
-from infra.machines.rollout.props import CLEAN_UP, POLL_S, SDK
-from infra.machines.states import State, call, catch_all, choose, equals, matches, wait
+from infra.machines.ledger import name_key
+from infra.machines.rollout.props import CLEAN_UP, POLL_S, SDK, RolloutProps
+from infra.machines.states import State, call, catch_all, choose, equals, matches, present, wait
+from noriba.records import ledger_entries as entries
 from noriba.records.names import CANARY_FORMAT, IN_PROGRESS, SHADOW_FORMAT
 
+_KNOWN = "$.known.Item.endpoint_config.S"
+_MADE_BY_ROLLOUTS = (SHADOW_FORMAT.format("*", "*"), CANARY_FORMAT.format("*", "*"), "*-v*-*")
 
-def find_champion() -> dict[str, State]:
-    """States that read the champion's variant, model and configuration; they change nothing."""
+
+def find_champion(props: RolloutProps) -> dict[str, State]:
+    """States that read what serves; production is given back to the champion first where it has not got it."""
     waiting = "Wait for production to be quiet"
-    own = "Name the champion's own configuration"
     return {
         **look_for_endpoint(
             "Is there a champion?",
@@ -23,8 +27,21 @@ def find_champion() -> dict[str, State]:
         ),
         # Somebody else's change, or what TIDY puts right after a rollout that was stopped.
         "Is production quiet?": choose(
-            *((equals("$.failure.status", status), waiting) for status in IN_PROGRESS), otherwise="Look at the champion"
+            *((equals("$.failure.status", status), waiting) for status in IN_PROGRESS),
+            (equals("$.failure.status", "Failed"), "Production has failed"),
+            otherwise="Look at the champion",
         ),
+        # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
+        "Production has failed": {
+            "Type": "Pass",
+            "Result": {
+                "Error": "ProductionFailedError",
+                "Cause": "the production endpoint has failed, and SageMaker lets nobody do anything with it but delete "
+                "it: aws sagemaker delete-endpoint, then approve again",
+            },
+            "ResultPath": "$.failure",
+            "Next": CLEAN_UP,
+        },
         waiting: wait(POLL_S, follow="Is there a champion?"),
         "Look at the champion": call(
             f"{SDK}describeEndpoint",
@@ -38,7 +55,7 @@ def find_champion() -> dict[str, State]:
         "Read its configuration": call(
             f"{SDK}describeEndpointConfig",
             {"EndpointConfigName.$": "$.champion.config"},
-            follow="Is it the champion's own?",
+            follow="Who is the champion?",
             ResultSelector={
                 "config.$": "$.EndpointConfigName",
                 "variant.$": "$.ProductionVariants[0].VariantName",
@@ -47,22 +64,34 @@ def find_champion() -> dict[str, State]:
             ResultPath="$.champion",
             **catch_all(CLEAN_UP),
         ),
-        # A rollout that was stopped a moment ago left the endpoint half-way. The champion's own configuration bears
-        # its model's name.
-        "Is it the champion's own?": choose(
-            *((matches("$.champion.config", form.format("*", "*")), own) for form in (SHADOW_FORMAT, CANARY_FORMAT)),
+        "Who is the champion?": call(
+            "arn:aws:states:::dynamodb:getItem",
+            {"TableName": props.ledger_table, "Key": name_key(entries.CHAMPION), "ConsistentRead": True},
+            follow="Does it serve alone?",
+            ResultPath="$.known",
+            **catch_all(CLEAN_UP),
+        ),
+        # A rollout that was stopped may have left the endpoint half-way, or with a model that nobody let in; what
+        # somebody configured by hand is theirs.
+        "Does it serve alone?": choose(
+            (
+                {
+                    "And": [
+                        present(_KNOWN),
+                        {"Not": {"Variable": "$.champion.config", "StringEqualsPath": _KNOWN}},
+                        {"Or": [matches("$.champion.config", form) for form in _MADE_BY_ROLLOUTS]},
+                    ]
+                },
+                "Give production back first",
+            ),
             otherwise="Is it to be compared?",
         ),
-        own: {
-            "Type": "Pass",
-            "Parameters": {
-                "config.$": "$.champion.model",
-                "variant.$": "$.champion.variant",
-                "model.$": "$.champion.model",
-            },
-            "ResultPath": "$.champion",
-            "Next": "Is it to be compared?",
-        },
+        "Give production back first": call(
+            "arn:aws:states:::sagemaker:updateEndpoint",
+            {"EndpointName.$": "$.endpoint_name", "EndpointConfigName.$": _KNOWN},
+            follow=waiting,
+            **catch_all(CLEAN_UP),
+        ),
         # The same version once more is the same model: there is nothing to compare, and a variant has its name already.
         "Is it to be compared?": choose(
             ({"Variable": "$.champion.variant", "StringEqualsPath": "$.variant"}, "Announce production"),

@@ -29,9 +29,12 @@ from infra.machines.states import (
 from noriba.events import RolledBack
 from noriba.records.names import IN_PROGRESS
 
+_MOST_TRIES = 20
+"""Far from the 25,000 events that an execution may have, and half an hour at least."""
+
 
 def restore() -> dict[str, State]:
-    """States that give production back to the champion alone, and stay at it until it is.
+    """States that give production back to the champion alone, and try for a while; TIDY tries on after them.
 
     Passengers first: what the rollout made is removed after that.
     """
@@ -43,22 +46,25 @@ def restore() -> dict[str, State]:
         ]
     }
     return {
-        # Without a champion there is nothing to go back to; TIDY removes what is left.
-        RESTORE: choose((present("$.champion.config"), look), otherwise=ROLL_BACK),
+        # Without a champion there is nothing to go back to.
+        RESTORE: choose((present("$.champion.config"), "Begin to restore"), otherwise=ROLL_BACK),
+        "Begin to restore": _count("0", follow=look),
         look: call(
             f"{SDK}describeEndpoint",
             {"EndpointName.$": "$.endpoint_name"},
             follow=check,
             ResultSelector={"status.$": "$.EndpointStatus", "config.$": "$.EndpointConfigName"},
             ResultPath="$.found",
-            # TIDY does it then.
+            # TIDY tries it again, every hour.
             **_regardless(ROLL_BACK),
         ),
         check: choose(
             (serves, CLEAN_UP),
             *((equals("$.found.status", status), waiting) for status in IN_PROGRESS),
-            otherwise="Restore the champion",
+            ({"Variable": "$.restoring.tries", "NumericGreaterThanEquals": _MOST_TRIES}, ROLL_BACK),
+            otherwise="Count the try",
         ),
+        "Count the try": _count("States.MathAdd($.restoring.tries, 1)", follow="Restore the champion"),
         "Restore the champion": call(
             "arn:aws:states:::sagemaker:updateEndpoint",
             {"EndpointName.$": "$.endpoint_name", "EndpointConfigName.$": "$.champion.config"},
@@ -69,6 +75,12 @@ def restore() -> dict[str, State]:
         waiting: wait(POLL_S, follow=look),
         "Wait longer for the champion": wait(PATIENT_POLL_S, follow=look),
     }
+
+
+def _count(tries: str, *, follow: str) -> State:
+    """Say how often it was tried."""
+    parameters = {"tries": 0} if tries == "0" else {"tries.$": tries}
+    return {"Type": "Pass", "Parameters": parameters, "ResultPath": "$.restoring", "Next": follow}
 
 
 def roll_back(props: RolloutProps) -> dict[str, State]:

@@ -10,16 +10,19 @@ that it waits: the waiting state is failed, and its execution puts production ri
 from __future__ import annotations
 
 from infra.machines.ledger import name_key
+from infra.machines.rollout.props import ROLL_BACK
 from infra.machines.states import DISCARD, State, call, catch_all, choose, equals, present, wait
 from noriba.records import ledger_entries as entries
 
 RETRY_S = 30
-PATIENT_RETRY_S = 300
+PATIENT_RETRY_S = 3600
+"""A rollout that waits for another one, for weeks, stays far from the 25,000 events that an execution may have."""
 SUPERSEDED = "RolloutSupersededError"
 _TAKEN = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "ResultPath": DISCARD}
 _KEY = name_key(entries.ROLLOUT)
 _HOLDER = "$.lock.Item.execution.S"
 _WAITER = "$.lock.Item.token.S"
+_SINCE = "$.lock.Item.started_at.S"
 
 
 def take_lock(table: str, *, follow: str) -> dict[str, State]:
@@ -33,6 +36,7 @@ def take_lock(table: str, *, follow: str) -> dict[str, State]:
                 "Item": {
                     **_KEY,
                     "execution": {"S.$": "$$.Execution.Id"},
+                    "started_at": {"S.$": "$.started_at"},
                     "staging": {"S.$": "$.names.staging"},
                     "model": {"S.$": "$.names.model"},
                 },
@@ -64,9 +68,20 @@ def take_lock(table: str, *, follow: str) -> dict[str, State]:
         ),
         "May it be superseded?": choose(
             (equals("$.plan.when_newer", "queue"), "Wait long for the lock"),
+            # Of several that wait, any may be the next: the older one must not take the place of the newer.
+            (
+                {"And": [present(_SINCE), {"Variable": _SINCE, "StringGreaterThanPath": "$.started_at"}]},
+                "Came too late",
+            ),
             (present(_WAITER), "Supersede"),
             otherwise="Wait for the lock",
         ),
+        "Came too late": {
+            "Type": "Pass",
+            "Parameters": {"Error": SUPERSEDED, "Cause.$": f"States.Format('{{}} was begun later', {_HOLDER})"},
+            "ResultPath": "$.failure",
+            "Next": ROLL_BACK,
+        },
         "Supersede": call(
             "arn:aws:states:::aws-sdk:sfn:sendTaskFailure",
             {

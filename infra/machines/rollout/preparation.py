@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from infra.machines.ledger import name_key
-from infra.machines.rollout.lock import take_lock
+from infra.machines.rollout.lock import release_lock, take_lock
 from infra.machines.rollout.props import REGISTERED, ROLL_BACK, SDK, RolloutProps
 from infra.machines.states import (
     DISCARD,
     State,
     call,
+    catch_all,
     choose,
     equals,
     present,
@@ -38,6 +39,7 @@ def prepare(props: RolloutProps) -> dict[str, State]:
                 "endpoint_name.$": "$.endpoint_name",
                 "model_package_arn.$": "$.model_package_arn",
                 "plan.$": "$.plan",
+                "started_at.$": "$$.Execution.StartTime",
                 "variant.$": f"States.Format('{VARIANT_FORMAT}', $.version)",
                 "attempt.$": "States.ArrayGetItem(States.StringSplit(States.UUID(), '-'), 0)",
             },
@@ -135,5 +137,18 @@ def prepare(props: RolloutProps) -> dict[str, State]:
             "Next": ROLL_BACK,
         },
         "Approval was withdrawn": succeed(),
-        **take_lock(props.ledger_table, follow="Announce staging"),
+        **take_lock(props.ledger_table, follow="Look at the approval again"),
+        # It may have waited for days.
+        "Look at the approval again": call(
+            f"{SDK}describeModelPackage",
+            {"ModelPackageName.$": "$.model_package_arn"},
+            follow="Is it approved all the same?",
+            ResultSelector={"status.$": "$.ModelApprovalStatus"},
+            ResultPath="$.again",
+            **catch_all(ROLL_BACK),
+        ),
+        "Is it approved all the same?": choose(
+            (equals("$.again.status", "Approved"), "Announce staging"), otherwise="Let go"
+        ),
+        "Let go": release_lock(props.ledger_table, follow="Approval was withdrawn"),
     }

@@ -48,8 +48,8 @@ class Comparison:
             tally = Tally(since=awaited.since, paired=awaited.stage == "shadow")
         else:
             tally = Tally.model_validate_json(known)
-        # Captures come within hours of their hour, and by then have been read.
-        since = max(tally.since, now - LATE)
+        # Captures come within hours of their hour; earlier ones were read at the last look.
+        since = max(tally.since, (tally.looked_at or now) - LATE)
         read, lines = set(tally.read), Lines()
         found: list[str] = []
 
@@ -63,11 +63,13 @@ class Comparison:
             answers = lines.read_answers(self._captures, list_new(self._captures, folders))
             tally.add_answers(side, (one for one in answers if one.at >= tally.since))  # type: ignore[arg-type]  # the two sides
         folders = list(name_outcome_folders(since=since, until=now))
-        outcomes = lines.read_outcomes(self._outcomes, list_new(self._outcomes, folders), use_case=use_case)
+        outcomes = lines.read_outcomes(
+            self._outcomes, list_new(self._outcomes, folders), use_case=use_case, reported_since=tally.since
+        )
         tally.add_outcomes(outcomes, now_s=now.timestamp())
         tally.forget(now_s=now.timestamp())
         tally.unreadable += lines.unreadable
-        tally.read = found
+        tally.read, tally.looked_at = found, now
         return tally
 
     def keep(self, tally: Tally) -> None:
@@ -82,8 +84,10 @@ def measure_health(
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
     """
-    wanted = {"requests": ("Invocations", "Sum"), "errors": ("Invocation5XXErrors", "Sum")}
-    wanted |= {"answers": ("ModelLatency", "SampleCount"), "latency": ("ModelLatency", "Sum")}
+    wanted = {"requests": ("Invocations", "Sum"), "answers": ("ModelLatency", "SampleCount")}
+    wanted |= {"failed": ("Invocation5XXErrors", "Sum"), "latency": ("ModelLatency", "Sum")}
+    # A model refuses what it cannot read, such as other features, in the 400s; of a shadow nobody else hears that.
+    wanted |= {"refused": ("Invocation4XXErrors", "Sum")}
     queries = [_query(name, *what, endpoint=endpoint, variant=variant) for name, what in wanted.items()]
     found: dict[str, float] = dict.fromkeys(wanted, 0.0)
     pages = cloudwatch.get_paginator("get_metric_data").paginate(
@@ -94,7 +98,15 @@ def measure_health(
             found[series["Id"]] += sum(series["Values"])
     # Microseconds.
     latency_ms = found["latency"] / found["answers"] / 1000 if found["answers"] else None
-    return VariantHealth(round(found["requests"]), round(found["errors"]), latency_ms)
+    return VariantHealth(round(found["requests"]), round(found["failed"] + found["refused"]), latency_ms)
+
+
+def find_alarm(cloudwatch: CloudWatchClient, name: str) -> str | None:
+    """Why an alarm is on, in CloudWatch's words; None when it is not, or not there."""
+    for alarm in cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]:
+        if alarm["StateValue"] == "ALARM":
+            return f"{name}: {alarm.get('StateReason', 'no reason was given')}"
+    return None
 
 
 def _query(name: str, metric: str, statistic: str, *, endpoint: str, variant: str) -> MetricDataQueryTypeDef:

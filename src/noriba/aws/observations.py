@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from noriba.events import OutcomeObserved
@@ -37,10 +38,16 @@ class Lines:
             if answer is not None:
                 yield answer
 
-    def read_outcomes(self, store: ObjectStore, keys: Iterable[str], *, use_case: str) -> Iterator[OutcomeObserved]:
-        """Outcomes of a use case."""
-        for outcome in self._parse(_parse_outcome, _read(store, keys)):
-            if outcome.use_case == use_case:
+    def read_outcomes(
+        self, store: ObjectStore, keys: Iterable[str], *, use_case: str, reported_since: datetime | None = None
+    ) -> Iterator[OutcomeObserved]:
+        """Outcomes of a use case, those reported earlier left out.
+
+        An event's own time is in whole seconds: https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
+        """
+        for reported_at, outcome in self._parse(_parse_outcome, _read(store, keys)):
+            early = reported_since is not None and reported_at < reported_since.replace(microsecond=0)
+            if outcome.use_case == use_case and not early:
                 yield outcome
 
     def _parse(self, parse: Callable[[str], T], lines: Iterable[str]) -> Iterator[T]:
@@ -52,8 +59,9 @@ class Lines:
                 self.unreadable += 1
 
 
-def _parse_outcome(line: str) -> OutcomeObserved:
-    return OutcomeObserved.model_validate(json.loads(line)["detail"])
+def _parse_outcome(line: str) -> tuple[datetime, OutcomeObserved]:
+    event = json.loads(line)
+    return datetime.fromisoformat(event["time"]), OutcomeObserved.model_validate(event["detail"])
 
 
 def _read(store: ObjectStore, keys: Iterable[str]) -> Iterator[str]:

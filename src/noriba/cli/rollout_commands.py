@@ -58,7 +58,9 @@ def status(
         print_line(f"{latest.outcomes} outcomes compared; {found.waiting} predictions wait for theirs.")
         if latest.lower is not None and latest.upper is not None:
             unit = session.use_case.answer.unit
-            print_line(f"Its error less the champion's: {latest.lower:.3g} to {latest.upper:.3g} {unit}; below 0, better.")
+            print_line(
+                f"Its error less the champion's: {latest.lower:.3g} to {latest.upper:.3g} {unit}; below 0, better."
+            )
 
 
 @rollout.command()
@@ -92,8 +94,9 @@ def pause(
     use_case: UseCaseName = DEFAULT_USE_CASE, prefix: Prefix = DEFAULT_PREFIX, *, as_json: AsJson = False
 ) -> None:
     """Hold back verdicts, so that the rollout stays in its stage."""
-    pause_rollout(Session(prefix, use_case), paused=True)
-    _say("paused; both models stay as they are until `noriba rollout resume`", {"paused": True}, as_json=as_json)
+    compares = pause_rollout(Session(prefix, use_case), paused=True)
+    stays = "both models stay as they are" if compares else "it goes on to where models are compared, and stays there"
+    _say(f"paused; {stays} until `noriba rollout resume`", {"paused": True}, as_json=as_json)
 
 
 @rollout.command()
@@ -114,8 +117,8 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Let the challenger into the next stage on your word, whatever outcomes say; recorded with who and why."""
-    promote_challenger(Session(prefix, use_case), reason=reason)
-    _say("promoted into the next stage; see `noriba rollout status`", {"promoted": True}, as_json=as_json)
+    stage = promote_challenger(Session(prefix, use_case), reason=reason)
+    _say(f"promoted out of the {stage}; see `noriba rollout status`", {"promoted": True}, as_json=as_json)
 
 
 @rollout.command()

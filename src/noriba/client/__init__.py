@@ -39,7 +39,6 @@ from noriba.client.models import (
 )
 from noriba.client.predictions import ApiClient, ApiError, Prediction
 from noriba.client.progress import NO_PROGRESS, Progress
-from noriba.client.replay import Replayed, replay
 from noriba.client.rollouts import (
     Approval,
     NoRolloutError,
@@ -85,7 +84,6 @@ __all__ = [
     "NoSuchSnapshotError",
     "Prediction",
     "Progress",
-    "Replayed",
     "Rollout",
     "RolloutStatus",
     "Session",
@@ -115,7 +113,6 @@ __all__ = [
     "read_snapshot",
     "read_status",
     "reject_model",
-    "replay",
     "request_training",
     "roll_back",
     "summarise_snapshot",

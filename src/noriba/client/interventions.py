@@ -72,19 +72,26 @@ def read_looks(session: Session, execution: str, stage: str) -> tuple[Look, ...]
     return () if tally is None else tuple(tally.looks)
 
 
-def pause_rollout(session: Session, *, paused: bool) -> None:
-    """Hold back verdicts, so that the rollout stays where it is; or let them come again.
+def pause_rollout(session: Session, *, paused: bool) -> bool:
+    """Hold back verdicts, so that a rollout that compares two models stays where it is; or let them come again.
+
+    Returns:
+        Whether it compares two models now; where it does not, it goes on until it does.
 
     Raises:
         NoRolloutError: none is under way.
     """
-    _lock, execution = _find_running(session)
+    lock, execution = _find_running(session)
     if not session.ledger.pause_rollout(execution.arn, paused=paused):
         raise NoRolloutError(f"no rollout of {session.use_case_name} is under way any more")
+    return lock.awaited is not None
 
 
-def promote_challenger(session: Session, *, reason: str) -> None:
+def promote_challenger(session: Session, *, reason: str) -> str:
     """Let the challenger into the next stage on a person's word; who and why stands in the record.
+
+    Returns:
+        The stage that it leaves.
 
     Raises:
         NoRolloutError: no rollout waits for a verdict.
@@ -93,6 +100,7 @@ def promote_challenger(session: Session, *, reason: str) -> None:
     verdict = ChallengerVerdict(decision="promote", reason=f"{_name_caller(session)}: {reason}")
     if lock.awaited is None or not _answer(session, lock, verdict):
         raise NoRolloutError(f"the rollout of {session.use_case_name} waits for no verdict; see noriba rollout status")
+    return lock.awaited.stage
 
 
 def abort_rollout(

@@ -37,7 +37,9 @@ class Rollout(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     version: int
-    status: str = Field(description="running, succeeded, failed, timed_out or aborted")
+    status: str = Field(
+        description="running, succeeded, failed, timed_out, aborted, or skipped: there was nothing to do"
+    )
     started_at: datetime
     ended_at: datetime | None
     cause: str = Field(description="the approval, or who went back and why")
@@ -45,6 +47,11 @@ class Rollout(BaseModel):
     steps: tuple[RolloutStep, ...] = Field(description="the stages that it entered, and the verdicts on them")
     model_package_arn: str
     execution: str
+
+    @property
+    def reached_production(self) -> bool:
+        """Whether its version became the champion; one that was skipped succeeds, too."""
+        return self.status == "succeeded" and any(step.stage == "production" for step in self.steps)
 
 
 @dataclass(frozen=True)
@@ -185,7 +192,7 @@ def _find_earlier(session: Session, version: int | None) -> ModelPackage:
         serving = None if champion is None else read_package_version(champion.model_package_arn)
         # One look at Step Functions for each: mostly the second or third is the one.
         rollouts = _iterate_rollouts(session, MOST_SHOWN)
-        done = (one.version for one in rollouts if one.status == "succeeded" and one.version != serving)
+        done = (one.version for one in rollouts if one.reached_production and one.version != serving)
         version = next((one for one in done if one in packages and packages[one].status == "Approved"), None)
     if version is None:
         raise NoRolloutError("no earlier version was in production that is still approved; approve one: noriba models")
@@ -209,14 +216,17 @@ def _describe(session: Session, execution: Execution) -> Rollout | None:
         back = given.get("rollback")
         if given["use_case"] != session.use_case_name:
             return None
+        steps = tuple(session.ledger.list_steps(execution.arn))
+        # The approval was withdrawn, or told a second time.
+        skipped = execution.status == "SUCCEEDED" and not steps
         return Rollout(
             version=int(given["version"]),
-            status=execution.status.lower(),
+            status="skipped" if skipped else execution.status.lower(),
             started_at=execution.started_at,
             ended_at=execution.ended_at,
             cause="approval" if back is None else f"back, by {back['by']}: {back['reason']}",
             failure=failure,
-            steps=tuple(session.ledger.list_steps(execution.arn)),
+            steps=steps,
             model_package_arn=given["model_package_arn"],
             execution=execution.arn,
         )

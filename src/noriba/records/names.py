@@ -38,6 +38,14 @@ def name_endpoint(use_case: str, *, prefix: str) -> str:
     return f"{prefix}-{to_resource_name(use_case)}"
 
 
+ENDPOINT_ALARMS = ("errors", "latency")
+
+
+def name_endpoint_alarm(use_case: str, kind: str, *, prefix: str) -> str:
+    """An alarm on the production endpoint of a use case; whoever compares models looks it up."""
+    return f"{name_endpoint(use_case, prefix=prefix)}-endpoint-{kind}"
+
+
 def read_version(variant: str) -> int:
     """The model version that a variant's name says."""
     return int(variant.removeprefix("v"))

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from noriba.records.rollout import RolloutPlan
 
-FEWEST_REQUESTS = 20
-"""From fewer, neither a share nor a mean says anything."""
+FEWEST_ERRORS = 5
+"""A single one says nothing of a share."""
+FEWEST_ANSWERS = 100
+"""The first ones are slow, and a mean of few is theirs."""
 FLOOR_MS = 20.0
 """Below this nobody notices, however many times slower it is."""
 
@@ -20,7 +22,7 @@ class VariantHealth:
 
     Attributes:
         requests: that it was asked, or was given a copy of.
-        errors: those that it failed, or did not answer in time.
+        errors: those that it failed, refused, or did not answer in time.
         latency_ms: mean time to an answer; None where there was none.
     """
 
@@ -31,16 +33,14 @@ class VariantHealth:
 
 def find_fault(challenger: VariantHealth, champion: VariantHealth, plan: RolloutPlan) -> str | None:
     """Why the challenger may not go on, in words; None when nothing speaks against it."""
-    if challenger.requests < FEWEST_REQUESTS:
-        return None
-    share = challenger.errors / challenger.requests
+    share = challenger.errors / challenger.requests if challenger.requests else 0.0
     usual = champion.errors / champion.requests if champion.requests else 0.0
-    if share > usual + plan.max_error_share:
+    if challenger.errors >= FEWEST_ERRORS and share > usual + plan.max_error_share:
         return (
             f"it failed {challenger.errors} of {challenger.requests} requests ({share:.1%}), "
             f"the champion {champion.errors} of {champion.requests}"
         )
-    if challenger.latency_ms is None or champion.latency_ms is None:
+    if challenger.latency_ms is None or champion.latency_ms is None or challenger.requests < FEWEST_ANSWERS:
         return None
     allowed = max(plan.max_latency_ratio * champion.latency_ms, FLOOR_MS)
     if challenger.latency_ms > allowed:

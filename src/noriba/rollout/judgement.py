@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 REJECTED = "ChallengerRejectedError"
 
 
-def judge(tally: Tally, plan: RolloutPlan, *, fault: str | None, at_last: bool) -> ChallengerVerdict:
+def judge(
+    tally: Tally, plan: RolloutPlan, *, fault: str | None, at_last: bool, asked: int | None = None
+) -> ChallengerVerdict:
     """Look at everything so far, and keep the look.
 
     In the shadow a clear answer ends the wait, either way. In the canary, which the shadow has allowed, nothing but a
@@ -28,6 +30,7 @@ def judge(tally: Tally, plan: RolloutPlan, *, fault: str | None, at_last: bool) 
         plan: the rollout's.
         fault: what health says against the challenger, if anything.
         at_last: whether the stage's time is up, so that there must be an answer.
+        asked: how many requests the challenger was given; a canary that nobody asks has shown nothing.
     """
     comparison = _compare(tally, plan)
     look = _read(comparison.whole)
@@ -37,13 +40,12 @@ def judge(tally: Tally, plan: RolloutPlan, *, fault: str | None, at_last: bool) 
         error = REJECTED if decision is Verdict.REJECT else None
         return ChallengerVerdict(decision=decision.value, error=error, reason=reason, **look.model_dump())
 
-    if tally.faulty:
-        return answer(Verdict.REJECT, f"{tally.faulty} of its answers are no predictions: {tally.fault}")
-    if fault is not None:
-        return answer(Verdict.REJECT, fault)
-    if comparison.verdict is Verdict.REJECT:
-        return answer(Verdict.REJECT, comparison.reason)
+    objection = _find_objection(tally, comparison, fault)
+    if objection is not None:
+        return answer(Verdict.REJECT, objection)
     if not tally.paired:
+        if asked == 0:
+            return answer(Verdict.CONTINUE, "it was asked nothing yet")
         decision = Verdict.PROMOTE if at_last else Verdict.CONTINUE
         return answer(decision, f"nothing speaks against it; {comparison.reason}")
     verdict, reason = comparison.verdict, comparison.reason
@@ -54,6 +56,15 @@ def judge(tally: Tally, plan: RolloutPlan, *, fault: str | None, at_last: bool) 
     if verdict is Verdict.PROMOTE or not at_last:
         return answer(verdict, reason)
     return answer(Verdict(plan.when_inconclusive), f"its time is up without a clear answer: {reason}")
+
+
+def _find_objection(tally: Tally, comparison: Comparison, fault: str | None) -> str | None:
+    """What speaks against the challenger, in the order in which it is seen."""
+    if tally.faulty:
+        return f"{tally.faulty} of its answers are no predictions: {tally.fault}"
+    if fault is not None:
+        return fault
+    return comparison.reason if comparison.verdict is Verdict.REJECT else None
 
 
 def _compare(tally: Tally, plan: RolloutPlan) -> Comparison:

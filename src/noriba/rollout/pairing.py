@@ -26,6 +26,9 @@ Side: TypeAlias = Literal["champion", "challenger"]
 DIFFERENCE = "difference"
 WAIT_S = 24 * 3600.0
 """How long an answer waits for its outcome; a ride that is not over then was never reported."""
+_MOST_VALUE = 1e9
+MOST_WAITING = 200_000
+"""More than an hour of fifty requests a second; what is kept of them is read at every look."""
 _SLICE = "|"
 
 
@@ -54,6 +57,7 @@ class Tally(BaseModel):
 
     Attributes:
         since: captures and outcomes from then on belong to it.
+        looked_at: when it was counted last; None before the first time.
         paired: whether both models answer every request (shadow), or one of them each (canary).
         waiting: rows whose other half has not come, by prediction and candidate.
         sums: count, total and total of squares by block of time, of each series.
@@ -67,6 +71,7 @@ class Tally(BaseModel):
     """
 
     since: datetime
+    looked_at: datetime | None = None
     paired: bool
     waiting: dict[str, Waiting] = Field(default_factory=dict)
     sums: dict[str, dict[float, tuple[float, float, float]]] = Field(default_factory=dict)
@@ -100,6 +105,10 @@ class Tally(BaseModel):
         """
         said: dict[tuple[str, str | None], OutcomeObserved] = {}
         for event in outcomes:
+            if not 0 < event.value < _MOST_VALUE:
+                # The API refuses it; somebody else put it on the bus. Its square would be no number any more.
+                self.unreadable += 1
+                continue
             key = event.prediction_id, event.candidate_id
             before = said.get(key)
             if before is None or (event.observed_at, event.value) > (before.observed_at, before.value):
@@ -110,8 +119,14 @@ class Tally(BaseModel):
             self._settle(prediction, candidate, waiting.model_copy(update=update))
 
     def forget(self, *, now_s: float) -> None:
-        """Give up what has waited for too long."""
-        old = [name for name, waiting in self.waiting.items() if now_s - waiting.since_s > WAIT_S]
+        """Give up what has waited for too long, and the oldest where too much waits."""
+        # Outcomes without any answer go first: they are mostly of requests from before the comparison.
+        ages = sorted(
+            (one.champion is not None or one.challenger is not None, one.since_s, name)
+            for name, one in self.waiting.items()
+        )
+        crowd = max(0, len(ages) - MOST_WAITING)
+        old = [name for rank, (_, since_s, name) in enumerate(ages) if rank < crowd or now_s - since_s > WAIT_S]
         self.given_up += sum(self.waiting[name].outcome is None for name in old)
         for name in old:
             del self.waiting[name]
@@ -124,9 +139,13 @@ class Tally(BaseModel):
         return Blocks(starts, counts, totals, squares)
 
     def find_span_s(self, series: str) -> float:
-        """From the first outcome of a series to the last, to a block of time."""
-        starts = self.sums.get(series, {}).keys()
-        return max(starts) + BLOCK_S - min(starts) if starts else 0.0
+        """Over which time 98 % of a series' outcomes lie, to a block: one with a wrong clock makes no day."""
+        blocks = self.blocks(series)
+        if not blocks.n:
+            return 0.0
+        shares = np.cumsum(blocks.counts) / blocks.counts.sum()
+        first, last = np.searchsorted(shares, (0.01, 0.99))
+        return float(blocks.starts_s[last] - blocks.starts_s[first]) + BLOCK_S
 
     def list_slices(self) -> list[str]:
         """Slices of which anything was counted."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from noriba.usecase import PredictionRequest, UseCase
 
 CLOCK_SKEW = timedelta(minutes=5)
+MOST_VALUE = 1e9
+"""What no outcome can be, in any unit that people use; its square is still a number."""
 
 
 class OutcomeRequest(BaseModel):
@@ -30,7 +32,9 @@ class OutcomeRequest(BaseModel):
     candidate_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
         default=None, description="which of several candidates it was"
     )
-    value: float = Field(strict=True, gt=0, allow_inf_nan=False, description="in the unit of the prediction")
+    value: float = Field(
+        strict=True, gt=0, lt=MOST_VALUE, allow_inf_nan=False, description="in the unit of the prediction"
+    )
     observed_at: Timestamp = Field(description="when the truth became known, with zone or offset; not in the future")
 
 

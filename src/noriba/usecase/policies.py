@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class RetrainingPolicy(BaseModel):
@@ -92,6 +93,13 @@ class RolloutPolicy(BaseModel):
         default=3.0, gt=1, description="the challenger's mean time to answer over the champion's"
     )
     comparison: ComparisonPolicy = ComparisonPolicy()
+
+    @field_validator("canary")
+    @classmethod
+    def _grow(cls, steps: tuple[CanaryStep, ...]) -> tuple[CanaryStep, ...]:
+        if any(later.percent <= earlier.percent for earlier, later in pairwise(steps)):
+            raise ValueError("each step of the canary must have a larger share than the one before it")
+        return steps
 
 
 class TrainingPolicy(BaseModel):

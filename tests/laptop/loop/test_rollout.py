@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from noriba.client import abort_rollout, pause_rollout, promote_challenger, read_rollout_status, replay
+from laptop.replay import replay
+from noriba.client import abort_rollout, pause_rollout, promote_challenger, read_rollout_status
 from noriba.records.names import name_endpoint
 from noriba.records.rollout import RolloutPlan
 from noriba.usecase import CanaryStep, ComparisonPolicy, RolloutPolicy

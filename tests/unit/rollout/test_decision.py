@@ -116,9 +116,7 @@ def test_two_groups_are_compared_by_their_errors(shift: float, verdict: Verdict)
     assert found.whole.n == 10_000
 
 
-@pytest.mark.parametrize(
-    ("shift", "said"), [(-60.0, "smaller by "), (60.0, "larger by "), (0.0, "between ")]
-)
+@pytest.mark.parametrize(("shift", "said"), [(-60.0, "smaller by "), (60.0, "larger by "), (0.0, "between ")])
 def test_the_reason_says_it_without_a_minus_sign(shift: float, said: str) -> None:
     reason = compare(2_000, shift=shift).reason
 

@@ -173,3 +173,13 @@ def test_how_much_time_the_outcomes_span() -> None:
     tally.add_outcomes([happened("p", 100.0), happened("q", 100.0, minutes=24 * 60)], now_s=NOW_S)
 
     assert tally.find_span_s("champion") == 24 * 3600 + BLOCK_S
+
+
+def test_of_too_many_that_wait_the_oldest_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("noriba.rollout.pairing.MOST_WAITING", 3)
+    tally = make_tally()
+    for number in range(5):
+        tally.add_outcomes([happened(f"p{number}", 100.0)], now_s=NOW_S + number)
+    tally.forget(now_s=NOW_S + 5)
+
+    assert sorted(tally.waiting) == ["p2 ", "p3 ", "p4 "]

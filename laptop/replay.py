@@ -1,4 +1,8 @@
-"""What apps would have asked, asked now; and what then happened, reported."""
+"""What apps would have asked, asked now; and what then happened, reported.
+
+Outcomes go onto the bus itself, ten at once, so that the API's plan is left to the requests. On AWS the bus hears them
+of the API's own function alone.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from noriba.aws.bus import EventBus
-from noriba.client.predictions import ApiClient
+from noriba.client import ApiClient
 from noriba.events import OutcomeObserved
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from noriba.client.session import Session
+    from noriba.client import Session
     from noriba.usecase import Observation
 
 _AT_ONCE = 8
