@@ -33,7 +33,7 @@ MINUTE = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}
 ALARM = {
     "source": "aws.cloudwatch",
     "detail-type": "CloudWatch Alarm State Change",
-    "detail": {"alarmName": "noriba-serving-ApiServerErrors", "state": {"value": "ALARM"}},
+    "detail": {"alarmName": "noriba-taxi-eta-endpoint-latency", "state": {"value": "ALARM"}},
 }
 OUTCOMES = 200
 
@@ -118,7 +118,8 @@ def report(cloud: Cloud, values: dict[int, float], *, name: str = "a") -> None:
             value=value,
             observed_at=BEGAN - timedelta(minutes=5 * number),
         )
-        lines.append(json.dumps({"detail": event.model_dump(mode="json")}))
+        reported_at = datetime.now(UTC).isoformat(timespec="seconds")
+        lines.append(json.dumps({"time": reported_at, "detail": event.model_dump(mode="json")}))
     cloud.store("outcomes").write(f"outcomes/date={datetime.now(UTC):%Y-%m-%d}/{name}", "\n".join(lines).encode())
 
 
@@ -184,10 +185,23 @@ def test_an_alarm_speaks_against_a_challenger_that_answers_passengers(
     cloud: Cloud, context: LambdaContext, states: FakeStepFunctions, stage: str, told: list[str]
 ) -> None:
     await_verdict(cloud, stage)
+    name = "noriba-taxi-eta-endpoint-latency"
+    cloud.clients.cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        MetricName="m",
+        Namespace="n",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        Statistic="Sum",
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    cloud.clients.cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="over 1 s")
     judge_rollout.handler(ALARM, context)
+    cloud.clients.cloudwatch.delete_alarms(AlarmNames=[name])
 
     assert [verdict["decision"] for verdict in states.told] == told
-    assert all("noriba-serving-ApiServerErrors" in verdict["reason"] for verdict in states.told)
+    assert all(verdict["reason"] == f"{name}: over 1 s" for verdict in states.told)
 
 
 def test_a_challenger_that_fails_its_copies_is_rejected_though_nobody_hears_it(
@@ -232,10 +246,13 @@ def test_when_its_time_is_up_a_rollout_asks_and_is_answered(
     assert states.told == []
 
 
-def test_two_never_compare_at_once(cloud: Cloud, context: LambdaContext, states: FakeStepFunctions) -> None:
+def test_two_never_compare_at_once(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await_verdict(cloud)
     observe(cloud, range(OUTCOMES), by=-20.0)
     assert cloud.ledger().begin_comparison(now=datetime.now(UTC), at_most=judge_rollout.AT_MOST)
+    monkeypatch.setattr(judge_rollout, "PATIENCE_S", 0.0)
 
     judge_rollout.handler(MINUTE, context)
     assert states.told == []
@@ -264,6 +281,10 @@ def test_an_answer_that_comes_too_late_is_no_failure(
     judge_rollout.handler(MINUTE, context)
 
     assert states.told == []
+    # The rollout asks for it itself, and as often as it must.
+    for _ in range(2):
+        asked = judge_rollout.handler({"use_case": "taxi_eta", "at_last": True}, context)
+        assert asked["decision"] == "promote"
 
 
 def test_without_a_rollout_that_waits_nothing_is_read(cloud: Cloud, context: LambdaContext) -> None:
@@ -288,3 +309,17 @@ def test_what_came_while_nobody_looked_is_read_later(
 
     assert read_tally(cloud).looks[-1].outcomes == 30
     assert states.told == []
+
+
+def test_what_is_wrong_with_one_use_case_holds_up_no_other(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions
+) -> None:
+    await_verdict(cloud)
+    observe(cloud, range(OUTCOMES), by=-20.0)
+    cloud.clients.dynamodb.Table("ledger").put_item(
+        Item={"use_case": "scooter_energy", "entry": "rollout", "execution": EXECUTION, "token": "t", "plan": "no plan"}
+    )
+    with pytest.raises(judge_rollout.NotJudgedError, match="models of scooter_energy could not be compared"):
+        judge_rollout.handler(MINUTE, context)
+
+    assert len(states.told) == 1

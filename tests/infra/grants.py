@@ -82,6 +82,9 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
         "dynamodb:DeleteItem": {"Ledger"},
         "states:SendTaskSuccess": {"RolloutMachine"},
         "cloudwatch:GetMetricData": {"*"},
+        "cloudwatch:DescribeAlarms": {
+            f"cloudwatch:alarm:noriba-taxi-eta-endpoint-{kind}" for kind in ("errors", "latency")
+        },
         "sqs:SendMessage": {"DeadLettersQueue"},
         **USE_KEY,
     },
@@ -97,6 +100,7 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
         "sagemaker:DescribeEndpointConfig": CONFIGURATIONS,
         "sagemaker:DeleteEndpointConfig": CONFIGURATIONS,
         "sagemaker:DeleteModel": MODELS,
+        "kms:CreateGrant": {"Key"},
         **USE_KEY,
     },
     "CheckLiveModels": {
@@ -221,7 +225,7 @@ OTHERS: dict[str, dict[str, set[str]]] = {
     "ModelsRole": {
         **CONTAINER,
         "s3:GetObject": {"ModelsBucket/*"},
-        "s3:PutObject": {"CapturesBucket/*"},
+        "s3:PutObject": {"CapturesBucket/noriba-taxi-eta/*"},
         **USE_KEY,
     },
     "Approver": {

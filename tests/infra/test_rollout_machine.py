@@ -98,6 +98,8 @@ def roll_out(definition: dict[str, Any], plan: RolloutPlan | None = PLAN, /, **a
         "Is there a champion?": describe("InService"),
         "Look at the champion": describe("InService"),
         "Read its configuration": CONFIGURATION,
+        "Who is the champion?": {"Item": {"endpoint_config": {"S": CHAMPION}}},
+        "Look at the approval again": APPROVED,
         "Look at shadow": describe("InService", SHADOW),
         "Await the verdict on shadow": say("promote"),
         "Judge shadow at last": answer_function(say("promote")),
@@ -131,6 +133,7 @@ def test_an_approved_model_reaches_production(known_attempt: dict[str, Any]) -> 
         "Read registration",
         "Take the approval",
         "Take the lock",
+        "Look at the approval again",
         "Announce staging",
         "Record staging",
         "Create model",
@@ -143,6 +146,7 @@ def test_an_approved_model_reaches_production(known_attempt: dict[str, Any]) -> 
         "Is there a champion?",
         "Look at the champion",
         "Read its configuration",
+        "Who is the champion?",
         "Announce shadow",
         "Record shadow",
         "Configure shadow",
@@ -435,18 +439,54 @@ def test_a_change_that_sagemaker_took_back_is_not_compared(known_attempt: dict[s
     assert execution.failure.error == "EndpointFailed"
 
 
-@pytest.mark.parametrize("left", [SHADOW, CANARY])
-def test_what_a_stopped_rollout_left_half_way_is_not_taken_for_the_champion_s_own(
+@pytest.mark.parametrize("left", [SHADOW, CANARY, f"{ENDPOINT}-v9-99999999"])
+def test_what_a_stopped_rollout_left_half_way_is_the_champion_s_again_before_anything_is_compared(
     known_attempt: dict[str, Any], left: str
 ) -> None:
     execution = roll_out(
-        known_attempt,
-        read_its_configuration={**CONFIGURATION, "EndpointConfigName": left},
-        await_the_verdict_on_shadow=say("reject"),
-        look_at_production_after_failure=[describe("InService", SHADOW), describe("InService")],
+        known_attempt, read_its_configuration=[{**CONFIGURATION, "EndpointConfigName": left}, CONFIGURATION]
     )
 
-    assert execution.called("Restore the champion")["EndpointConfigName"] == CHAMPION
+    assert execution.called("Give production back first") == {
+        "EndpointName": ENDPOINT,
+        "EndpointConfigName": CHAMPION,
+    }
+    assert execution.visited[-1] == "Completed"
+
+
+@pytest.mark.parametrize("known", [{}, {"Item": {"model_package_arn": {"S": "arn"}}}])
+def test_where_the_ledger_does_not_know_what_serves_what_serves_is_the_champion(
+    known_attempt: dict[str, Any], known: dict[str, Any]
+) -> None:
+    execution = roll_out(known_attempt, who_is_the_champion=known)
+
+    assert "Give production back first" not in execution.visited
+    assert execution.visited[-1] == "Completed"
+
+
+def test_what_somebody_configured_by_hand_is_compared_with_as_it_is(known_attempt: dict[str, Any]) -> None:
+    by_hand = {**CONFIGURATION, "EndpointConfigName": "made-by-hand"}
+    execution = roll_out(known_attempt, read_its_configuration=by_hand)
+
+    assert "Give production back first" not in execution.visited
+    assert execution.visited[-1] == "Completed"
+
+
+def test_a_production_that_has_failed_is_told_with_the_remedy(known_attempt: dict[str, Any]) -> None:
+    """SageMaker lets nobody do anything with it but delete it."""
+    execution = roll_out(known_attempt, is_there_a_champion=describe("Failed"))
+
+    assert execution.failure is not None
+    assert execution.failure.error == "ProductionFailedError"
+    assert "delete-endpoint" in execution.failure.cause
+    assert "Restore the champion" not in execution.visited
+
+
+def test_an_approval_that_was_withdrawn_while_it_waited_is_let_go(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(known_attempt, look_at_the_approval_again={**APPROVED, "ModelApprovalStatus": "Rejected"})
+
+    assert execution.visited[-2:] == ("Let go", "Approval was withdrawn")
+    assert execution.called("Let go")["ConditionExpression"] == "execution = :mine"
 
 
 def test_production_is_given_back_however_often_that_must_be_tried(known_attempt: dict[str, Any]) -> None:
@@ -527,6 +567,8 @@ def test_the_lock_is_the_execution_s_own(known_attempt: dict[str, Any]) -> None:
         # What it makes, for whoever tidies up in its place.
         "staging": {"S": STAGING},
         "model": {"S": MODEL},
+        # The newer of two wins.
+        "started_at": {"S": "2026-11-21T10:00:00Z"},
     }
     assert taken["ConditionExpression"] == "attribute_not_exists(entry) OR execution = :mine"
     assert released["Key"] == {"use_case": {"S": "taxi_eta"}, "entry": {"S": "rollout"}}
@@ -561,7 +603,8 @@ def test_a_second_rollout_waits_as_long_as_the_first_runs(known_attempt: dict[st
     assert execution.visited[-1] == "Completed"
 
 
-WAITING = {"Item": {**HELD["Item"], "token": {"S": "its-token"}}}
+WAITING = {"Item": {**HELD["Item"], "token": {"S": "its-token"}, "started_at": {"S": "2026-11-21T09:59:59Z"}}}
+YOUNGER = {"Item": {**WAITING["Item"], "started_at": {"S": "2026-11-21T10:00:01Z"}}}
 
 
 def test_a_rollout_that_is_being_compared_is_told_that_a_newer_one_takes_its_place(
@@ -580,6 +623,18 @@ def test_a_rollout_that_is_being_compared_is_told_that_a_newer_one_takes_its_pla
         "Cause": f"{PACKAGE} takes its place",
     }
     assert execution.visited[-1] == "Completed"
+
+
+def test_an_older_one_does_not_take_the_place_of_a_newer(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        take_the_lock=TAKEN,
+        who_holds_the_lock=YOUNGER,
+        look_at_its_holder={"Status": "RUNNING"},
+    )
+
+    assert "Supersede" not in execution.visited
+    assert execution.failure == Failure("RolloutSupersededError", f"{OTHER} was begun later")
 
 
 def test_one_whose_place_is_taken_gives_production_back_and_says_so(known_attempt: dict[str, Any]) -> None:
@@ -677,6 +732,7 @@ def test_a_lock_lost_meanwhile_is_no_failure(known_attempt: dict[str, Any]) -> N
 # --- when something fails ---------------------------------------------------------------------------------------------
 
 UNDER_LOCK = (
+    "look_at_the_approval_again",
     "announce_staging",
     "create_model",
     "configure_staging",
@@ -688,6 +744,7 @@ UNDER_LOCK = (
     "is_there_a_champion",
     "look_at_the_champion",
     "read_its_configuration",
+    "who_is_the_champion",
     "announce_shadow",
     "record_shadow",
     "configure_shadow",
@@ -814,9 +871,33 @@ def test_a_rollback_that_cannot_be_announced_is_unlocked_all_the_same(known_atte
     assert execution.failure == Failure("SomeError")
 
 
-@pytest.mark.parametrize("step", ["record_champion", "announce_completion"])
-def test_a_failure_after_the_switch_is_not_called_a_rollback(known_attempt: dict[str, Any], step: str) -> None:
-    execution = roll_out(known_attempt, **{step: Failure("SomeError")})
+def test_what_cannot_be_recorded_as_the_champion_is_none(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        record_champion=Failure("SomeError"),
+        look_at_production_after_failure=[describe("InService", MODEL), describe("InService")],
+    )
+
+    assert execution.called("Restore the champion")["EndpointConfigName"] == CHAMPION
+    assert execution.published[-1][1] == "RolledBack"
+    assert execution.failure == Failure("SomeError")
+
+
+def test_what_cannot_be_given_back_is_tried_twenty_times(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        await_the_verdict_on_shadow=say("reject"),
+        look_at_production_after_failure=describe("InService", SHADOW),
+        restore_the_champion=Failure("SageMaker.ResourceInUse"),
+    )
+
+    assert execution.visited.count("Restore the champion") == 20
+    assert execution.visited[-1] == "Failed"
+    assert execution.failure == Failure("ChallengerRejectedError", "because")
+
+
+def test_a_failure_after_the_switch_is_not_called_a_rollback(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(known_attempt, announce_completion=Failure("SomeError"))
 
     assert "RolledBack" not in [kind for _, kind, _ in execution.published]
     assert execution.visited[-2:] == ("Release the lock after failure", "Failed")

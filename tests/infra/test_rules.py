@@ -73,7 +73,11 @@ RULES: dict[str, tuple[str | None, dict[str, Any], str]] = {
     ),
     "ObservedRule": (BUS, OutcomeObserved.pattern(), "<OutcomeArchiveStream.Arn>"),
     "OutcomesCameRule": (DEFAULT_BUS, S3ObjectCreated.in_bucket("<OutcomesBucket>"), JUDGE),
-    "AlarmRaisedRule": (DEFAULT_BUS, AlarmStateChanged.raised("noriba-serving-"), JUDGE),
+    "AlarmRaisedRule": (
+        DEFAULT_BUS,
+        AlarmStateChanged.raised("noriba-taxi-eta-endpoint-errors", "noriba-taxi-eta-endpoint-latency"),
+        JUDGE,
+    ),
 }
 
 TIMED: dict[str, tuple[str, str]] = {

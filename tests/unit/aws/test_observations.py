@@ -37,7 +37,22 @@ def test_a_line_that_is_no_capture_is_counted_and_hides_no_other(store: ObjectSt
 def test_all_good_lines_are_read_and_other_use_cases_outcomes_left_out(store: ObjectStore) -> None:
     lines = Lines()
     other = HAPPENED.model_copy(update={"use_case": "scooter_energy"})
-    written = [json.dumps({"detail": event.model_dump(mode="json")}) for event in (HAPPENED, other)]
+    written = [
+        json.dumps({"time": "2026-07-01T00:00:10Z", "detail": event.model_dump(mode="json")})
+        for event in (HAPPENED, other)
+    ]
 
     assert list(lines.read_outcomes(store, keep(store, written[0], "x", written[1]), use_case="taxi_eta")) == [HAPPENED]
     assert lines.unreadable == 1
+
+
+def test_outcomes_that_were_reported_before_are_left_out(store: ObjectStore) -> None:
+    line = json.dumps({"time": "2026-07-01T00:00:10Z", "detail": HAPPENED.model_dump(mode="json")})
+    keys, lines = keep(store, line), Lines()
+
+    def read(second: int, microsecond: int = 0) -> int:
+        since = datetime(2026, 7, 1, 0, 0, second, microsecond, tzinfo=UTC)
+        return len(list(lines.read_outcomes(store, keys, use_case="taxi_eta", reported_since=since)))
+
+    # An event knows its second, no more.
+    assert (read(9), read(10, 999_999), read(11)) == (1, 1, 0)

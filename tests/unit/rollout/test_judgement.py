@@ -96,6 +96,14 @@ def test_in_the_canary_time_must_pass_and_a_worse_one_goes_at_once() -> None:
     assert decide(worse).decision == "reject"
 
 
+def test_a_canary_that_nobody_asks_shows_nothing() -> None:
+    good = make_tally(4_000, shift=-20.0, paired=False)
+    nobody, some = (judge(good, PLAN, fault=None, at_last=True, asked=asked) for asked in (0, 1))
+
+    assert (nobody.decision, nobody.reason) == ("continue", "it was asked nothing yet")
+    assert some.decision == "promote"
+
+
 def test_health_speaks_before_any_outcome() -> None:
     for paired in (True, False):
         verdict = decide(make_tally(3, shift=0.0, paired=paired), fault="it failed 9 of 90 requests")
@@ -129,8 +137,10 @@ FINE = VariantHealth(1_000, 1, 9.0)
     [
         (VariantHealth(100, 9, 9.0), "it failed 9 of 100 requests (9.0%), the champion 1 of 1000"),
         (VariantHealth(100, 1, 9.0), None),
-        # Too few to say anything.
-        (VariantHealth(19, 19, None), None),
+        # Too few to say anything: one of the first requests, or some slow first answers.
+        (VariantHealth(20, 4, None), None),
+        (VariantHealth(99, 0, 45.0), None),
+        (VariantHealth(5, 5, None), "it failed 5 of 5 requests (100.0%), the champion 1 of 1000"),
         (VariantHealth(100, 0, 45.0), "it takes 45 ms on average, the champion 9 ms; allowed are 27 ms"),
         (VariantHealth(100, 0, 26.0), None),
         (VariantHealth(100, 0, None), None),

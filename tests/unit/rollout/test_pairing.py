@@ -166,20 +166,35 @@ def test_what_waits_for_too_long_is_given_up() -> None:
     assert (tally.waiting, tally.given_up) == ({}, 1)
 
 
-def test_how_much_time_the_outcomes_span() -> None:
+def test_how_much_time_the_outcomes_span_is_no_matter_of_one_wrong_clock() -> None:
     tally = make_tally(paired=False)
     assert tally.find_span_s("champion") == 0.0
-    tally.add_answers("champion", [answer(name, 110.0) for name in "pq"])
-    tally.add_outcomes([happened("p", 100.0), happened("q", 100.0, minutes=24 * 60)], now_s=NOW_S)
+    hours = [number * 24 / 199 for number in range(200)]
+    tally.add_answers("champion", [answer(f"p{number}", 110.0) for number in range(201)])
+    tally.add_outcomes([happened(f"p{n}", 100.0, minutes=60 * hour) for n, hour in enumerate(hours)], now_s=NOW_S)
+    tally.add_outcomes([happened("p200", 100.0, minutes=-60 * 48)], now_s=NOW_S)
 
-    assert tally.find_span_s("champion") == 24 * 3600 + BLOCK_S
+    assert 23 * 3600 < tally.find_span_s("champion") <= 24 * 3600
+
+
+@pytest.mark.parametrize("value", [1e200, 1e9, float("inf"), float("nan"), 0.0, -3.0])
+def test_an_outcome_that_is_none_breaks_no_sum(value: float) -> None:
+    tally = make_tally()
+    tally.add_answers("champion", [answer("p", 110.0)])
+    tally.add_answers("challenger", [answer("p", 97.0)])
+    tally.add_outcomes([happened("p", 1.0).model_copy(update={"value": value})], now_s=NOW_S)
+
+    assert tally.unreadable == 1
+    assert Tally.model_validate_json(tally.model_dump_json()) == tally
 
 
 def test_of_too_many_that_wait_the_oldest_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("noriba.rollout.pairing.MOST_WAITING", 3)
     tally = make_tally()
+    tally.add_answers("champion", [answer("q", 110.0)])
     for number in range(5):
         tally.add_outcomes([happened(f"p{number}", 100.0)], now_s=NOW_S + number)
     tally.forget(now_s=NOW_S + 5)
 
-    assert sorted(tally.waiting) == ["p2 ", "p3 ", "p4 "]
+    # Outcomes of requests that were never captured before an answer, however old that is.
+    assert sorted(tally.waiting) == ["p3 ", "p4 ", "q "]
