@@ -237,7 +237,15 @@ def test_roles_are_passed_to_sagemaker_alone(statements: list[Statement]) -> Non
 def test_key_grants_are_made_for_aws_services_alone(statements: list[Statement]) -> None:
     granting = [statement for statement in statements if "kms:CreateGrant" in statement.actions]
 
-    assert [statement.conditions for statement in granting] == [{"Bool": {"kms:GrantIsForAWSResource": True}}] * 2
+    assert [statement.conditions for statement in granting] == [{"Bool": {"kms:GrantIsForAWSResource": True}}] * 3
+
+
+def test_whoever_updates_an_endpoint_may_let_its_volumes_use_the_key(grants: dict[str, dict[str, set[str]]]) -> None:
+    updating = {role for role, actions in grants.items() if "sagemaker:UpdateEndpoint" in actions}
+
+    assert updating == {"RolloutRole", "TidyRolloutsRole"}
+    for role in updating:
+        assert grants[role]["kms:CreateGrant"] == {"Key"}
 
 
 def test_each_role_is_taken_by_one_kind_of_caller(assembly: Assembly) -> None:
@@ -316,7 +324,7 @@ def test_a_model_in_service_reads_models_has_its_requests_captured_and_nothing_e
     assert {action: on for action, on in grants["ModelsRole"].items() if action.startswith(("s3:", "dynamodb:"))} == {
         "s3:GetObject": {"ModelsBucket/*"},
         # SageMaker captures in the model's name.
-        "s3:PutObject": {"CapturesBucket/*"},
+        "s3:PutObject": {"CapturesBucket/noriba-taxi-eta/*"},
     }
 
 

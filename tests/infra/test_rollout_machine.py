@@ -45,7 +45,7 @@ MISSING = Failure(
     "SageMaker.SageMakerException", 'Could not find endpoint "arn:…". (Service: SageMaker, Status Code: 400)'
 )
 THROTTLED = Failure("SageMaker.SageMakerException", "Rate exceeded (Service: SageMaker, Status Code: 400)")
-RELEASED = {"Release the lock", "Release the lock after failure"}
+RELEASED = {"Release the lock", "Release the lock after failure", "Let go"}
 
 
 CHAMPION = f"{ENDPOINT}-v6-000000ff"
@@ -586,7 +586,7 @@ LOOKING = [*ASKING, "Look at its holder", "Does its holder run?"]
 
 def visited_for_the_lock(execution: Execution) -> list[str]:
     """What was visited from the approval to the first thing done under the lock."""
-    start, end = (execution.visited.index(state) for state in ("Take the lock", "Announce staging"))
+    start, end = (execution.visited.index(state) for state in ("Take the lock", "Look at the approval again"))
     return list(execution.visited[start:end])
 
 

@@ -28,12 +28,19 @@ def test_captures_hold_places_and_go_after_the_days_that_are_set(
     buckets: dict[str, Resource], customised: Assembly
 ) -> None:
     def days(bucket: Resource) -> int | None:
-        [rule] = bucket.properties["LifecycleConfiguration"]["Rules"]
+        rule, *_scratch = bucket.properties["LifecycleConfiguration"]["Rules"]
         found: int | None = rule.get("ExpirationInDays")
         return found
 
     assert {name: days(buckets[name]) for name in DATA} == {**dict.fromkeys(DATA), "CapturesBucket": 90}
     assert days(customised.by_name("AWS::S3::Bucket")["CapturesBucket"]) == 30
+
+
+def test_what_is_overwritten_at_every_look_is_not_kept(buckets: dict[str, Resource]) -> None:
+    _captures, scratch = buckets["CapturesBucket"].properties["LifecycleConfiguration"]["Rules"]
+
+    assert scratch["Prefix"] == "comparisons/"
+    assert scratch["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
 
 
 def test_there_are_exactly_the_buckets_of_the_loop(buckets: dict[str, Resource]) -> None:
