@@ -171,7 +171,7 @@ def test_a_challenger_goes_through_shadow_and_canary_into_production_without_one
     assert EASY.comparison.min_outcomes <= verdict.outcomes <= OUTCOMES
     assert verdict.lower is not None and verdict.upper is not None  # noqa: PT018  # one thing: it was bounded
     assert verdict.lower < verdict.estimate < verdict.upper  # type: ignore[operator]  # not None either, then
-    assert [(one["stage"], one["percent"]) for one in bus.find("RolloutAdvanced", model_package_arn=approved.arn)][
+    assert [(one["stage"], one.get("percent")) for one in bus.find("RolloutAdvanced", model_package_arn=approved.arn)][
         -5:
     ] == [("staging", None), ("shadow", None), ("canary", 20), ("canary", 60), ("production", None)]
     told = bus.find("ChallengerJudged", model_package_arn=approved.arn)
