@@ -93,6 +93,7 @@ class Home:
             assert time.monotonic() < end, self.run("rollout", "status").stdout
             # Between two stages it waits for no verdict.
             self.run("rollout", "promote", "--reason", "nobody asks here")
+            time.sleep(2)
 
     def wait_for_candidate(self, snapshot_id: str) -> dict[str, Any]:
         end = time.monotonic() + 120
