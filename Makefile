@@ -23,10 +23,10 @@ test: setup  ## everything CI runs: lint, types, architecture, unit, function, i
 
 # Two halves side by side, each about as long as the other: everything by itself, and the loop on laptop clouds.
 test-here: lint
-	@$(BIN)/pytest tests emulator/tests --ignore tests/laptop --ignore tests/test_wheels.py $(ARGS)
+	@$(BIN)/pytest tests emulator/tests --ignore tests/laptop $(ARGS)
 
 test-clouds:
-	@$(BIN)/pytest tests/laptop tests/test_wheels.py $(ARGS)
+	@$(BIN)/pytest tests/laptop $(ARGS)
 
 test-unit: setup  ## the tests that need no cloud and no templates
 	@$(BIN)/pytest tests/unit tests/functions $(ARGS)

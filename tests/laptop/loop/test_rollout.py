@@ -199,18 +199,6 @@ def test_a_challenger_that_is_not_good_enough_goes_and_the_champion_serves_on(
     check_alone(loop, champion)
 
 
-def test_outcomes_that_never_come_end_the_shadow_all_the_same(
-    loop: Loop, champion: ModelPackage, approved: ModelPackage
-) -> None:
-    serve(loop, champion)
-    execution = roll_out(loop, approved, make_plan(margin=0.5, shadow_hours=0.02))
-    ended = await_end(loop, execution)
-
-    assert ended.error == "ChallengerRejectedError"
-    assert "its time is up without a clear answer: 0 of at least 200 outcomes" in str(ended.cause)
-    check_alone(loop, champion)
-
-
 def test_a_rollout_that_is_stopped_in_the_shadow_leaves_production_to_the_champion(
     loop: Loop, champion: ModelPackage, approved: ModelPackage
 ) -> None:
@@ -223,17 +211,19 @@ def test_a_rollout_that_is_stopped_in_the_shadow_leaves_production_to_the_champi
     check_alone(loop, champion)
 
 
-def test_a_newer_approval_takes_the_place_of_a_rollout_that_is_being_compared(
+def test_a_newer_approval_takes_the_place_and_outcomes_that_never_come_end_its_shadow_all_the_same(
     loop: Loop, bus: BusRecorder, champion: ModelPackage, approved: ModelPackage
 ) -> None:
     serve(loop, champion)
     older = roll_out(loop, approved, EASY)
     await_stage(loop, older, "shadow")
-    newer = roll_out(loop, champion, EASY)
+    newer = roll_out(loop, approved, make_plan(margin=0.5, shadow_hours=0.02))
 
     assert await_end(loop, older).error == "RolloutSupersededError"
-    assert await_end(loop, newer).status == "SUCCEEDED"
     assert bus.find("RolledBack", error="RolloutSupersededError")
+    ended = await_end(loop, newer)
+    assert ended.error == "ChallengerRejectedError"
+    assert "its time is up without a clear answer: 0 of at least 200 outcomes" in str(ended.cause)
     check_alone(loop, champion)
 
 
