@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from functions.telemetry import count, logger
-from noriba.aws.comparisons import Comparison, find_alarm, measure_health
+from noriba.aws.comparisons import Comparison, find_alarm, give_verdict, measure_health
 from noriba.aws.environment import Environment, dependency_loader
-from noriba.aws.executions import answer_token
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
 from noriba.errors import NoribaError
@@ -90,13 +89,9 @@ def answer_if_clear(use_case: str) -> None:
         verdict = compare(use_case, clients, lock, lock.awaited, at_last=False)
     finally:
         ledger.end_comparison()
-    now_paused = (ledger.read_rollout() or lock).paused
-    if verdict.decision == "continue" or now_paused:
-        return
-    # Told first, forgotten then: an answer that comes twice is refused. One that comes too late is not forgotten: the
-    # rollout asks for its verdict itself, and finds what it waited for.
-    if answer_token(clients.stepfunctions, lock.awaited.token, verdict.model_dump_json()):
-        ledger.forget_token(lock.awaited.token)
+    # Somebody may have paused it meanwhile.
+    if verdict.decision != "continue" and not (ledger.read_rollout() or lock).paused:
+        give_verdict(clients.stepfunctions, ledger, lock.awaited, verdict)
 
 
 def judge_at_last(use_case: str) -> ChallengerVerdict:

@@ -11,7 +11,7 @@ from noriba.aws.executions import look_up
 from noriba.aws.ledger import Ledger
 from noriba.aws.leftovers import Leftovers
 from noriba.records.metrics import CHAMPIONS_RESTORED, LEFTOVERS_REMOVED
-from noriba.records.names import CANARY_FORMAT, SHADOW_FORMAT, STAGING_FORMAT, name_endpoint
+from noriba.records.names import CANARY_FORMAT, SHADOW_FORMAT, name_endpoint
 from noriba.usecase import list_use_cases
 
 if TYPE_CHECKING:
@@ -41,9 +41,10 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     counts: dict[str, int] = {}
     for use_case in list_use_cases():
         # In this order: what a rollout that begins now makes is not found.
-        leftovers = Leftovers(clients.sagemaker, name_endpoint(use_case, prefix=settings.resource_prefix))
+        endpoint = name_endpoint(use_case, prefix=settings.resource_prefix)
+        leftovers = Leftovers(clients.sagemaker, endpoint)
         ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case)
-        owned, champion = find_owned(clients, ledger), ledger.read_champion()
+        owned, champion = find_owned(clients, ledger, endpoint), ledger.read_champion()
         config = None if champion is None else champion.endpoint_config
         tidied = leftovers.remove(owned=owned, champion_config=config)
         removed = tidied.endpoints + tidied.configurations + tidied.models
@@ -53,12 +54,11 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     return {"done": not counts.get("pending"), **counts}
 
 
-def find_owned(clients: Clients, ledger: Ledger) -> set[str]:
+def find_owned(clients: Clients, ledger: Ledger, endpoint: str) -> set[str]:
     """Names that the rollout under way makes, or is about to; none when its execution is over."""
     lock = ledger.read_rollout()
     execution = None if lock is None else look_up(clients.stepfunctions, lock.execution)
     if lock is None or execution is None or execution.status != "RUNNING":
         return set()
     attempt = lock.staging.rpartition("-")[2]
-    endpoint = lock.staging.removesuffix(STAGING_FORMAT.format("", attempt))
     return {lock.staging, lock.model, *(form.format(endpoint, attempt) for form in (SHADOW_FORMAT, CANARY_FORMAT))}

@@ -152,6 +152,11 @@ def publish(bus_name: str, event: type[Event], detail: Mapping[str, Any] | str, 
     return call("arn:aws:states:::events:putEvents", {"Entries": [entry]}, follow=follow, **fields)
 
 
+def put(path: str, fields: State, *, follow: str) -> State:
+    """Put fields, which may be paths or intrinsic functions (`name.$`), at a path of the input."""
+    return {"Type": "Pass", "Parameters": fields, "ResultPath": path, "Next": follow}
+
+
 def choose(*choices: tuple[State, str], otherwise: str) -> State:
     """Go on with the first choice whose condition holds."""
     return {"Type": "Choice", "Choices": [{**rule, "Next": state} for rule, state in choices], "Default": otherwise}

@@ -45,14 +45,15 @@ class ServingStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, description="Noriba: the API")
         self._shared, self._models = shared, models
-        names = {use_case.name: name_endpoint(use_case.name, prefix=shared.settings.prefix) for use_case in use_cases}
-        self._endpoints = [format_arn(self, "sagemaker", f"endpoint/{name}") for name in names.values()]
-        for use_case in names:
+        prefix = shared.settings.prefix
+        names = [name_endpoint(use_case.name, prefix=prefix) for use_case in use_cases]
+        self._endpoints = [format_arn(self, "sagemaker", f"endpoint/{name}") for name in names]
+        for use_case in use_cases:
             EndpointAlarms(
                 self,
-                f"Endpoint-{use_case}",
-                use_case=use_case,
-                prefix=shared.settings.prefix,
+                f"Endpoint-{use_case.name}",
+                use_case=use_case.name,
+                prefix=prefix,
                 operators=shared.operators,
             )
         self._keep_outcomes()

@@ -207,6 +207,10 @@ class RolledBack(Event):
 # --- serving ---------------------------------------------------------------------------------------------------------
 
 
+MOST_OUTCOME = 1e9
+"""What no outcome can be, in any unit that people use; its square is still a number."""
+
+
 class OutcomeObserved(Event):
     """What really happened to a prediction."""
 
@@ -321,7 +325,8 @@ class AlarmStateChanged(AwsEvent):
     @classmethod
     def raised(cls, *names: str) -> dict[str, Any]:
         """The pattern for alarms of these names that went off."""
-        return {**cls.pattern(), "detail": {"alarmName": [*names], "state": {"value": ["ALARM"]}}}
+        named = cls.pattern(alarm_name=[*names])
+        return {**named, "detail": {**named["detail"], "state": {"value": ["ALARM"]}}}
 
 
 class ExecutionStatusChanged(AwsEvent):

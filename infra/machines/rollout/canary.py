@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from infra.machines.rollout.endpoints import announce, await_endpoint, change_production, configure, describe_variant
 from infra.machines.rollout.props import RESTORE, SDK
 from infra.machines.rollout.verdict import await_verdict
-from infra.machines.states import call, catch_all, choose
+from infra.machines.states import call, catch_all, choose, put
 
 if TYPE_CHECKING:
     from infra.machines.rollout.props import RolloutProps
     from infra.machines.states import State
 
 _PERCENT = "$.canary.step.challenger"
+_STEPS = {"steps.$": "States.ArrayLength($.plan.canary)"}
 
 
 def canary(props: RolloutProps) -> dict[str, State]:
@@ -21,21 +22,20 @@ def canary(props: RolloutProps) -> dict[str, State]:
     size = (props.production_instance, props.production_instances)
     another = "Is there another step?"
     return {
-        "Begin the canary": _count("0", follow=another),
+        "Begin the canary": put("$.canary", {"index": 0, **_STEPS}, follow=another),
         another: choose(
             ({"Variable": "$.canary.index", "NumericLessThanPath": "$.canary.steps"}, "Pick the step"),
             otherwise="Announce production",
         ),
-        "Pick the step": {
-            "Type": "Pass",
-            "Parameters": {
+        "Pick the step": put(
+            "$.canary",
+            {
                 "index.$": "$.canary.index",
                 "steps.$": "$.canary.steps",
                 "step.$": "States.ArrayGetItem($.plan.canary, $.canary.index)",
             },
-            "ResultPath": "$.canary",
-            "Next": "Announce canary",
-        },
+            follow="Announce canary",
+        ),
         **announce(props, "canary", follow="Is it the first step?", catch=RESTORE, percent=_PERCENT),
         "Is it the first step?": choose(
             ({"Variable": "$.canary.index", "NumericEquals": 0}, "Configure canary"), otherwise="Shift requests"
@@ -66,16 +66,7 @@ def canary(props: RolloutProps) -> dict[str, State]:
         ),
         **await_endpoint("the next share", "$.endpoint_name", ready="Await the verdict on canary"),
         **await_verdict(props, "canary", limit="$.canary.step.bake_s", promote="Take the next step", percent=_PERCENT),
-        "Take the next step": _count("States.MathAdd($.canary.index, 1)", follow=another),
-    }
-
-
-def _count(index: str, *, follow: str) -> State:
-    """Say at which step of how many the canary is."""
-    step = {"index": 0} if index == "0" else {"index.$": index}
-    return {
-        "Type": "Pass",
-        "Parameters": {**step, "steps.$": "States.ArrayLength($.plan.canary)"},
-        "ResultPath": "$.canary",
-        "Next": follow,
+        "Take the next step": put(
+            "$.canary", {"index.$": "States.MathAdd($.canary.index, 1)", **_STEPS}, follow=another
+        ),
     }

@@ -13,6 +13,7 @@ from infra.machines.states import (
     choose,
     equals,
     publish,
+    put,
     wait,
 )
 from noriba.events import RolloutAdvanced
@@ -92,12 +93,11 @@ def await_endpoint(stage: str, name: str, *, ready: str) -> dict[str, State]:
             (equals("$.endpoint.status", "UpdateRollbackFailed"), failed),
             otherwise=f"Wait for {stage}",
         ),
-        failed: {
-            "Type": "Pass",
-            "Parameters": {"Error": "EndpointFailed", "Cause.$": "States.JsonToString($.endpoint.whole)"},
-            "ResultPath": "$.failure",
-            "Next": catch,
-        },
+        failed: put(
+            "$.failure",
+            {"Error": "EndpointFailed", "Cause.$": "States.JsonToString($.endpoint.whole)"},
+            follow=catch,
+        ),
     }
 
 

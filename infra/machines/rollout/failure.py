@@ -24,6 +24,7 @@ from infra.machines.states import (
     fail_as_caught,
     present,
     publish,
+    put,
     wait,
 )
 from noriba.events import RolledBack
@@ -48,7 +49,7 @@ def restore() -> dict[str, State]:
     return {
         # Without a champion there is nothing to go back to.
         RESTORE: choose((present("$.champion.config"), "Begin to restore"), otherwise=ROLL_BACK),
-        "Begin to restore": _count("0", follow=look),
+        "Begin to restore": put("$.restoring", {"tries": 0}, follow=look),
         look: call(
             f"{SDK}describeEndpoint",
             {"EndpointName.$": "$.endpoint_name"},
@@ -64,7 +65,9 @@ def restore() -> dict[str, State]:
             ({"Variable": "$.restoring.tries", "NumericGreaterThanEquals": _MOST_TRIES}, ROLL_BACK),
             otherwise="Count the try",
         ),
-        "Count the try": _count("States.MathAdd($.restoring.tries, 1)", follow="Restore the champion"),
+        "Count the try": put(
+            "$.restoring", {"tries.$": "States.MathAdd($.restoring.tries, 1)"}, follow="Restore the champion"
+        ),
         "Restore the champion": call(
             "arn:aws:states:::sagemaker:updateEndpoint",
             {"EndpointName.$": "$.endpoint_name", "EndpointConfigName.$": "$.champion.config"},
@@ -75,12 +78,6 @@ def restore() -> dict[str, State]:
         waiting: wait(POLL_S, follow=look),
         "Wait longer for the champion": wait(PATIENT_POLL_S, follow=look),
     }
-
-
-def _count(tries: str, *, follow: str) -> State:
-    """Say how often it was tried."""
-    parameters = {"tries": 0} if tries == "0" else {"tries.$": tries}
-    return {"Type": "Pass", "Parameters": parameters, "ResultPath": "$.restoring", "Next": follow}
 
 
 def roll_back(props: RolloutProps) -> dict[str, State]:

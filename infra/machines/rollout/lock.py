@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from infra.machines.ledger import name_key
 from infra.machines.rollout.props import ROLL_BACK
-from infra.machines.states import DISCARD, State, call, catch_all, choose, equals, present, wait
+from infra.machines.states import DISCARD, State, call, catch_all, choose, equals, present, put, wait
 from noriba.records import ledger_entries as entries
 
 RETRY_S = 30
@@ -76,12 +76,11 @@ def take_lock(table: str, *, follow: str) -> dict[str, State]:
             (present(_WAITER), "Supersede"),
             otherwise="Wait for the lock",
         ),
-        "Came too late": {
-            "Type": "Pass",
-            "Parameters": {"Error": SUPERSEDED, "Cause.$": f"States.Format('{{}} was begun later', {_HOLDER})"},
-            "ResultPath": "$.failure",
-            "Next": ROLL_BACK,
-        },
+        "Came too late": put(
+            "$.failure",
+            {"Error": SUPERSEDED, "Cause.$": f"States.Format('{{}} was begun later', {_HOLDER})"},
+            follow=ROLL_BACK,
+        ),
         "Supersede": call(
             "arn:aws:states:::aws-sdk:sfn:sendTaskFailure",
             {

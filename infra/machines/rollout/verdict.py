@@ -17,6 +17,7 @@ from infra.machines.states import (
     equals,
     invoke_function,
     publish,
+    put,
 )
 from noriba.events import ChallengerJudged
 from noriba.records import ledger_entries as entries
@@ -87,12 +88,9 @@ def await_verdict(
             (equals(f"{_ANSWER}.decision", "continue"), waiting),
             otherwise=f"Rejected in {stage}",
         ),
-        f"Rejected in {stage}": {
-            "Type": "Pass",
-            "Parameters": {"Error.$": f"{_ANSWER}.error", "Cause.$": f"{_ANSWER}.reason"},
-            "ResultPath": "$.failure",
-            "Next": RESTORE,
-        },
+        f"Rejected in {stage}": put(
+            "$.failure", {"Error.$": f"{_ANSWER}.error", "Cause.$": f"{_ANSWER}.reason"}, follow=RESTORE
+        ),
     }
 
 

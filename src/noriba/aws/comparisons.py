@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from noriba.aws.executions import answer_token
 from noriba.aws.observations import Lines, list_keys
 from noriba.records.captures import name_capture_folders, name_outcome_folders
 from noriba.records.rollout import name_comparison
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
 
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
+    from mypy_boto3_stepfunctions import SFNClient
 
-    from noriba.aws.ledger import Awaited
+    from noriba.aws.ledger import Awaited, Ledger
     from noriba.aws.objects import ObjectStore
+    from noriba.records.rollout import ChallengerVerdict
 
 LATE = timedelta(hours=2)
 """How long after its hour an object of captures may still come, and is looked for."""
@@ -75,6 +78,18 @@ class Comparison:
     def keep(self, tally: Tally) -> None:
         """Keep a count for the next look."""
         self._captures.write(self._key, tally.model_dump_json().encode())
+
+
+def give_verdict(stepfunctions: SFNClient, ledger: Ledger, awaited: Awaited, verdict: ChallengerVerdict) -> bool:
+    """Answer a rollout that waits; False when it waits no more.
+
+    Told first, forgotten then: an answer that comes twice is refused. One that comes too late is not forgotten: the
+    rollout asks for its verdict itself, and finds what it waited for.
+    """
+    if not answer_token(stepfunctions, awaited.token, verdict.model_dump_json()):
+        return False
+    ledger.forget_token(awaited.token)
+    return True
 
 
 def measure_health(

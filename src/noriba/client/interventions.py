@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from noriba.aws.comparisons import give_verdict
 from noriba.aws.endpoints import describe_endpoint
-from noriba.aws.executions import answer_token
 from noriba.aws.objects import ObjectStore
 from noriba.client.progress import NO_PROGRESS
 from noriba.client.rollouts import NoRolloutError, read_package_version
@@ -19,7 +19,7 @@ from noriba.rollout.pairing import Look, Tally
 
 if TYPE_CHECKING:
     from noriba.aws.executions import Execution
-    from noriba.aws.ledger import RolloutLock
+    from noriba.aws.ledger import Awaited, RolloutLock
     from noriba.client.progress import Progress
     from noriba.client.session import Session
 
@@ -98,7 +98,7 @@ def promote_challenger(session: Session, *, reason: str) -> str:
     """
     lock, _execution = _find_running(session)
     verdict = ChallengerVerdict(decision="promote", reason=f"{_name_caller(session)}: {reason}")
-    if lock.awaited is None or not _answer(session, lock, verdict):
+    if lock.awaited is None or not _answer(session, lock.awaited, verdict):
         raise NoRolloutError(f"the rollout of {session.use_case_name} waits for no verdict; see noriba rollout status")
     return lock.awaited.stage
 
@@ -121,7 +121,7 @@ def abort_rollout(
     why = f"{_name_caller(session)}: {reason}"
     verdict = ChallengerVerdict(decision="reject", error=ABORTED, reason=why)
     history = session.history(session.deployment.rollout_machine_arn)
-    if lock.awaited is None or not _answer(session, lock, verdict):
+    if not _answer(session, lock.awaited, verdict):
         history.stop(execution.arn, cause=why)
     progress.update("waiting until the champion serves alone")
 
@@ -150,14 +150,9 @@ def _find_running(session: Session) -> tuple[RolloutLock, Execution]:
     return lock, execution
 
 
-def _answer(session: Session, lock: RolloutLock, verdict: ChallengerVerdict) -> bool:
-    """Give a rollout its verdict; False when it does not wait for one any more."""
-    if lock.awaited is None:
-        return False
-    if not answer_token(session.clients.stepfunctions, lock.awaited.token, verdict.model_dump_json()):
-        return False
-    session.ledger.forget_token(lock.awaited.token)
-    return True
+def _answer(session: Session, awaited: Awaited | None, verdict: ChallengerVerdict) -> bool:
+    """Give a rollout its verdict; False when it does not wait for one, or not any more."""
+    return awaited is not None and give_verdict(session.clients.stepfunctions, session.ledger, awaited, verdict)
 
 
 def _serves_champion_alone(session: Session) -> bool:

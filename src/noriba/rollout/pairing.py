@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 from pydantic import BaseModel, Field
 
+from noriba.events import MOST_OUTCOME
 from noriba.rollout.confidence import BLOCK_S, Blocks
 from noriba.rollout.golden import check_plausible
 
@@ -26,7 +27,6 @@ Side: TypeAlias = Literal["champion", "challenger"]
 DIFFERENCE = "difference"
 WAIT_S = 24 * 3600.0
 """How long an answer waits for its outcome; a ride that is not over then was never reported."""
-_MOST_VALUE = 1e9
 MOST_WAITING = 200_000
 """More than an hour of fifty requests a second; what is kept of them is read at every look."""
 _SLICE = "|"
@@ -105,7 +105,7 @@ class Tally(BaseModel):
         """
         said: dict[tuple[str, str | None], OutcomeObserved] = {}
         for event in outcomes:
-            if not 0 < event.value < _MOST_VALUE:
+            if not 0 < event.value < MOST_OUTCOME:
                 # The API refuses it; somebody else put it on the bus. Its square would be no number any more.
                 self.unreadable += 1
                 continue

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from noriba.events import MOST_OUTCOME
 from noriba.serving.problems import Problem, ProblemError, describe_faults, list_faults
 from noriba.timestamps import Timestamp
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from noriba.usecase import PredictionRequest, UseCase
 
 CLOCK_SKEW = timedelta(minutes=5)
-MOST_VALUE = 1e9
-"""What no outcome can be, in any unit that people use; its square is still a number."""
 
 
 class OutcomeRequest(BaseModel):
@@ -33,7 +32,7 @@ class OutcomeRequest(BaseModel):
         default=None, description="which of several candidates it was"
     )
     value: float = Field(
-        strict=True, gt=0, lt=MOST_VALUE, allow_inf_nan=False, description="in the unit of the prediction"
+        strict=True, gt=0, lt=MOST_OUTCOME, allow_inf_nan=False, description="in the unit of the prediction"
     )
     observed_at: Timestamp = Field(description="when the truth became known, with zone or offset; not in the future")
 
