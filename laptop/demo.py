@@ -12,6 +12,7 @@ from laptop.demo_data import cut_files, simulate_files
 from laptop.memory import PeakMemory
 from laptop.rollout_scenario import FIRST_ROWS, run_rollout_scenario
 from laptop.state import ASSEMBLY, DEMO_FILES, NO_SETTINGS, PROJECT_ROOT, STATE_DIR, find_cloud, make_private_home
+from laptop.steps import LIMIT_S, check_gates, land
 from laptop_cloud.deploy import DeployError, deploy, synthesize
 from laptop_cloud.process import CloudError, check_port, start, stop
 from noriba.cli.output import show_progress
@@ -19,15 +20,11 @@ from noriba.client import (
     ApiClient,
     Progress,
     Session,
-    StepFailedError,
     approve_model,
-    land_files,
     translate_failures,
     wait_for_candidate,
     wait_for_decision,
-    wait_for_objects,
     wait_for_rollout,
-    wait_for_snapshot,
 )
 from noriba.errors import NoribaError
 
@@ -40,7 +37,6 @@ if TYPE_CHECKING:
     from noriba.records.snapshot import SnapshotManifest
 
 DEFAULT_ROWS = 60_000
-LIMIT_S = 1800.0
 _MARK = STATE_DIR / "started-by-demo"
 
 
@@ -177,11 +173,7 @@ def _prepare_files(plan: DemoPlan) -> Sequence[Path]:
 
 def _ingest(session: Session, files: Sequence[Path], walk: Walk) -> SnapshotManifest:
     with walk.phase("land and ingest"):
-        landing = land_files(session, files, progress=walk.progress)
-        landing = wait_for_objects(session, landing, limit_s=LIMIT_S, progress=walk.progress)
-        manifest = wait_for_snapshot(session, landing, limit_s=LIMIT_S)
-        if manifest is None:
-            raise StepFailedError(f"no row of any file was kept; refused files: {landing.refused or 'none'}")
+        landing, manifest = land(session, files, walk.progress)
         walk.document["snapshot"] = {
             "id": manifest.snapshot_id,
             "rows_read": manifest.rows_read,
@@ -205,8 +197,7 @@ def _train(session: Session, manifest: SnapshotManifest, walk: Walk) -> ModelPac
             "metrics": metrics,
             "deterministic_digest": package.metadata["bundle_digest"],
         }
-        if package.status == "Rejected":
-            raise StepFailedError(f"the gates refused the candidate: {package.note}")
+        check_gates(package)
     return package
 
 

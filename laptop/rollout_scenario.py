@@ -17,19 +17,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from laptop.replay import replay
+from laptop.steps import LIMIT_S, check_gates, land
 from noriba.client import (
     Session,
     StepFailedError,
     approve_model,
-    land_files,
     list_rollouts,
     read_looks,
     request_training,
     wait_for_answer,
     wait_for_candidate,
-    wait_for_objects,
     wait_for_rollout,
-    wait_for_snapshot,
 )
 from noriba.rollout.picture import Panel, draw_bounds
 from noriba.usecase import load_simulator
@@ -45,7 +43,6 @@ if TYPE_CHECKING:
 
 FIRST_ROWS = 6_000
 """Trips that the first champion has seen."""
-LIMIT_S = 1800.0
 REQUESTS_PER_S = 40.0
 _SEED = 20_260_401
 _LATER = date(2026, 3, 9)
@@ -92,14 +89,11 @@ def _train(session: Session, challenge: Challenge, number: int, walk: Walk, fold
     first_day = _LATER + number * 8 * _WEEK
     table = simulator.simulate(challenge.rows, seed=_SEED + number, first_day=first_day, days=56)
     files = simulator.write_files(_run_clock(table, challenge.clock), folder / challenge.name.replace(" ", "-"))
-    landing = wait_for_objects(session, land_files(session, files, progress=walk.progress), limit_s=LIMIT_S)
-    if wait_for_snapshot(session, landing, limit_s=LIMIT_S) is None:
-        raise StepFailedError(f"no row of any file was kept; refused files: {landing.refused or 'none'}")
+    land(session, files, walk.progress)
     # By itself, the next training would wait for the cooldown.
     decision = wait_for_answer(session, request_training(session, cause=challenge.name), limit_s=LIMIT_S)
     package = wait_for_candidate(session, decision, limit_s=LIMIT_S, progress=walk.progress)
-    if package.status == "Rejected":
-        raise StepFailedError(f"the gates refused the candidate: {package.note}")
+    check_gates(package)
     return package
 
 
