@@ -6,6 +6,8 @@ BIN := .venv/bin
 PROJECTS := pyproject.toml emulator/pyproject.toml laptop/pyproject.toml
 # The virtual environment brings its own Node and `cdk`; the system's must not be picked instead.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Tests start hundreds of processes; each would compile all that it imports, the CDK's library included, for itself.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test test-here test-clouds test-unit coverage test-infra test-laptop lint format synth bench lock clean
 

@@ -181,7 +181,8 @@ def alarm(client: Any, name: str) -> Iterator[Callable[..., str]]:
             EvaluationPeriods=1,
             Threshold=1,
             ComparisonOperator="GreaterThanOrEqualToThreshold",
-            TreatMissingData="notBreaching",
+            # A state that is set by hand stays while nobody asks the fleet: an evaluation would take it back.
+            TreatMissingData="ignore",
         )
         return f"{name}-errors"
 

@@ -89,7 +89,7 @@ def _serves(loop: Loop, package: ModelPackage) -> bool:
 
 def ask_and_report(loop: Loop, observations: list[Observation]) -> None:
     """Ask for predictions as apps do, and report what happened."""
-    done = replay(loop.session, observations, requests_per_s=45)
+    done = replay(loop.session, observations, requests_per_s=60)
     assert (done.asked, done.reported, done.failed) == (OUTCOMES, OUTCOMES, [])
 
 
@@ -188,9 +188,9 @@ def test_a_challenger_that_is_not_good_enough_goes_and_the_champion_serves_on(
     serve(loop, champion)
     execution = roll_out(loop, approved, IMPOSSIBLE)
     await_stage(loop, execution, "shadow")
-    ask_and_report(loop, observations)
     status: RolloutStatus = read_rollout_status(loop.session)
     assert (status.champion, status.challenger) == (champion.version, approved.version)
+    ask_and_report(loop, observations)
     ended = await_end(loop, execution)
 
     assert (ended.status, ended.error) == ("FAILED", "ChallengerRejectedError")
