@@ -76,7 +76,14 @@ def build_app(
         models=registry.models,
         groups=registry.groups,
     )
-    serving = ServingStack(app, f"{prefix}-serving", shared=shared, models=registry.models, use_cases=declared)
+    serving = ServingStack(
+        app,
+        f"{prefix}-serving",
+        shared=shared,
+        ledger=data.ledger,
+        models=registry.models,
+        use_cases=declared,
+    )
     # Last, though apps are served by what it rolls out: it is told when their outcomes come.
     RolloutStack(
         app,

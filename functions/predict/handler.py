@@ -7,10 +7,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from functions.telemetry import count, logger
-from noriba.aws.endpoints import ModelRefusedError, ModelUnavailableError, NoModelError
+from noriba.aws.endpoints import ImplausibleAnswerError, ModelRefusedError, ModelUnavailableError, NoModelError
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.gateway import answer, answering_problems, read_body, read_path
+from noriba.aws.ledger import Ledger
 from noriba.aws.live_models import LiveModels
+from noriba.aws.routing import Traffic
 from noriba.records.metrics import CANDIDATES_ANSWERED, REQUESTS_ANSWERED
 from noriba.serving.answers import write_answer
 from noriba.serving.problems import Problem, ProblemError
@@ -29,6 +31,7 @@ class Settings(Environment):
 
     resource_prefix: str
     models_bucket: str
+    ledger_table: str
 
 
 load_dependencies = dependency_loader(Settings, prompt=True)
@@ -47,33 +50,29 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         "predicted",
         extra={"prediction_id": prediction_id, "candidates": len(candidates), "model_version": reply.model_version},
     )
-    try:
-        document = write_answer(
-            use_case,
-            reply.answer,
-            prediction_id=prediction_id,
-            model_version=reply.model_version,
-            candidate_ids=candidates,
-        )
-    except (ValueError, TypeError) as error:
-        logger.exception("no prediction", extra={"prediction_id": prediction_id, "model_version": reply.model_version})
-        detail = "the model in production answered something that is no prediction; tell the operator"
-        raise ProblemError(Problem.of(502, detail)) from error
+    document = write_answer(
+        use_case,
+        reply.answer,
+        prediction_id=prediction_id,
+        model_version=reply.model_version,
+        candidate_ids=candidates,
+    )
     count(use_case.name, {REQUESTS_ANSWERED: 1, CANDIDATES_ANSWERED: len(candidates)})
     return answer(200, document)
 
 
 @lru_cache
-def find_models(use_case: str) -> LiveModels:
-    """The models that answer for a use case, and what was learned of their features; for the life of the function."""
+def find_traffic(use_case: str) -> Traffic:
+    """A use case's models, and what was learned of them and of a rollout; for the life of the function."""
     settings, clients = load_dependencies()
-    return LiveModels.of(use_case, clients, prefix=settings.resource_prefix, models_bucket=settings.models_bucket)
+    models = LiveModels.of(use_case, clients, prefix=settings.resource_prefix, models_bucket=settings.models_bucket)
+    return Traffic(models, lambda: Ledger(clients.dynamodb.Table(settings.ledger_table), use_case), warn=logger.warning)
 
 
 def ask(use_case: UseCase, request: PredictionRequest, prediction_id: str) -> EndpointReply:
     """Ask the models; an app is told what it can do, the log what went wrong."""
     try:
-        return find_models(use_case.name).ask(use_case, request, inference_id=prediction_id)
+        return find_traffic(use_case.name).ask(use_case, request, inference_id=prediction_id)
     except NoModelError as error:
         detail = "no model is in production yet: land data, then approve the candidate in the model registry"
         raise ProblemError(Problem.of(503, detail)) from error
@@ -83,4 +82,8 @@ def ask(use_case: UseCase, request: PredictionRequest, prediction_id: str) -> En
     except ModelRefusedError as error:
         logger.exception("model refused", extra={"prediction_id": prediction_id})
         detail = "the model in production was trained on other features than this API computes; tell the operator"
+        raise ProblemError(Problem.of(502, detail)) from error
+    except ImplausibleAnswerError as error:
+        logger.exception("no prediction", extra={"prediction_id": prediction_id})
+        detail = "the model in production answered something that is no prediction; tell the operator"
         raise ProblemError(Problem.of(502, detail)) from error

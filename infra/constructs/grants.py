@@ -57,6 +57,20 @@ def allow_table(role: iam.IRole, table: dynamodb.ITable, *actions: str) -> None:
     allow_using_key(role, table.encryption_key, writing=True)
 
 
+def allow_reading_attributes(role: iam.IRole, table: dynamodb.ITable, attributes: Sequence[str]) -> None:
+    """Get items, and see no other attributes of them than these; the key's are named among them.
+
+    A request must say which attributes it wants: one that does not wants all.
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+    """
+    only: dict[str, dict[str, object]] = {
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": list(attributes)},
+        "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
+    }
+    allow(role, ["dynamodb:GetItem"], [table.table_arn], **only)
+    allow_using_key(role, table.encryption_key, writing=False)
+
+
 def allow_publishing(role: iam.IRole, bus_arn: str, *, sources: Sequence[str]) -> None:
     """Put events of these sources on a bus, so that nobody can speak in another part's name.
 

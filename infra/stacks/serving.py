@@ -17,15 +17,23 @@ from infra.constructs.endpoint_alarms import EndpointAlarms
 from infra.constructs.event_archive import EventArchive
 from infra.constructs.event_rule import EventRule
 from infra.constructs.function import PythonFunction
-from infra.constructs.grants import allow, allow_publishing, allow_reading, format_arn
+from infra.constructs.grants import (
+    allow,
+    allow_publishing,
+    allow_reading,
+    allow_reading_attributes,
+    format_arn,
+)
 from infra.constructs.problem_responses import add_problem_responses
 from noriba.events import OutcomeObserved
 from noriba.records.artifacts import FEATURES_PREFIX
+from noriba.records.ledger_entries import KEY_ATTRIBUTES, SPLIT_ATTRIBUTES
 from noriba.records.names import name_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_s3 as s3
     from constructs import Construct
 
@@ -41,10 +49,17 @@ class ServingStack(Stack):
     """The API of all use cases."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, shared: Shared, models: s3.IBucket, use_cases: Sequence[UseCase]
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        shared: Shared,
+        ledger: dynamodb.ITable,
+        models: s3.IBucket,
+        use_cases: Sequence[UseCase],
     ) -> None:
         super().__init__(scope, construct_id, description="Noriba: the API")
-        self._shared, self._models = shared, models
+        self._shared, self._ledger, self._models = shared, ledger, models
         prefix = shared.settings.prefix
         names = [name_endpoint(use_case.name, prefix=prefix) for use_case in use_cases]
         self._endpoints = [format_arn(self, "sagemaker", f"endpoint/{name}") for name in names]
@@ -146,13 +161,15 @@ class ServingStack(Stack):
             self,
             "predict",
             shared=self._shared,
-            environment=self._where_models_are(),
+            environment={**self._where_models_are(), "LEDGER_TABLE": self._ledger.table_name},
             timeout=Duration.seconds(20),
             memory_mb=1769,  # one core
             snapshot=True,
         )
         function.watch_errors()
         self._allow_asking(function)
+        # Whether a rollout has two models in production, and who meets which.
+        allow_reading_attributes(function.role, self._ledger, (*KEY_ATTRIBUTES, *SPLIT_ATTRIBUTES))
         # Snapshots are taken of versions; the alias is the version that the API calls.
         live = lambda_.Alias(self, "Live", alias_name=STAGE, version=function.function.current_version)
         # Apps meet the new version only when it can ask the models that are there.

@@ -43,19 +43,23 @@ class Invocation:
     inference_id: str
     columns: dict[str, Column]
     candidate_ids: list[str | None] | None
+    variant: str
+    group: int | None
 
 
 @dataclass
 class FakeRuntime:
-    """Endpoints by name, each a model and the variant in whose name it answers."""
+    """Endpoints by name, each with models by variant; who names no variant is answered by the last."""
 
     url: str
-    models: dict[str, tuple[Model, str]] = field(default_factory=dict)
+    models: dict[str, dict[str, Model]] = field(default_factory=dict)
     invocations: list[Invocation] = field(default_factory=list)
 
-    def put(self, endpoint_name: str, model: Model, *, variant: str = "v3") -> None:
-        """Create or replace an endpoint."""
-        self.models[endpoint_name] = model, variant
+    def put(
+        self, endpoint_name: str, model: Model, *, variant: str = "v3", beside: Mapping[str, Model] | None = None
+    ) -> None:
+        """Create or replace an endpoint; `beside` are other variants that it has."""
+        self.models[endpoint_name] = {**(beside or {}), variant: model}
 
 
 @contextmanager
@@ -83,23 +87,29 @@ class _Handler(BaseHTTPRequestHandler):
             message = f"Endpoint {name} of account 123456789012 not found."
             self._send(400, {"Message": message}, {"x-amzn-ErrorType": "ValidationError"})
             return
-        columns = decode_columns(body)
-        candidate_ids = json.loads(body).get("candidate_ids")
+        models = runtime.models[name]
+        variant = self.headers.get("X-Amzn-SageMaker-Target-Variant", list(models)[-1])
+        if variant not in models:
+            message = f"Variant {variant} of endpoint {name} not found."
+            self._send(400, {"Message": message}, {"x-amzn-ErrorType": "ValidationError"})
+            return
+        document = json.loads(body)
         inference_id = self.headers["X-Amzn-SageMaker-Inference-Id"]
-        runtime.invocations.append(Invocation(name, inference_id, columns, candidate_ids))
-        model, variant = runtime.models[name]
+        asked = decode_columns(body), document.get("candidate_ids"), variant, document.get("group")
+        runtime.invocations.append(Invocation(name, inference_id, *asked))
+        model, columns = models[variant], asked[0]
         try:
             answer = encode_answer(model(columns))
         except ConnectionLost:
             self._send_half(variant)
         except ModelFailure as failure:
-            document = {
+            failed = {
                 "Message": f"Received error ({failure.status}) from primary with message {failure.message!r}.",
                 "OriginalStatusCode": failure.status,
                 "OriginalMessage": failure.message,
                 "LogStreamArn": "arn:aws:logs:ap-northeast-1:123456789012:log-group:/aws/sagemaker/Endpoints/x",
             }
-            self._send(424, document, {"x-amzn-ErrorType": "ModelError"})
+            self._send(424, failed, {"x-amzn-ErrorType": "ModelError"})
         else:
             self._send(200, json.loads(answer), {"x-Amzn-Invoked-Production-Variant": variant})
 

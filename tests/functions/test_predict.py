@@ -54,7 +54,7 @@ def drive_at_eight_metres_a_second(columns: Mapping[str, Column]) -> ModelAnswer
 @pytest.fixture(autouse=True)
 def _a_new_instance() -> None:
     """What one instance learned, the next one does not know."""
-    predict_module.find_models.cache_clear()
+    predict_module.find_traffic.cache_clear()
 
 
 def ask(context: LambdaContext, body: object, *, use_case: str = "taxi_eta") -> tuple[int, dict[str, Any]]:

@@ -110,6 +110,7 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
         **READ_KEY,
     },
     "Predict": {
+        "dynamodb:GetItem": {"Ledger"},
         "s3:GetObject": {"ModelsBucket/features/*"},
         "sagemaker:InvokeEndpoint": PRODUCTION,
         **READ_KEY,

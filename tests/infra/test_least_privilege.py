@@ -304,17 +304,28 @@ def test_only_the_approver_can_approve(statements: list[Statement]) -> None:
     assert unconditional == {"Approver"}
 
 
-def test_what_apps_call_reads_no_data_and_no_ledger(grants: dict[str, dict[str, set[str]]]) -> None:
+def test_what_apps_call_reads_no_data_and_of_the_ledger_how_requests_are_split(
+    grants: dict[str, dict[str, set[str]]], statements: list[Statement]
+) -> None:
     for function in ("RecordOutcome", "DescribeService"):
         services = {action.split(":")[0] for action in grants[f"{function}Role"]}
 
         assert not services & {"s3", "dynamodb", "kms", "iam", "states", "lambda"}, function
-    # It finds what models learned their features to be, and nothing else.
+    # It finds what models learned their features to be, and which of two models a subject meets.
     predict = {action: on for action, on in grants["PredictRole"].items() if not action.startswith(("logs:", "xray:"))}
     assert predict == {
         "sagemaker:InvokeEndpoint": {"sagemaker:endpoint/noriba-taxi-eta"},
         "s3:GetObject": {"ModelsBucket/features/*"},
+        "dynamodb:GetItem": {"Ledger"},
         "kms:Decrypt": {"Key"},
+    }
+    # No token by which a rollout is answered, and no ARN of a model.
+    [reading] = [s for s in statements if s.owner == "PredictRole" and s.actions == ("dynamodb:GetItem",)]
+    assert reading.conditions == {
+        "ForAllValues:StringEquals": {
+            "dynamodb:Attributes": ["use_case", "entry", "execution", "stage", "champion", "challenger", "percent"]
+        },
+        "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
     }
 
 

@@ -327,6 +327,17 @@ def test_whoever_judges_finds_in_the_ledger_whom_to_answer_and_by_which_rules(kn
     }
 
 
+def test_who_answers_apps_finds_in_the_ledger_how_requests_are_split(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(known_attempt)
+    written = [
+        (state.rpartition(" ")[2], given["ExpressionAttributeValues"].get(":percent"))
+        for state, given in execution.calls
+        if state.startswith("Await the verdict on")
+    ]
+
+    assert written == [("shadow", None), ("canary", {"N": "10"}), ("canary", {"N": "50"})]
+
+
 def test_how_long_is_waited_the_plan_says(definition: dict[str, Any]) -> None:
     states = definition["States"]
 

@@ -56,7 +56,7 @@ def await_verdict(
         catch=RESTORE,
     )
     return {
-        waiting: _wait_for_answer(props, stage, limit=limit, follow=tell, late=judge),
+        waiting: _wait_for_answer(props, stage, limit=limit, follow=tell, late=judge, percent=percent),
         judge: {**at_last, "Retry": [*at_last["Retry"], _COMPARING]},
         tell: publish(
             props.bus_name,
@@ -94,8 +94,10 @@ def await_verdict(
     }
 
 
-def _wait_for_answer(props: RolloutProps, stage: str, *, limit: str, follow: str, late: str) -> State:
-    """Write down who waits for what, and wait."""
+def _wait_for_answer(
+    props: RolloutProps, stage: str, *, limit: str, follow: str, late: str, percent: str | None
+) -> State:
+    """Write down who waits for what, and wait; by the share, subjects are dealt to the two models."""
     values = {
         "token": {"S.$": "$$.Task.Token"},
         "stage": {"S": stage},
@@ -104,6 +106,7 @@ def _wait_for_answer(props: RolloutProps, stage: str, *, limit: str, follow: str
         "endpoint": {"S.$": "$.endpoint_name"},
         "champion": {"S.$": "$.champion.variant"},
         "challenger": {"S.$": "$.variant"},
+        **({} if percent is None else {"percent": {"N.$": f"States.Format('{{}}', {percent})"}}),
     }
     state = call(
         "arn:aws:states:::aws-sdk:dynamodb:updateItem.waitForTaskToken",

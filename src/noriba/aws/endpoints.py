@@ -42,6 +42,10 @@ class ModelRefusedError(NoribaError):
         self.feature_fingerprint = feature_fingerprint
 
 
+class ImplausibleAnswerError(NoribaError):
+    """What the model answered is no prediction."""
+
+
 @dataclass(frozen=True)
 class EndpointReply:
     """A model's answer, and which model gave it."""
@@ -64,6 +68,8 @@ class Endpoint:
         inference_id: str,
         candidate_ids: Sequence[str | None] = (),
         slices: Mapping[str, Sequence[str]] | None = None,
+        variant: str | None = None,
+        group: int | None = None,
     ) -> EndpointReply:
         """Send feature columns, named by identity.
 
@@ -72,11 +78,14 @@ class Endpoint:
             inference_id: the prediction's id; capture, outcome and answer share it.
             candidate_ids: the app's name of each row, for what is captured.
             slices: the parts of the traffic that rows belong to, likewise.
+            variant: which model is asked; any, by weight, when None.
+            group: of the request's subject, likewise for what is captured.
 
         Raises:
-            NoModelError: there is no such endpoint.
+            NoModelError: there is no such endpoint, or it has no such variant.
             ModelRefusedError: the model was trained on other features.
             ModelUnavailableError: it did not answer.
+            ImplausibleAnswerError: its answer is none that a container of ours writes.
         """
         try:
             reply = self._runtime.invoke_endpoint(
@@ -84,15 +93,19 @@ class Endpoint:
                 ContentType=CONTENT_TYPE,
                 Accept=CONTENT_TYPE,
                 InferenceId=inference_id,
-                Body=encode_columns(columns, candidate_ids=candidate_ids, slices=slices),
+                Body=encode_columns(columns, candidate_ids=candidate_ids, slices=slices, group=group),
+                **({} if variant is None else {"TargetVariant": variant}),
             )
             body = reply["Body"].read()
         except ClientError as error:
             raise _translate(error) from error
         except BotoCoreError as error:
             raise ModelUnavailableError(f"endpoint {self.name} did not answer: {error}") from error
-        answer = decode_answer(body)
-        return EndpointReply(answer, read_version(reply["InvokedProductionVariant"]))
+        version = read_version(reply["InvokedProductionVariant"])
+        try:
+            return EndpointReply(decode_answer(body), version)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ImplausibleAnswerError(f"version {version} answered no JSON of ours: {error}") from error
 
 
 @dataclass(frozen=True)

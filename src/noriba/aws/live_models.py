@@ -71,12 +71,20 @@ class LiveModels:
         endpoint = Endpoint(clients.sagemaker_runtime, name_endpoint(use_case, prefix=prefix))
         return cls(endpoint, FeatureArchive(ObjectStore(clients.s3, models_bucket)))
 
-    def ask(self, use_case: UseCase, request: PredictionRequest, *, inference_id: str) -> EndpointReply:
+    def ask(
+        self,
+        use_case: UseCase,
+        request: PredictionRequest,
+        *,
+        inference_id: str,
+        variant: str | None = None,
+        group: int | None = None,
+    ) -> EndpointReply:
         """Convert a request into all features that are known to be needed, and ask.
 
         Raises:
             ModelRefusedError: a model reads features that cannot be computed here.
-            NoModelError, ModelUnavailableError: see `Endpoint.ask`.
+            NoModelError, ModelUnavailableError, ImplausibleAnswerError: see `Endpoint.ask`.
         """
         for _ in range(MOST_MODELS):
             try:
@@ -89,6 +97,8 @@ class LiveModels:
                     inference_id=inference_id,
                     candidate_ids=request.candidate_ids(),
                     slices=converted.slices,
+                    variant=variant,
+                    group=group,
                 )
             except ModelRefusedError as error:
                 self._learn(error)

@@ -28,6 +28,7 @@ class CapturedAnswer:
         candidate_ids: the app's names of the rows; None where it gave none.
         answer: one entry a row.
         slices: the part of the traffic that each row belongs to, by what divides it.
+        group: of the request's subject; None where the variant was not picked by it.
     """
 
     prediction_id: str
@@ -35,6 +36,7 @@ class CapturedAnswer:
     candidate_ids: tuple[str | None, ...]
     answer: ModelAnswer
     slices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    group: int | None = None
 
 
 def parse_capture(line: str) -> CapturedAnswer | None:
@@ -55,6 +57,7 @@ def parse_capture(line: str) -> CapturedAnswer | None:
         tuple(request.get("candidate_ids") or [None] * rows),
         answer,
         {name: tuple(labels) for name, labels in request.get("slices", {}).items() if len(labels) == rows},
+        request.get("group"),
     )
 
 

@@ -1,9 +1,9 @@
 """What the predict function and the model container say to each other.
 
 Columns travel under their identity, `name@hash`, so that a model can pick its own and refuse when one is missing; JSON
-writes floats so that they read back bit for bit, and has null for an unknown value. The app's names of candidates and
-the slices that rows belong to travel beside the columns: a model does not read them, but what is captured of a request
-can then be joined to outcomes, and compared slice by slice.
+writes floats so that they read back bit for bit, and has null for an unknown value. The app's names of candidates,
+the slices that rows belong to and the subject's group travel beside the columns: a model does not read them, but what
+is captured of a request can then be joined to outcomes, and compared slice by slice and group by group.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ def encode_columns(
     *,
     candidate_ids: Sequence[str | None] = (),
     slices: Mapping[str, Sequence[str]] | None = None,
+    group: int | None = None,
 ) -> bytes:
     """The body of an invocation.
 
@@ -57,12 +58,15 @@ def encode_columns(
         columns: of shape (n,) each.
         candidate_ids: the app's name of each row, where it gave any.
         slices: what divides the traffic → the part that each row belongs to.
+        group: of the request's subject, where it was given to a variant by it.
     """
     document: dict[str, object] = {"columns": {name: _to_json(values) for name, values in columns.items()}}
     if any(candidate_id is not None for candidate_id in candidate_ids):
         document["candidate_ids"] = list(candidate_ids)
     if slices:
         document["slices"] = {name: list(labels) for name, labels in slices.items()}
+    if group is not None:
+        document["group"] = group
     return json.dumps(document).encode()
 
 

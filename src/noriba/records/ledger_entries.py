@@ -24,6 +24,9 @@ CHAMPION = "champion"
 """The model in production."""
 ROLLOUT = "rollout"
 """The rollout under way, which is also the lock; while it waits for a verdict, who is to be told and by which rules."""
+SPLIT_ATTRIBUTES = ("execution", "stage", "champion", "challenger", "percent")
+"""Of that entry: how requests are split between two models. All that those may see who need no more."""
+KEY_ATTRIBUTES = ("use_case", "entry")
 ROLLOUT_STEP = "rollout-step#"
 """`<execution>#<stage>`: when a stage of a rollout began, and the verdict on it."""
 COMPARISON = "comparison"

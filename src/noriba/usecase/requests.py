@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,9 +14,22 @@ if TYPE_CHECKING:
 
 
 class PredictionRequest(BaseModel):
-    """Base of a use case's request: what an app sends, strictly."""
+    """Base of a use case's request: what an app sends, strictly.
+
+    Attributes:
+        subject: who asks, by a string that means something to the app alone. While two models are in production, a
+            subject meets the same one; it is neither kept nor logged.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    subject: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=128,
+        repr=False,
+        description="who asks, as an opaque string; the same one meets the same model while two are compared; not kept",
+    )
 
     @abstractmethod
     def to_columns(self) -> dict[str, Column]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from noriba.aws.ledger.table import Entries
 from noriba.records import ledger_entries as entries
 from noriba.records.rollout import ChallengerVerdict, ComparedStage, RolloutPlan, RolloutStep
+from noriba.rollout.assignment import Split
 
 
 class Champion(BaseModel):
@@ -89,6 +90,13 @@ class ModelEntries(Entries):
         if "token" in found:
             awaited = Awaited.model_validate({**found, "plan": RolloutPlan.model_validate_json(found["plan"])})
         return RolloutLock.model_validate({**found, "awaited": awaited})
+
+    def read_split(self) -> Split | None:
+        """How requests are split between two models in production; None while one serves alone."""
+        found = self._get(entries.ROLLOUT, only=entries.SPLIT_ATTRIBUTES)
+        if found.get("stage") != "canary" or "percent" not in found:
+            return None
+        return Split.model_validate({**found, "salt": found["execution"], "percent": int(found["percent"])})
 
     def pause_rollout(self, execution: str, *, paused: bool) -> bool:
         """Hold back verdicts on a rollout, or no longer; whether it was still under way."""

@@ -8,7 +8,7 @@ from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from mypy_boto3_dynamodb.service_resource import Table
 
@@ -25,8 +25,13 @@ class Entries:
         """Whose entries they are."""
         return self._use_case
 
-    def _get(self, entry: str) -> dict[str, Any]:
-        answer = self._table.get_item(Key=self._key(entry), ConsistentRead=True)
+    def _get(self, entry: str, *, only: Sequence[str] = ()) -> dict[str, Any]:
+        """An entry, or those of its attributes that are named; empty where there is none."""
+        some: dict[str, Any] = {}
+        if only:
+            names = {f"#{number}": name for number, name in enumerate(only)}
+            some = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+        answer = self._table.get_item(Key=self._key(entry), ConsistentRead=True, **some)
         return answer.get("Item", {})
 
     def _put(self, entry: str, item: dict[str, Any], *, unless_exists_but: ConditionBase | None) -> bool:

@@ -1,0 +1,112 @@
+"""Which variant a request goes to while a rollout has two models in production, and the champion for the other one.
+
+SageMaker splits requests at random, by weight. A request that names its subject is sent to the subject's variant
+instead. And where one of two models fails, the champion is asked once more: a challenger that falls over in production
+costs an app some milliseconds, and no answer.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from noriba.aws.endpoints import (
+    ImplausibleAnswerError,
+    ModelRefusedError,
+    ModelUnavailableError,
+    NoModelError,
+)
+from noriba.rollout.golden import check_plausible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from noriba.aws.endpoints import EndpointReply
+    from noriba.aws.ledger import Ledger
+    from noriba.aws.live_models import LiveModels
+    from noriba.rollout.assignment import Split
+    from noriba.usecase import PredictionRequest, UseCase
+
+KNOWN_S = 10.0
+"""How long what is known of a rollout is believed: subjects meet a new share so much later."""
+
+
+class Traffic:
+    """The requests of one use case.
+
+    Args:
+        models: in production.
+        open_ledger: called when it is first needed.
+        warn: told why the champion was asked for another model, or why nobody knows of a rollout.
+    """
+
+    def __init__(self, models: LiveModels, open_ledger: Callable[[], Ledger], *, warn: Callable[[str], None]) -> None:
+        self._models, self._open_ledger, self._warn = models, open_ledger, warn
+        self._split: Split | None = None
+        self._known_until_s = 0.0
+
+    def ask(self, use_case: UseCase, request: PredictionRequest, *, inference_id: str) -> EndpointReply:
+        """Ask the model that answers this request's subject; any, by weight, where there is one model or no subject.
+
+        Raises:
+            NoModelError, ModelUnavailableError, ModelRefusedError: see `LiveModels.ask`.
+            ImplausibleAnswerError: what a model answered is no prediction for these rows.
+        """
+        split = None if request.subject is None else self._find_split()
+        group = None if split is None or request.subject is None else split.find_group(request.subject)
+        variant = None if split is None or group is None else split.pick(group)
+        try:
+            return self._ask(use_case, request, inference_id, variant=variant, group=group)
+        except NoModelError:
+            if variant is None:
+                raise
+            # The rollout has gone on: one of its two models is there no more.
+            self._forget()
+            return self._ask(use_case, request, inference_id)
+        except (ModelUnavailableError, ModelRefusedError, ImplausibleAnswerError) as error:
+            instead = self._find_split() if split is None else split
+            if instead is None or variant == instead.champion:
+                raise
+            self._warn(f"the champion is asked instead: {error}")
+            try:
+                return self._ask(use_case, request, inference_id, variant=instead.champion)
+            except NoModelError:
+                # It answers under another configuration by now; why the first attempt failed is what counts.
+                self._forget()
+                raise error from None
+
+    def _ask(
+        self,
+        use_case: UseCase,
+        request: PredictionRequest,
+        inference_id: str,
+        *,
+        variant: str | None = None,
+        group: int | None = None,
+    ) -> EndpointReply:
+        reply = self._models.ask(use_case, request, inference_id=inference_id, variant=variant, group=group)
+        try:
+            fault = next(check_plausible(reply.answer, rows=len(request.candidate_ids())), None)
+        except (TypeError, ValueError) as error:
+            fault = f"an answer is not a number: {error}"
+        if fault is not None:
+            raise ImplausibleAnswerError(f"version {reply.model_version}: {fault}")
+        return reply
+
+    def _find_split(self) -> Split | None:
+        """How requests are split at the moment; None while one model serves, or when the ledger cannot be asked."""
+        now_s = time.monotonic()
+        if now_s >= self._known_until_s:
+            try:
+                self._split = self._open_ledger().read_split()
+            except (ClientError, BotoCoreError) as error:
+                # An answer by weight is better than none.
+                self._warn(f"nobody knows whether two models are in production: {error}")
+                self._split = None
+            self._known_until_s = now_s + KNOWN_S
+        return self._split
+
+    def _forget(self) -> None:
+        self._known_until_s = 0.0
