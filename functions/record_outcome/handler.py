@@ -11,15 +11,20 @@ from functions.telemetry import count, logger
 from noriba.aws.bus import EventBus, PublishError
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.gateway import answer, answering_problems, read_body, read_path
-from noriba.events import OutcomeObserved
+from noriba.events import MetricsObserved, OutcomeObserved
 from noriba.records.metrics import OUTCOMES_TAKEN
 from noriba.serving.answers import OutcomeReceipt
 from noriba.serving.problems import Problem, ProblemError
-from noriba.serving.requests import OutcomeRequest, check_observed, parse_body
+from noriba.serving.requests import check_observed, define_outcome, parse_body
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from noriba.events import Event
+    from noriba.serving.requests import OutcomeRequest
 
 
 class Settings(Environment):
@@ -31,17 +36,26 @@ class Settings(Environment):
 load_dependencies = dependency_loader(Settings, prompt=True)
 
 
+def list_events(use_case: str, outcome: OutcomeRequest) -> Iterator[Event]:
+    """What was reported: the outcome for whoever compares models, metrics for whoever compares what comes of them."""
+    said = outcome.model_dump(exclude_none=True)
+    value, metrics = said.pop("value", None), said.pop("metrics", None)
+    if value is not None:
+        yield OutcomeObserved(use_case=use_case, value=value, **said)
+    if metrics is not None:
+        yield MetricsObserved(use_case=use_case, metrics=metrics, **said)
+
+
 @logger.inject_lambda_context(clear_state=True)
 @answering_problems
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`POST /v1/{use_case}/outcomes`. An outcome sent twice is joined once, by its prediction."""
     settings, clients = load_dependencies()
     use_case = load_use_case(read_path(event, "use_case"))
-    outcome = cast("OutcomeRequest", parse_body(OutcomeRequest, read_body(event)))
+    outcome = cast("OutcomeRequest", parse_body(define_outcome(use_case), read_body(event)))
     check_observed(outcome, now=datetime.now(UTC))
-    observed = OutcomeObserved(use_case=use_case.name, **outcome.model_dump())
     try:
-        EventBus(clients.events, settings.bus_name).publish(observed)
+        EventBus(clients.events, settings.bus_name).publish_all(list(list_events(use_case.name, outcome)))
     except (PublishError, ClientError, BotoCoreError) as error:
         logger.exception("outcome not taken", extra={"prediction_id": outcome.prediction_id})
         raise ProblemError(Problem.of(503, "the outcome was not taken; send it again")) from error

@@ -95,7 +95,7 @@ class EventArchive(Construct):
                 statistic=cloudwatch.Stats.MAXIMUM,
             ),
             threshold=STALE_S,
-            meaning=f"outcomes wait for over {STALE_S / 60:.0f} minutes to be kept in S3; see the stream's error log",
+            meaning=f"{prefix} wait for over {STALE_S / 60:.0f} minutes to be kept in S3; see the stream's error log",
             operators=shared.operators,
         )
         self.sender = iam.Role(self, "Sender", assumed_by=trust("events", self))

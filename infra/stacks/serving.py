@@ -25,8 +25,9 @@ from infra.constructs.grants import (
     format_arn,
 )
 from infra.constructs.problem_responses import add_problem_responses
-from noriba.events import OutcomeObserved
+from noriba.events import MetricsObserved, OutcomeObserved
 from noriba.records.artifacts import FEATURES_PREFIX
+from noriba.records.captures import METRICS, OUTCOMES
 from noriba.records.ledger_entries import KEY_ATTRIBUTES, SPLIT_ATTRIBUTES
 from noriba.records.names import name_endpoint
 
@@ -238,11 +239,15 @@ class ServingStack(Stack):
     # --- outcomes -----------------------------------------------------------------------------------------------------
 
     def _keep_outcomes(self) -> None:
-        """Every outcome on the bus ends in S3, a line each, in a folder for each day."""
+        """Every outcome on the bus ends in S3, a line each, in a folder for each day; and so does every metric."""
         shared = self._shared
         # Its events wake whoever compares models.
         bucket = self.outcomes = SecureBucket(self, "Outcomes", shared=shared, announce=True).bucket
-        archive = EventArchive(self, "OutcomeArchive", bucket=bucket, prefix="outcomes", shared=shared)
-        observed = EventRule(self, "Observed", shared=shared, pattern=OutcomeObserved.pattern())
-        observed.deliver(archive.stream_arn, role=archive.sender)
+        for name, rule, event, prefix in (
+            ("OutcomeArchive", "Observed", OutcomeObserved, OUTCOMES),
+            ("MetricArchive", "Measured", MetricsObserved, METRICS),
+        ):
+            archive = EventArchive(self, name, bucket=bucket, prefix=prefix, shared=shared)
+            observed = EventRule(self, rule, shared=shared, pattern=event.pattern())
+            observed.deliver(archive.stream_arn, role=archive.sender)
         CfnOutput(self, "OutcomesBucket", value=bucket.bucket_name)

@@ -222,6 +222,17 @@ class OutcomeObserved(Event):
     observed_at: UtcTimestamp
 
 
+class MetricsObserved(Event):
+    """What the business makes of a prediction; metrics by name, as the use case declares them."""
+
+    source: ClassVar[str] = "noriba.serving"
+
+    prediction_id: str
+    candidate_id: str | None = None
+    metrics: dict[str, float]
+    observed_at: UtcTimestamp
+
+
 NORIBA_EVENTS: tuple[type[Event], ...] = (
     ObjectRefused,
     ObjectErased,
@@ -235,6 +246,7 @@ NORIBA_EVENTS: tuple[type[Event], ...] = (
     RolloutCompleted,
     RolledBack,
     OutcomeObserved,
+    MetricsObserved,
 )
 """Every event that may stand on the bus."""
 

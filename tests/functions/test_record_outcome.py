@@ -12,7 +12,7 @@ import pytest
 
 from functions.record_outcome import handler as record_outcome_module
 from functions.record_outcome.handler import handler as record_outcome
-from noriba.events import OutcomeObserved
+from noriba.events import MetricsObserved, OutcomeObserved
 from tests.functions.conftest import Cloud, read_event
 
 if TYPE_CHECKING:
@@ -50,6 +50,69 @@ def test_an_outcome_is_taken_and_stands_on_the_bus_in_utc(
     assert observed.observed_at.tzinfo == UTC
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ({"cancelled": False, "dispatched": True}, {"cancelled": 0.0, "dispatched": 1.0}),
+        ({"cancelled": 1}, {"cancelled": 1.0}),
+        ({"dispatched": -2.5}, {"dispatched": -2.5}),
+    ],
+)
+def test_what_the_business_makes_of_it_is_taken_as_numbers(
+    cloud: Cloud, context: LambdaContext, outcome: dict[str, Any], said: dict[str, Any], kept: dict[str, float]
+) -> None:
+    assert report(context, {**outcome, "metrics": said})[0] == 202
+
+    first, second = cloud.hear()
+    assert [first["detail-type"], second["detail-type"]] == ["OutcomeObserved", "MetricsObserved"]
+    observed = MetricsObserved.parse(second)
+    assert observed.metrics == kept
+    assert (observed.prediction_id, observed.candidate_id) == (outcome["prediction_id"], outcome["candidate_id"])
+
+
+def test_a_ride_that_was_cancelled_has_no_arrival_time(
+    cloud: Cloud, context: LambdaContext, outcome: dict[str, Any]
+) -> None:
+    del outcome["value"]
+
+    assert report(context, {**outcome, "metrics": {"cancelled": True}})[0] == 202
+
+    [heard] = cloud.hear()
+    assert MetricsObserved.parse(heard).metrics == {"cancelled": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "says"),
+    [
+        ({"metrics": {"canceled": True}}, "metrics.canceled", "Extra inputs"),
+        ({"metrics": {"cancelled": "yes"}}, "metrics.cancelled", "must be true, false or a number"),
+        ({"metrics": {"cancelled": 1e300}}, "metrics.cancelled", "must be true, false or a number"),
+        ({"metrics": {"cancelled": None}}, "metrics.cancelled", "must be true, false or a number"),
+        ({"metrics": {}}, "metrics", "name one, or leave it out"),
+        ({"value": None}, "body", "give the outcome's value, or metrics, or both"),
+        ({"value": None, "metrics": None}, "body", "give the outcome's value, or metrics, or both"),
+    ],
+)
+def test_what_says_nothing_or_nothing_that_was_declared_is_refused(
+    cloud: Cloud, context: LambdaContext, outcome: dict[str, Any], changes: dict[str, Any], field: str, says: str
+) -> None:
+    status, problem = report(context, {**outcome, **changes})
+
+    assert status == 422
+    [fault] = problem["errors"]
+    assert fault["field"] == field
+    assert says in fault["message"]
+    assert cloud.hear() == []
+
+
+def test_a_use_case_without_metrics_takes_none(cloud: Cloud, context: LambdaContext, outcome: dict[str, Any]) -> None:
+    del outcome["candidate_id"]
+    status, problem = report(context, {**outcome, "metrics": {"cancelled": True}}, use_case="scooter_energy")
+
+    assert (status, problem["errors"][0]["field"]) == (422, "metrics")
+    assert cloud.hear() == []
+
+
 def test_an_outcome_of_a_single_origin_names_no_candidate(
     cloud: Cloud, context: LambdaContext, outcome: dict[str, Any]
 ) -> None:
@@ -70,7 +133,7 @@ def test_an_outcome_of_a_single_origin_names_no_candidate(
         ({"value": 0}, "value"),
         ({"value": -1.0}, "value"),
         ({"value": float("inf")}, "value"),
-        ({"value": LEFT_OUT}, "value"),
+        ({"value": LEFT_OUT}, "body"),
         ({"observed_at": "2026-07-04T19:00:00"}, "observed_at"),
         ({"observed_at": "2999-01-01T00:00:00Z"}, "observed_at"),
         ({"rider": "Ada"}, "rider"),

@@ -235,19 +235,22 @@ OTHERS: dict[str, dict[str, set[str]]] = {
         "sagemaker:ListModelPackages": PACKAGES,
         "sagemaker:DescribeModelPackageGroup": {"GroupTaxiEta"},
     },
-    "OutcomeArchiveRole": {
-        "s3:AbortMultipartUpload": {"OutcomesBucket/*"},
-        "s3:GetBucketLocation": {"OutcomesBucket"},
-        "s3:ListBucket": {"OutcomesBucket"},
-        "s3:ListBucketMultipartUploads": {"OutcomesBucket"},
-        "s3:GetObject": {"OutcomesBucket/*"},
-        "s3:PutObject": {"OutcomesBucket/*"},
-        "logs:PutLogEvents": {"logs:log-group:OutcomeArchiveLogs:log-stream:errors"},
-        **USE_KEY,
+    **{
+        f"{name}Role": {
+            "s3:AbortMultipartUpload": {"OutcomesBucket/*"},
+            "s3:GetBucketLocation": {"OutcomesBucket"},
+            "s3:ListBucket": {"OutcomesBucket"},
+            "s3:ListBucketMultipartUploads": {"OutcomesBucket"},
+            "s3:GetObject": {"OutcomesBucket/*"},
+            "s3:PutObject": {"OutcomesBucket/*"},
+            "logs:PutLogEvents": {f"logs:log-group:{name}Logs:log-stream:errors"},
+            **USE_KEY,
+        }
+        for name in ("OutcomeArchive", "MetricArchive")
     },
-    "OutcomeArchiveSender": {
-        "firehose:PutRecord": {"OutcomeArchiveStream"},
-        "firehose:PutRecordBatch": {"OutcomeArchiveStream"},
+    **{
+        f"{name}Sender": {"firehose:PutRecord": {f"{name}Stream"}, "firehose:PutRecordBatch": {f"{name}Stream"}}
+        for name in ("OutcomeArchive", "MetricArchive")
     },
     **{
         f"{name}EventsRole": {"states:StartExecution": {f"{name}Machine"}}

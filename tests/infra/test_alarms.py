@@ -135,7 +135,9 @@ def test_every_rule_has_an_alarm_for_what_it_cannot_deliver(assembly: Assembly, 
 
 
 def test_what_waits_too_long_on_its_way_to_s3_is_an_alarm(alarms: list[Resource]) -> None:
-    assert watched(alarms, "AWS/Firehose") == {("DeliveryToS3.DataFreshness", "<OutcomeArchiveStream>")}
+    assert watched(alarms, "AWS/Firehose") == {
+        ("DeliveryToS3.DataFreshness", f"<{name}Stream>") for name in ("OutcomeArchive", "MetricArchive")
+    }
 
 
 # Levels, each with its own limit and time; all others are counts.

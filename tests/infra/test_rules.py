@@ -15,6 +15,7 @@ from noriba.events import (
     ChallengerJudged,
     DatasetSnapshotCreated,
     ExecutionStatusChanged,
+    MetricsObserved,
     ModelPackageStateChanged,
     ObjectErased,
     ObjectRefused,
@@ -72,6 +73,7 @@ RULES: dict[str, tuple[str | None, dict[str, Any], str]] = {
         "<TidyMachine>",
     ),
     "ObservedRule": (BUS, OutcomeObserved.pattern(), "<OutcomeArchiveStream.Arn>"),
+    "MeasuredRule": (BUS, MetricsObserved.pattern(), "<MetricArchiveStream.Arn>"),
     "OutcomesCameRule": (DEFAULT_BUS, S3ObjectCreated.in_bucket("<OutcomesBucket>"), JUDGE),
     "AlarmRaisedRule": (
         DEFAULT_BUS,
@@ -276,6 +278,17 @@ SPOKEN: list[tuple[Event, set[str]]] = [
             {"use_case": "taxi_eta", "prediction_id": "p", "value": 1.0, "observed_at": "2026-11-21T10:00:00Z"}
         ),
         {"ObservedRule"},
+    ),
+    (
+        MetricsObserved.model_validate(
+            {
+                "use_case": "taxi_eta",
+                "prediction_id": "p",
+                "metrics": {"cancelled": 1.0},
+                "observed_at": "2026-11-21T10:00:00Z",
+            }
+        ),
+        {"MeasuredRule"},
     ),
     (ObjectRefused(use_case="taxi_eta", bucket="b", key="k", version_id="v", error="E", reason="r"), set()),
     (ObjectErased(use_case="taxi_eta", key="k", versions=1, erased_by="a", reason="r"), set()),

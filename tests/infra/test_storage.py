@@ -172,8 +172,11 @@ def test_logs_end_with_their_stack_and_their_time(assembly: Assembly, customised
     assert {group.attributes["DeletionPolicy"] for group in customised.find("AWS::Logs::LogGroup")} == {"Delete"}
 
 
-def test_outcomes_arrive_a_line_each_in_a_folder_for_each_day_and_encrypted(assembly: Assembly) -> None:
-    stream = assembly.one("AWS::KinesisFirehose::DeliveryStream", "OutcomeArchiveStream").properties
+@pytest.mark.parametrize(("name", "folder"), [("OutcomeArchive", "outcomes"), ("MetricArchive", "metrics")])
+def test_what_is_observed_arrives_a_line_each_in_a_folder_for_each_day_and_encrypted(
+    assembly: Assembly, name: str, folder: str
+) -> None:
+    stream = assembly.one("AWS::KinesisFirehose::DeliveryStream", f"{name}Stream").properties
     destination = stream["ExtendedS3DestinationConfiguration"]
     [processor] = destination["ProcessingConfiguration"]["Processors"]
 
@@ -182,7 +185,7 @@ def test_outcomes_arrive_a_line_each_in_a_folder_for_each_day_and_encrypted(asse
         "KeyARN": "<Key.Arn>",
     }
     assert destination["BucketARN"] == "<OutcomesBucket.Arn>"
-    assert destination["Prefix"] == "outcomes/date=!{timestamp:yyyy-MM-dd}/"
+    assert destination["Prefix"] == f"{folder}/date=!{{timestamp:yyyy-MM-dd}}/"
     assert destination["ErrorOutputPrefix"].startswith("failed/")
     assert destination["CloudWatchLoggingOptions"]["Enabled"] is True
     assert processor["Type"] == "AppendDelimiterToRecord"

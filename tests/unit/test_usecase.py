@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from noriba.errors import UnknownUseCaseError, UseCaseError
 from noriba.features import as_column
 from noriba.usecase import (
+    BusinessMetric,
     EncoderSpec,
     GatePolicy,
     PaceSpec,
@@ -63,6 +64,7 @@ def test_sagemaker_allows_hyphens_only() -> None:
     assert to_resource_name("taxi_eta") == load_use_case("taxi_eta").resource_name == "taxi-eta"
 
 
+METRIC = BusinessMetric("cancelled", "the passenger cancelled", better="less")
 ENCODER = EncoderSpec("typical", keys=("haversine_m",), prior_rows=5.0)
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "a name": ({"name": "Taxi-ETA"}, "a name has 2 to 24 lower-case letters"),
@@ -100,6 +102,12 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         {"golden_requests": ({"origin": {"zone_id": 74}},)},
         "golden_requests[0] is refused: destination: ",
     ),
+    "a metric's name": ({"metrics": (replace(METRIC, name="Cancelled!"),)}, "metrics: 'Cancelled!' is no name"),
+    "a metric that is there already": (
+        {"metrics": (replace(METRIC, name="error"),)},
+        "'error' is what every experiment",
+    ),
+    "two metrics of one name": ({"metrics": (METRIC, METRIC)}, "metrics: two are named cancelled"),
 }
 
 

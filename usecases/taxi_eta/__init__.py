@@ -4,7 +4,7 @@ What a second use case would copy: the contracts (`schema`), the features, the q
 the sources of raw data and the simulator, put together below.
 """
 
-from noriba.usecase import AnswerSpec, DataSpec, EncoderSpec, ModelSpec, PaceSpec, UseCase
+from noriba.usecase import AnswerSpec, BusinessMetric, DataSpec, EncoderSpec, ModelSpec, PaceSpec, UseCase
 from usecases.taxi_eta.features import FEATURES
 from usecases.taxi_eta.golden import GOLDEN_REQUESTS
 from usecases.taxi_eta.policy import POLICIES
@@ -37,4 +37,8 @@ USE_CASE = UseCase(
     answer=AnswerSpec(value="eta_s", low="eta_low_s", high="eta_high_s", unit="s", decimals=1),
     policies=POLICIES,
     golden_requests=GOLDEN_REQUESTS,
+    metrics=(
+        BusinessMetric("cancelled", "the passenger cancelled before the car came", better="less"),
+        BusinessMetric("dispatched", "a car was sent", better="more"),
+    ),
 )

@@ -15,6 +15,8 @@ from noriba.records.inference import ModelAnswer, decode_answer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+OUTCOMES, METRICS = "outcomes", "metrics"
+"""Where what was observed lies, in the outcomes bucket: a folder for each day below these."""
 _HOUR = timedelta(hours=1)
 
 
@@ -69,9 +71,9 @@ def name_capture_folders(endpoint: str, variant: str, *, since: datetime, until:
         hour += _HOUR
 
 
-def name_outcome_folders(*, since: datetime, until: datetime) -> Iterator[str]:
-    """The prefixes under which outcomes that came on these days lie."""
+def name_outcome_folders(*, since: datetime, until: datetime, of: str = OUTCOMES) -> Iterator[str]:
+    """The prefixes under which outcomes, or metrics, that came on these days lie."""
     day = since.astimezone(UTC).date()
     while day <= until.astimezone(UTC).date():
-        yield f"outcomes/date={day:%Y-%m-%d}/"
+        yield f"{of}/date={day:%Y-%m-%d}/"
         day += timedelta(days=1)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from noriba.usecase import AnswerSpec, UseCase
 
 
-def _omit_default(schema: dict[str, Any]) -> None:
+def omit_default(schema: dict[str, Any]) -> None:
     """A field that has no value is left out of the document; it is never null."""
     del schema["default"]
 
@@ -27,7 +27,7 @@ class CandidatePrediction(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     candidate_id: str | SkipJsonSchema[None] = Field(
-        default=None, description="as the app sent it", json_schema_extra=_omit_default
+        default=None, description="as the app sent it", json_schema_extra=omit_default
     )
 
 

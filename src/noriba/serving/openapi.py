@@ -10,7 +10,7 @@ from noriba.serving.answers import OutcomeReceipt, define_answer
 from noriba.serving.health import Health
 from noriba.serving.problems import CONTENT_TYPE as PROBLEM_TYPE
 from noriba.serving.problems import Problem
-from noriba.serving.requests import OutcomeRequest
+from noriba.serving.requests import define_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +24,9 @@ _REF = "#/components/schemas/{model}"
 
 def describe_api(use_cases: Sequence[UseCase], *, version: str) -> dict[str, Any]:
     """The whole document."""
-    models: list[type[BaseModel]] = [OutcomeRequest, OutcomeReceipt, Problem, Health]
+    models: list[type[BaseModel]] = [OutcomeReceipt, Problem, Health]
     for use_case in use_cases:
-        models += [use_case.request, define_answer(use_case)]
+        models += [use_case.request, define_answer(use_case), define_outcome(use_case)]
     _, schemas = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
     components = dict(schemas["$defs"])
     # API Gateway cannot tell the status within the documents of its own common errors.
@@ -68,7 +68,7 @@ def _describe_outcome(use_case: UseCase) -> dict[str, Any]:
         "operationId": f"report_{use_case.name}",
         "summary": f"{use_case.title}: what really happened",
         "security": [{"api_key": []}],
-        "requestBody": _json_body(OutcomeRequest),
+        "requestBody": _json_body(define_outcome(use_case)),
         "responses": {
             "202": {"description": "Taken; it will be joined to its prediction", "content": _json(OutcomeReceipt)},
             **_describe_problems(400, 403, 404, 413, 422, 429, 500, 502, 503, 504),

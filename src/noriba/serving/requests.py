@@ -5,11 +5,23 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from noriba.events import MOST_OUTCOME
+from noriba.serving.answers import omit_default
 from noriba.serving.problems import Problem, ProblemError, describe_faults, list_faults
 from noriba.timestamps import Timestamp
 
@@ -17,9 +29,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from noriba.features import Column, FeatureSet
-    from noriba.usecase import PredictionRequest, UseCase
+    from noriba.usecase import BusinessMetric, PredictionRequest, UseCase
 
 CLOCK_SKEW = timedelta(minutes=5)
+
+
+_Value = Annotated[float, Field(strict=True, gt=0, lt=MOST_OUTCOME, allow_inf_nan=False)]
+
+
+def _read_measured(value: object) -> float:
+    # Not left to a union: whoever sends something else would be told of each of its members.
+    if not isinstance(value, int | float) or not -MOST_OUTCOME < value < MOST_OUTCOME:
+        raise ValueError(f"must be true, false or a number between -{MOST_OUTCOME:.0f} and {MOST_OUTCOME:.0f}")
+    return float(value)
+
+
+_Measured = Annotated[
+    float,
+    BeforeValidator(_read_measured),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "boolean"},
+                {"type": "number", "exclusiveMinimum": -MOST_OUTCOME, "exclusiveMaximum": MOST_OUTCOME},
+            ]
+        }
+    ),
+]
 
 
 class OutcomeRequest(BaseModel):
@@ -31,10 +67,65 @@ class OutcomeRequest(BaseModel):
     candidate_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
         default=None, description="which of several candidates it was"
     )
-    value: float = Field(
-        strict=True, gt=0, lt=MOST_OUTCOME, allow_inf_nan=False, description="in the unit of the prediction"
-    )
+    value: _Value = Field(description="in the unit of the prediction")
     observed_at: Timestamp = Field(description="when the truth became known, with zone or offset; not in the future")
+
+
+class Metrics(BaseModel):
+    """Base of what a use case's apps may report besides; a field for each of its metrics."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"minProperties": 1})
+
+
+class MeasuredOutcome(OutcomeRequest):
+    """What really happened to a prediction: its outcome, what the business makes of it, or both."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["value"], "properties": {"value": {"type": "number"}}},
+                {"required": ["metrics"], "properties": {"metrics": {"type": "object"}}},
+            ]
+        }
+    )
+
+    value: _Value | None = Field(default=None, description="in the unit of the prediction")  # type: ignore[assignment]  # a ride that was cancelled has none
+    metrics: Metrics | None = None
+
+    @field_validator("metrics")
+    @classmethod
+    def _name_one(cls, metrics: Metrics | None) -> Metrics | None:
+        if metrics is not None and not metrics.model_fields_set:
+            raise ValueError("there is no metric in it; name one, or leave it out")
+        return metrics
+
+    @model_validator(mode="after")
+    def _say_something(self) -> Self:
+        if self.value is None and self.metrics is None:
+            raise ValueError("give the outcome's value, or metrics, or both")
+        return self
+
+
+def define_outcome(use_case: UseCase) -> type[OutcomeRequest]:
+    """The model of what a use case's apps report."""
+    return _define_outcome(use_case.request.__name__.removesuffix("Request"), tuple(use_case.metrics))
+
+
+@lru_cache
+def _define_outcome(stem: str, declared: tuple[BusinessMetric, ...]) -> type[OutcomeRequest]:
+    if not declared:
+        return OutcomeRequest
+    # None is what a metric that was not reported reads as; an app cannot send it.
+    fields: dict[str, Any] = {
+        one.name: (
+            _Measured,
+            Field(default=None, description=f"{one.meaning}; better: {one.better}", json_schema_extra=omit_default),
+        )
+        for one in declared
+    }
+    metrics: Any = create_model(f"{stem}Metrics", __base__=Metrics, **fields)
+    own: dict[str, Any] = {"metrics": (metrics | None, Field(default=None, description="true is 1, false is 0"))}
+    return create_model(f"{stem}Outcome", __base__=MeasuredOutcome, **own)
 
 
 def parse_body(model: type[BaseModel], body: str | None) -> BaseModel:

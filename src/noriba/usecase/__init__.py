@@ -13,6 +13,7 @@ from noriba.usecase.loading import (
     load_source_module,
     load_use_case,
 )
+from noriba.usecase.metrics import BusinessMetric
 from noriba.usecase.model import EncoderSpec, ModelSpec, PaceSpec
 from noriba.usecase.policies import (
     CanaryStep,
@@ -28,6 +29,7 @@ from noriba.usecase.simulators import Observation
 
 __all__ = [
     "AnswerSpec",
+    "BusinessMetric",
     "CanaryStep",
     "ComparisonPolicy",
     "DataSpec",

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # SageMaker takes names of 63 characters, and puts prefix, version, attempt and kind of job around this one.
 NAME = re.compile(r"[a-z][a-z0-9_]{0,22}[a-z0-9]")
 _MOST_DECIMALS = 12
+_METRIC = re.compile(r"[a-z][a-z0-9_]{0,39}")
+OWN_METRIC = "error"
+"""What experiments compare by in any case: how far from the outcome an answer was."""
 
 
 def check_use_case(use_case: UseCase) -> None:
@@ -51,6 +54,7 @@ def _list_faults(use_case: UseCase) -> Iterator[str]:
     yield from _check_model(use_case)
     yield from _check_answer(use_case)
     yield from _check_golden_requests(use_case)
+    yield from _check_metrics(use_case)
 
 
 def _check_data(use_case: UseCase) -> Iterator[str]:
@@ -112,6 +116,17 @@ def _check_golden_requests(use_case: UseCase) -> Iterator[str]:
         except ValidationError as error:
             fault = error.errors()[0]
             yield f"golden_requests[{number}] is refused: {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+
+
+def _check_metrics(use_case: UseCase) -> Iterator[str]:
+    names = [metric.name for metric in use_case.metrics]
+    for name in names:
+        if not _METRIC.fullmatch(name):
+            yield f"metrics: {name!r} is no name; use up to 40 lower-case letters, digits and underscores"
+    if OWN_METRIC in names:
+        yield f"metrics: {OWN_METRIC!r} is what every experiment compares by already; give yours another name"
+    if repeated := _find_repeated(names):
+        yield f"metrics: two are named {repeated}; rename one"
 
 
 def _list_conversion_faults(use_case: UseCase) -> Iterator[str]:

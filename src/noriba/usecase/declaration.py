@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from noriba.features import FeatureSet
     from noriba.usecase.data import DataSpec
+    from noriba.usecase.metrics import BusinessMetric
     from noriba.usecase.model import ModelSpec
     from noriba.usecase.policies import Policies
     from noriba.usecase.requests import PredictionRequest
@@ -53,6 +54,7 @@ class UseCase:
         answer: how it is told.
         policies: numbers.
         golden_requests: requests that any model must answer sensibly before it may serve, as an app would send them.
+        metrics: what apps may report of a prediction besides its outcome; experiments compare by them.
 
     Raises:
         UseCaseError: something in it does not fit; the message names it and the remedy.
@@ -67,6 +69,7 @@ class UseCase:
     answer: AnswerSpec
     policies: Policies
     golden_requests: Sequence[Mapping[str, object]]
+    metrics: Sequence[BusinessMetric] = ()
 
     def __post_init__(self) -> None:
         check_use_case(self)

@@ -19,6 +19,7 @@ from noriba.events import (
     DatasetSnapshotCreated,
     Event,
     ExecutionStatusChanged,
+    MetricsObserved,
     ModelPackageStateChanged,
     ObjectErased,
     ObjectRefused,
@@ -100,6 +101,12 @@ EXAMPLES: tuple[Event, ...] = (
         prediction_id="00000000-0000-4000-8000-000000000000",
         candidate_id="car-1",
         value=812.5,
+        observed_at=datetime(2026, 7, 4, 12, tzinfo=UTC),
+    ),
+    MetricsObserved(
+        use_case="taxi_eta",
+        prediction_id="00000000-0000-4000-8000-000000000000",
+        metrics={"cancelled": 1.0},
         observed_at=datetime(2026, 7, 4, 12, tzinfo=UTC),
     ),
 )

@@ -120,6 +120,24 @@ def test_outcomes_and_problems_are_as_described(document: dict[str, Any]) -> Non
         check({**outcome, "value": 0}, "OutcomeRequest", document)
 
 
+@pytest.mark.parametrize(
+    "said", [{"value": 812.5}, {"metrics": {"cancelled": True}}, {"value": 812.5, "metrics": {"dispatched": 0.5}}]
+)
+def test_a_use_case_s_metrics_are_as_described(document: dict[str, Any], said: dict[str, Any]) -> None:
+    about = {"prediction_id": "0b6e5f0c-7a3d-4b8e-9d5e-1f2a3b4c5d6e", "observed_at": "2026-07-01T18:00:00-04:00"}
+
+    check({**about, **said}, "TaxiEtaOutcome", document)
+    wrongs: list[dict[str, Any]] = [
+        {},
+        {"metrics": {}},
+        {"metrics": {"canceled": True}},
+        {"metrics": {"cancelled": "yes"}},
+    ]
+    for wrong in wrongs:
+        with pytest.raises(jsonschema.ValidationError):
+            check({**about, **wrong}, "TaxiEtaOutcome", document)
+
+
 def test_what_the_gateway_says_by_itself_is_as_described(document: dict[str, Any]) -> None:
     """The status is in the answer's first line; its document cannot tell it where a function crashed."""
     check(
