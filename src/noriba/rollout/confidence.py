@@ -113,6 +113,24 @@ def bound_difference(challenger: Blocks, champion: Blocks, *, alpha: float, tune
     return _bound(n, difference, _find_variance(residuals, n, single), alpha, tuned_for)
 
 
+def bound_parts(parts: NDArray[np.float64], *, n: int, estimate: float, alpha: float, tuned_for: int) -> Interval:
+    """An estimate whose error is the sum of parts that have nothing to do with each other, over n.
+
+    Args:
+        parts: of shape (k,); each is what one of them adds to n times the error.
+        n: measurements in all.
+        estimate: what is bounded.
+        alpha: the probability that the truth is ever outside.
+        tuned_for: see `bound_mean`.
+
+    Returns:
+        Bounds that are infinite with fewer than `FEWEST_BLOCKS` parts.
+    """
+    k = len(parts)
+    variance = float(parts @ parts) / n * k / (k - 1) if k >= FEWEST_BLOCKS else math.nan
+    return _bound(n, estimate, variance, alpha, tuned_for)
+
+
 def find_margin(n: int, *, alpha: float, tuned_for: int) -> float:
     """How far the mean of n measurements of variance 1 may be from the truth, at all n together.
 

@@ -1,0 +1,140 @@
+"""What two models do to a metric: the difference between two groups of subjects, with bounds that may be looked at.
+
+One person's rides are like each other, and so are all rides of one hour. Errors of the first kind are seen by summing
+over groups of subjects (`noriba.rollout.assignment`), those of the second by summing over blocks of time; the wider of
+the two bounds counts.
+
+The bounds of `noriba.rollout.confidence` are for sums of what is new at each look. What a person adds is not all new:
+it is, in part, the same taste again. For Gaussian errors that makes the bounds too wide, never too narrow: of two
+processes with the same variances, the one whose looks are more alike strays less far (Slepian, The one-sided barrier
+problem for Gaussian noise, Bell System Technical Journal 41, 1962).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from noriba.rollout.assignment import GROUPS, belongs_to_challenger
+from noriba.rollout.confidence import Blocks, Interval, bound_difference, bound_parts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from noriba.features import Column
+    from noriba.usecase import Mask
+
+Groups: TypeAlias = "NDArray[np.int64]"
+SPLIT_ALPHA = 0.01
+"""How often a split that is as it should be is called uneven, ever."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One metric, where it is known; all of shape (n,).
+
+    Attributes:
+        values: in the metric's unit.
+        times_s: when they were observed, in seconds since 1970.
+        groups: of the subjects.
+        challenger: whether the challenger answered.
+    """
+
+    values: Column
+    times_s: Column
+    groups: Groups
+    challenger: Mask
+
+    def first(self, n: int) -> Measured:
+        """Those that were observed first."""
+        order = np.argsort(self.times_s, kind="stable")[:n]
+        return Measured(self.values[order], self.times_s[order], self.groups[order], self.challenger[order])
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Means of the two, NaN where nothing was measured, and the challenger's less the champion's."""
+
+    champion: float
+    challenger: float
+    difference: Interval
+
+
+@dataclass(frozen=True)
+class SplitCheck:
+    """Whether the challenger answers as many requests as it should.
+
+    Attributes:
+        expected: its share, as it was asked for.
+        share: as it is; bounds are of the share too.
+        uneven: whether the share is certainly another; None where too little is known.
+    """
+
+    expected: float
+    share: Interval
+    uneven: bool | None
+
+
+def measure_effect(measured: Measured, *, alpha: float, tuned_for: int) -> Effect:
+    """The challenger's mean less the champion's.
+
+    Args:
+        measured: the metric.
+        alpha: the probability that the difference is ever outside of the bounds.
+        tuned_for: the number of measurements at which the bounds are to be tightest.
+
+    Returns:
+        Bounds that are infinite as long as there are fewer than twelve blocks of time, or twelve groups.
+    """
+    theirs = measured.challenger
+    sides = (measured.values[theirs], measured.times_s[theirs]), (measured.values[~theirs], measured.times_s[~theirs])
+    challenger, champion = (Blocks.of(values, times_s) for values, times_s in sides)
+    by_time = bound_difference(challenger, champion, alpha=alpha, tuned_for=tuned_for)
+    if not challenger.n or not champion.n:
+        return Effect(champion.mean, challenger.mean, by_time)
+    weight = np.where(theirs, len(theirs) / challenger.n, -len(theirs) / champion.n)
+    residual = weight * (measured.values - np.where(theirs, challenger.mean, champion.mean))
+    by_group = bound_parts(
+        _sum_up(residual, measured.groups, present=True),
+        n=len(theirs),
+        estimate=by_time.estimate,
+        alpha=alpha,
+        tuned_for=tuned_for,
+    )
+    wider = max(by_time, by_group, key=lambda bounds: bounds.upper - bounds.lower)
+    return Effect(champion.mean, challenger.mean, wider)
+
+
+def check_split(groups: Groups, challenger: Mask, *, percent: int) -> SplitCheck:
+    """Whether each model answers the share of requests that it was given: if not, something tells the groups apart.
+
+    A model that fails and is answered for, captures that are lost, an app that asks once more when it dislikes an
+    answer: whatever it is, the two groups are not alike any more, and no effect means what it says. Requests are
+    counted by group of subjects, for some ask a hundred times as often as others; a test of single requests would cry
+    wolf.
+
+    Args:
+        groups: of the subjects, shape (n,).
+        challenger: whether the challenger answered, shape (n,).
+        percent: of the groups, given to the challenger.
+    """
+    n, expected = len(groups), percent / 100
+    if not n:
+        return SplitCheck(expected, Interval(0, math.nan, -math.inf, math.inf), None)
+    excess = _sum_up(challenger.astype(np.float64) - expected, groups, present=False)
+    theirs = np.array([belongs_to_challenger(group, percent=percent) for group in range(GROUPS)])
+    # How many groups each has is no accident: only what varies among the groups of one side is.
+    parts = excess - np.where(theirs, excess[theirs].mean(), excess[~theirs].mean())
+    off = bound_parts(parts, n=n, estimate=float(excess.sum() / n), alpha=SPLIT_ALPHA, tuned_for=n)
+    share = Interval(n, expected + off.estimate, expected + off.lower, expected + off.upper)
+    known = math.isfinite(off.upper) and np.count_nonzero(np.bincount(groups, minlength=GROUPS)) >= GROUPS // 10
+    return SplitCheck(expected, share, not off.lower <= 0 <= off.upper if known else None)
+
+
+def _sum_up(values: NDArray[np.float64], groups: Groups, *, present: bool) -> NDArray[np.float64]:
+    """Sums by group; of all groups, or of those that occur."""
+    sums = np.bincount(groups, values, GROUPS).astype(np.float64)
+    return sums[np.bincount(groups, minlength=GROUPS) > 0] if present else sums
