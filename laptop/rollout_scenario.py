@@ -79,7 +79,7 @@ def run_rollout_scenario(session: Session, walk: Walk, folder: Path, picture: Pa
             found.append({**_report(rollout), "challenger": challenge.name})
             panels.append(_draw(session, challenge, rollout))
             walk.document["scenario"] = {"name": "rollout", "rollouts": found, "picture": str(picture)}
-            picture.write_text(draw_bounds(panels, unit=session.use_case.answer.unit), encoding="utf-8")
+            picture.write_text(draw_bounds(panels), encoding="utf-8")
             if promoted is not challenge.promoted:
                 raise StepFailedError(f"{challenge.name}: {rollout.status}: {rollout.failure}")
 
@@ -157,4 +157,5 @@ def _draw(session: Session, challenge: Challenge, rollout: Rollout) -> Panel:
     looks = read_looks(session, rollout.execution, "shadow")
     verdict = next((step.verdict for step in rollout.steps if step.stage == "shadow"), None)
     note = "" if verdict is None else f"{verdict.decision}: {verdict.reason}"
-    return Panel(f"{challenge.name.capitalize()}, version {rollout.version}", note, looks)
+    title = f"{challenge.name.capitalize()}, version {rollout.version}"
+    return Panel(title, note, looks, unit=session.use_case.answer.unit)

@@ -420,6 +420,47 @@ def test_a_challenger_that_is_rejected_leaves_production_to_the_champion(
     assert "Record champion" not in execution.visited
 
 
+EXPERIMENT = RolloutPlan.of_experiment(RolloutPolicy(), percent=40, lasts_s=3600)
+
+
+def test_an_experiment_ends_with_the_champion_and_without_a_failure(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        EXPERIMENT,
+        await_the_verdict_on_canary=LATE,
+        judge_canary_at_last=answer_function({**say("reject", "its time is up"), "error": "ExperimentEnded"}),
+        look_at_production_after_failure=[describe("InService", CANARY), describe("InService")],
+    )
+
+    assert execution.failure is None
+    assert execution.visited[-1] == "Experiment ended"
+    assert "Await the verdict on shadow" not in execution.visited
+    assert execution.called("Restore the champion")["EndpointConfigName"] == CHAMPION
+    assert execution.called("Delete model after failure") == {"ModelName": MODEL}
+    assert execution.called("Release the lock after failure")
+    # Its end is told as a verdict, and not as a rollback.
+    assert [kind for _source, kind, _detail in execution.published][-1] == "ChallengerJudged"
+    assert "Record champion" not in execution.visited
+
+
+def test_an_experiment_after_which_production_cannot_be_given_back_has_failed(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        EXPERIMENT,
+        await_the_verdict_on_canary={**say("reject", "enough"), "error": "ExperimentEnded"},
+        look_at_production_after_failure=describe("InService", CANARY),
+    )
+
+    assert execution.failure == Failure("ExperimentEnded", "enough")
+    assert execution.published[-1][1] == "RolledBack"
+
+
+def test_an_experiment_whose_challenger_fails_is_a_rollout_that_failed(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(known_attempt, EXPERIMENT, await_the_verdict_on_canary=say("reject", "it fails"))
+
+    assert execution.failure == Failure("ChallengerRejectedError", "it fails")
+
+
 def test_a_shadow_whose_time_is_up_gets_a_verdict_all_the_same(known_attempt: dict[str, Any]) -> None:
     execution = roll_out(
         known_attempt,
@@ -789,7 +830,7 @@ def test_a_failure_at_any_step_is_announced_unlocked_and_reported(known_attempt:
     _, kind, detail = execution.published[-1]
 
     assert execution.failure == failure
-    assert execution.visited[-2:] == ("Release the lock after failure", "Failed")
+    assert execution.visited[-3:] == ("Release the lock after failure", "Did an experiment end?", "Failed")
     assert kind == "RolledBack"
     assert RolledBack.model_validate(detail) == RolledBack(
         use_case="taxi_eta", model_package_arn=PACKAGE, error=failure.error, reason=failure.cause
@@ -878,7 +919,7 @@ def test_a_rollback_that_cannot_be_announced_is_unlocked_all_the_same(known_atte
         known_attempt, create_model=Failure("SomeError"), announce_rollback=Failure("EventBridgeIsAway")
     )
 
-    assert execution.visited[-2:] == ("Release the lock after failure", "Failed")
+    assert execution.visited[-3:] == ("Release the lock after failure", "Did an experiment end?", "Failed")
     assert execution.failure == Failure("SomeError")
 
 
@@ -911,7 +952,7 @@ def test_a_failure_after_the_switch_is_not_called_a_rollback(known_attempt: dict
     execution = roll_out(known_attempt, announce_completion=Failure("SomeError"))
 
     assert "RolledBack" not in [kind for _, kind, _ in execution.published]
-    assert execution.visited[-2:] == ("Release the lock after failure", "Failed")
+    assert execution.visited[-3:] == ("Release the lock after failure", "Did an experiment end?", "Failed")
     assert execution.failure == Failure("SomeError")
 
 

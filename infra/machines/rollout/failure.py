@@ -25,10 +25,12 @@ from infra.machines.states import (
     present,
     publish,
     put,
+    succeed,
     wait,
 )
 from noriba.events import RolledBack
 from noriba.records.names import IN_PROGRESS
+from noriba.records.rollout import EXPERIMENT_ENDED
 
 _MOST_TRIES = 20
 """Far from the 25,000 events that an execution may have, and half an hour at least."""
@@ -81,11 +83,19 @@ def restore() -> dict[str, State]:
 
 
 def roll_back(props: RolloutProps) -> dict[str, State]:
-    """Clean up, say why, and fail; production was not touched, or is the champion's again."""
+    """Clean up, say why, and fail; production was not touched, or is the champion's again. An experiment has ended."""
     delete = "Delete staging endpoint after failure"
     configuration = "Delete staging configuration after failure"
     model = "Delete model after failure"
     waiting = "Wait for staging after failure"
+    # Only where production is the champion's again has all gone well.
+    ended = {
+        "And": [
+            equals("$.failure.Error", EXPERIMENT_ENDED),
+            present("$.found.config"),
+            {"Variable": "$.found.config", "StringEqualsPath": "$.champion.config"},
+        ]
+    }
     return {
         **look_for_endpoint(
             CLEAN_UP,
@@ -104,7 +114,9 @@ def roll_back(props: RolloutProps) -> dict[str, State]:
         delete: _remove("deleteEndpoint", {"EndpointName.$": "$.names.staging"}, follow=configuration),
         configuration: _remove("deleteEndpointConfig", {"EndpointConfigName.$": "$.names.staging"}, follow=model),
         model: _remove("deleteModel", {"ModelName.$": "$.names.model"}, follow=ROLL_BACK),
-        ROLL_BACK: publish(
+        # Its verdict has told of it.
+        ROLL_BACK: choose((ended, GIVE_UP), otherwise="Announce rollback"),
+        "Announce rollback": publish(
             props.bus_name,
             RolledBack,
             {
@@ -116,7 +128,9 @@ def roll_back(props: RolloutProps) -> dict[str, State]:
             follow=GIVE_UP,
             **_regardless(GIVE_UP),
         ),
-        GIVE_UP: release_lock(props.ledger_table, follow="Failed"),
+        GIVE_UP: release_lock(props.ledger_table, follow="Did an experiment end?"),
+        "Did an experiment end?": choose((ended, "Experiment ended"), otherwise="Failed"),
+        "Experiment ended": succeed(),
         "Failed": fail_as_caught(),
     }
 

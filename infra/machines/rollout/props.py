@@ -9,7 +9,7 @@ PATIENT_POLL_S = 60
 REGISTERED = "$.registered.Item"
 SDK = "arn:aws:states:::aws-sdk:sagemaker:"
 CLEAN_UP = "Is staging still there?"
-ROLL_BACK = "Announce rollback"
+ROLL_BACK = "Has it failed?"
 RESTORE = "Was production changed?"
 GIVE_UP = "Release the lock after failure"
 """From the lock on, whatever fails must lead here: a lock that nobody releases ends all rollouts to come."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from noriba.events import OutcomeObserved
+from noriba.events import MetricsObserved, OutcomeObserved
 from noriba.records.captures import parse_capture
 
 if TYPE_CHECKING:
@@ -50,6 +50,12 @@ class Lines:
             if outcome.use_case == use_case and not early:
                 yield outcome
 
+    def read_metrics(self, store: ObjectStore, keys: Iterable[str], *, use_case: str) -> Iterator[MetricsObserved]:
+        """What a use case's apps reported besides."""
+        for metrics in self._parse(_parse_metrics, _read(store, keys)):
+            if metrics.use_case == use_case:
+                yield metrics
+
     def _parse(self, parse: Callable[[str], T], lines: Iterable[str]) -> Iterator[T]:
         for line in lines:
             try:
@@ -57,6 +63,10 @@ class Lines:
             # Somebody else's writing, or cut off: whatever a parser makes of that.
             except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
                 self.unreadable += 1
+
+
+def _parse_metrics(line: str) -> MetricsObserved:
+    return MetricsObserved.model_validate(json.loads(line)["detail"])
 
 
 def _parse_outcome(line: str) -> tuple[datetime, OutcomeObserved]:

@@ -12,6 +12,7 @@ from noriba.cli import (
     data_commands,
     doctor_command,
     erase_command,
+    experiment_commands,
     model_commands,
     operation_commands,
     prediction_commands,
@@ -53,6 +54,7 @@ def build_app() -> typer.Typer:
     ):
         app.command()(command)
     app.add_typer(rollout_commands.rollout)
+    app.add_typer(experiment_commands.experiment)
     for extension in importlib.metadata.entry_points(group=EXTENSIONS):
         extension.load()(app)
     return app

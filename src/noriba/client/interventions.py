@@ -108,18 +108,24 @@ def abort_rollout(
 ) -> bool:
     """Stop the rollout that is under way, and wait until production is the champion's alone.
 
-    One that waits for a verdict is told and ends by itself; any other is stopped, and TIDY puts right what it left.
-
     Returns:
         Whether production had been changed.
 
     Raises:
         NoRolloutError: none is under way.
     """
+    return end_rollout(session, error=ABORTED, reason=reason, limit_s=limit_s, progress=progress)
+
+
+def end_rollout(session: Session, *, error: str, reason: str, limit_s: float, progress: Progress) -> bool:
+    """End the rollout that is under way under a name; see `abort_rollout`.
+
+    One that waits for a verdict is told and ends by itself; any other is stopped, and TIDY puts right what it left.
+    """
     lock, execution = _find_running(session)
     changed = not _serves_champion_alone(session)
     why = f"{_name_caller(session)}: {reason}"
-    verdict = ChallengerVerdict(decision="reject", error=ABORTED, reason=why)
+    verdict = ChallengerVerdict(decision="reject", error=error, reason=why)
     history = session.history(session.deployment.rollout_machine_arn)
     if not _answer(session, lock.awaited, verdict):
         history.stop(execution.arn, cause=why)

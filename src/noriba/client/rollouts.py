@@ -13,10 +13,10 @@ from noriba.client.progress import NO_PROGRESS
 from noriba.client.waiting import ROLLOUT_LIMIT_S, StepFailedError, read_cause, wait_until
 from noriba.errors import NoribaError
 from noriba.records.names import name_endpoint
-from noriba.records.rollout import RolloutStep  # pydantic reads it
+from noriba.records.rollout import RolloutPlan, RolloutStep  # pydantic reads them
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from noriba.aws.executions import Execution
     from noriba.aws.registry import ModelPackage
@@ -38,11 +38,13 @@ class Rollout(BaseModel):
 
     version: int
     status: str = Field(
-        description="running, succeeded, failed, timed_out, aborted, or skipped: there was nothing to do"
+        description="running, succeeded, failed, timed_out, aborted; skipped: there was nothing to do; or ended: an "
+        "experiment"
     )
     started_at: datetime
     ended_at: datetime | None
-    cause: str = Field(description="the approval, or who went back and why")
+    cause: str = Field(description="the approval, or who went back or tried a version, and why")
+    plan: RolloutPlan | None = Field(description="None where it went straight to production")
     failure: str | None
     steps: tuple[RolloutStep, ...] = Field(description="the stages that it entered, and the verdicts on them")
     model_package_arn: str
@@ -82,7 +84,7 @@ class Approval:
 
 def approve_model(session: Session, package: ModelPackage, *, note: str) -> Approval:
     """Approve as the approver; the rollout begins by itself."""
-    approval = _look_before(session, package)
+    approval = look_before(session, package)
     session.as_approver().approve(package.arn, note=note)
     return approval
 
@@ -101,7 +103,7 @@ def roll_back(session: Session, *, version: int | None, reason: str) -> Approval
         NoRolloutError: there is none to go back to, or it is not approved any more.
     """
     package = _find_earlier(session, version)
-    approval = _look_before(session, package)
+    approval = look_before(session, package)
     asked = {"by": session.clients.sts.get_caller_identity()["Arn"], "reason": reason}
     given = {
         "use_case": session.use_case_name,
@@ -177,7 +179,8 @@ def _say_where(session: Session, execution: Execution) -> str:
     return execution.status.lower() if not steps else steps[-1].describe()
 
 
-def _look_before(session: Session, package: ModelPackage) -> Approval:
+def look_before(session: Session, package: ModelPackage) -> Approval:
+    """What is known before a rollout of a package begins, so that it can be followed."""
     last = session.history(session.deployment.rollout_machine_arn).find_newest()
     champion = session.ledger.read_champion()
     serving = None if champion is None else read_package_version(champion.model_package_arn)
@@ -196,9 +199,31 @@ def _find_earlier(session: Session, version: int | None) -> ModelPackage:
         version = next((one for one in done if one in packages and packages[one].status == "Approved"), None)
     if version is None:
         raise NoRolloutError("no earlier version was in production that is still approved; approve one: noriba models")
-    if version not in packages or packages[version].status != "Approved":
+    return _check_approved(packages.get(version), version)
+
+
+def find_approved(session: Session, version: int) -> ModelPackage:
+    """The package of a version that is approved.
+
+    Raises:
+        NoRolloutError: it is not, or there is none.
+    """
+    packages = {package.version: package for package in session.registry.list_packages()}
+    return _check_approved(packages.get(version), version)
+
+
+def is_rolling_out(session: Session) -> bool:
+    """Whether a rollout holds the lock, and its execution runs."""
+    lock = session.ledger.read_rollout()
+    history = session.history(session.deployment.rollout_machine_arn)
+    execution = None if lock is None else history.look_up(lock.execution)
+    return execution is not None and execution.status == "RUNNING"
+
+
+def _check_approved(package: ModelPackage | None, version: int) -> ModelPackage:
+    if package is None or package.status != "Approved":
         raise NoRolloutError(f"version {version} is not approved; approve it: noriba approve {version}")
-    return packages[version]
+    return package
 
 
 def _iterate_rollouts(session: Session, most: int) -> Iterator[Rollout]:
@@ -213,18 +238,21 @@ def _describe(session: Session, execution: Execution) -> Rollout | None:
     failure = f"{execution.error}: {read_cause(execution.cause)}" if execution.failed else None
     try:
         given: dict[str, Any] = json.loads(execution.given)
-        back = given.get("rollback")
         if given["use_case"] != session.use_case_name:
             return None
         steps = tuple(session.ledger.list_steps(execution.arn))
         # The approval was withdrawn, or told a second time.
         skipped = execution.status == "SUCCEEDED" and not steps
+        plan = RolloutPlan.model_validate(given["plan"]) if "plan" in given else None
+        reached = any(step.stage == "production" for step in steps)
+        ended = execution.status == "SUCCEEDED" and plan is not None and plan.purpose == "experiment" and not reached
         return Rollout(
             version=int(given["version"]),
-            status="skipped" if skipped else execution.status.lower(),
+            status="skipped" if skipped else "ended" if ended else execution.status.lower(),
             started_at=execution.started_at,
             ended_at=execution.ended_at,
-            cause="approval" if back is None else f"back, by {back['by']}: {back['reason']}",
+            cause=_say_why(given),
+            plan=plan,
             failure=failure,
             steps=steps,
             model_package_arn=given["model_package_arn"],
@@ -232,6 +260,13 @@ def _describe(session: Session, execution: Execution) -> Rollout | None:
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _say_why(given: Mapping[str, Any]) -> str:
+    for name, word in (("rollback", "back"), ("experiment", "experiment")):
+        if name in given:
+            return f"{word}, by {given[name]['by']}: {given[name]['reason']}"
+    return "approval"
 
 
 def read_package_version(package_arn: str) -> int:

@@ -31,6 +31,7 @@ class RolloutPlan(BaseModel):
 
     Attributes:
         asked_by: an approval, which is taken once, or a person, as often as they ask.
+        purpose: whether the challenger is to take the champion's place, or only to be met by some for a while.
         shadow_s: how long the shadow may last; 0 for none.
         min_shadow_s: how much time the outcomes of the shadow must span before a promotion.
         canary: the steps, in order.
@@ -44,6 +45,7 @@ class RolloutPlan(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     asked_by: Literal["approval", "person"] = "approval"
+    purpose: Literal["promotion", "experiment"] = "promotion"
     shadow_s: int
     min_shadow_s: float
     canary: tuple[Share, ...]
@@ -52,6 +54,13 @@ class RolloutPlan(BaseModel):
     max_error_share: float
     max_latency_ratio: float
     comparison: ComparisonPolicy
+
+    @classmethod
+    def of_experiment(cls, policy: RolloutPolicy, *, percent: int, lasts_s: int) -> Self:
+        """The plan of an experiment: one step, at whose end production is the champion's again."""
+        step = Share(challenger=percent, champion=100 - percent, bake_s=lasts_s)
+        changes = {"asked_by": "person", "purpose": "experiment", "canary": (step,)}
+        return cls.of(policy, stages="canary").model_copy(update=changes)
 
     @classmethod
     def of(cls, policy: RolloutPolicy, *, stages: RolloutStages) -> Self:
@@ -70,6 +79,10 @@ class RolloutPlan(BaseModel):
 
 DIRECT = RolloutPlan.of(RolloutPolicy(), stages="direct").model_copy(update={"asked_by": "person"})
 """After golden requests, production: for a way back to what served before."""
+
+
+EXPERIMENT_ENDED = "ExperimentEnded"
+"""What an experiment's last verdict bears in place of an error: production is given back, and nothing has failed."""
 
 
 class ChallengerVerdict(BaseModel):

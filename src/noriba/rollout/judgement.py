@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from noriba.records.rollout import ChallengerVerdict
+from noriba.records.rollout import EXPERIMENT_ENDED, ChallengerVerdict
 from noriba.rollout.decision import Comparison, Verdict, compare_groups, compare_paired
 from noriba.rollout.pairing import DIFFERENCE, Look, Tally
 
@@ -43,6 +43,9 @@ def judge(
     objection = _find_objection(tally, comparison, fault)
     if objection is not None:
         return answer(Verdict.REJECT, objection)
+    if plan.purpose == "experiment" and at_last:
+        ended = {"decision": "reject", "error": EXPERIMENT_ENDED, "reason": "its time is up"}
+        return ChallengerVerdict.model_validate({**ended, **look.model_dump()})
     if not tally.paired:
         if asked == 0:
             return answer(Verdict.CONTINUE, "it was asked nothing yet")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,27 +36,31 @@ class Panel:
         title: what was compared.
         note: what came of it.
         looks: what was known at each look; those without bounds are left out.
+        unit: of the difference.
+        better: which way is good.
     """
 
     title: str
     note: str
     looks: Sequence[Look]
+    unit: str = ""
+    better: Literal["less", "more"] = "less"
 
 
-def draw_bounds(panels: Sequence[Panel], *, unit: str) -> str:
-    """Panels one under the other: outcomes to the right, the challenger's error less the champion's upwards."""
+def draw_bounds(panels: Sequence[Panel]) -> str:
+    """Panels one under the other: outcomes to the right, what is the challenger's less the champion's upwards."""
     height = _HEIGHT * len(panels)
     body = "\n".join(
-        f'<g transform="translate(0 {number * _HEIGHT})">\n{chr(10).join(_draw(panel, number, unit))}\n</g>'
+        f'<g transform="translate(0 {number * _HEIGHT})">\n{chr(10).join(_draw(panel, number))}\n</g>'
         for number, panel in enumerate(panels)
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
-        f'aria-label="bounds on the difference of two models\' errors">\n<style>{_STYLE}</style>\n{body}\n</svg>\n'
+        f'aria-label="bounds on the difference between two models">\n<style>{_STYLE}</style>\n{body}\n</svg>\n'
     )
 
 
-def _draw(panel: Panel, number: int, unit: str) -> Iterator[str]:
+def _draw(panel: Panel, number: int) -> Iterator[str]:
     yield f'<text class="title" x="{_LEFT}" y="20">{escape(panel.title)}</text>'
     yield f'<text class="faint" x="{_LEFT}" y="38">{escape(panel.note)}</text>'
     points = [
@@ -89,10 +93,12 @@ def _draw(panel: Panel, number: int, unit: str) -> Iterator[str]:
     yield "</g>"
     zero = _TOP + height / 2
     yield f'<line class="zero" x1="{_LEFT}" y1="{zero}" x2="{_LEFT + width}" y2="{zero}"/>'
+    unit = escape(f" {panel.unit}" if panel.unit else "")
     for value, y in ((reach, _TOP + 12), (0.0, zero + 4), (-reach, _TOP + height)):
-        yield f'<text class="faint" x="{_LEFT - 8}" y="{y:.1f}" text-anchor="end">{_sign(value)} {escape(unit)}</text>'
-    yield f'<text class="faint" x="{_LEFT + 8}" y="{_TOP + 16}">worse</text>'
-    yield f'<text class="faint" x="{_LEFT + 8}" y="{_TOP + height - 8}">better</text>'
+        yield f'<text class="faint" x="{_LEFT - 8}" y="{y:.1f}" text-anchor="end">{_sign(value)}{unit}</text>'
+    above, below = ("worse", "better") if panel.better == "less" else ("better", "worse")
+    yield f'<text class="faint" x="{_LEFT + 8}" y="{_TOP + 16}">{above}</text>'
+    yield f'<text class="faint" x="{_LEFT + 8}" y="{_TOP + height - 8}">{below}</text>'
     yield f'<text class="faint" x="{_LEFT}" y="{_HEIGHT - 18}">0</text>'
     yield f'<text class="faint" x="{_LEFT + width}" y="{_HEIGHT - 18}" text-anchor="end">{most} outcomes</text>'
 

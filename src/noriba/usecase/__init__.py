@@ -3,7 +3,7 @@
 The rest of Noriba knows a use case only through this package. See docs/add-a-use-case.md.
 """
 
-from noriba.usecase.checks import check_conversion
+from noriba.usecase.checks import OWN_METRIC, check_conversion
 from noriba.usecase.data import DataSpec, Labels, Mask, Rule
 from noriba.usecase.declaration import AnswerSpec, UseCase, to_resource_name
 from noriba.usecase.loading import (
@@ -28,6 +28,7 @@ from noriba.usecase.requests import PredictionRequest
 from noriba.usecase.simulators import Observation
 
 __all__ = [
+    "OWN_METRIC",
     "AnswerSpec",
     "BusinessMetric",
     "CanaryStep",

@@ -10,7 +10,8 @@ import pytest
 
 from noriba.aws.executions import Execution
 from noriba.client.rollouts import _describe
-from noriba.records.rollout import RolloutStep
+from noriba.records.rollout import RolloutPlan, RolloutStep
+from noriba.usecase import RolloutPolicy
 
 BEGAN = datetime(2026, 7, 1, 12, tzinfo=UTC)
 GIVEN = {"use_case": "taxi_eta", "endpoint_name": "e", "model_package_arn": "arn:x/7", "version": 7}
@@ -62,3 +63,12 @@ def test_what_somebody_else_started_hides_no_other(given: object) -> None:
 
 def test_rollouts_of_another_use_case_are_not_among_them() -> None:
     assert describe(GIVEN | {"use_case": "scooter_energy"}) is None
+
+
+def test_an_experiment_that_came_to_its_end_is_no_success_and_no_failure() -> None:
+    plan = RolloutPlan.of_experiment(RolloutPolicy(), percent=50, lasts_s=3600).model_dump(mode="json")
+    asked = {"by": "arn:ops", "reason": "do fewer cancel?"}
+    found = describe(GIVEN | {"plan": plan, "experiment": asked})
+
+    assert (found.status, found.cause) == ("ended", "experiment, by arn:ops: do fewer cancel?")
+    assert found.plan.canary[0].challenger == 50

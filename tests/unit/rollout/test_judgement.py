@@ -157,3 +157,20 @@ def test_below_what_anybody_notices_nothing_is_slow() -> None:
 
 def test_where_the_champion_fails_too_the_challenger_may() -> None:
     assert find_fault(VariantHealth(100, 9, 9.0), VariantHealth(100, 9, 9.0), PLAN) is None
+
+
+EXPERIMENT = RolloutPlan.of_experiment(RolloutPolicy(), percent=50, lasts_s=3600)
+
+
+def test_an_experiment_goes_on_until_its_time_is_up_and_nobody_is_promoted() -> None:
+    tally = make_tally(2_000, shift=-20.0, paired=False)
+
+    assert decide(tally, plan=EXPERIMENT).decision == "continue"
+    ended = decide(tally, plan=EXPERIMENT, at_last=True)
+    assert (ended.decision, ended.error, ended.reason) == ("reject", "ExperimentEnded", "its time is up")
+
+
+def test_an_experiment_with_a_model_that_does_harm_ends_before() -> None:
+    verdict = decide(make_tally(4_000, shift=60.0, paired=False), plan=EXPERIMENT)
+
+    assert (verdict.decision, verdict.error) == ("reject", "ChallengerRejectedError")

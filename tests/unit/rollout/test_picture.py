@@ -22,7 +22,7 @@ CLOSING = [
 
 
 def parse(*panels: Panel) -> ET.Element:
-    return ET.fromstring(draw_bounds(panels, unit="s"))  # noqa: S314  # ours
+    return ET.fromstring(draw_bounds(panels))  # noqa: S314  # ours
 
 
 def test_the_band_goes_through_every_look_that_had_bounds() -> None:
@@ -55,7 +55,7 @@ def test_panels_stand_one_under_the_other_and_words_are_never_markup() -> None:
         "translate(0 0)",
         "translate(0 260)",
     ]
-    ids = re.findall(r'id="(\w+)"', draw_bounds([Panel("a", "", CLOSING), Panel("b", "", CLOSING)], unit="s"))
+    ids = re.findall(r'id="(\w+)"', draw_bounds([Panel("a", "", CLOSING), Panel("b", "", CLOSING)]))
     assert len(set(ids)) == len(ids) == 2
 
 

@@ -1,0 +1,89 @@
+"""Captures beside what came of them: whose answer it was, and the last word about each."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from noriba.events import MetricsObserved, OutcomeObserved
+from noriba.records.captures import CapturedAnswer
+from noriba.records.inference import ModelAnswer
+from noriba.rollout.exposures import Exposures
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BEGAN = datetime(2026, 7, 1, tzinfo=UTC)
+
+
+def answered(prediction: str, *values: float, group: int | None = 7, names: Sequence[str] = ()) -> CapturedAnswer:
+    answer = ModelAnswer(values, values, values, 0.8, "abc")
+    return CapturedAnswer(prediction, BEGAN, tuple(names) or (None,) * len(values), answer, group=group)
+
+
+def happened(prediction: str, value: float, *, minutes: int = 0, name: str | None = None) -> OutcomeObserved:
+    at = BEGAN + timedelta(minutes=minutes)
+    return OutcomeObserved(
+        use_case="taxi_eta", prediction_id=prediction, candidate_id=name, value=value, observed_at=at
+    )
+
+
+def measured(prediction: str, minutes: int = 0, **metrics: float) -> MetricsObserved:
+    at = BEGAN + timedelta(minutes=minutes)
+    return MetricsObserved(use_case="taxi_eta", prediction_id=prediction, metrics=metrics, observed_at=at)
+
+
+def test_errors_and_metrics_know_whose_they_are() -> None:
+    seen = Exposures()
+    seen.add(answered("a", 100.0, group=3), by_challenger=True)
+    seen.add(answered("b", 200.0, group=900), by_challenger=False)
+    seen.observe([happened("a", 90.0), happened("b", 230.0), measured("b", cancelled=1.0)])
+
+    errors, cancelled = seen.measure("error"), seen.measure("cancelled")
+
+    assert (errors.values.tolist(), errors.groups.tolist(), errors.challenger.tolist()) == (
+        [10.0, 30.0],
+        [3, 900],
+        [True, False],
+    )
+    assert (cancelled.values.tolist(), cancelled.challenger.tolist()) == ([1.0], [False])
+    assert seen.measure("dispatched").values.tolist() == []
+
+
+@given(st.permutations([happened("a", 90.0, minutes=1), happened("a", 80.0, minutes=2), happened("a", 95.0)] * 2))
+def test_the_last_word_counts_however_often_and_in_whatever_order_it_is_told(events: list[OutcomeObserved]) -> None:
+    seen = Exposures()
+    seen.add(answered("a", 100.0), by_challenger=True)
+    seen.observe(events)
+
+    assert seen.measure("error").values.tolist() == [20.0]
+
+
+def test_an_answer_that_was_captured_twice_counts_once() -> None:
+    seen = Exposures()
+    for _ in range(2):
+        seen.add(answered("a", 100.0), by_challenger=True)
+    seen.observe([happened("a", 90.0)])
+
+    assert len(seen.measure("error").values) == 1
+    assert seen.check_split(percent=50).share.n == 1
+
+
+def test_each_candidate_has_an_outcome_of_its_own() -> None:
+    seen = Exposures()
+    seen.add(answered("a", 100.0, 200.0, names=("near", "far")), by_challenger=True)
+    seen.observe([happened("a", 150.0, name="far"), happened("a", 150.0)])
+
+    assert seen.measure("error").values.tolist() == [50.0]
+
+
+def test_what_nobody_in_the_experiment_was_answered_does_not_count() -> None:
+    seen = Exposures()
+    seen.add(answered("a", 100.0, group=None), by_challenger=True)
+    seen.observe([happened("a", 90.0), happened("elsewhere", 90.0)])
+
+    assert seen.measure("error").values.tolist() == []
+    assert seen.without_subject == 1
