@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _OK = 200
 _TIMEOUT_S = 30.0
+_CONNECTIONS = 16
+"""Kept open, for a program that asks from several threads."""
 
 
 class ApiError(NoribaError):
@@ -37,7 +39,9 @@ class ApiClient:
         self._url = url
         self.key = key
         self._pool = urllib3.PoolManager(
-            headers={"x-api-key": key, "content-type": "application/json"}, timeout=urllib3.Timeout(_TIMEOUT_S)
+            headers={"x-api-key": key, "content-type": "application/json"},
+            timeout=urllib3.Timeout(_TIMEOUT_S),
+            maxsize=_CONNECTIONS,
         )
 
     @classmethod
