@@ -60,12 +60,12 @@ def allow_table(role: iam.IRole, table: dynamodb.ITable, *actions: str) -> None:
 def allow_reading_attributes(role: iam.IRole, table: dynamodb.ITable, attributes: Sequence[str]) -> None:
     """Get items, and see no other attributes of them than these; the key's are named among them.
 
-    A request must say which attributes it wants: one that does not wants all.
+    A request must say which attributes it wants: one that does not wants all. "If exists" is AWS's own example.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
     """
     only: dict[str, dict[str, object]] = {
         "ForAllValues:StringEquals": {"dynamodb:Attributes": list(attributes)},
-        "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
+        "StringEqualsIfExists": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
     }
     allow(role, ["dynamodb:GetItem"], [table.table_arn], **only)
     allow_using_key(role, table.encryption_key, writing=False)

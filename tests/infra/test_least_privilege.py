@@ -325,7 +325,7 @@ def test_what_apps_call_reads_no_data_and_of_the_ledger_how_requests_are_split(
         "ForAllValues:StringEquals": {
             "dynamodb:Attributes": ["use_case", "entry", "execution", "stage", "champion", "challenger", "percent"]
         },
-        "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
+        "StringEqualsIfExists": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
     }
 
 

@@ -98,7 +98,7 @@ class Endpoint:
             )
             body = reply["Body"].read()
         except ClientError as error:
-            raise _translate(error) from error
+            raise _translate(error, variant) from error
         except BotoCoreError as error:
             raise ModelUnavailableError(f"endpoint {self.name} did not answer: {error}") from error
         version = read_version(reply["InvokedProductionVariant"])
@@ -149,10 +149,11 @@ def says_missing(error: ClientError) -> bool:
     return detail["Code"] == "ValidationException" and "could not find" in detail["Message"].lower()
 
 
-def _translate(error: ClientError) -> NoribaError:
+def _translate(error: ClientError, variant: str | None) -> NoribaError:
     code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
     # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html#API_runtime_InvokeEndpoint_Errors
-    if code == "ValidationError" and "not found" in message:
+    # What SageMaker says of a variant that is not there, AWS tells nowhere; nothing else of a request changes.
+    if code == "ValidationError" and ("not found" in message or variant is not None):
         return NoModelError(message)
     original = error.response.get("OriginalStatusCode")
     if code == "ModelError" and original is not None and original < 500:  # type: ignore[operator]  # noqa: PLR2004  # the container's own status
