@@ -59,14 +59,17 @@ def share_wheels(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], N
 
 
 @pytest.fixture(scope="session")
-def cloud(
-    tmp_path_factory: pytest.TempPathFactory, assembly: Path, share_wheels: Callable[[Path], None]
-) -> Iterator[RunningCloud]:
+def cloud_state(tmp_path_factory: pytest.TempPathFactory, share_wheels: Callable[[Path], None]) -> Path:
+    """What the cloud keeps."""
     folder = tmp_path_factory.mktemp("laptop")
     share_wheels(folder)
-    state_dir = folder / "state"
-    yield process.start(state_dir=state_dir, assembly=assembly, port=_free_port())
-    process.stop(state_dir)
+    return folder / "state"
+
+
+@pytest.fixture(scope="session")
+def cloud(cloud_state: Path, assembly: Path) -> Iterator[RunningCloud]:
+    yield process.start(state_dir=cloud_state, assembly=assembly, port=_free_port())
+    process.stop(cloud_state)
 
 
 def _free_port() -> int:

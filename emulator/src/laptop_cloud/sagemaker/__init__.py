@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from laptop_cloud import ministack_seams
+from laptop_cloud.fault_injection import InjectedFaults
 from laptop_cloud.sagemaker.cards import Cards
 from laptop_cloud.sagemaker.endpoints import Endpoints
 from laptop_cloud.sagemaker.guardian import Guardian
@@ -57,6 +58,7 @@ def install(*, state_dir: Path, assemblies: tuple[Path, ...], endpoint_url: str)
     models = Models(platform, registry)
     service = Service(
         platform,
+        InjectedFaults(state_dir),
         AllJobs(TrainingJobs(platform), ProcessingJobs(platform), TransformJobs(platform, models)),
         registry,
         Cards(platform),

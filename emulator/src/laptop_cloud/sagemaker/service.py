@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from laptop_cloud import ministack_seams
+from laptop_cloud.fault_injection import FaultFileError
 from laptop_cloud.sagemaker import invocations
 from laptop_cloud.sagemaker.errors import ApiError, UnsupportedError
 from laptop_cloud.sagemaker.scopes import Scope
@@ -18,6 +19,7 @@ from laptop_cloud.sagemaker.shapes import render_answer, service_model, validate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from laptop_cloud.fault_injection import InjectedFaults
     from laptop_cloud.sagemaker.cards import Cards
     from laptop_cloud.sagemaker.endpoints import Endpoints
     from laptop_cloud.sagemaker.models import Models
@@ -57,6 +59,7 @@ class Service:
     def __init__(
         self,
         platform: Platform,
+        faults: InjectedFaults,
         jobs: AllJobs,
         registry: Registry,
         cards: Cards,
@@ -66,6 +69,7 @@ class Service:
         self.jobs = jobs
         self.endpoints = endpoints
         self._platform = platform
+        self._faults = faults
         self._copies = invocations.Copies()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sagemaker")
         self._operations: dict[str, Operation] = {
@@ -122,7 +126,7 @@ class Service:
             Its answer and perhaps more; `shapes.render_answer` cuts it to what the client may see.
 
         Raises:
-            ApiError: the operation is not there, the request is malformed, or it cannot be done.
+            ApiError: the operation is not there, the request is malformed, it cannot be done, or it fails on purpose.
         """
         run = self._operations.get(operation)
         if run is None:
@@ -132,6 +136,7 @@ class Service:
                 f"The laptop cloud has no sagemaker:{operation}"
                 + (f"; it has {', '.join(sorted(self._operations))}." if known else ", and neither has AWS.")
             )
+        self._fail_on_purpose(operation)
         validate(operation, params)
         return run(scope, params)
 
@@ -168,6 +173,14 @@ class Service:
             _log.exception("sagemaker:%s of account %s", operation, scope.account)
             return _render_error(ApiError("InternalFailure", f"The laptop cloud failed: {error!r}", status=500))
         return 200, dict(_JSON), json.dumps(answer).encode() if answer else b""
+
+    def _fail_on_purpose(self, operation: str) -> None:
+        try:
+            fault = self._faults.find(operation)
+        except FaultFileError as error:
+            raise ApiError("InternalFailure", str(error), status=500) from error
+        if fault is not None:
+            raise ApiError(fault.code, fault.message, status=fault.status)
 
     # --- tags ---
 
