@@ -20,7 +20,7 @@ from noriba.events import OutcomeObserved
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from noriba.client import Session
     from noriba.usecase import Observation
@@ -42,21 +42,27 @@ class Replayed:
 
 
 def replay(
-    session: Session, observations: Iterable[Observation], *, requests_per_s: float, over: threading.Event = NEVER
+    session: Session,
+    observations: Iterable[Observation],
+    *,
+    requests_per_s: float,
+    over: threading.Event = NEVER,
+    report: Callable[[Sequence[OutcomeObserved]], object] | None = None,
 ) -> Replayed:
-    """Ask for a prediction of each observation at a steady pace, and report its outcome on the bus right after.
+    """Ask for a prediction of each observation at a steady pace, and report its outcome right after.
 
     Args:
         session: whose API and bus.
         observations: in the order in which they are asked; those that no app may ask are left out.
         requests_per_s: fewer than the API's plan allows.
         over: ends it before the observations do.
+        report: what is done with outcomes, ten at most; put on the bus when left out.
 
     Returns:
         How it went; a request that failed is told and does not end it.
     """
     api, request = ApiClient.of(session), load_use_case(session.use_case_name).request
-    bus = EventBus(session.clients.events, session.deployment.bus_name)
+    report = report or EventBus(session.clients.events, session.deployment.bus_name).publish_all
     done, begun_s = Replayed(), time.monotonic()
 
     def ask(number: int, one: Observation) -> OutcomeObserved | None:
@@ -81,7 +87,7 @@ def replay(
                 break
             happened = [one for one in apps.map(lambda pair: ask(*pair), some) if one is not None]
             done.asked += len(some)
-            bus.publish_all(happened)
+            report(happened)
             done.reported += len(happened)
     return done
 

@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow.parquet
 import pytest
 
+from laptop.recorder import BusRecorder
 from laptop.state import PROJECT_ROOT
 from laptop_cloud import process
 from laptop_cloud.deploy import deploy, synthesize
@@ -109,25 +110,6 @@ class Loop:
         return json.loads(done.stdout)
 
 
-@dataclass
-class BusRecorder:
-    """Every event on the bus, as it comes; a rule into a queue beside the stacks'."""
-
-    session: Session
-    url: str
-    seen: list[dict[str, Any]] = field(default_factory=list)
-
-    def find(self, detail_type: str, **fields: object) -> list[dict[str, Any]]:
-        """Details of the events of a type whose fields are these."""
-        sqs = self.session.clients.sqs
-        while messages := sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                self.seen.append(json.loads(message["Body"]))
-                sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-        details = [event["detail"] for event in self.seen if event["detail-type"] == detail_type]
-        return [detail for detail in details if fields.items() <= detail.items()]
-
-
 @pytest.fixture(scope="session")
 def loop(tmp_path_factory: pytest.TempPathFactory, share_wheels: Callable[[Path], None]) -> Iterator[Loop]:
     """The stacks, deployed by the real `cdk`, unchanged."""
@@ -151,13 +133,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory, share_wheels: Callable[[Path]
 
 @pytest.fixture(scope="session")
 def bus(loop: Loop) -> BusRecorder:
-    clients, bus_name = loop.session.clients, loop.session.deployment.bus_name
-    url = clients.sqs.create_queue(QueueName="bus-recorder")["QueueUrl"]
-    arn = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    pattern = json.dumps({"source": [{"prefix": "noriba."}]})
-    clients.events.put_rule(Name="bus-recorder", EventBusName=bus_name, EventPattern=pattern)
-    clients.events.put_targets(Rule="bus-recorder", EventBusName=bus_name, Targets=[{"Id": "queue", "Arn": arn}])
-    return BusRecorder(loop.session, url)
+    return BusRecorder.listen(loop.session)
 
 
 @pytest.fixture(scope="session")
