@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from laptop.demo import DEFAULT_ROWS, DemoError, DemoPlan, run_demo
+from laptop.faults.catalogue import FAULTS
 from laptop.state import (
     ASSEMBLY,
     NO_SETTINGS,
@@ -116,8 +117,15 @@ Rows = Annotated[
 
 
 Scenario = Annotated[
-    Literal["rollout"] | None,
-    typer.Option("--scenario", help="Go on: `rollout` promotes a better model, rejects a worse one."),
+    Literal["rollout", "faults"] | None,
+    typer.Option(
+        "--scenario",
+        help="Go on: `rollout` promotes a better model, rejects a worse one; `faults` lets rollouts go wrong.",
+    ),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", help=f"Of the faults, this one; may be repeated. {', '.join(one.name for one in FAULTS)}."),
 ]
 
 
@@ -130,6 +138,7 @@ def demo(  # noqa: PLR0913  # the options of a command
     use_case: UseCaseName = DEFAULT_USE_CASE,
     *,
     scenario: Scenario = None,
+    only: Only = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the laptop cloud running.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -139,9 +148,19 @@ def demo(  # noqa: PLR0913  # the options of a command
     files = (*(trips or ()), *(more or ()))
     if scenario is not None and (files or use_case != SCENARIO_USE_CASE):
         raise typer.BadParameter(f"made up for {SCENARIO_USE_CASE}, with trips of its own", param_hint="--scenario")
+    check_faults(only or [], scenario)
     try:
         document = run_demo(
-            DemoPlan(use_case, trips=files, rows=rows, report=report, keep=keep, port=port, scenario=scenario)
+            DemoPlan(
+                use_case,
+                trips=files,
+                rows=rows,
+                report=report,
+                keep=keep,
+                port=port,
+                scenario=scenario,
+                only=only or (),
+            )
         )
     except DemoError as error:
         print_problem(f"{error.phase}: {error}")
@@ -158,6 +177,21 @@ def demo(  # noqa: PLR0913  # the options of a command
             print_scenario(document["scenario"])
         print_line(f"report: {report}")
         print_next_step(keep=keep)
+    if any(fault["wrong"] for fault in document.get("scenario", {}).get("faults", ())):
+        raise typer.Exit(1)
+
+
+def check_faults(names: list[str], scenario: str | None) -> None:
+    """See whether these are faults that the scenario has.
+
+    Raises:
+        typer.BadParameter: one is not, or there is no such scenario.
+    """
+    if names and scenario != "faults":
+        raise typer.BadParameter("names faults of --scenario faults", param_hint="--only")
+    known = [fault.name for fault in FAULTS]
+    if unknown := [name for name in names if name not in known]:
+        raise typer.BadParameter(f"no fault {', '.join(unknown)}; there are {', '.join(known)}", param_hint="--only")
 
 
 def print_environment(cloud: RunningCloud) -> None:
@@ -177,7 +211,10 @@ def print_next_step(*, keep: bool) -> None:
 
 
 def print_scenario(scenario: dict[str, Any]) -> None:
-    """What became of each challenger, stage by stage."""
+    """What became of each challenger, stage by stage; or of each fault."""
+    if "faults" in scenario:
+        print_faults(scenario["faults"])
+        return
     for rollout in scenario["rollouts"]:
         print_table(
             f"Version {rollout['version']}, {rollout['challenger']}: {rollout['outcome']}",
@@ -185,6 +222,20 @@ def print_scenario(scenario: dict[str, Any]) -> None:
             [(step["name"], step["seconds"], step["n"], step["decision"], step["reason"]) for step in rollout["steps"]],
         )
     print_line(f"how the bounds closed: {scenario['picture']}")
+
+
+def print_faults(faults: list[dict[str, Any]]) -> None:
+    """How each rollout ended that something befell."""
+    print_table(
+        "Faults",
+        ("fault", "who serves", "ended in", "cause", "seconds"),
+        [(one["name"], one["ended"], one["stage"], one["cause"], f"{one['seconds']:.1f}") for one in faults],
+    )
+    requests, failed = (sum(one[name] for one in faults) for name in ("requests", "failed"))
+    print_line(f"{requests} requests of apps meanwhile, {failed} of them failed")
+    for one in faults:
+        for complaint in one["wrong"]:
+            print_problem(f"{one['name']}: {complaint}")
 
 
 def print_summary(document: dict[str, Any]) -> None:

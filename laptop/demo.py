@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from laptop.demo_data import cut_files, simulate_files
+from laptop.fault_scenario import run_fault_scenario
 from laptop.memory import PeakMemory
 from laptop.rollout_scenario import FIRST_ROWS, run_rollout_scenario
 from laptop.state import ASSEMBLY, DEMO_FILES, NO_SETTINGS, PROJECT_ROOT, STATE_DIR, find_cloud, make_private_home
@@ -59,6 +60,7 @@ class DemoPlan:
     keep: bool
     port: int | None = None
     scenario: str | None = None
+    only: Sequence[str] = ()
 
     @property
     def simulated_rows(self) -> int:
@@ -161,8 +163,10 @@ def _walk(plan: DemoPlan, walk: Walk) -> None:
     with walk.phase("predict"):
         walk.document["api_url"] = session.deployment.api_url
         walk.document["predictions"] = _predict(session)
-    if plan.scenario is not None:
+    if plan.scenario == "rollout":
         run_rollout_scenario(session, walk, DEMO_FILES, plan.report.with_suffix(".svg"))
+    elif plan.scenario == "faults":
+        run_fault_scenario(session, walk, package, cloud, assembly=ASSEMBLY, state_dir=STATE_DIR, only=plan.only)
 
 
 def _prepare_files(plan: DemoPlan) -> Sequence[Path]:

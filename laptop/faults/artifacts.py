@@ -1,6 +1,7 @@
 """A champion's artifact with one thing changed, and sealed anew: as whole as any, and bad in just that way.
 
-Nothing is trained. What a model answers is moved by a tree more: two leaves, added to what all others say of log(label).
+Nothing is trained. What a model answers is moved by one tree more: two leaves, added to what all others say of
+log(label).
 """
 
 from __future__ import annotations

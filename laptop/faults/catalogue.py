@@ -91,7 +91,9 @@ class Fault:
 # --- challengers -----------------------------------------------------------------------------------------------------
 
 
-def make_by_bundle(name: str, change: Callable[[dict[str, bytes]], dict[str, bytes]]) -> Callable[[Workshop], ModelPackage]:
+def make_by_bundle(
+    name: str, change: Callable[[dict[str, bytes]], dict[str, bytes]]
+) -> Callable[[Workshop], ModelPackage]:
     """A challenger whose bundle is not the champion's."""
     return lambda workshop: workshop.register(name, change(workshop.read_champion()))
 

@@ -1,7 +1,7 @@
 """Challengers made of the champion: registered by the calls that the registrar makes, and approved beforehand.
 
-Approved as they are registered, for only a *change* to `Approved` starts a rollout: these are begun by hand, with a plan
-of seconds.
+Approved as they are registered, for only a *change* to `Approved` starts a rollout: these are begun by hand, with a
+plan of seconds.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from laptop.faults.artifacts import pack, unpack
 from noriba.aws.live_models import FeatureArchive
 from noriba.aws.objects import ObjectStore, split_uri
 from noriba.records.artifacts import FEATURES_FILE, ModelArtifact
-
-from laptop.faults.artifacts import pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +63,9 @@ class Workshop:
         bucket, _key = split_uri(self.champion.model_data_uri)
         models = ObjectStore(self.session.clients.s3, bucket)
         artifact = pack(files)
-        model_data_uri = models.write(f"{self.session.use_case_name}/faults/{name}/model.tar.gz", artifact)
+        key = f"{self.session.use_case_name}/faults/{name}/model.tar.gz"
+        models.write(key, artifact)
+        model_data_uri = models.uri(key)
         FeatureArchive(models).keep(files[FEATURES_FILE])
         known = sagemaker.describe_model_package(ModelPackageName=self.champion.arn)
         specification = known["InferenceSpecification"]

@@ -17,7 +17,6 @@ import psutil
 
 from laptop.replay import Replayed, replay
 from noriba.aws.bus import EventBus
-from noriba.aws.executions import Execution
 from noriba.client import StepFailedError
 from noriba.records.names import name_endpoint
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from laptop_cloud.process import RunningCloud
+    from noriba.aws.executions import Execution
     from noriba.client import ModelPackage, Session
     from noriba.events import OutcomeObserved
     from noriba.records.rollout import RolloutPlan
@@ -142,9 +142,7 @@ class Scene:
     def drive_once(self) -> list[OutcomeObserved]:
         """Ask about each ride once; what happened is not reported yet."""
         happened: list[OutcomeObserved] = []
-        self.asked.append(
-            replay(self.session, self.observations, requests_per_s=RIDES_PER_S, report=happened.extend)
-        )
+        self.asked.append(replay(self.session, self.observations, requests_per_s=RIDES_PER_S, report=happened.extend))
         return happened
 
     def report_twice_and_in_disorder(self, happened: list[OutcomeObserved]) -> None:

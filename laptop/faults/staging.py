@@ -96,9 +96,8 @@ class Stage:
         failed = [reason for asked in scene.asked for reason in asked.failed]
         cause = rollout.failure or ""
         wrong += [f"{len(failed)} requests failed, the first with {failed[0]}"] if failed else []
-        wrong += ["the challenger is not promoted", "the challenger is promoted"][promoted:][:1] if (
-            promoted is not fault.promoted
-        ) else []
+        if promoted is not fault.promoted:
+            wrong.append("the challenger serves" if promoted else "the challenger does not serve")
         if last is None or last.stage != fault.stage:
             wrong.append(f"it must end in {fault.stage}")
         if not re.match(fault.cause, cause, re.DOTALL):
@@ -129,12 +128,11 @@ class Stage:
     def _check_event(self, fault: Fault, package_arn: str, cause: str) -> list[str]:
         """What is otherwise than it must be on the bus: the record's words, and no document that nobody can read."""
         if fault.promoted:
-            told = self.bus.find("RolloutCompleted", model_package_arn=package_arn)
-            return [] if told else ["no RolloutCompleted on the bus"]
-        told = [f"{one['error']}: {one['reason']}" for one in self.bus.find("RolledBack", model_package_arn=package_arn)]
-        if not told:
-            return ["no RolledBack on the bus"]
-        return [] if told[-1] == cause else [f"the bus was told {told[-1]!r}"]
+            completed = self.bus.find("RolloutCompleted", model_package_arn=package_arn)
+            return [] if completed else ["no RolloutCompleted on the bus"]
+        told = self.bus.find("RolledBack", model_package_arn=package_arn)
+        said = f"{told[-1]['error']}: {told[-1]['reason']}" if told else "nothing"
+        return [] if said == cause else [f"the bus was told {said}"]
 
 
 def observe_rides(use_case: str, rides: int, *, first_day: date) -> list[Observation]:
