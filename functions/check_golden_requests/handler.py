@@ -10,9 +10,9 @@ from pydantic import BaseModel
 
 from functions.telemetry import count, logger
 from noriba.aws.clients import Clients
-from noriba.aws.endpoints import Endpoint
+from noriba.aws.endpoints import Endpoint, ImplausibleAnswerError, ModelRefusedError, ModelUnavailableError
 from noriba.aws.objects import ObjectStore, split_uri
-from noriba.errors import NoribaError
+from noriba.errors import FeatureMismatchError, NoribaError
 from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_FILE, GOLDEN_FILE, GoldenRecord, ModelArtifact
 from noriba.records.metrics import GOLDEN_REQUESTS_ASKED, GOLDEN_REQUESTS_FAILED
@@ -35,6 +35,10 @@ class GoldenRequestsFailedError(NoribaError):
 
 class ArtifactChangedError(NoribaError):
     """A model's artifact is not the one that was evaluated and registered."""
+
+
+_OF_THE_MODEL = (ModelRefusedError, ModelUnavailableError, ImplausibleAnswerError, FeatureMismatchError)
+"""Failures that say something of the model: it reads what nobody brings, or does not answer."""
 
 
 class Task(BaseModel):
@@ -75,15 +79,23 @@ def check_requests(endpoint: Endpoint, use_case: UseCase, features: FeatureSet) 
     """The use case's own requests, through the whole conversion: answers must make sense."""
     for number, body in enumerate(use_case.golden_requests):
         request = use_case.request.model_validate(body)
-        converted = convert_request(use_case, request, also=[features])
-        reply = endpoint.ask(converted.columns, inference_id=str(uuid.uuid4()))
+        try:
+            converted = convert_request(use_case, request, also=[features])
+            reply = endpoint.ask(converted.columns, inference_id=str(uuid.uuid4()))
+        except _OF_THE_MODEL as error:
+            yield f"golden request {number}: {error}"
+            continue
         for fault in check_plausible(reply.answer, rows=len(request.candidate_ids())):
             yield f"golden request {number}: {fault}"
 
 
 def check_record(endpoint: Endpoint, record: GoldenRecord, features: FeatureSet) -> Iterator[str]:
     """Rows recorded in training: answers must be those of training."""
-    reply = endpoint.ask(features.compute_identified(record.columns()), inference_id=str(uuid.uuid4()))
+    try:
+        reply = endpoint.ask(features.compute_identified(record.columns()), inference_id=str(uuid.uuid4()))
+    except _OF_THE_MODEL as error:
+        yield f"recorded rows: {error}"
+        return
     yield from find_differences(reply.answer, record)
 
 

@@ -1,15 +1,21 @@
-"""Remove what rollouts made and nobody needs, and undo what they left half-way: both cost money, or passengers."""
+"""Remove what rollouts made and nobody needs, and undo what they left half-way: both cost money, or passengers.
+
+A rollout whose execution was stopped, or timed out, has told nobody and still holds the lock: that is done here, too.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from functions.telemetry import count, logger
+from noriba.aws.bus import EventBus
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.executions import look_up
 from noriba.aws.ledger import Ledger
 from noriba.aws.leftovers import Leftovers
+from noriba.events import RolledBack
 from noriba.records.metrics import CHAMPIONS_RESTORED, LEFTOVERS_REMOVED
 from noriba.records.names import CANARY_FORMAT, SHADOW_FORMAT, name_endpoint
 from noriba.usecase import list_use_cases
@@ -17,12 +23,14 @@ from noriba.usecase import list_use_cases
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from noriba.aws.clients import Clients
+    from noriba.aws.executions import Execution
+    from noriba.aws.ledger import RolloutLock
 
 
 class Settings(Environment):
     """Environment of this function."""
 
+    bus_name: str
     ledger_table: str
     resource_prefix: str
 
@@ -44,21 +52,35 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         endpoint = name_endpoint(use_case, prefix=settings.resource_prefix)
         leftovers = Leftovers(clients.sagemaker, endpoint)
         ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case)
-        owned, champion = find_owned(clients, ledger, endpoint), ledger.read_champion()
+        lock, champion = ledger.read_rollout(), ledger.read_champion()
+        execution = None if lock is None else look_up(clients.stepfunctions, lock.execution)
+        is_over = execution is None or execution.status != "RUNNING"
+        owned = set() if lock is None or is_over else name_owned(lock, endpoint)
         config = None if champion is None else champion.endpoint_config
         tidied = leftovers.remove(owned=owned, champion_config=config)
         removed = tidied.endpoints + tidied.configurations + tidied.models
         count(use_case, {LEFTOVERS_REMOVED: removed, CHAMPIONS_RESTORED: tidied.restored})
         logger.info("tidied", extra={"use_case": use_case, **asdict(tidied)})
         counts = {name: counts.get(name, 0) + count for name, count in asdict(tidied).items()}
+        if lock is not None and is_over and not tidied.pending:
+            conclude(ledger, lock, execution, EventBus(clients.events, settings.bus_name))
     return {"done": not counts.get("pending"), **counts}
 
 
-def find_owned(clients: Clients, ledger: Ledger, endpoint: str) -> set[str]:
-    """Names that the rollout under way makes, or is about to; none when its execution is over."""
-    lock = ledger.read_rollout()
-    execution = None if lock is None else look_up(clients.stepfunctions, lock.execution)
-    if lock is None or execution is None or execution.status != "RUNNING":
-        return set()
+def name_owned(lock: RolloutLock, endpoint: str) -> set[str]:
+    """Names of what the rollout under way makes, or is about to."""
     attempt = lock.staging.rpartition("-")[2]
     return {lock.staging, lock.model, *(form.format(endpoint, attempt) for form in (SHADOW_FORMAT, CANARY_FORMAT))}
+
+
+def conclude(ledger: Ledger, lock: RolloutLock, execution: Execution | None, bus: EventBus) -> None:
+    """Do in its place what an execution does last that was not stopped: say why it ended, and release the lock.
+
+    Told first, released then: whoever looks next would tell it again rather than never.
+    """
+    if execution is not None and execution.failed:
+        error, reason = execution.read_failure()
+        package_arn = json.loads(execution.given)["model_package_arn"]
+        bus.publish(RolledBack(use_case=ledger.use_case, model_package_arn=package_arn, error=error, reason=reason))
+    if ledger.release_rollout(lock.execution):
+        logger.info("released", extra={"use_case": ledger.use_case, "execution": lock.execution})

@@ -17,6 +17,7 @@ from infra.constructs.function import PythonFunction
 from infra.constructs.grants import (
     allow,
     allow_listing,
+    allow_publishing,
     allow_reading,
     allow_table,
     allow_using_key,
@@ -28,7 +29,13 @@ from infra.constructs.names import to_construct_id
 from infra.constructs.sagemaker_role import SageMakerRole, allow_passing
 from infra.machines.rollout import RolloutProps, describe_rollout
 from infra.machines.tidying import describe_tidying
-from noriba.events import AlarmStateChanged, ExecutionStatusChanged, ModelPackageStateChanged, S3ObjectCreated
+from noriba.events import (
+    AlarmStateChanged,
+    ExecutionStatusChanged,
+    ModelPackageStateChanged,
+    RolledBack,
+    S3ObjectCreated,
+)
 from noriba.records.names import ENDPOINT_ALARMS, name_endpoint, name_endpoint_alarm, name_package_group
 from noriba.records.rollout import COMPARISONS, RolloutPlan
 
@@ -166,6 +173,7 @@ class RolloutStack(Stack):
             "tidy_rollouts",
             shared=shared,
             environment={
+                "BUS_NAME": shared.bus.event_bus_name,
                 "LEDGER_TABLE": self._ledger.table_name,
                 "RESOURCE_PREFIX": shared.settings.prefix,
             },
@@ -173,7 +181,9 @@ class RolloutStack(Stack):
             memory_mb=512,
         )
         function.watch_errors()
-        allow_table(function.role, self._ledger, "GetItem")
+        # The lock of a rollout that was stopped, and what it would have said itself.
+        allow_table(function.role, self._ledger, "GetItem", "DeleteItem")
+        allow_publishing(function.role, shared.bus.event_bus_arn, sources=[RolledBack.source])
         rollout.let_look_at_executions(function.role)
         lists = ["sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"]
         allow(function.role, lists, ["*"])

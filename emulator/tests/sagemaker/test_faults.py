@@ -31,9 +31,14 @@ def mend(cloud_state: Path) -> Iterator[None]:
 @pytest.fixture
 def impatient(cloud: RunningCloud) -> Any:
     """A client that asks once."""
-    place = {"region_name": cloud.region, "endpoint_url": cloud.endpoint_url}
-    keys = {"aws_access_key_id": cloud.account, "aws_secret_access_key": "test"}
-    return boto3.client("sagemaker", **place, **keys, config=Config(retries={"total_max_attempts": 1}))
+    return boto3.client(
+        "sagemaker",
+        endpoint_url=cloud.endpoint_url,
+        region_name=cloud.region,
+        aws_access_key_id=cloud.account,
+        aws_secret_access_key=cloud.environment["AWS_SECRET_ACCESS_KEY"],
+        config=Config(retries={"total_max_attempts": 1}),
+    )
 
 
 def ask(sagemaker: Any) -> str:

@@ -22,6 +22,7 @@ from infra.machines.states import (
     choose,
     equals,
     fail_as_caught,
+    matches,
     present,
     publish,
     put,
@@ -32,6 +33,7 @@ from noriba.events import RolledBack
 from noriba.records.names import IN_PROGRESS
 from noriba.records.rollout import EXPERIMENT_ENDED
 
+_IN_WORDS = "Is the reason a document?"
 _MOST_TRIES = 20
 """Far from the 25,000 events that an execution may have, and half an hour at least."""
 
@@ -96,6 +98,7 @@ def roll_back(props: RolloutProps) -> dict[str, State]:
             {"Variable": "$.found.config", "StringEqualsPath": "$.champion.config"},
         ]
     }
+    announce = "Announce rollback"
     return {
         **look_for_endpoint(
             CLEAN_UP,
@@ -115,8 +118,9 @@ def roll_back(props: RolloutProps) -> dict[str, State]:
         configuration: _remove("deleteEndpointConfig", {"EndpointConfigName.$": "$.names.staging"}, follow=model),
         model: _remove("deleteModel", {"ModelName.$": "$.names.model"}, follow=ROLL_BACK),
         # Its verdict has told of it.
-        ROLL_BACK: choose((ended, GIVE_UP), otherwise="Announce rollback"),
-        "Announce rollback": publish(
+        ROLL_BACK: choose((ended, GIVE_UP), otherwise=_IN_WORDS),
+        **_put_reason_into_words(follow=announce),
+        announce: publish(
             props.bus_name,
             RolledBack,
             {
@@ -132,6 +136,31 @@ def roll_back(props: RolloutProps) -> dict[str, State]:
         "Did an experiment end?": choose((ended, "Experiment ended"), otherwise="Failed"),
         "Experiment ended": succeed(),
         "Failed": fail_as_caught(),
+    }
+
+
+def _put_reason_into_words(*, follow: str) -> dict[str, State]:
+    """What a function raised, and what SageMaker says of an endpoint, come in a document that nobody can read at night.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    """
+    fields = {"errorMessage": "Say what the function said", "FailureReason": "Say what SageMaker said"}
+    is_document = {"Or": [matches("$.failure.Cause", f'{{*"{field}":*}}') for field in fields]}
+    read, choice = "Read the document", "What does the document say?"
+    return {
+        _IN_WORDS: choose((is_document, read), otherwise=follow),
+        read: put("$.told", {"document.$": "States.StringToJson($.failure.Cause)"}, follow=choice),
+        choice: choose(
+            *((present(f"$.told.document.{field}"), state) for field, state in fields.items()), otherwise=follow
+        ),
+        **{
+            state: put(
+                "$.failure",
+                {"Error.$": "$.failure.Error", "Cause.$": f"$.told.document.{field}"},
+                follow=follow,
+            )
+            for field, state in fields.items()
+        },
     }
 
 

@@ -53,6 +53,8 @@ class Comparison:
             tally = Tally.model_validate_json(known)
         # Captures come within hours of their hour; earlier ones were read at the last look.
         since = max(tally.since, (tally.looked_at or now) - LATE)
+        # A capture's time is in whole seconds.
+        began = tally.since.replace(microsecond=0)
         read, lines = set(tally.read), Lines()
         found: list[str] = []
 
@@ -64,7 +66,7 @@ class Comparison:
         for side, variant in (("champion", awaited.champion), ("challenger", awaited.challenger)):
             folders = list(name_capture_folders(awaited.endpoint, variant, since=since, until=now))
             answers = lines.read_answers(self._captures, list_new(self._captures, folders))
-            tally.add_answers(side, (one for one in answers if one.at >= tally.since))  # type: ignore[arg-type]  # the two sides
+            tally.add_answers(side, (one for one in answers if one.at >= began))  # type: ignore[arg-type]  # the two sides
         folders = list(name_outcome_folders(since=since, until=now))
         outcomes = lines.read_outcomes(
             self._outcomes, list_new(self._outcomes, folders), use_case=use_case, reported_since=tally.since

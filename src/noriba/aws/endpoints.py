@@ -104,8 +104,8 @@ class Endpoint:
         version = read_version(reply["InvokedProductionVariant"])
         try:
             return EndpointReply(decode_answer(body), version)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ImplausibleAnswerError(f"version {version} answered no JSON of ours: {error}") from error
+        except ValueError as error:
+            raise ImplausibleAnswerError(f"what version {version} answered is no answer: {error}") from error
 
 
 @dataclass(frozen=True)

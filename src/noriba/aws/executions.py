@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING
@@ -31,6 +32,28 @@ class Execution(BaseModel):
     def failed(self) -> bool:
         """Whether it ended, and not as it should."""
         return self.status not in {"RUNNING", "SUCCEEDED", "PENDING_REDRIVE"}
+
+    def read_failure(self) -> tuple[str, str]:
+        """The error's name, and the cause as whoever failed put it; who stops an execution need say neither."""
+        error, cause = _UNSAID.get(self.status, ("States.TaskFailed", "no cause was given"))
+        return self.error or error, _read_cause(self.cause) or cause
+
+
+_UNSAID = {
+    "ABORTED": ("Aborted", "its execution was stopped, and nobody said why"),
+    "TIMED_OUT": ("States.Timeout", "its time was up"),
+}
+
+
+def _read_cause(cause: str | None) -> str | None:
+    """A job's reason, a function's message, or the cause itself."""
+    try:
+        document = json.loads(cause or "")
+        return str(
+            document.get("FailureReason") or document.get("errorMessage") or document.get("ExitMessage") or cause
+        )
+    except (ValueError, AttributeError):
+        return cause
 
 
 def look_up(stepfunctions: SFNClient, execution_arn: str) -> Execution | None:

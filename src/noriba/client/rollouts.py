@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.client.progress import NO_PROGRESS
-from noriba.client.waiting import ROLLOUT_LIMIT_S, StepFailedError, read_cause, wait_until
+from noriba.client.waiting import ROLLOUT_LIMIT_S, StepFailedError, wait_until
 from noriba.errors import NoribaError
 from noriba.records.names import name_endpoint
 from noriba.records.rollout import RolloutPlan, RolloutStep  # pydantic reads them
@@ -152,7 +152,7 @@ def _follow(session: Session, approval: Approval, *, limit_s: float, progress: P
         else:
             known = history.look_up(known.arn)
         if known is not None and known.failed:
-            raise StepFailedError(f"the rollout failed: {known.error}: {read_cause(known.cause)}")
+            raise StepFailedError(f"the rollout failed: {': '.join(known.read_failure())}")
         progress.update(f"rollout: {'not started' if known is None else _say_where(session, known)}")
         if known is None:
             return None
@@ -235,7 +235,7 @@ def _iterate_rollouts(session: Session, most: int) -> Iterator[Rollout]:
 
 def _describe(session: Session, execution: Execution) -> Rollout | None:
     """What a rollout was; None for another use case's, or one that somebody started with something else."""
-    failure = f"{execution.error}: {read_cause(execution.cause)}" if execution.failed else None
+    failure = ": ".join(execution.read_failure()) if execution.failed else None
     try:
         given: dict[str, Any] = json.loads(execution.given)
         if given["use_case"] != session.use_case_name:

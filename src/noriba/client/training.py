@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from noriba.aws.logs import SAGEMAKER_GROUPS, read_lines
 from noriba.client.progress import NO_PROGRESS
-from noriba.client.waiting import TRAINING_LIMIT_S, StepFailedError, read_cause, wait_until
+from noriba.client.waiting import TRAINING_LIMIT_S, StepFailedError, wait_until
 from noriba.records.training import answers_event
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def wait_for_candidate(
                 return package
         execution = history.find(decision.decision_id, since=since)
         if execution is not None and execution.failed:
-            raise StepFailedError(f"training failed: {execution.error}: {read_cause(execution.cause)}")
+            raise StepFailedError(f"training failed: {': '.join(execution.read_failure())}")
         progress.update(f"training {decision.training_job_name}: {_read_last_line(session, decision, since)}")
         return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,14 +34,3 @@ def wait_until(look: Callable[[], T | None], what: str, *, limit_s: float) -> T:
             raise StepFailedError(f"{what} did not come within {limit_s:.0f} s; see `noriba status` and `noriba logs`")
         time.sleep(POLL_S)
     return found
-
-
-def read_cause(cause: str | None) -> str:
-    """A failure's cause as whoever failed put it: a job's reason, a function's message, or the cause itself."""
-    try:
-        document = json.loads(cause or "")
-        return str(
-            document.get("FailureReason") or document.get("errorMessage") or document.get("ExitMessage") or cause
-        )
-    except (ValueError, AttributeError):
-        return cause or "no cause was given"

@@ -76,10 +76,11 @@ def count_unknown(outcomes: Outcomes, answers: Iterable[CapturedAnswer]) -> int:
 
 
 def measure_accuracy(answers: Iterable[CapturedAnswer], outcomes: Outcomes) -> Accuracy:
-    """How right one variant's answers were; an answer that was captured twice counts once."""
+    """How right one variant's answers were; one that was captured twice counts once, one that is none not at all."""
     rows = {
         (one.prediction_id, candidate): (low, value, high, one.answer.claimed_coverage)
         for one in answers
+        if one.is_whole
         for candidate, low, value, high in zip(
             one.candidate_ids, one.answer.low, one.answer.value, one.answer.high, strict=True
         )

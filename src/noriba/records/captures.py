@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpo
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 OUTCOMES, METRICS = "outcomes", "metrics"
 """Where what was observed lies, in the outcomes bucket: a folder for each day below these."""
 _HOUR = timedelta(hours=1)
+_NO_ANSWER = ModelAnswer((), (), (), claimed_coverage=math.nan, bundle_digest="")
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class CapturedAnswer:
         prediction_id: what the app was told.
         at: when it was answered.
         candidate_ids: the app's names of the rows; None where it gave none.
-        answer: one entry a row.
+        answer: one entry a row, as far as the model answered; none of it when what it answered is no answer.
         slices: the part of the traffic that each row belongs to, by what divides it.
         group: of the request's subject; None where the variant was not picked by it.
     """
@@ -40,17 +42,27 @@ class CapturedAnswer:
     slices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     group: int | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether each row has its answer."""
+        rows = len(self.candidate_ids)
+        return len(self.answer.low) == len(self.answer.value) == len(self.answer.high) == rows
+
 
 def parse_capture(line: str) -> CapturedAnswer | None:
-    """The answer in a captured line; None for what nobody can join: no id, or not both sides as JSON."""
+    """The answer in a captured line; None for what nobody can join: no id, or a request that is not JSON."""
     document = json.loads(line)
     metadata, captured = document["eventMetadata"], document["captureData"]
     asked, answered = captured.get("endpointInput"), captured.get("endpointOutput")
     if "inferenceId" not in metadata or asked is None or answered is None:
         return None
-    if {asked["encoding"], answered["encoding"]} != {"JSON"}:
+    if asked["encoding"] != "JSON":
         return None
-    answer = decode_answer(answered["data"].encode())
+    try:
+        answer = decode_answer(answered["data"].encode())
+    except ValueError:
+        # It counts against the model: left out, it would look as if nobody had asked.
+        answer = _NO_ANSWER
     request = json.loads(asked["data"])
     rows = len(next(iter(request["columns"].values())))
     return CapturedAnswer(

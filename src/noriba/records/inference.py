@@ -92,11 +92,21 @@ def encode_answer(answer: ModelAnswer) -> bytes:
 
 
 def decode_answer(body: bytes) -> ModelAnswer:
-    """The answer in a body that a model container wrote."""
-    document = json.loads(body)
-    for name in ("low", "value", "high"):
-        document[name] = tuple(document[name])
-    return ModelAnswer(**document)
+    """The answer in a body that a model container wrote.
+
+    Raises:
+        ValueError: it is none. How many rows it answers, and how sensibly, is not looked at.
+    """
+    try:
+        document = json.loads(body)
+        for name in ("low", "value", "high"):
+            document[name] = tuple(document[name])
+        answer = ModelAnswer(**document)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"what the model answered is no answer: {error!r}") from error
+    if not {type(number) for number in (*answer.low, *answer.value, *answer.high)} <= {float, int}:
+        raise ValueError("what the model answered is no answer: it holds something else than numbers")
+    return answer
 
 
 def encode_refusal(refusal: Refusal) -> bytes:

@@ -17,8 +17,9 @@ from noriba.records.ingest import LandedObject, name_refusal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from laptop.recorder import BusRecorder
     from noriba.records.snapshot import SnapshotManifest
-    from tests.laptop.loop.conftest import BusRecorder, Loop
+    from tests.laptop.loop.conftest import Loop
 
 
 def write_parquet(table: pa.Table) -> bytes:

@@ -26,9 +26,10 @@ from tests.laptop.loop.conftest import RIDE
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from laptop.recorder import BusRecorder
     from noriba.aws.registry import ModelPackage
     from noriba.records.snapshot import SnapshotManifest
-    from tests.laptop.loop.conftest import BusRecorder, Caller, Loop
+    from tests.laptop.loop.conftest import Caller, Loop
 
 PREDICTIONS = "/v1/taxi_eta/predictions"
 

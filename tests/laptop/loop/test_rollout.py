@@ -16,12 +16,13 @@ from noriba.usecase import CanaryStep, ComparisonPolicy, RolloutPolicy
 from usecases.taxi_eta.simulator import observe, simulate
 
 if TYPE_CHECKING:
+    from laptop.recorder import BusRecorder
     from noriba.aws.executions import Execution
     from noriba.aws.registry import ModelPackage
     from noriba.client import RolloutStatus
     from noriba.records.rollout import RolloutStep
     from noriba.usecase import Observation
-    from tests.laptop.loop.conftest import BusRecorder, Caller, Loop
+    from tests.laptop.loop.conftest import Caller, Loop
 
 ENDPOINT = name_endpoint("taxi_eta", prefix="noriba")
 OUTCOMES = 240

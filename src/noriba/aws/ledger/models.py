@@ -102,6 +102,10 @@ class ModelEntries(Entries):
         """Hold back verdicts on a rollout, or no longer; whether it was still under way."""
         return self._update(entries.ROLLOUT, only_if=Attr("execution").eq(execution), paused=paused)
 
+    def release_rollout(self, execution: str) -> bool:
+        """Take the lock from an execution that cannot release it any more; whether it still held it."""
+        return self._delete(entries.ROLLOUT, only_if=Attr("execution").eq(execution))
+
     def forget_token(self, token: str) -> None:
         """What was answered waits no more; nothing happens where the rollout waits again already."""
         self._remove(entries.ROLLOUT, "token", only_if=Attr("token").eq(token))

@@ -62,6 +62,10 @@ class Entries:
             ExpressionAttributeNames={"#name": name},
         )
 
+    def _delete(self, entry: str, *, only_if: ConditionBase) -> bool:
+        """Remove an entry that meets a condition; whether it did."""
+        return _attempt(self._table.delete_item, Key=self._key(entry), ConditionExpression=only_if)
+
     def _query(self, prefix: str) -> Iterator[dict[str, Any]]:
         condition = Key("use_case").eq(self._use_case) & Key("entry").begins_with(prefix)
         start: dict[str, Any] = {}
