@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 
 from functions.check_golden_requests.handler import ArtifactChangedError, GoldenRequestsFailedError
 from functions.check_golden_requests.handler import handler as check_golden_requests
-from noriba.aws.endpoints import ModelRefusedError, NoModelError
+from noriba.aws.endpoints import NoModelError
 from noriba.aws.objects import split_uri
 from noriba.errors import CorruptBundleError
+from noriba.features import FeatureSet
 from noriba.features.frozen import freeze_features
 from noriba.records.inference import ModelAnswer
 from noriba.rollout.golden import RELATIVE_TOLERANCE
@@ -49,7 +51,18 @@ def make_model(*, scale: float = 1.0, **spoil: Callable[[np.ndarray], np.ndarray
     return predict
 
 
-def write_bundle(cloud: Cloud, *, name: str = "golden.json", content: bytes | None = None) -> None:
+def mood(driver_s_mood: Column) -> Column:
+    """What a data scientist had in a notebook."""
+    return driver_s_mood
+
+
+def write_bundle(
+    cloud: Cloud,
+    *,
+    name: str = "golden.json",
+    content: bytes | None = None,
+    features: FeatureSet = USE_CASE.features,
+) -> None:
     """model.tar.gz as training leaves it, with the rows and answers that it recorded."""
     inputs = RECORDED.to_columns()
     answer = make_model()(USE_CASE.features.compute_identified(inputs))
@@ -60,7 +73,7 @@ def write_bundle(cloud: Cloud, *, name: str = "golden.json", content: bytes | No
         "answers": {part: list(getattr(answer, part)) for part in ("low", "value", "high")},
     }
     text = json.dumps(record).encode() if content is None else content
-    artifact = pack({name: text, "features.json": freeze_features(USE_CASE.features).encode()})
+    artifact = pack({name: text, "features.json": freeze_features(features).encode()})
     bucket, key = split_uri(TASK["model_data_uri"])
     cloud.store(bucket).write(key, artifact)
     # As the ledger has it since the model was registered.
@@ -146,7 +159,39 @@ def test_a_model_of_other_features_is_refused(cloud: Cloud, context: LambdaConte
     write_bundle(cloud)
     cloud.runtime.put(STAGING, refuse)
 
-    with pytest.raises(ModelRefusedError, match="missing column rain@0000"):
+    with pytest.raises(GoldenRequestsFailedError, match="golden request 0: missing column rain@0000"):
+        check_golden_requests(TASK, context)
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_model_that_fails_is_named_as_one(cloud: Cloud, context: LambdaContext, status: int) -> None:
+    def fail(_columns: Mapping[str, Column]) -> ModelAnswer:
+        raise ModelFailure(status, "out of memory")
+
+    write_bundle(cloud)
+    cloud.runtime.put(STAGING, fail)
+
+    with pytest.raises(GoldenRequestsFailedError, match=r"golden request 0: ModelError: .*out of memory"):
+        check_golden_requests(TASK, context)
+
+
+def test_a_model_whose_answer_is_none_is_named_as_one(cloud: Cloud, context: LambdaContext) -> None:
+    def mumble(columns: Mapping[str, Column]) -> ModelAnswer:
+        return replace(make_model()(columns), value=("soon",))  # type: ignore[arg-type]  # what it is about
+
+    write_bundle(cloud)
+    cloud.runtime.put(STAGING, mumble)
+
+    with pytest.raises(GoldenRequestsFailedError, match="recorded rows: what the model answered is no answer"):
+        check_golden_requests(TASK, context)
+
+
+def test_a_model_that_reads_what_no_request_brings_is_named_as_one(cloud: Cloud, context: LambdaContext) -> None:
+    learned = FeatureSet([mood], inputs=["driver_s_mood"])
+    write_bundle(cloud, features=learned)
+    cloud.runtime.put(STAGING, make_model())
+
+    with pytest.raises(GoldenRequestsFailedError, match="golden request 0: missing input column driver_s_mood"):
         check_golden_requests(TASK, context)
 
 

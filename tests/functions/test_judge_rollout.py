@@ -180,6 +180,38 @@ def test_a_worse_challenger_is_rejected(cloud: Cloud, context: LambdaContext, st
     assert [verdict["decision"] for verdict in states.told] == ["reject"]
 
 
+def test_answers_of_the_second_in_which_it_began_are_compared(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions
+) -> None:
+    """SageMaker tells the time of a capture in whole seconds."""
+    began = (datetime.now(UTC) - timedelta(minutes=1)).replace(microsecond=900_000)
+    await_verdict(cloud, since=began.isoformat())
+    observe(cloud, range(OUTCOMES), by=-20.0, at=began.replace(microsecond=0))
+
+    judge_rollout.handler(MINUTE, context)
+
+    [verdict] = states.told
+    assert verdict["outcomes"] == OUTCOMES
+
+
+@pytest.mark.parametrize("stage", ["shadow", "canary"])
+def test_a_challenger_whose_answers_are_none_is_rejected_for_that(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions, stage: str
+) -> None:
+    await_verdict(cloud, stage)
+    capture(cloud, "v7", {1: 600.0}, name="a", at=datetime.now(UTC))
+    [key] = cloud.store("captures").list_keys(ENDPOINT)
+    line = json.loads(cloud.store("captures").read(key))
+    line["captureData"]["endpointOutput"] = {"encoding": "JSON", "data": '{"eta_s": null}'}
+    cloud.store("captures").write(key, json.dumps(line).encode())
+
+    judge_rollout.handler(MINUTE, context)
+
+    [verdict] = states.told
+    assert (verdict["decision"], verdict["error"]) == ("reject", "ChallengerRejectedError")
+    assert "1 of its answers are no predictions" in verdict["reason"]
+
+
 @pytest.mark.parametrize(("stage", "told"), [("canary", ["reject"]), ("shadow", [])])
 def test_an_alarm_speaks_against_a_challenger_that_answers_passengers(
     cloud: Cloud, context: LambdaContext, states: FakeStepFunctions, stage: str, told: list[str]

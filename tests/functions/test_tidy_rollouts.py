@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.tidy_rollouts.handler import handler as tidy_rollouts
+from noriba.events import RolledBack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tests.functions.conftest import Cloud
 
 STAGING, MODEL = "noriba-taxi-eta-staging-aaaaaaaa", "noriba-taxi-eta-v3-aaaaaaaa"
+PACKAGE = "arn:aws:sagemaker:ap-northeast-1:123456789012:model-package/noriba-taxi-eta/3"
 MACHINE = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
 
 
@@ -26,7 +28,8 @@ def rollout(cloud: Cloud) -> Iterator[str]:
     role = "arn:aws:iam::123456789012:role/r"
     sagemaker, sfn = cloud.clients.sagemaker, cloud.clients.stepfunctions
     machine = sfn.create_state_machine(name="rollout", definition=json.dumps(MACHINE), roleArn=role)["stateMachineArn"]
-    execution = sfn.start_execution(stateMachineArn=machine)["executionArn"]
+    given = json.dumps({"use_case": "taxi_eta", "model_package_arn": PACKAGE})
+    execution = sfn.start_execution(stateMachineArn=machine, input=given)["executionArn"]
     cloud.clients.dynamodb.Table("ledger").put_item(
         Item={
             "use_case": "taxi_eta",
@@ -72,6 +75,28 @@ def test_when_it_is_over_what_it_made_is_nobodys(
     assert (first["done"], first["endpoints"]) == (False, 1)
     assert (second["done"], second["configurations"], second["models"]) == (True, 1, 1)
     assert cloud.clients.sagemaker.list_models()["Models"] == []
+    assert cloud.ledger().read_rollout() is None
+
+
+def test_what_a_stopped_rollout_could_not_say_is_said_once_when_all_is_in_order(
+    cloud: Cloud, context: LambdaContext, rollout: str
+) -> None:
+    # moto keeps no cause.
+    cloud.clients.stepfunctions.stop_execution(executionArn=rollout)
+
+    assert not tidy_rollouts({}, context)["done"]
+    assert cloud.hear() == []
+    for _ in range(2):
+        assert tidy_rollouts({}, context)["done"]
+
+    [told] = cloud.hear()
+    assert (told["source"], told["detail-type"]) == ("noriba.rollout", "RolledBack")
+    assert RolledBack.model_validate(told["detail"]) == RolledBack(
+        use_case="taxi_eta",
+        model_package_arn=PACKAGE,
+        error="Aborted",
+        reason="its execution was stopped, and nobody said why",
+    )
 
 
 def test_where_nothing_was_ever_rolled_out_nothing_is_done(cloud: Cloud, context: LambdaContext) -> None:

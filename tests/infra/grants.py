@@ -90,6 +90,8 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
     },
     "TidyRollouts": {
         "dynamodb:GetItem": {"Ledger"},
+        "dynamodb:DeleteItem": {"Ledger"},
+        "events:PutEvents": {"Bus"},
         "states:DescribeExecution": {"states:execution:<RolloutMachine.Name>:*"},
         "sagemaker:ListEndpoints": {"*"},
         "sagemaker:ListEndpointConfigs": {"*"},

@@ -218,6 +218,7 @@ def test_nobody_deletes_data(grants: dict[str, dict[str, set[str]]]) -> None:
         ("RolloutRole", "sagemaker:DeleteEndpoint"),  # staging, by the table above
         ("RolloutRole", "sagemaker:DeleteEndpointConfig"),
         ("RolloutRole", "sagemaker:DeleteModel"),
+        ("TidyRolloutsRole", "dynamodb:DeleteItem"),  # the lock of a rollout that was stopped
         ("TidyRolloutsRole", "sagemaker:DeleteEndpoint"),  # staging; production is nobody's to delete
         ("TidyRolloutsRole", "sagemaker:DeleteEndpointConfig"),
         ("TidyRolloutsRole", "sagemaker:DeleteModel"),

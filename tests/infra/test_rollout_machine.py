@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -902,8 +903,20 @@ def test_an_endpoint_that_does_not_come_up_is_a_failure_with_its_own_words(
 
     assert execution.failure is not None
     assert execution.failure.error == "EndpointFailed"
-    assert "no capacity" in execution.failure.cause
-    assert execution.published[-1][1] == "RolledBack"
+    assert execution.failure.cause == "no capacity"
+    assert execution.published[-1][1:] == (
+        "RolledBack",
+        {"use_case": "taxi_eta", "model_package_arn": PACKAGE, "error": "EndpointFailed", "reason": "no capacity"},
+    )
+
+
+def test_what_a_function_raised_is_told_without_its_trace(known_attempt: dict[str, Any]) -> None:
+    document = {"errorMessage": "golden request 0: late", "errorType": "GoldenRequestsFailedError", "stackTrace": ["…"]}
+    failed = Failure("GoldenRequestsFailedError", json.dumps(document))
+    execution = roll_out(known_attempt, check_golden_requests=failed)
+
+    assert execution.failure == Failure("GoldenRequestsFailedError", "golden request 0: late")
+    assert execution.published[-1][2]["reason"] == "golden request 0: late"
 
 
 def test_an_update_that_sagemaker_took_back_is_no_success(known_attempt: dict[str, Any]) -> None:

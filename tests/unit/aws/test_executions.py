@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from noriba.aws.executions import MachineHistory, look_up
+from noriba.aws.executions import Execution, MachineHistory, look_up
 
 if TYPE_CHECKING:
     from noriba.aws.clients import Clients
@@ -47,6 +47,20 @@ def test_an_execution_is_told_with_its_input_and_how_it_failed(clients: Clients,
     assert (running.status, running.failed, "p/1" in running.given) == ("RUNNING", False, True)
     assert stopped is not None
     assert (stopped.status, stopped.failed) == ("ABORTED", True)
+
+
+@pytest.mark.parametrize(
+    ("said", "failure"),
+    [
+        ({"status": "ABORTED"}, ("Aborted", "its execution was stopped, and nobody said why")),
+        ({"status": "TIMED_OUT"}, ("States.Timeout", "its time was up")),
+        ({"status": "FAILED", "error": "E", "cause": '{"FailureReason": "no capacity"}'}, ("E", "no capacity")),
+        ({"status": "FAILED", "error": "E", "cause": '{"errorMessage": "no such row"}'}, ("E", "no such row")),
+        ({"status": "FAILED", "error": "E", "cause": "[1, 2]"}, ("E", "[1, 2]")),
+    ],
+)
+def test_a_failure_is_told_in_words_whoever_failed_it(said: dict[str, str], failure: tuple[str, str]) -> None:
+    assert Execution(arn="arn", started_at=LONG_AGO, **said).read_failure() == failure  # type: ignore[arg-type]
 
 
 def test_an_execution_that_is_forgotten_is_none(clients: Clients, machine: str) -> None:

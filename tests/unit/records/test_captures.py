@@ -61,6 +61,22 @@ def test_what_nobody_can_join_is_left_out(changes: dict[str, Any]) -> None:
     assert parse_capture(line(**changes)) is None
 
 
+@pytest.mark.parametrize(
+    "answered",
+    [
+        {"encoding": "JSON", "data": '{"eta_s": null}'},
+        {"encoding": "JSON", "data": '{"low": [1], "value": ["soon"], "high": [2]}'},
+        {"encoding": "JSON", "data": "[]"},
+        {"encoding": "BASE64", "data": "AA=="},
+    ],
+)
+def test_an_answer_that_is_none_is_one_of_no_rows(answered: dict[str, str]) -> None:
+    found = parse_capture(line(captureData={**json.loads(line())["captureData"], "endpointOutput": answered}))
+
+    assert found is not None
+    assert (found.answer.value, found.is_whole) == ((), False)
+
+
 def test_captures_lie_by_the_hour_and_outcomes_by_the_day() -> None:
     since, until = (datetime.fromisoformat(text) for text in ("2026-06-30T22:59:00+00:00", "2026-07-01T00:01:00+00:00"))
 
