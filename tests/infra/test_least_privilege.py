@@ -131,6 +131,7 @@ def test_nobody_publishes_in_another_part_s_name(statements: list[Statement]) ->
             "RecordOutcomeRole": ["serving"],
             "RolloutRole": ["rollout"],
             "SettleRole": ["data"],
+            "TidyRolloutsRole": ["rollout"],
             "TrainRole": ["registry", "training"],
         }.items()
     }

@@ -97,16 +97,15 @@ def decode_answer(body: bytes) -> ModelAnswer:
     Raises:
         ValueError: it is none. How many rows it answers, and how sensibly, is not looked at.
     """
-    try:
-        document = json.loads(body)
-        for name in ("low", "value", "high"):
-            document[name] = tuple(document[name])
-        answer = ModelAnswer(**document)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"what the model answered is no answer: {error!r}") from error
-    if not {type(number) for number in (*answer.low, *answer.value, *answer.high)} <= {float, int}:
-        raise ValueError("what the model answered is no answer: it holds something else than numbers")
-    return answer
+    document = json.loads(body)
+    if not isinstance(document, dict) or document.keys() != ModelAnswer.__annotations__.keys():
+        raise ValueError(f"not an object of {', '.join(ModelAnswer.__annotations__)}")
+    for name in ("low", "value", "high"):
+        numbers = document[name]
+        if not isinstance(numbers, list) or not set(map(type, numbers)) <= {float, int}:
+            raise ValueError(f"{name} is not a list of numbers")
+        document[name] = tuple(numbers)
+    return ModelAnswer(**document)
 
 
 def encode_refusal(refusal: Refusal) -> bytes:
