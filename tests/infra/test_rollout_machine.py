@@ -64,7 +64,8 @@ def say(decision: str, reason: str = "because") -> dict[str, Any]:
 
 
 def describe(status: str, config: str = CHAMPION) -> dict[str, Any]:
-    return {"EndpointStatus": status, "EndpointConfigName": config, "FailureReason": "no capacity"}
+    said = {"EndpointName": "endpoint-x", "EndpointStatus": status, "EndpointConfigName": config}
+    return {**said, "FailureReason": "no capacity"}
 
 
 @pytest.fixture(scope="session")
@@ -903,11 +904,9 @@ def test_an_endpoint_that_does_not_come_up_is_a_failure_with_its_own_words(
 
     assert execution.failure is not None
     assert execution.failure.error == "EndpointFailed"
-    assert execution.failure.cause == "no capacity"
-    assert execution.published[-1][1:] == (
-        "RolledBack",
-        {"use_case": "taxi_eta", "model_package_arn": PACKAGE, "error": "EndpointFailed", "reason": "no capacity"},
-    )
+    assert execution.failure.cause == "endpoint-x: no capacity"
+    _, kind, detail = execution.published[-1]
+    assert (kind, detail["error"], detail["reason"]) == ("RolledBack", "EndpointFailed", "endpoint-x: no capacity")
 
 
 def test_what_a_function_raised_is_told_without_its_trace(known_attempt: dict[str, Any]) -> None:

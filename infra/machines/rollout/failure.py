@@ -144,23 +144,27 @@ def _put_reason_into_words(*, follow: str) -> dict[str, State]:
 
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     """
-    fields = {"errorMessage": "Say what the function said", "FailureReason": "Say what SageMaker said"}
+    of_function, of_sagemaker = "Say what the function said", "Say what SageMaker said"
+    document = "$.told.document"
+    fields = {"errorMessage": of_function, "FailureReason": of_sagemaker}
     is_document = {"Or": [matches("$.failure.Cause", f'{{*"{field}":*}}') for field in fields]}
     read, choice = "Read the document", "What does the document say?"
     return {
         _IN_WORDS: choose((is_document, read), otherwise=follow),
         read: put("$.told", {"document.$": "States.StringToJson($.failure.Cause)"}, follow=choice),
-        choice: choose(
-            *((present(f"$.told.document.{field}"), state) for field, state in fields.items()), otherwise=follow
+        choice: choose(*((present(f"{document}.{field}"), state) for field, state in fields.items()), otherwise=follow),
+        of_function: put(
+            "$.failure", {"Error.$": "$.failure.Error", "Cause.$": f"{document}.errorMessage"}, follow=follow
         ),
-        **{
-            state: put(
-                "$.failure",
-                {"Error.$": "$.failure.Error", "Cause.$": f"$.told.document.{field}"},
-                follow=follow,
-            )
-            for field, state in fields.items()
-        },
+        # Whose logs are to be looked into.
+        of_sagemaker: put(
+            "$.failure",
+            {
+                "Error.$": "$.failure.Error",
+                "Cause.$": f"States.Format('{{}}: {{}}', {document}.EndpointName, {document}.FailureReason)",
+            },
+            follow=follow,
+        ),
     }
 
 

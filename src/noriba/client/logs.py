@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from noriba.aws.logs import LogLine, find_groups, read_lines
 from noriba.errors import NoribaError
+from noriba.records.names import is_staging
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,11 +26,13 @@ def list_logs(session: Session) -> dict[str, str]:
 
 
 def find_log(session: Session, name: str) -> str:
-    """The group that a log's short name stands for.
+    """The group that a log's short name stands for, or the name of a staging endpoint, which is long gone.
 
     Raises:
         NoSuchLogError: there is none of that short name; the message names those there are.
     """
+    if is_staging(name, prefix=session.prefix):
+        return f"/aws/sagemaker/Endpoints/{name}"
     groups = list_logs(session)
     if name not in groups:
         raise NoSuchLogError(f"no log {name!r}; there are {', '.join(sorted(groups))}")

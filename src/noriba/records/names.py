@@ -51,6 +51,11 @@ def read_version(variant: str) -> int:
     return int(variant.removeprefix("v"))
 
 
+def is_staging(name: str, *, prefix: str) -> bool:
+    """Whether a rollout of the deployment with this prefix gives a staging endpoint such a name."""
+    return re.fullmatch(rf"{re.escape(prefix)}-.+-staging-[0-9a-f]{{8}}", name) is not None
+
+
 def pick_made_by_rollouts(names: Iterable[str], endpoint: str) -> list[str]:
     """Those names that a rollout to an endpoint gives: `…-<stage>-<attempt>` and `…-v<version>-<attempt>`.
 

@@ -12,6 +12,7 @@ from noriba.records.names import (
     MODEL_FORMAT,
     STAGING_FORMAT,
     VARIANT_FORMAT,
+    is_staging,
     name_endpoint,
     pick_made_by_rollouts,
     read_version,
@@ -44,6 +45,7 @@ def test_production_and_staging_stand_apart_under_names_that_sagemaker_takes(use
     assert len(names) == 3
     assert pick_made_by_rollouts(names, endpoint) == [name for name in names if name in made]
     assert all(SAGEMAKER_NAME.fullmatch(name) for name in names)
+    assert [name for name in names if is_staging(name, prefix="noriba")] == made[:1]
 
 
 def test_an_endpoint_is_named_after_its_use_case() -> None:
