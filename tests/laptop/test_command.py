@@ -275,6 +275,21 @@ def test_a_port_that_is_taken_is_told_at_once(tmp_path: Path, words: tuple[str, 
     assert not (tmp_path / "cdk.out").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--scenario", "faults", "--only", "plague"), "no fault plague; there are crashes-on-load"),
+        (("--only", "slow"), "names faults of --scenario faults"),
+    ],
+)
+def test_a_fault_that_cannot_happen_is_told_at_once(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    done = Home(tmp_path).run("demo", *words, COLUMNS="300")
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not (tmp_path / "cdk.out").exists()
+
+
 def test_what_the_laptop_cloud_keeps_is_for_nobody_else_s_eyes(home: Home, walked: dict[str, Any]) -> None:
     assert walked
     assert [stat.S_IMODE(path.stat().st_mode) for path in (home.folder, home.folder / "laptop")] == [0o700, 0o700]

@@ -50,7 +50,9 @@ _COUNTS = '{"_aws":'
 
 
 def logs(
-    name: Annotated[str | None, typer.Argument(help="A log, by its short name; a list of them when left out.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A log by its short name, or a staging endpoint; a list when left out.")
+    ] = None,
     prefix: Prefix = DEFAULT_PREFIX,
     *,
     minutes: Annotated[float, typer.Option("--minutes", "-m", help="How far back.", min=0, max=525_600)] = 60.0,

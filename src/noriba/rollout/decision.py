@@ -115,15 +115,17 @@ def _decide(
         return conclude(
             Verdict.CONTINUE, f"{whole.n} outcomes, too few hours or too much alike to bound the difference"
         )
+    # Who reads it need not know how large errors are.
+    scale = f"the champion's is {champion_mae:.3g} on the whole"
     found = f"the challenger's error is {_say_how_much(whole)}"
     if worst is not None and slices[worst].lower > slice_margin:
-        return conclude(Verdict.REJECT, f"in {worst}, its error is {_say_how_much(slices[worst])}")
+        return conclude(Verdict.REJECT, f"in {worst}, its error is {_say_how_much(slices[worst])}; {scale}")
     if whole.upper < margin:
-        return conclude(Verdict.PROMOTE, f"{found}, under the margin of {margin:.3g}")
+        return conclude(Verdict.PROMOTE, f"{found}, under the margin of {margin:.3g}; {scale}")
     # Certain to be worse; or, where it must be better by a margin, certain not to be.
     if whole.lower > min(0.0, margin):
-        return conclude(Verdict.REJECT, found)
-    return conclude(Verdict.CONTINUE, f"{found}; the margin is {margin:.3g}")
+        return conclude(Verdict.REJECT, f"{found}; {scale}")
+    return conclude(Verdict.CONTINUE, f"{found}; the margin is {margin:.3g}; {scale}")
 
 
 def _say_how_much(difference: Interval) -> str:

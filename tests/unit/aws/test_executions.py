@@ -60,7 +60,7 @@ def test_an_execution_is_told_with_its_input_and_how_it_failed(clients: Clients,
     ],
 )
 def test_a_failure_is_told_in_words_whoever_failed_it(said: dict[str, str], failure: tuple[str, str]) -> None:
-    assert Execution(arn="arn", started_at=LONG_AGO, **said).read_failure() == failure  # type: ignore[arg-type]
+    assert Execution(arn="arn", started_at=LONG_AGO, **said).read_failure() == failure
 
 
 def test_an_execution_that_is_forgotten_is_none(clients: Clients, machine: str) -> None:

@@ -121,4 +121,5 @@ def test_the_reason_says_it_without_a_minus_sign(shift: float, said: str) -> Non
     reason = compare(2_000, shift=shift).reason
 
     assert reason.startswith(f"the challenger's error is {said}")
+    assert reason.endswith(f"; the champion's is {MAE:.3g} on the whole")
     assert "-" not in reason.replace("e-", "")
