@@ -221,7 +221,7 @@ FAULTS = (
         "no-answer",
         "it answers JSON that is no answer",
         stage="staging",
-        cause=r"GoldenRequestsFailedError: golden request 0: what the model answered is no answer: not an object of",
+        cause=r"GoldenRequestsFailedError: golden request 0: what version \d+ answered is no answer: not an object of",
         plan=WAITS,
         make=make_by_image("no-answer", "Wordless"),
     ),

@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
@@ -129,14 +129,18 @@ class Scene:
 
     @contextmanager
     def ask_meanwhile(self) -> Iterator[None]:
-        """Apps ask at a modest pace as long as the block lasts, and report nothing."""
-        with self._replay(APPS_PER_S, report=lambda _some: None):
+        """Apps ask at a modest pace as long as the block lasts, say for whom, and report nothing."""
+        riders = [
+            replace(one, request={**one.request, "subject": f"rider {number}"})
+            for number, one in enumerate(self.observations)
+        ]
+        with self._replay(riders, APPS_PER_S, report=lambda _some: None):
             yield
 
     @contextmanager
     def drive_meanwhile(self) -> Iterator[None]:
         """Rides are asked about and reported as long as the block lasts."""
-        with self._replay(RIDES_PER_S, report=None):
+        with self._replay(self.observations, RIDES_PER_S, report=None):
             yield
 
     def drive_once(self) -> list[OutcomeObserved]:
@@ -194,14 +198,18 @@ class Scene:
 
     @contextmanager
     def _replay(
-        self, requests_per_s: float, *, report: Callable[[Sequence[OutcomeObserved]], object] | None
+        self,
+        observations: Sequence[Observation],
+        requests_per_s: float,
+        *,
+        report: Callable[[Sequence[OutcomeObserved]], object] | None,
     ) -> Iterator[None]:
         over = threading.Event()
         with ThreadPoolExecutor(1) as apps:
             traffic = apps.submit(
                 replay,
                 self.session,
-                cycle(self.observations),
+                cycle(observations),
                 requests_per_s=requests_per_s,
                 over=over,
                 report=report,
