@@ -145,6 +145,18 @@ def test_the_champion_answers_for_a_challenger_that_fails(
     assert "the champion is asked instead" in read()
 
 
+def test_a_canary_that_has_just_begun_is_heard_of_when_its_challenger_fails(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second, variant="v1")
+    assert meet(context, "rider 7") == 1
+    # What it knew a moment ago is not so any more.
+    serve_both(cloud, fail_with(500))
+    begin_canary(cloud)
+
+    assert meet(context, "rider 7") == 1
+
+
 def test_a_champion_that_fails_is_not_asked_twice(cloud: Cloud, context: LambdaContext) -> None:
     cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second, variant="v2", beside={"v1": fail_with(500)})
     begin_canary(cloud, percent=1)

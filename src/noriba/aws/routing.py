@@ -66,7 +66,10 @@ class Traffic:
             self._forget()
             return self._ask(use_case, request, inference_id)
         except (ModelUnavailableError, ModelRefusedError, ImplausibleAnswerError) as error:
-            instead = self._find_split() if split is None else split
+            if split is None:
+                # A canary may have begun since somebody looked.
+                self._forget()
+            instead = split or self._find_split()
             if instead is None or variant == instead.champion:
                 raise
             self._warn(f"the champion is asked instead: {error}")
