@@ -21,7 +21,7 @@ from noriba.serving.requests import convert_request
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -66,27 +66,39 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     artifact = read_artifact(clients, task.model_data_uri, task.sha256)
     record = GoldenRecord.model_validate_json(artifact.read(GOLDEN_FILE))
     features = thaw_features(artifact.read(FEATURES_FILE).decode())
-    faults = [*check_requests(endpoint, use_case, features), *check_record(endpoint, record, features)]
-    count(use_case.name, {GOLDEN_REQUESTS_ASKED: len(use_case.golden_requests), GOLDEN_REQUESTS_FAILED: len(faults)})
-    if faults:
+    asked = list(check_requests(endpoint, use_case, features))
+    recorded = list(check_record(endpoint, record, features))
+    failed = len(asked) + len(recorded)
+    count(use_case.name, {GOLDEN_REQUESTS_ASKED: len(use_case.golden_requests), GOLDEN_REQUESTS_FAILED: failed})
+    if faults := [*group_by_fault(asked), *recorded]:
         logger.error("golden requests failed", extra={"faults": faults})
         raise GoldenRequestsFailedError("; ".join(faults))
     rows = len(next(iter(record.inputs.values())))
     return {"requests": len(use_case.golden_requests), "recorded_rows": rows}
 
 
-def check_requests(endpoint: Endpoint, use_case: UseCase, features: FeatureSet) -> Iterator[str]:
-    """The use case's own requests, through the whole conversion: answers must make sense."""
+def check_requests(endpoint: Endpoint, use_case: UseCase, features: FeatureSet) -> Iterator[tuple[int, str]]:
+    """The use case's own requests, through the whole conversion: answers must make sense; number and fault of each."""
     for number, body in enumerate(use_case.golden_requests):
         request = use_case.request.model_validate(body)
         try:
             converted = convert_request(use_case, request, also=[features])
             reply = endpoint.ask(converted.columns, inference_id=str(uuid.uuid4()))
         except _OF_THE_MODEL as error:
-            yield f"golden request {number}: {error}"
+            yield number, str(error)
             continue
         for fault in check_plausible(reply.answer, rows=len(request.candidate_ids())):
-            yield f"golden request {number}: {fault}"
+            yield number, fault
+
+
+def group_by_fault(faults: Iterable[tuple[int, str]]) -> list[str]:
+    """Each fault once, with the requests that have it: mostly all have the same."""
+    numbers: dict[str, list[str]] = {}
+    for number, fault in faults:
+        numbers.setdefault(fault, []).append(str(number))
+    return [
+        f"golden request{'s' if len(found) > 1 else ''} {', '.join(found)}: {fault}" for fault, found in numbers.items()
+    ]
 
 
 def check_record(endpoint: Endpoint, record: GoldenRecord, features: FeatureSet) -> Iterator[str]:
