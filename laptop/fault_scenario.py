@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from laptop.faults.catalogue import FAULTS, RIDES
 from laptop.faults.challengers import Workshop
-from laptop.faults.staging import Stage, observe_rides
+from laptop.faults.proving import ProvingGround, observe_rides
 from laptop.recorder import BusRecorder
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def run_fault_scenario(
     only: Sequence[str] = (),
 ) -> None:
     """Let every fault happen, or those that are named; the report says how each ended."""
-    stage = Stage(
+    ground = ProvingGround(
         workshop=Workshop(session, champion, assembly),
         cloud=cloud,
         state_dir=state_dir,
@@ -45,7 +45,7 @@ def run_fault_scenario(
         if only and fault.name not in only:
             continue
         with walk.phase(f"{fault.name}: {fault.meaning}"):
-            ending = stage.let_happen(fault)
+            ending = ground.let_happen(fault)
             endings.append(ending.report())
         for complaint in ending.wrong:
             walk.progress.done(f"{fault.name}: {complaint}")

@@ -9,7 +9,7 @@ import pytest
 
 from laptop.faults.catalogue import FAULTS, RIDES
 from laptop.faults.challengers import Workshop
-from laptop.faults.staging import Stage, observe_rides
+from laptop.faults.proving import ProvingGround, observe_rides
 from tests.laptop.loop.test_rollout import serve
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ CHOSEN = ("no-answer", "aborted-in-staging", "server-killed")
 
 
 @pytest.fixture(scope="module")
-def stage(loop: Loop, bus: BusRecorder, champion: ModelPackage, challenger: ModelPackage) -> Stage:
+def ground(loop: Loop, bus: BusRecorder, champion: ModelPackage, challenger: ModelPackage) -> ProvingGround:
     """Where faults happen; the challenger that others use has its version already."""
     assert champion.version < challenger.version
     serve(loop, champion)
-    return Stage(
+    return ProvingGround(
         workshop=Workshop(loop.session, champion, loop.folder / "cdk.out"),
         cloud=loop.cloud,
         state_dir=loop.folder / "laptop",
@@ -35,10 +35,10 @@ def stage(loop: Loop, bus: BusRecorder, champion: ModelPackage, challenger: Mode
 
 
 @pytest.mark.parametrize("name", CHOSEN)
-def test_a_rollout_survives(stage: Stage, name: str) -> None:
+def test_a_rollout_survives(ground: ProvingGround, name: str) -> None:
     [fault] = [one for one in FAULTS if one.name == name]
 
-    ending = stage.let_happen(fault)
+    ending = ground.let_happen(fault)
 
     assert ending.wrong == ()
     assert (ending.ended, ending.failed, ending.left_over) == ("champion", 0, ())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import asdict, dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from laptop.faults.scene import TIDY_LIMIT_S, Scene, begin_rollout
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from laptop.faults.challengers import Workshop
     from laptop.recorder import BusRecorder
     from laptop_cloud.process import RunningCloud
+    from noriba.client import Rollout
     from noriba.usecase import Observation
 
 
@@ -56,7 +56,7 @@ class Ending:
 
 
 @dataclass(frozen=True)
-class Stage:
+class ProvingGround:
     """Where faults happen.
 
     Attributes:
@@ -92,30 +92,21 @@ class Stage:
         rollout = next(one for one in list_rollouts(session) if one.execution == execution)
         champion = session.ledger.read_champion()
         promoted = champion is not None and champion.model_package_arn == package.arn
-        last = rollout.steps[-1] if rollout.steps else None
         failed = [reason for asked in scene.asked for reason in asked.failed]
-        cause = rollout.failure or ""
-        wrong += [f"{len(failed)} requests failed, the first with {failed[0]}"] if failed else []
+        if failed:
+            wrong.append(f"{len(failed)} requests failed, the first with {failed[0]}")
         if promoted is not fault.promoted:
             wrong.append("the challenger serves" if promoted else "the challenger does not serve")
-        if last is None or last.stage != fault.stage:
-            wrong.append(f"it must end in {fault.stage}")
-        if not re.match(fault.cause, cause, re.DOTALL):
-            wrong.append(f"the record does not say {fault.cause}")
-        wrong += self._check_event(fault, package.arn, cause)
-        counted = None if last is None or last.verdict is None else last.verdict.outcomes
-        if fault.compared not in (None, counted):
-            wrong.append(f"{counted} outcomes were counted, {fault.compared} there were")
         return Ending(
             name=fault.name,
             ended="promoted" if promoted else "champion",
-            stage="" if last is None else last.stage,
-            cause=cause,
+            stage=rollout.steps[-1].stage if rollout.steps else "",
+            cause=rollout.failure or "",
             seconds=seconds,
             requests=sum(asked.asked for asked in scene.asked),
             failed=len(failed),
             left_over=tuple(left),
-            wrong=(*wrong, *left),
+            wrong=(*wrong, *left, *_check_record(fault, rollout), *self._check_event(fault, rollout)),
         )
 
     def _await_tidy(self, scene: Scene) -> list[str]:
@@ -125,18 +116,32 @@ class Stage:
             return scene.find_left_over()
         return []
 
-    def _check_event(self, fault: Fault, package_arn: str, cause: str) -> list[str]:
+    def _check_event(self, fault: Fault, rollout: Rollout) -> list[str]:
         """What is otherwise than it must be on the bus: the record's words, and no document that nobody can read."""
         if fault.promoted:
-            completed = self.bus.find("RolloutCompleted", model_package_arn=package_arn)
+            completed = self.bus.find("RolloutCompleted", model_package_arn=rollout.model_package_arn)
             return [] if completed else ["no RolloutCompleted on the bus"]
-        told = self.bus.find("RolledBack", model_package_arn=package_arn)
+        told = self.bus.find("RolledBack", model_package_arn=rollout.model_package_arn)
         said = f"{told[-1]['error']}: {told[-1]['reason']}" if told else "nothing"
-        return [] if said == cause else [f"the bus was told {said}"]
+        return [] if said == rollout.failure else [f"the bus was told {said}"]
+
+
+def _check_record(fault: Fault, rollout: Rollout) -> list[str]:
+    """What is otherwise than it must be in `noriba rollout history`."""
+    last = rollout.steps[-1] if rollout.steps else None
+    wrong = []
+    if last is None or last.stage != fault.stage:
+        wrong.append(f"it must end in {fault.stage}")
+    if not re.match(fault.cause, rollout.failure or "", re.DOTALL):
+        wrong.append(f"the record does not say {fault.cause}")
+    counted = None if last is None or last.verdict is None else last.verdict.outcomes
+    if fault.compared not in (None, counted):
+        wrong.append(f"{counted} outcomes were counted, {fault.compared} there were")
+    return wrong
 
 
 def observe_rides(use_case: str, rides: int, *, first_day: date) -> list[Observation]:
     """Rides spread over a week, as apps asked about them and as they went."""
     simulator = load_simulator(use_case)
     every = list(simulator.observe(simulator.simulate(2 * rides, seed=21, first_day=first_day, days=7)))
-    return list(islice((every[index * len(every) // rides] for index in range(rides)), rides))
+    return [every[index * len(every) // rides] for index in range(rides)]
