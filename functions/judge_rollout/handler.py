@@ -16,7 +16,7 @@ from noriba.records.metrics import CHALLENGERS_PROMOTED, CHALLENGERS_REJECTED, O
 from noriba.records.names import name_endpoint_alarm
 from noriba.records.rollout import ChallengerVerdict
 from noriba.rollout.health import find_fault
-from noriba.rollout.judgement import REJECTED, judge
+from noriba.rollout.judgement import judge
 from noriba.usecase import list_use_cases
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def compare(
         {
             OUTCOMES_COMPARED: verdict.outcomes,
             CHALLENGERS_PROMOTED: verdict.decision == "promote",
-            CHALLENGERS_REJECTED: verdict.error == REJECTED,
+            CHALLENGERS_REJECTED: verdict.rejects,
         },
     )
     logger.info("judged", extra={"use_case": use_case, "stage": awaited.stage, **verdict.model_dump()})

@@ -101,6 +101,11 @@ class ChallengerVerdict(BaseModel):
     lower: float | None = None
     upper: float | None = None
 
+    @property
+    def rejects(self) -> bool:
+        """Whether it says that the challenger is no good; an experiment that is over says nothing of it."""
+        return self.decision == "reject" and self.error != EXPERIMENT_ENDED
+
 
 class RolloutStep(BaseModel):
     """One stage of a rollout, as it is kept: when it began, and what was said of it."""
