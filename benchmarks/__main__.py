@@ -2,7 +2,7 @@
 
 python -m benchmarks transform conversion
 python -m benchmarks load rollout       # a deployment must be up, with a model: noriba demo --keep
-python -m benchmarks accuracy decision --trips FOLDER     # the TLC's green_tripdata_2023-01..07.parquet
+python -m benchmarks accuracy decision drift --trips FOLDER     # the TLC's green_tripdata_2023-01..07.parquet
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import accuracy, conversion, decision, hostile, load, rollout, training, transform
+from benchmarks import accuracy, conversion, decision, drift, hostile, load, rollout, training, transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,12 +26,12 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="transform, conversion, training, hostile, load, rollout, accuracy, decision; "
+        help="transform, conversion, training, hostile, load, rollout, accuracy, decision, drift; "
         "all but load and rollout when left out",
     )
     parser.add_argument("--rows", type=int, default=200_000, help="rows to transform, and to train on (%(default)s)")
     parser.add_argument("--runs", type=int, default=2_000, help="rollouts to simulate, for decision (%(default)s)")
-    parser.add_argument("--trips", type=Path, help="folder of real trips, for accuracy and decision")
+    parser.add_argument("--trips", type=Path, help="folder of real trips, for accuracy, decision and drift")
     given = parser.parse_args()
     benchmarks: dict[str, Callable[[], None]] = {
         "transform": lambda: transform.run(given.rows),
@@ -42,6 +42,7 @@ def main() -> None:
         "rollout": rollout.run,
         "accuracy": lambda: accuracy.run(given.trips),
         "decision": lambda: decision.run(given.trips, runs=given.runs),
+        "drift": lambda: drift.run(given.trips),
     }
     if unknown := set(given.names) - benchmarks.keys():
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(benchmarks)}")

@@ -13,11 +13,13 @@ from job_tree import JobTree, exit_on_sigterm, report_metrics, say
 
 from noriba.features.frozen import freeze_features
 from noriba.records.artifacts import FEATURES_FILE, GOLDEN_FILE
+from noriba.records.profiles import PROFILE_FILE
 from noriba.records.snapshot import SnapshotManifest
 from noriba.training.bundles import save_bundle, write_golden
 from noriba.training.evaluation import Provenance, evaluate
 from noriba.training.hyperparameters import Hyperparameters
 from noriba.training.models import fit_model
+from noriba.training.profiles import profile_training
 from noriba.training.splits import split_by_time
 from noriba.training.tables import read_snapshot
 
@@ -50,6 +52,7 @@ def train(tree: JobTree) -> None:
         "code.zip": code,
         FEATURES_FILE: freeze_features(use_case.features).encode(),
         GOLDEN_FILE: write_golden(use_case, model, held_out).encode(),
+        PROFILE_FILE: profile_training(use_case, model, columns).model_dump_json().encode(),
     }
     digest = save_bundle(model, tree.model, extras=extras)
     provenance = Provenance(manifest.snapshot_id, digest, hashlib.sha256(code).hexdigest())

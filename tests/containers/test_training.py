@@ -13,6 +13,7 @@ import pytest
 
 from infra.machines.training import METRICS, TrainingProps, describe_training
 from noriba.records.artifacts import GoldenRecord
+from noriba.records.profiles import PROFILE_FILE, Profile
 from noriba.training.bundles import load_bundle
 from noriba.usecase import load_use_case
 from tests.containers.programs import PROGRAMS, REPOSITORY, run_program, stop_program
@@ -52,10 +53,14 @@ def test_a_training_ends_with_a_sealed_bundle_that_its_log_names(training: Train
         "quantile_2.txt",
         "features.json",
         "golden.json",
+        "profile.json",
         "code.zip",
         "seal.json",
     }
     assert not (training.base / "output/failure").exists()
+    profile = Profile.model_validate_json((training.model / PROFILE_FILE).read_bytes())
+    assert {*profile.columns} == {*load_use_case("taxi_eta").features.names, "eta_s"}
+    assert {sum(map(sum, column.counts)) for column in profile.columns.values()} == {6_000}
 
 
 def test_sagemaker_reads_every_metric_out_of_the_log(training: Training) -> None:
