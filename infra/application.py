@@ -12,6 +12,7 @@ from infra.packages import Packages
 from infra.settings_file import read_settings
 from infra.stacks.data import DataStack
 from infra.stacks.events import EventsStack
+from infra.stacks.observations import ObservationsStack
 from infra.stacks.registry import RegistryStack
 from infra.stacks.rollout import RolloutData, RolloutStack
 from infra.stacks.serving import ServingStack
@@ -84,13 +85,21 @@ def build_app(
         models=registry.models,
         use_cases=declared,
     )
-    # Last, though apps are served by what it rolls out: it is told when their outcomes come.
-    RolloutStack(
+    # After serving, though apps are served by what it rolls out: it is told when their outcomes come.
+    rollout = RolloutStack(
         app,
         f"{prefix}-rollout",
         shared=shared,
         data=RolloutData(data.ledger, registry.models, serving.outcomes),
         image=training.image,
+        use_cases=declared,
+    )
+    ObservationsStack(
+        app,
+        f"{prefix}-observations",
+        shared=shared,
+        captures=rollout.captures,
+        outcomes=serving.outcomes,
         use_cases=declared,
     )
     Tags.of(app).add("application", prefix)

@@ -59,6 +59,7 @@ class Kept(BaseModel):
     models_bucket: str
     outcomes_bucket: str
     captures_bucket: str
+    observations_bucket: str
     ledger_table: str
 
 
@@ -124,6 +125,9 @@ class Settings(BaseModel):
         description="requests whose features and answers are kept in S3; 0 keeps none, and nothing can be compared",
     )
     capture_days: int = Field(default=90, gt=0, description="how long they are kept; features hold places")
+    query_gib: int = Field(
+        default=10, gt=0, description="how much one query over observations may read; Athena charges by what is read"
+    )
     api_logs: ApiLogs = Field(
         default="none",
         description=(

@@ -13,6 +13,8 @@ from infra.constructs.acknowledgements import acknowledge
 from infra.constructs.names import KEPT_AS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aws_cdk import aws_kms as kms
 
     from infra.constructs.shared import Shared
@@ -29,7 +31,8 @@ class SecureBucket(Construct):
         shared: what all stacks share.
         announce: whether S3 tells EventBridge of every object.
         days: how long objects stay; for ever when None.
-        scratch: a prefix under which objects are overwritten again and again; nobody wants their past.
+        scratch: prefixes under which objects are overwritten again and again; nobody wants their past.
+        fleeting: a prefix under which objects go after a day.
     """
 
     def __init__(
@@ -40,16 +43,22 @@ class SecureBucket(Construct):
         shared: Shared,
         announce: bool = False,
         days: int | None = None,
-        scratch: str | None = None,
+        scratch: Sequence[str] = (),
+        fleeting: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         kept = shared.settings.kept
         if kept is not None:
             self.bucket = self._adopt(getattr(kept, f"{construct_id.lower()}_bucket"), shared.key)
             return
-        self.bucket = self._make(shared, announce=announce, days=days, scratch=scratch)
+        passing = [_forget_versions(prefix) for prefix in scratch]
+        if fleeting is not None:
+            passing.append(_forget_versions(fleeting, expiration=Duration.days(1)))
+        self.bucket = self._make(shared, announce=announce, days=days, passing=passing)
 
-    def _make(self, shared: Shared, *, announce: bool, days: int | None, scratch: str | None) -> s3.IBucket:
+    def _make(
+        self, shared: Shared, *, announce: bool, days: int | None, passing: Sequence[s3.LifecycleRule]
+    ) -> s3.IBucket:
         settings = shared.settings
         bucket = s3.Bucket(
             self,
@@ -73,11 +82,7 @@ class SecureBucket(Construct):
                     expiration=None if days is None else Duration.days(days),
                     expired_object_delete_marker=True if days is None else None,
                 ),
-                *(
-                    []
-                    if scratch is None
-                    else [s3.LifecycleRule(prefix=scratch, noncurrent_version_expiration=Duration.days(1))]
-                ),
+                *passing,
             ],
             removal_policy=RemovalPolicy.RETAIN if settings.keep_data else RemovalPolicy.DESTROY,
         )
@@ -112,6 +117,10 @@ class SecureBucket(Construct):
         ]
         s3.CfnBucketPolicy(self, "Policy", bucket=name, policy_document=iam.PolicyDocument(statements=statements))
         return bucket
+
+
+def _forget_versions(prefix: str, *, expiration: Duration | None = None) -> s3.LifecycleRule:
+    return s3.LifecycleRule(prefix=prefix, expiration=expiration, noncurrent_version_expiration=Duration.days(1))
 
 
 class AccessLogs(Construct):

@@ -1,4 +1,4 @@
-"""Events kept in S3 for good: a line each, in a folder for each day, written by Firehose as they come."""
+"""Events kept in S3 for good: a line each, in a folder for each hour, written by Firehose as they come."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class EventArchive(Construct):
             extended_s3_destination_configuration=firehose.CfnDeliveryStream.ExtendedS3DestinationConfigurationProperty(
                 bucket_arn=bucket.bucket_arn,
                 role_arn=role.role_arn,
-                prefix=f"{prefix}/date=!{{timestamp:yyyy-MM-dd}}/",
+                prefix=f"{prefix}/date=!{{timestamp:yyyy-MM-dd}}/hour=!{{timestamp:HH}}/",
                 error_output_prefix="failed/!{firehose:error-output-type}/date=!{timestamp:yyyy-MM-dd}/",
                 buffering_hints=firehose.CfnDeliveryStream.BufferingHintsProperty(
                     interval_in_seconds=BUFFER_S, size_in_m_bs=BUFFER_MB

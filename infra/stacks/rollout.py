@@ -63,7 +63,7 @@ class RolloutData:
 
 
 class RolloutStack(Stack):
-    """The rollout of every use case."""
+    """The rollout of every use case; `captures` is the bucket of what production is asked and answers."""
 
     def __init__(
         self,
@@ -80,8 +80,8 @@ class RolloutStack(Stack):
         self._ledger, self._models, self._outcomes = data.ledger, data.models, data.outcomes
         prefix = shared.settings.prefix
         # Here, beside the role that writes them: SageMaker captures as the model's role.
-        self._captures = SecureBucket(
-            self, "Captures", shared=shared, days=shared.settings.capture_days, scratch=COMPARISONS
+        self._captures = self.captures = SecureBucket(
+            self, "Captures", shared=shared, days=shared.settings.capture_days, scratch=[COMPARISONS]
         ).bucket
         self._endpoints = [name_endpoint(use_case.name, prefix=prefix) for use_case in use_cases]
         self._alarms = [

@@ -239,7 +239,7 @@ class ServingStack(Stack):
     # --- outcomes -----------------------------------------------------------------------------------------------------
 
     def _keep_outcomes(self) -> None:
-        """Every outcome on the bus ends in S3, a line each, in a folder for each day; and so does every metric."""
+        """Every outcome on the bus ends in S3, a line each, in a folder for each hour; and so does every metric."""
         shared = self._shared
         # Its events wake whoever compares models.
         bucket = self.outcomes = SecureBucket(self, "Outcomes", shared=shared, announce=True).bucket

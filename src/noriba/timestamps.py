@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, WithJsonSchema
 
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """Outside them a clock is broken; the second one is exclusive."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE_AND_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 
 
@@ -36,3 +37,17 @@ Timestamp = Annotated[
 
 UtcTimestamp = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 """The type of an event's field: with a zone on the way in, in UTC from then on."""
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Whole microseconds since 1970; a float of seconds would round them.
+
+    Raises:
+        TypeError: the moment has no zone.
+    """
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def begin_hour(moment: datetime) -> datetime:
+    """The full hour, in UTC, that a moment lies in."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

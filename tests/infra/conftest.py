@@ -29,6 +29,7 @@ OVERRIDES = {
     "rollout": "canary",
     "capture_percent": "25",
     "capture_days": "30",
+    "query_gib": "2",
     "keep_data": "true",
     "noncurrent_days": "14",
     "container_engine": "podman",

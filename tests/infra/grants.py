@@ -88,6 +88,13 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
         "sqs:SendMessage": {"DeadLettersQueue"},
         **USE_KEY,
     },
+    "CompactObservations": {
+        "s3:GetObject": {"CapturesBucket/*", "OutcomesBucket/*", "ObservationsBucket/*"},
+        "s3:ListBucket": {"CapturesBucket", "OutcomesBucket", "ObservationsBucket"},
+        "s3:PutObject": {"ObservationsBucket/predictions/*", "ObservationsBucket/outcomes/*"},
+        "sqs:SendMessage": {"DeadLettersQueue"},
+        **USE_KEY,
+    },
     "TidyRollouts": {
         "dynamodb:GetItem": {"Ledger"},
         "dynamodb:DeleteItem": {"Ledger"},

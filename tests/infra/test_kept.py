@@ -26,6 +26,7 @@ KEPT = {
     "models_bucket": "kept-models",
     "outcomes_bucket": "kept-outcomes",
     "captures_bucket": "kept-captures",
+    "observations_bucket": "kept-observations",
     "ledger_table": "kept-ledger",
 }
 BUCKETS = {name for name in KEPT.values() if name.startswith("kept-") and name != "kept-ledger"}

@@ -87,6 +87,7 @@ TIMED: dict[str, tuple[str, str]] = {
     "HourlyTaxiEtaRule": ("rate(1 hour)", DECIDER),
     "HourlyRule": ("rate(1 hour)", "<TidyMachine>"),
     "EveryMinuteRule": ("rate(1 minute)", JUDGE),
+    "CompactRule": ("rate(1 hour)", "<CompactObservationsFunction.Arn>"),
 }
 
 

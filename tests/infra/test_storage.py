@@ -9,7 +9,16 @@ import pytest
 if TYPE_CHECKING:
     from tests.infra.assembly import Assembly, Resource
 
-DATA = {"RawBucket", "DatasetsBucket", "QuarantineBucket", "ModelsBucket", "OutcomesBucket", "CapturesBucket"}
+DATA = {
+    "RawBucket",
+    "DatasetsBucket",
+    "QuarantineBucket",
+    "ModelsBucket",
+    "OutcomesBucket",
+    "CapturesBucket",
+    "ObservationsBucket",
+}
+HOLD_PLACES = ("CapturesBucket", "ObservationsBucket")
 LOGS = "AccessLogsBucket"
 STATEFUL = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SageMaker::ModelPackageGroup")
 
@@ -32,15 +41,25 @@ def test_captures_hold_places_and_go_after_the_days_that_are_set(
         found: int | None = rule.get("ExpirationInDays")
         return found
 
-    assert {name: days(buckets[name]) for name in DATA} == {**dict.fromkeys(DATA), "CapturesBucket": 90}
-    assert days(customised.by_name("AWS::S3::Bucket")["CapturesBucket"]) == 30
+    assert {name: days(buckets[name]) for name in DATA} == {**dict.fromkeys(DATA), **dict.fromkeys(HOLD_PLACES, 90)}
+    assert {days(customised.by_name("AWS::S3::Bucket")[name]) for name in HOLD_PLACES} == {30}
 
 
-def test_what_is_overwritten_at_every_look_is_not_kept(buckets: dict[str, Resource]) -> None:
-    _captures, scratch = buckets["CapturesBucket"].properties["LifecycleConfiguration"]["Rules"]
+@pytest.mark.parametrize(
+    ("name", "prefixes"),
+    [
+        ("CapturesBucket", ["comparisons/"]),
+        ("ObservationsBucket", ["predictions/", "outcomes/", "results/"]),
+    ],
+)
+def test_what_is_overwritten_again_and_again_is_not_kept(
+    buckets: dict[str, Resource], name: str, prefixes: list[str]
+) -> None:
+    _all, *scratch = buckets[name].properties["LifecycleConfiguration"]["Rules"]
 
-    assert scratch["Prefix"] == "comparisons/"
-    assert scratch["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert [rule["Prefix"] for rule in scratch] == prefixes
+    assert all(rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1} for rule in scratch)
+    assert {rule["Prefix"] for rule in scratch if rule.get("ExpirationInDays") == 1} == {"results/"} & {*prefixes}
 
 
 def test_there_are_exactly_the_buckets_of_the_loop(buckets: dict[str, Resource]) -> None:
@@ -173,7 +192,7 @@ def test_logs_end_with_their_stack_and_their_time(assembly: Assembly, customised
 
 
 @pytest.mark.parametrize(("name", "folder"), [("OutcomeArchive", "outcomes"), ("MetricArchive", "metrics")])
-def test_what_is_observed_arrives_a_line_each_in_a_folder_for_each_day_and_encrypted(
+def test_what_is_observed_arrives_a_line_each_in_a_folder_for_each_hour_and_encrypted(
     assembly: Assembly, name: str, folder: str
 ) -> None:
     stream = assembly.one("AWS::KinesisFirehose::DeliveryStream", f"{name}Stream").properties
@@ -185,7 +204,7 @@ def test_what_is_observed_arrives_a_line_each_in_a_folder_for_each_day_and_encry
         "KeyARN": "<Key.Arn>",
     }
     assert destination["BucketARN"] == "<OutcomesBucket.Arn>"
-    assert destination["Prefix"] == f"{folder}/date=!{{timestamp:yyyy-MM-dd}}/"
+    assert destination["Prefix"] == f"{folder}/date=!{{timestamp:yyyy-MM-dd}}/hour=!{{timestamp:HH}}/"
     assert destination["ErrorOutputPrefix"].startswith("failed/")
     assert destination["CloudWatchLoggingOptions"]["Enabled"] is True
     assert processor["Type"] == "AppendDelimiterToRecord"

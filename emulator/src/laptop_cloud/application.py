@@ -9,6 +9,7 @@ from laptop_cloud import sagemaker
 from laptop_cloud.extensions import (
     alarms,
     api_gateway,
+    athena_queries,
     callbacks,
     cloudformation_types,
     ecr_images,
@@ -54,6 +55,7 @@ class Application:
         cloudformation_types.install()
         stack_outputs.install(endpoint_url)
         api_gateway.install()
+        athena_queries.install()
         ecr_images.install(assemblies)
         limits.install()
         execution_logs.install()

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_apigateway import APIGatewayClient
+    from mypy_boto3_athena import AthenaClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBServiceResource
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
@@ -100,6 +102,16 @@ class Clients:
     def apigateway(self) -> APIGatewayClient:
         """API keys."""
         return self._session.client("apigateway", config=self._config, endpoint_url=self._endpoint_url)
+
+    @cached_property
+    def athena(self) -> AthenaClient:
+        """SQL."""
+        return self._session.client("athena", config=self._config, endpoint_url=self._endpoint_url)
+
+    @cached_property
+    def functions(self) -> LambdaClient:
+        """Functions that are called by name."""
+        return self._session.client("lambda", config=self._config, endpoint_url=self._endpoint_url)
 
     @cached_property
     def cloudwatch(self) -> CloudWatchClient:

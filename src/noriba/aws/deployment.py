@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
-STACKS = ("events", "data", "registry", "training", "rollout", "serving")
+STACKS = ("events", "data", "registry", "training", "rollout", "serving", "observations")
 DEFAULT_PREFIX = "noriba"
 
 
@@ -43,6 +43,10 @@ class Deployment(BaseModel):
     models_bucket: str
     outcomes_bucket: str
     captures_bucket: str
+    observations_bucket: str
+    observations_database: str
+    query_workgroup: str
+    compact_function: str
     ledger_table: str
     ingest_machine_arn: str
     settle_machine_arn: str

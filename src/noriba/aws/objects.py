@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from noriba.errors import NoribaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mypy_boto3_s3 import S3Client
 
@@ -66,9 +66,13 @@ class ObjectStore:
         """One version as a file that fetches only what is read."""
         return ObjectFile(self._s3, self.bucket, key, version_id, size)
 
-    def write(self, key: str, content: bytes) -> str:
-        """Write a version and return its id."""
-        return self._s3.put_object(Bucket=self.bucket, Key=key, Body=content)["VersionId"]
+    def write(self, key: str, content: bytes, *, notes: Mapping[str, str] | None = None) -> str:
+        """Write a version and return its id; notes stay with it, and are read without it."""
+        return self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, Metadata=dict(notes or {}))["VersionId"]
+
+    def read_notes(self, key: str) -> dict[str, str]:
+        """The notes that an object was written with; their names are in lower case."""
+        return self._s3.head_object(Bucket=self.bucket, Key=key)["Metadata"]
 
     def write_once(self, key: str, content: bytes) -> str:
         """Write an object named by its content, unless it is there; the version id that holds it either way.
@@ -120,9 +124,10 @@ class ObjectStore:
                 if found["Key"] == key:
                     yield found["VersionId"]
 
-    def list_keys(self, prefix: str) -> Iterator[str]:
-        """Keys under a prefix, in order."""
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+    def list_keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """Keys under a prefix, in order; those that follow another one, which need not be there."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix, StartAfter=after)
+        for page in pages:
             for found in page.get("Contents", []):
                 yield found["Key"]
 

@@ -45,10 +45,17 @@ class Lines:
 
         An event's own time is in whole seconds: https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
         """
-        for reported_at, outcome in self._parse(_parse_outcome, _read(store, keys)):
-            early = reported_since is not None and reported_at < reported_since.replace(microsecond=0)
-            if outcome.use_case == use_case and not early:
+        for reported_at, outcome in self.read_reports(store, keys, use_case=use_case):
+            if reported_since is None or reported_at >= reported_since.replace(microsecond=0):
                 yield outcome
+
+    def read_reports(
+        self, store: ObjectStore, keys: Iterable[str], *, use_case: str
+    ) -> Iterator[tuple[datetime, OutcomeObserved]]:
+        """Outcomes of a use case, and when each was reported."""
+        for reported_at, outcome in self._parse(_parse_outcome, _read(store, keys)):
+            if outcome.use_case == use_case:
+                yield reported_at, outcome
 
     def read_metrics(self, store: ObjectStore, keys: Iterable[str], *, use_case: str) -> Iterator[MetricsObserved]:
         """What a use case's apps reported besides."""
@@ -61,7 +68,7 @@ class Lines:
             try:
                 yield parse(line)
             # Somebody else's writing, or cut off: whatever a parser makes of that.
-            except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
+            except (ValueError, KeyError, TypeError, AttributeError, StopIteration, OverflowError):
                 self.unreadable += 1
 
 
@@ -71,7 +78,10 @@ def _parse_metrics(line: str) -> MetricsObserved:
 
 def _parse_outcome(line: str) -> tuple[datetime, OutcomeObserved]:
     event = json.loads(line)
-    return datetime.fromisoformat(event["time"]), OutcomeObserved.model_validate(event["detail"])
+    reported_at = datetime.fromisoformat(event["time"])
+    if reported_at.tzinfo is None:
+        raise ValueError("the time has no zone")
+    return reported_at, OutcomeObserved.model_validate(event["detail"])
 
 
 def _read(store: ObjectStore, keys: Iterable[str]) -> Iterator[str]:

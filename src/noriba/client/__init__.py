@@ -14,7 +14,7 @@ entered. Where it goes is said by the environment, as for any AWS program.
 
 from noriba.aws.failures import AwsRefusedError, NoCloudError, translate_failures
 from noriba.aws.registry import ModelPackage
-from noriba.client.accuracy import AccuracyReport, VariantAccuracy, read_accuracy
+from noriba.client.accuracy import AccuracyReport, read_accuracy
 from noriba.client.erasing import Erased, commit_erasure, plan_erasure
 from noriba.client.experiments import (
     ExperimentReport,
@@ -71,6 +71,7 @@ from noriba.client.snapshots import (
 from noriba.client.status import DeploymentStatus, read_status
 from noriba.client.training import wait_for_answer, wait_for_candidate, wait_for_decision
 from noriba.client.waiting import StepFailedError
+from noriba.monitoring.accuracy import VariantAccuracy
 
 __all__ = [
     "NO_PROGRESS",

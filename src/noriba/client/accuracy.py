@@ -1,4 +1,4 @@
-"""How right the models in service were: captures beside outcomes."""
+"""How right the models in service were: captures beside outcomes, by SQL over what was compacted of them."""
 
 from __future__ import annotations
 
@@ -7,32 +7,16 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from noriba.aws.objects import ObjectStore
-from noriba.aws.observations import Lines, list_keys
-from noriba.monitoring.accuracy import count_unknown, gather_outcomes, measure_accuracy
-from noriba.records.captures import name_capture_folders, name_outcome_folders
-from noriba.records.names import name_endpoint, read_version
+from noriba.aws.athena import QueryEngine
+from noriba.aws.functions import invoke
+from noriba.monitoring.accuracy import OutcomeTroubles, VariantAccuracy, state_accuracy, state_troubles
+from noriba.records.compaction import CompactionReport, CompactionTask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from noriba.client.session import Session
-    from noriba.events import OutcomeObserved
-    from noriba.records.captures import CapturedAnswer
 
-
-class VariantAccuracy(BaseModel):
-    """One model version, in the unit of the use case's answers."""
-
-    model_config = ConfigDict(frozen=True)
-
-    model_version: int
-    answered: int = Field(description="predictions, one for each candidate")
-    with_outcome: int = Field(description="those whose outcome is known")
-    mae: float | None
-    bias: float | None = Field(description="above 0: predicted too much")
-    coverage: float | None = Field(description="share of outcomes within the interval")
-    claimed_coverage: float | None
+_SLICE_S = 30.0
+"""How long one call compacts; a connection that is silent for a minute is given up."""
 
 
 class AccuracyReport(BaseModel):
@@ -52,42 +36,39 @@ class AccuracyReport(BaseModel):
 
 
 def read_accuracy(session: Session, *, since: datetime, until: datetime) -> AccuracyReport:
-    """Join what was captured in a time to the outcomes that have come since; reads the objects of those hours."""
-    lines = Lines()
+    """Join what was captured in a time to the outcomes that have come since.
+
+    Hours that are not compacted yet, the one that has only begun among them, are compacted first: an outcome of this
+    minute may be of a prediction of yesterday, so two halves that are counted apart could not be added up.
+
+    Raises:
+        FunctionError: hours could not be compacted.
+        QueryError: there is no answer; a query may read no more than the deployment's `query_gib`.
+    """
     deployment, use_case = session.deployment, session.use_case
-    captures = ObjectStore(session.clients.s3, deployment.captures_bucket)
-    endpoint = name_endpoint(use_case.name, prefix=deployment.prefix)
-    answers = {
-        variant: _read_answers(captures, endpoint, variant, lines, since=since, until=until)
-        for variant in captures.list_folders(f"{endpoint}/")
-    }
-    outcomes = gather_outcomes(_read_outcomes(session, lines, since=since))
+    task = CompactionTask(use_case=use_case.name, since=since, at_most_s=_SLICE_S)
+    while not _compact(session, task).done:
+        pass
+    engine = QueryEngine(
+        session.clients.athena, workgroup=deployment.query_workgroup, database=deployment.observations_database
+    )
+    now = datetime.now(UTC)
+    versions = engine.ask(state_accuracy(use_case.name, since=since, until=until, now=now))
+    [found] = engine.ask(state_troubles(use_case.name, since=since, until=until, now=now))
+    troubles = OutcomeTroubles.model_validate(found)
     return AccuracyReport(
         use_case=use_case.name,
         unit=use_case.answer.unit,
         since=since,
         until=until,
-        variants=tuple(
-            VariantAccuracy(model_version=read_version(variant), **vars(measure_accuracy(given, outcomes)))
-            for variant, given in sorted(answers.items(), key=lambda item: read_version(item[0]))
-            if given
-        ),
-        outcomes_unknown=count_unknown(outcomes, (one for given in answers.values() for one in given)),
-        outcomes_repeated=outcomes.repeated,
-        outcomes_contradicted=outcomes.contradicted,
-        unreadable_lines=lines.unreadable,
+        variants=tuple(map(VariantAccuracy.model_validate, versions)),
+        outcomes_unknown=troubles.unknown,
+        outcomes_repeated=troubles.repeated,
+        outcomes_contradicted=troubles.contradicted,
+        unreadable_lines=troubles.unreadable,
     )
 
 
-def _read_answers(
-    captures: ObjectStore, endpoint: str, variant: str, lines: Lines, *, since: datetime, until: datetime
-) -> list[CapturedAnswer]:
-    keys = list_keys(captures, name_capture_folders(endpoint, variant, since=since, until=until))
-    return [one for one in lines.read_answers(captures, keys) if since <= one.at <= until]
-
-
-def _read_outcomes(session: Session, lines: Lines, *, since: datetime) -> Iterator[OutcomeObserved]:
-    """Outcomes of the use case that have come since, up to now: an outcome follows its prediction."""
-    store = ObjectStore(session.clients.s3, session.deployment.outcomes_bucket)
-    keys = list_keys(store, name_outcome_folders(since=since, until=datetime.now(UTC)))
-    return lines.read_outcomes(store, keys, use_case=session.use_case.name)
+def _compact(session: Session, task: CompactionTask) -> CompactionReport:
+    answer = invoke(session.clients.functions, session.deployment.compact_function, task.model_dump_json())
+    return CompactionReport.model_validate_json(answer)

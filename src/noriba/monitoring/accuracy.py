@@ -1,37 +1,114 @@
-"""How right the models in service are: what they answered beside what really happened.
+"""How right the models in service are, as SQL over compacted observations: what they answered beside what happened.
 
 Outcomes come late, twice, out of order, about predictions that nobody finds, and now and then they contradict each
-other. Each is counted; the last word about a prediction is the one observed last.
+other. Each is counted; the last word about a prediction is the one observed last. Of two that were observed at one
+moment the larger counts: any rule would do that does not ask who came first. An answer that was captured twice counts
+once.
+
+Athena runs these statements on Trino, the laptop on DuckDB. So they keep to what both understand alike:
+`row_number()` and `CASE` inside of aggregates rather than `max_by` or `FILTER`, and `1e0` for a double, because Trino
+takes `1.0` for a decimal, whose mean has a single digit. An unnamed candidate is told from a named one by a sign in
+front of the name, so that the join is one of equals; `IS NOT DISTINCT FROM` would not be.
+https://docs.aws.amazon.com/athena/latest/ug/functions-env3.html (Trino's functions)
+https://docs.aws.amazon.com/athena/latest/ug/reserved-words.html (no column's name is one in a SELECT)
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from noriba.records.statements import Statement
+from noriba.timestamps import begin_hour, to_microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
-    from noriba.events import OutcomeObserved
-    from noriba.records.captures import CapturedAnswer
+_PARTITIONS = "use_case = ? AND day >= ? AND (day > ? OR hour >= ?) AND day <= ? AND (day < ? OR hour <= ?)"
+_CANDIDATE = "coalesce('=' || candidate_id, '')"
+
+_ANSWERS = f"""
+answers AS (
+  SELECT
+    model_version,
+    prediction_id,
+    {_CANDIDATE} AS candidate,
+    low,
+    value,
+    high,
+    claimed_coverage,
+    row_number() OVER (
+      PARTITION BY model_version, prediction_id, candidate_id
+      ORDER BY answered_at_us DESC, value DESC, low DESC, high DESC, claimed_coverage DESC
+    ) AS place
+  FROM predictions
+  WHERE {_PARTITIONS} AND prediction_id IS NOT NULL AND answered_at_us >= ? AND answered_at_us <= ?
+)"""
+
+_SAID = f"""
+said AS (
+  SELECT
+    prediction_id,
+    {_CANDIDATE} AS candidate,
+    value,
+    row_number() OVER (
+      PARTITION BY prediction_id, candidate_id ORDER BY observed_at_us DESC, value DESC
+    ) AS place
+  FROM outcomes
+  WHERE {_PARTITIONS} AND prediction_id IS NOT NULL
+)"""
+
+_ACCURACY = f"""WITH{_ANSWERS},{_SAID}
+SELECT
+  a.model_version AS model_version,
+  count(*) AS answered,
+  count(s.value) AS with_outcome,
+  avg(abs(a.value - s.value)) AS mae,
+  avg(a.value - s.value) AS bias,
+  avg(
+    CASE WHEN s.value IS NULL THEN NULL WHEN a.low <= s.value AND s.value <= a.high THEN 1e0 ELSE 0e0 END
+  ) AS coverage,
+  avg(CASE WHEN s.value IS NULL THEN NULL ELSE a.claimed_coverage END) AS claimed_coverage
+FROM answers a
+LEFT JOIN said s ON s.prediction_id = a.prediction_id AND s.candidate = a.candidate AND s.place = 1
+WHERE a.place = 1
+GROUP BY a.model_version
+ORDER BY a.model_version"""
+
+_TROUBLES = f"""WITH{_ANSWERS},{_SAID},
+asked AS (SELECT DISTINCT prediction_id, candidate FROM answers),
+told AS (
+  SELECT prediction_id, candidate, count(*) AS times, count(DISTINCT value) AS different
+  FROM said
+  GROUP BY prediction_id, candidate
+)
+SELECT
+  count(CASE WHEN a.prediction_id IS NULL THEN 1 END) AS unknown,
+  coalesce(sum(t.times - t.different), 0) AS repeated,
+  count(CASE WHEN t.different > 1 THEN 1 END) AS contradicted,
+  (SELECT count(*) FROM predictions WHERE {_PARTITIONS} AND prediction_id IS NULL)
+    + (SELECT count(*) FROM outcomes WHERE {_PARTITIONS} AND prediction_id IS NULL) AS unreadable
+FROM told t
+LEFT JOIN asked a ON a.prediction_id = t.prediction_id AND a.candidate = t.candidate"""
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """One variant's answers, and how far they were from the truth, in the label's unit.
+class VariantAccuracy(BaseModel):
+    """One model version's answers, and how far they were from the truth, in the label's unit.
 
     Attributes:
+        model_version: which one.
         answered: rows that were answered.
         with_outcome: those whose outcome is known; the rest of the numbers are about these.
-        mae: mean absolute error of the median; None where no outcome is known, like the other two.
+        mae: mean absolute error of the median; None where no outcome is known, like the other three.
         bias: mean of answer less outcome.
         coverage: the share of outcomes within the interval.
         claimed_coverage: what the model claims it to be.
     """
 
+    model_config = ConfigDict(frozen=True)
+
+    model_version: int
     answered: int
     with_outcome: int
     mae: float | None
@@ -40,60 +117,41 @@ class Accuracy:
     claimed_coverage: float | None
 
 
-@dataclass(frozen=True)
-class Outcomes:
-    """What is known of predictions, by prediction and candidate.
+class OutcomeTroubles(BaseModel):
+    """What is wrong with outcomes.
 
     Attributes:
-        values: the last word about each.
+        unknown: predictions that somebody reported on, and that were not captured in this time.
         repeated: outcomes that said what another had said.
         contradicted: predictions whose outcomes differ.
+        unreadable: lines that nobody could read, of captures and outcomes.
     """
 
-    values: Mapping[tuple[str, str | None], float]
+    model_config = ConfigDict(frozen=True)
+
+    unknown: int
     repeated: int
     contradicted: int
+    unreadable: int
 
 
-def gather_outcomes(events: Iterable[OutcomeObserved]) -> Outcomes:
-    """One outcome for each prediction, whatever order they came in and however often."""
-    said: dict[tuple[str, str | None], list[OutcomeObserved]] = defaultdict(list)
-    for event in events:
-        said[event.prediction_id, event.candidate_id].append(event)
-    different = {key: {event.value for event in about} for key, about in said.items()}
-    return Outcomes(
-        # Of two that were observed at one moment the larger counts: any rule would do that does not ask who came first.
-        values={key: max(about, key=lambda one: (one.observed_at, one.value)).value for key, about in said.items()},
-        repeated=sum(len(about) - len(different[key]) for key, about in said.items()),
-        contradicted=sum(len(values) > 1 for values in different.values()),
-    )
+def state_accuracy(use_case: str, *, since: datetime, until: datetime, now: datetime) -> Statement:
+    """A query for `VariantAccuracy` of each version that answered in a time, by the outcomes that have come since."""
+    answered, told = _bind_answers(use_case, since, until), _bind_partitions(use_case, since, now)
+    return Statement(_ACCURACY, (*answered, *told))
 
 
-def count_unknown(outcomes: Outcomes, answers: Iterable[CapturedAnswer]) -> int:
-    """Outcomes of predictions that are not among these answers."""
-    known = {(one.prediction_id, candidate) for one in answers for candidate in one.candidate_ids}
-    return len(outcomes.values.keys() - known)
+def state_troubles(use_case: str, *, since: datetime, until: datetime, now: datetime) -> Statement:
+    """A query for the one row of `OutcomeTroubles`, of the outcomes that have come since."""
+    answered, told = _bind_answers(use_case, since, until), _bind_partitions(use_case, since, now)
+    return Statement(_TROUBLES, (*answered, *told, *_bind_partitions(use_case, since, until), *told))
 
 
-def measure_accuracy(answers: Iterable[CapturedAnswer], outcomes: Outcomes) -> Accuracy:
-    """How right one variant's answers were; one that was captured twice counts once, one that is none not at all."""
-    rows = {
-        (one.prediction_id, candidate): (low, value, high, one.answer.claimed_coverage)
-        for one in answers
-        if one.is_whole
-        for candidate, low, value, high in zip(
-            one.candidate_ids, one.answer.low, one.answer.value, one.answer.high, strict=True
-        )
-    }
-    known = [(*row, outcomes.values[key]) for key, row in rows.items() if key in outcomes.values]
-    if not known:
-        return Accuracy(len(rows), 0, None, None, None, None)
-    low, value, high, claimed, outcome = np.array(known).T
-    return Accuracy(
-        answered=len(rows),
-        with_outcome=len(known),
-        mae=float(np.abs(value - outcome).mean()),
-        bias=float((value - outcome).mean()),
-        coverage=float(((low <= outcome) & (outcome <= high)).mean()),
-        claimed_coverage=float(claimed.mean()),
-    )
+def _bind_answers(use_case: str, since: datetime, until: datetime) -> tuple[str | int, ...]:
+    return (*_bind_partitions(use_case, since, until), to_microseconds(since), to_microseconds(until))
+
+
+def _bind_partitions(use_case: str, since: datetime, until: datetime) -> tuple[str | int, ...]:
+    first, last = begin_hour(since), begin_hour(until)
+    first_day, last_day = f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"
+    return use_case, first_day, first_day, first.hour, last_day, last_day, last.hour

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from noriba.records.inference import ModelAnswer, decode_answer
+from noriba.timestamps import begin_hour
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+T = TypeVar("T")
 OUTCOMES, METRICS = "outcomes", "metrics"
-"""Where what was observed lies, in the outcomes bucket: a folder for each day below these."""
+"""Where what was observed lies, in the outcomes bucket: a folder for each day below these, and in it for each hour."""
 _HOUR = timedelta(hours=1)
+_UNDER_HOUR = re.compile(
+    r"(?:[^/]+/[^/]+/(\d{4})/(\d\d)/(\d\d)/(\d\d)|outcomes/date=(\d{4})-(\d\d)-(\d\d)/hour=(\d\d))/[^/]+"
+)
 _NO_ANSWER = ModelAnswer((), (), (), claimed_coverage=math.nan, bundle_digest="")
 
 
@@ -33,6 +39,7 @@ class CapturedAnswer:
         answer: one entry a row, as far as the model answered; none of it when what it answered is no answer.
         slices: the part of the traffic that each row belongs to, by what divides it.
         group: of the request's subject; None where the variant was not picked by it.
+        features: what the model was asked, by identity; None for what was not known.
     """
 
     prediction_id: str
@@ -41,6 +48,7 @@ class CapturedAnswer:
     answer: ModelAnswer
     slices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     group: int | None = None
+    features: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:
@@ -50,7 +58,12 @@ class CapturedAnswer:
 
 
 def parse_capture(line: str) -> CapturedAnswer | None:
-    """The answer in a captured line; None for what nobody can join: no id, or a request that is not JSON."""
+    """The answer in a captured line; None for what nobody can join: no id, or a request that is not JSON.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError, StopIteration, OverflowError: the line is something else. What
+            is returned can be written into a table as it is.
+    """
     document = json.loads(line)
     metadata, captured = document["eventMetadata"], document["captureData"]
     asked, answered = captured.get("endpointInput"), captured.get("endpointOutput")
@@ -65,21 +78,78 @@ def parse_capture(line: str) -> CapturedAnswer | None:
         answer = _NO_ANSWER
     request = json.loads(asked["data"])
     rows = len(next(iter(request["columns"].values())))
+    at = datetime.fromisoformat(metadata["inferenceTime"])
+    if at.tzinfo is None:
+        raise ValueError("the time has no zone")
     return CapturedAnswer(
-        metadata["inferenceId"],
-        datetime.fromisoformat(metadata["inferenceTime"]),
-        tuple(request.get("candidate_ids") or [None] * rows),
-        answer,
-        {name: tuple(labels) for name, labels in request.get("slices", {}).items() if len(labels) == rows},
-        request.get("group"),
+        _check_text(metadata["inferenceId"]),
+        at,
+        _check_names(request.get("candidate_ids") or [None] * rows, rows),
+        ModelAnswer(
+            low=_check_numbers(answer.low, rows),
+            value=_check_numbers(answer.value, rows),
+            high=_check_numbers(answer.high, rows),
+            claimed_coverage=float(answer.claimed_coverage),
+            bundle_digest=answer.bundle_digest,
+        ),
+        {
+            _check_text(name): tuple(map(_check_text, labels))
+            for name, labels in request.get("slices", {}).items()
+            if len(labels) == rows
+        },
+        None if request.get("group") is None else int(request["group"]),
+        {_check_text(name): _check_values(values, rows) for name, values in request["columns"].items()},
     )
+
+
+def _check_text(text: str) -> str:
+    """Text that can be written down: JSON can escape halves of characters, which UTF-8 has no bytes for."""
+    text.encode()
+    return text
+
+
+def _check_names(names: list[str | None], rows: int) -> tuple[str | None, ...]:
+    return _check_length((None if name is None else _check_text(name) for name in names), rows)
+
+
+def _check_numbers(numbers: Iterable[float], rows: int) -> tuple[float, ...]:
+    return _check_length(map(float, numbers), rows)
+
+
+def _check_values(values: Iterable[float | None], rows: int) -> tuple[float | None, ...]:
+    return _check_length((None if value is None else float(value) for value in values), rows)
+
+
+def _check_length(values: Iterable[T], rows: int) -> tuple[T, ...]:
+    some = tuple(values)
+    if len(some) != rows:
+        raise ValueError(f"{len(some)} for {rows} rows")
+    return some
+
+
+def name_capture_folder(endpoint: str, variant: str, hour: datetime) -> str:
+    """The prefix under which an hour's captures lie."""
+    return f"{endpoint}/{variant}/{hour:%Y/%m/%d/%H}/"
+
+
+def name_outcome_folder(hour: datetime) -> str:
+    """The prefix under which outcomes that came in an hour lie."""
+    return f"{OUTCOMES}/date={hour:%Y-%m-%d}/hour={hour:%H}/"
+
+
+def read_hour(key: str) -> datetime | None:
+    """The hour under which an object of captures or outcomes lies; None where it lies under none."""
+    found = _UNDER_HOUR.fullmatch(key)
+    if found is None:
+        return None
+    return datetime(*(int(part) for part in found.groups() if part), tzinfo=UTC)  # type: ignore[misc, arg-type]  # four
 
 
 def name_capture_folders(endpoint: str, variant: str, *, since: datetime, until: datetime) -> Iterator[str]:
     """The prefixes under which captures of these hours lie."""
-    hour = since.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    hour = begin_hour(since)
     while hour <= until:
-        yield f"{endpoint}/{variant}/{hour:%Y/%m/%d/%H}/"
+        yield name_capture_folder(endpoint, variant, hour)
         hour += _HOUR
 
 

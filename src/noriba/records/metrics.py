@@ -47,6 +47,11 @@ OUTCOMES_COMPARED = Metric(
 )
 CHALLENGERS_PROMOTED = Metric("judge_rollout", "ChallengersPromoted", "stages that a challenger may leave for the next")
 CHALLENGERS_REJECTED = Metric("judge_rollout", "ChallengersRejected", "challengers that must go")
+PREDICTIONS_COMPACTED = Metric(
+    "compact_observations", "PredictionsCompacted", "captured predictions that were written as Parquet, again or not"
+)
+OUTCOMES_COMPACTED = Metric("compact_observations", "OutcomesCompacted", "outcomes that were, again or not")
+LINES_UNREADABLE = Metric("compact_observations", "LinesUnreadable", "lines of both that nobody could read")
 CHAMPIONS_RESTORED = Metric(
     "tidy_rollouts", "ChampionsRestored", "times that production was half-way and is the champion's again"
 )

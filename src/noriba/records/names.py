@@ -63,3 +63,8 @@ def pick_made_by_rollouts(names: Iterable[str], endpoint: str) -> list[str]:
     """
     made = re.compile(rf"{re.escape(endpoint)}-(staging|shadow|canary|v\d+)-[0-9a-f]{{8}}")
     return [name for name in names if made.fullmatch(name)]
+
+
+def pick_variants(names: Iterable[str]) -> list[str]:
+    """Those names that production variants have."""
+    return [name for name in names if re.fullmatch(VARIANT_FORMAT.format(r"\d+"), name)]

@@ -1,0 +1,97 @@
+"""SQL with parameters, over files that lie in folders named after their partition."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from emulator.tests.conftest import Clients, Eventually
+
+
+class Ask(Protocol):
+    def __call__(self, query: str, *parameters: str) -> list[list[str | None]]: ...
+
+
+@pytest.fixture
+def bucket(client: Clients, name: str) -> str:
+    client("s3").create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def rides(client: Clients, bucket: str) -> str:
+    """A table with an hour in each file, whose partitions are projected; nobody adds them."""
+    for hour, minutes in (("07", 10), ("19", 30)):
+        sink = io.BytesIO()
+        pa.parquet.write_table(pa.table({"rider": ["o'neil", "b?"], "minutes": [minutes, minutes + 1]}), sink)
+        key = f"rides/day=2026-07-01/hour={hour}/a.parquet"
+        client("s3").put_object(Bucket=bucket, Key=key, Body=sink.getvalue())
+    glue = client("glue")
+    glue.create_database(DatabaseInput={"Name": bucket})
+    glue.create_table(
+        DatabaseName=bucket,
+        TableInput={
+            "Name": "rides",
+            "Parameters": {"classification": "parquet", "projection.enabled": "true"},
+            "PartitionKeys": [{"Name": "day", "Type": "string"}, {"Name": "hour", "Type": "int"}],
+            "StorageDescriptor": {
+                "Location": f"s3://{bucket}/rides/",
+                "Columns": [{"Name": "rider", "Type": "string"}, {"Name": "minutes", "Type": "bigint"}],
+                "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+                "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
+            },
+        },
+    )
+    return bucket
+
+
+@pytest.fixture
+def ask(client: Clients, rides: str, eventually: Eventually) -> Ask:
+    athena = client("athena")
+
+    def run(query: str, *parameters: str) -> list[list[str | None]]:
+        given: dict[str, Any] = {"ExecutionParameters": list(parameters)} if parameters else {}
+        execution = athena.start_query_execution(
+            QueryString=query,
+            QueryExecutionContext={"Database": rides},
+            ResultConfiguration={"OutputLocation": f"s3://{rides}/results/"},
+            **given,
+        )["QueryExecutionId"]
+
+        def look() -> str | None:
+            status = athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]["Status"]
+            return status["State"] if status["State"] in {"SUCCEEDED", "FAILED"} else None
+
+        assert eventually(look) == "SUCCEEDED"
+        _names, *rows = athena.get_query_results(QueryExecutionId=execution)["ResultSet"]["Rows"]
+        return [[datum.get("VarCharValue") for datum in row["Data"]] for row in rows]
+
+    return run
+
+
+def test_parameters_take_the_places_of_question_marks_in_their_order(
+    ask: Ask,
+) -> None:
+    query = "SELECT minutes FROM rides WHERE rider = ? AND day = ? AND hour >= ? ORDER BY minutes"
+
+    assert ask(query, "'o''neil'", "'2026-07-01'", "8") == [["30"]]
+    assert ask(query, "'o''neil'", "'2026-07-01'", "7") == [["10"], ["30"]]
+
+
+def test_a_question_mark_inside_of_text_or_a_comment_is_no_parameter(
+    ask: Ask,
+) -> None:
+    assert ask("SELECT count(*) FROM rides WHERE rider = 'b?' AND hour = ? -- which one?", "7") == [["1"]]
+
+
+@pytest.mark.parametrize("parameters", [(), ("1", "2"), ("o'neil",), ("1; DROP TABLE rides",)])
+def test_parameters_that_do_not_fit_are_refused(ask: Ask, parameters: tuple[str, ...]) -> None:
+    with pytest.raises(ClientError) as failure:
+        ask("SELECT count(*) FROM rides WHERE hour = ?", *parameters)
+    assert failure.value.response["Error"]["Code"] == "InvalidRequestException"

@@ -1,0 +1,80 @@
+"""SQL on Athena: ask, wait, read the answer."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from noriba.errors import NoribaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_athena import AthenaClient
+
+    from noriba.records.statements import Statement
+
+_AT_MOST_S = 300.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
+
+
+class QueryError(NoribaError):
+    """A query failed, was cancelled, or took too long."""
+
+
+class QueryEngine:
+    """One workgroup, which says where answers lie and how much a query may read, and the database that is asked."""
+
+    def __init__(self, athena: AthenaClient, *, workgroup: str, database: str) -> None:
+        self._athena = athena
+        self._workgroup, self._database = workgroup, database
+
+    def ask(self, statement: Statement) -> list[dict[str, str | None]]:
+        """The rows of the answer, by column; every value as text, for that is how Athena gives it.
+
+        Raises:
+            QueryError: there is no answer; the message is Athena's.
+        """
+        query = self._athena.start_query_execution(
+            QueryString=statement.text,
+            ExecutionParameters=[_write(value) for value in statement.values],
+            QueryExecutionContext={"Database": self._database},
+            WorkGroup=self._workgroup,
+        )["QueryExecutionId"]
+        self._wait(query)
+        return list(self._read(query))
+
+    def _wait(self, query: str) -> None:
+        pause_s, deadline_s = _FIRST_PAUSE_S, time.monotonic() + _AT_MOST_S
+        while True:
+            status = self._athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
+            if status["State"] == "SUCCEEDED":
+                return
+            if status["State"] in {"FAILED", "CANCELLED"}:
+                reason = status.get("StateChangeReason") or "no reason was given"
+                raise QueryError(f"query {query} {status['State'].lower()}: {reason}")
+            if time.monotonic() > deadline_s:
+                self._athena.stop_query_execution(QueryExecutionId=query)
+                raise QueryError(f"query {query} had no answer after {_AT_MOST_S:.0f} seconds; ask about fewer hours")
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def _read(self, query: str) -> Iterator[dict[str, str | None]]:
+        names: list[str] | None = None
+        for page in self._athena.get_paginator("get_query_results").paginate(QueryExecutionId=query):
+            for row in page["ResultSet"]["Rows"]:
+                # A null has no value; the first row of a SELECT's answer holds the columns' names.
+                # https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
+                values = [datum.get("VarCharValue") for datum in row["Data"]]
+                if names is None:
+                    names = [str(value) for value in values]
+                else:
+                    yield dict(zip(names, values, strict=True))
+
+
+def _write(value: str | int) -> str:
+    """A value as Athena reads it: text in single quotes, or it may be taken for something else.
+
+    https://docs.aws.amazon.com/athena/latest/ug/querying-with-prepared-statements.html
+    """
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"

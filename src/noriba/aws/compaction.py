@@ -1,0 +1,137 @@
+"""From lines to Parquet, hour by hour: what is due is found by what lies in S3, so nothing has to be remembered.
+
+A file says in its notes how many objects of lines it was made of. Where that many lie under its hour, it is what they
+say; where more have come, or none was made, the hour is due. Objects of lines are written once and never again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from noriba.aws.observations import Lines
+from noriba.monitoring.observations import OutcomesFile, PredictionsFile
+from noriba.records.captures import OUTCOMES as REPORTED
+from noriba.records.captures import name_capture_folder, name_outcome_folder, read_hour
+from noriba.records.names import pick_variants
+from noriba.records.observations import (
+    OUTCOMES,
+    PREDICTIONS,
+    ObservationTable,
+    name_file,
+    name_folder,
+    read_hour_of_file,
+)
+from noriba.timestamps import begin_hour
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from noriba.aws.objects import ObjectStore
+
+LATE = timedelta(days=1)
+"""How long after its hour an object of lines is still noticed.
+
+SageMaker's come within two hours or so. Firehose tries for a day at most, and names the folder by when the first record
+came: https://docs.aws.amazon.com/firehose/latest/dev/basic-deliver.html
+"""
+_OBJECTS = "objects"
+
+
+@dataclass(frozen=True)
+class Due:
+    """An hour of one table, and the objects of lines that lie under it."""
+
+    table: ObservationTable
+    hour: datetime
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What was written: rows, and how many of the lines nobody could read."""
+
+    rows: int
+    unreadable: int
+
+
+class Compaction:
+    """The compaction of one use case.
+
+    Args:
+        captures: the bucket that SageMaker captures into.
+        outcomes: the bucket of reported outcomes.
+        observations: the bucket of Parquet.
+        endpoint: the use case's production endpoint.
+        use_case: its name.
+    """
+
+    def __init__(
+        self, captures: ObjectStore, outcomes: ObjectStore, observations: ObjectStore, *, endpoint: str, use_case: str
+    ) -> None:
+        self._captures, self._outcomes, self._observations = captures, outcomes, observations
+        self._endpoint, self._use_case = endpoint, use_case
+
+    def find_due(self, *, since: datetime, before: datetime, now: datetime) -> list[Due]:
+        """Hours that begin from that of `since` on and before another moment, the oldest first."""
+        first = begin_hour(since)
+        found = []
+        for table, keys in ((PREDICTIONS, self._list_captures(first)), (OUTCOMES, self._list_outcomes(first))):
+            made = self._list_files(table, first)
+            for hour, objects in _by_hour(keys):
+                if hour < before and not self._is_made(table, hour, objects, made=made, now=now):
+                    found.append(Due(table, hour, objects))
+        return sorted(found, key=lambda due: due.hour)
+
+    def compact(self, due: Due) -> Compacted:
+        """Write an hour's file; a second time, over the first."""
+        lines = Lines()
+        if due.table is PREDICTIONS:
+            predictions = PredictionsFile(self._endpoint)
+            for variant, keys in groupby(due.keys, key=_read_variant):
+                predictions.add(variant, lines.read_answers(self._captures, keys))
+            rows, content = predictions.rows, predictions.finish(unreadable=lines.unreadable)
+        else:
+            outcomes = OutcomesFile()
+            outcomes.add(lines.read_reports(self._outcomes, due.keys, use_case=self._use_case))
+            rows, content = outcomes.rows, outcomes.finish(unreadable=lines.unreadable)
+        key = name_file(due.table, self._use_case, due.hour)
+        self._observations.write(key, content, notes={_OBJECTS: str(len(due.keys))})
+        return Compacted(rows, lines.unreadable)
+
+    def _is_made(
+        self, table: ObservationTable, hour: datetime, objects: tuple[str, ...], *, made: set[datetime], now: datetime
+    ) -> bool:
+        if hour not in made:
+            return False
+        if hour < begin_hour(now) - LATE:
+            return True
+        notes = self._observations.read_notes(name_file(table, self._use_case, hour))
+        return int(notes[_OBJECTS]) >= len(objects)
+
+    def _list_captures(self, first: datetime) -> Iterator[str]:
+        for variant in pick_variants(self._captures.list_folders(f"{self._endpoint}/")):
+            after = name_capture_folder(self._endpoint, variant, first)
+            yield from self._captures.list_keys(f"{self._endpoint}/{variant}/", after=after)
+
+    def _list_outcomes(self, first: datetime) -> Iterator[str]:
+        return self._outcomes.list_keys(f"{REPORTED}/", after=name_outcome_folder(first))
+
+    def _list_files(self, table: ObservationTable, first: datetime) -> set[datetime]:
+        # Not after the first hour's own file.
+        before_first = name_file(table, self._use_case, first - timedelta(hours=1))
+        keys = self._observations.list_keys(name_folder(table, self._use_case), after=before_first)
+        return {hour for key in keys if (hour := read_hour_of_file(key)) is not None}
+
+
+def _by_hour(keys: Iterable[str]) -> Iterator[tuple[datetime, tuple[str, ...]]]:
+    """Objects by the hour that they lie under, those in no hour left out."""
+    placed = sorted((hour, key) for key in keys if (hour := read_hour(key)) is not None)
+    for hour, some in groupby(placed, key=lambda one: one[0]):
+        yield hour, tuple(key for _, key in some)
+
+
+def _read_variant(key: str) -> str:
+    return key.split("/")[1]
