@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 REGION: Final = "ap-northeast-1"
-BUCKETS = ("raw", "datasets", "quarantine", "models", "captures", "outcomes")
+BUCKETS = ("raw", "datasets", "quarantine", "models", "captures", "outcomes", "observations")
 EVENTS = Path(__file__).with_name("events")
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": REGION,
@@ -39,6 +39,7 @@ ENVIRONMENT = {
     "DATASETS_BUCKET": "datasets",
     "LEDGER_TABLE": "ledger",
     "MODELS_BUCKET": "models",
+    "OBSERVATIONS_BUCKET": "observations",
     "OUTCOMES_BUCKET": "outcomes",
     "POWERTOOLS_METRICS_NAMESPACE": "noriba",
     "POWERTOOLS_SERVICE_NAME": "test",
@@ -62,6 +63,10 @@ class FakeContext:
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = f"arn:aws:lambda:{REGION}:123456789012:function:test"
     aws_request_id: str = "6d1c7b0e-6b0a-4f5e-8a53-0e1b2c3d4e5f"
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 300_000
 
 
 @pytest.fixture

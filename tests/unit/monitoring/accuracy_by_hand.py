@@ -25,7 +25,7 @@ def measure(version: int, answers: Iterable[CapturedAnswer], truth: dict[Key, fl
         columns = (one.answer.value, one.answer.low, one.answer.high)
         for candidate, *row in zip(one.candidate_ids, *columns, strict=True):
             said[one.prediction_id, candidate].append((one.at, *row, one.answer.claimed_coverage))
-    rows = {key: max(several) for key, several in said.items()}  # type: ignore[type-var]  # a time and numbers
+    rows = {key: max(several) for key, several in said.items()}
     known = [(*row[1:], truth[key]) for key, row in rows.items() if key in truth]
     if not known:
         return VariantAccuracy(

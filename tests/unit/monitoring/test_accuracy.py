@@ -30,6 +30,7 @@ UNTIL = datetime(2026, 7, 1, 1, 10, tzinfo=UTC)
 NOW = datetime(2026, 7, 1, 3, 59, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 7, 1, tzinfo=UTC)
 USE_CASE = "taxi_eta"
+ENGINE = duckdb.connect(config={"threads": 1})
 
 Answers = list[tuple[str, CapturedAnswer]]
 Reports = list[tuple[datetime, OutcomeObserved]]
@@ -102,19 +103,19 @@ def tabulate_outcomes(reports: Reports, *, unreadable: int = 0) -> pa.Table:
 
 def ask(predictions: pa.Table, outcomes: pa.Table) -> tuple[list[VariantAccuracy], OutcomeTroubles]:
     """What DuckDB, which is Athena's engine on the laptop, makes of the two statements."""
-    with duckdb.connect() as engine:
-        engine.register("predictions", predictions)
-        engine.register("outcomes", outcomes)
+    ENGINE.register("predictions", predictions)
+    ENGINE.register("outcomes", outcomes)
 
-        def run(state: Any) -> list[dict[str, Any]]:
-            statement = state(USE_CASE, since=SINCE, until=UNTIL, now=NOW)
-            found = engine.execute(statement.text, list(statement.values))
-            names = [column[0] for column in found.description]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    def run(state: Any) -> list[dict[str, Any]]:
+        statement = state(USE_CASE, since=SINCE, until=UNTIL, now=NOW)
+        found = ENGINE.execute(statement.text, list(statement.values))
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
-        versions = [VariantAccuracy.model_validate(row) for row in run(state_accuracy)]
-        [troubles] = run(state_troubles)
-    return versions, OutcomeTroubles.model_validate(troubles)
+    [troubles] = run(state_troubles)
+    return [VariantAccuracy.model_validate(row) for row in run(state_accuracy)], OutcomeTroubles.model_validate(
+        troubles
+    )
 
 
 def look(answers: Answers, reports: Reports, **unreadable: int) -> tuple[list[VariantAccuracy], OutcomeTroubles]:
@@ -233,7 +234,7 @@ def flatten(some: Iterable[Answers]) -> Answers:
     return [one for request in some for one in request]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(requests(), max_size=8).map(flatten), st.lists(outcomes(), max_size=20), st.integers(0, 2))
 def test_sql_comes_to_what_the_rules_say_of_each_row(answers: Answers, reports: Reports, unreadable: int) -> None:
     versions, troubles = look(answers, reports, unreadable=unreadable)
