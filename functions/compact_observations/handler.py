@@ -14,12 +14,15 @@ from noriba.errors import NoribaError
 from noriba.records.compaction import CompactionReport, CompactionTask
 from noriba.records.metrics import LINES_UNREADABLE, OUTCOMES_COMPACTED, PREDICTIONS_COMPACTED
 from noriba.records.names import name_endpoint
-from noriba.records.observations import PREDICTIONS
+from noriba.records.observations import OUTCOMES, PREDICTIONS
 from noriba.timestamps import begin_hour
 from noriba.usecase import list_use_cases
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from noriba.aws.compaction import Compacted
+    from noriba.records.observations import ObservationTable
 
 MARGIN_S = 120.0
 """What is left of the function's time when it begins with no further hour."""
@@ -78,7 +81,7 @@ def compact(use_case: str, task: CompactionTask, *, deadline_s: float) -> Compac
     now = datetime.now(UTC)
     since, before = (now - LATE, begin_hour(now)) if task.since is None else (task.since, now)
     due = compaction.find_due(since=since, before=before, now=now)
-    written = []
+    written: list[tuple[ObservationTable, Compacted]] = []
     for one in due:
         # One at least, or whoever asks until all is done would ask for ever.
         if written and time.monotonic() > deadline_s:
@@ -88,7 +91,7 @@ def compact(use_case: str, task: CompactionTask, *, deadline_s: float) -> Compac
         done=len(written) == len(due),
         files=len(written),
         predictions=sum(made.rows for table, made in written if table is PREDICTIONS),
-        outcomes=sum(made.rows for table, made in written if table is not PREDICTIONS),
+        outcomes=sum(made.rows for table, made in written if table is OUTCOMES),
         unreadable=sum(made.unreadable for _, made in written),
     )
     count(

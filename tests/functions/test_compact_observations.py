@@ -40,7 +40,7 @@ def capture(
 ) -> None:
     """What SageMaker writes of an answer of two rows, beside a line that is cut off."""
     asked = encode_columns(
-        {"x@1": as_column([1.5, None]), "y@2": as_column([3.0, 4.0])},
+        {"x@1": as_column([1.5, float("nan")]), "y@2": as_column([3.0, 4.0])},
         candidate_ids=["near", None],
         slices={"part of day": ["day", "night"]},
     )

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from noriba.records.statements import Statement
 
-_AT_MOST_S = 300.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
 
 
@@ -23,11 +22,18 @@ class QueryError(NoribaError):
 
 
 class QueryEngine:
-    """One workgroup, which says where answers lie and how much a query may read, and the database that is asked."""
+    """Where queries are asked.
 
-    def __init__(self, athena: AthenaClient, *, workgroup: str, database: str) -> None:
+    Args:
+        athena: a client.
+        workgroup: says where answers lie, and how much a query may read.
+        database: whose tables are meant.
+        at_most_s: how long to wait for an answer.
+    """
+
+    def __init__(self, athena: AthenaClient, *, workgroup: str, database: str, at_most_s: float = 300.0) -> None:
         self._athena = athena
-        self._workgroup, self._database = workgroup, database
+        self._workgroup, self._database, self._at_most_s = workgroup, database, at_most_s
 
     def ask(self, statement: Statement) -> list[dict[str, str | None]]:
         """The rows of the answer, by column; every value as text, for that is how Athena gives it.
@@ -45,7 +51,7 @@ class QueryEngine:
         return list(self._read(query))
 
     def _wait(self, query: str) -> None:
-        pause_s, deadline_s = _FIRST_PAUSE_S, time.monotonic() + _AT_MOST_S
+        pause_s, deadline_s = _FIRST_PAUSE_S, time.monotonic() + self._at_most_s
         while True:
             status = self._athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
             if status["State"] == "SUCCEEDED":
@@ -55,7 +61,9 @@ class QueryEngine:
                 raise QueryError(f"query {query} {status['State'].lower()}: {reason}")
             if time.monotonic() > deadline_s:
                 self._athena.stop_query_execution(QueryExecutionId=query)
-                raise QueryError(f"query {query} had no answer after {_AT_MOST_S:.0f} seconds; ask about fewer hours")
+                raise QueryError(
+                    f"query {query} had no answer after {self._at_most_s:.0f} seconds; ask about fewer hours"
+                )
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from noriba.records.captures import name_capture_folders, name_outcome_folders, parse_capture
+from noriba.records.captures import (
+    name_capture_folder,
+    name_capture_folders,
+    name_outcome_folder,
+    name_outcome_folders,
+    parse_capture,
+    read_hour,
+)
 from noriba.records.inference import ModelAnswer, encode_answer, encode_columns
 
 ANSWER = ModelAnswer((1.0, 2.0), (3.0, 4.0), (5.0, 6.0), claimed_coverage=0.8, bundle_digest="d")
@@ -40,6 +47,7 @@ def test_a_line_says_who_asked_when_and_what_was_answered() -> None:
     assert (found.prediction_id, found.at) == ("p", datetime(2026, 7, 1, 12, tzinfo=UTC))
     assert found.candidate_ids == ("near", "far")
     assert found.answer == ANSWER
+    assert found.features == {"a@1": (1.0, 2.0)}
 
 
 def test_rows_without_names_have_none() -> None:
@@ -95,3 +103,41 @@ def test_an_hour_is_utc_s_whatever_clock_one_asks_by() -> None:
     there = datetime.fromisoformat("2026-07-01T08:30:00+09:00")
 
     assert list(name_capture_folders("e", "v1", since=there, until=there)) == ["e/v1/2026/06/30/23/"]
+
+
+def broken(side: str, **changes: Any) -> str:
+    """A captured line in which something of what was asked or answered is another."""
+    document = json.loads(line())
+    data = document["captureData"][side]
+    data["data"] = json.dumps(json.loads(data["data"]) | changes)
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        broken("endpointOutput", value=[3.0]),
+        broken("endpointOutput", low=["a", "b"]),
+        broken("endpointOutput", claimed_coverage=None),
+        broken("endpointInput", candidate_ids=["near"]),
+        broken("endpointInput", candidate_ids=["near", 7]),
+        broken("endpointInput", candidate_ids=["near", "\ud800"]),
+        broken("endpointInput", columns={"a@1": [1.0, 2.0], "b@2": [1.0]}),
+        broken("endpointInput", columns={"a@1": [1.0, 10**400]}),
+        line(eventMetadata={"inferenceId": 7, "inferenceTime": "2026-07-01T12:00:00Z"}),
+        line(eventMetadata={"inferenceId": "p", "inferenceTime": "2026-07-01T12:00:00"}),
+    ],
+)
+def test_what_could_not_be_written_into_a_table_is_no_answer(text: str) -> None:
+    """One such line would keep a whole hour from being compacted."""
+    with pytest.raises((ValueError, TypeError, AttributeError, OverflowError)):
+        parse_capture(text)
+
+
+def test_an_object_says_which_hour_it_lies_under() -> None:
+    hour = datetime(2026, 7, 1, 9, tzinfo=UTC)
+
+    assert read_hour(f"{name_capture_folder('noriba-taxi-eta', 'v3', hour)}a.jsonl") == hour
+    assert read_hour(f"{name_outcome_folder(hour)}stream-1") == hour
+    for elsewhere in ("e/v3/2026/07/01/a", "e/v3/notes", "outcomes/date=2026-07-01/a", "failed/date=2026-07-01/a/b/c"):
+        assert read_hour(elsewhere) is None
