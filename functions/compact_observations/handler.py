@@ -94,13 +94,8 @@ def compact(use_case: str, task: CompactionTask, *, deadline_s: float) -> Compac
         outcomes=sum(made.rows for table, made in written if table is OUTCOMES),
         unreadable=sum(made.unreadable for _, made in written),
     )
-    count(
-        use_case,
-        {
-            PREDICTIONS_COMPACTED: report.predictions,
-            OUTCOMES_COMPACTED: report.outcomes,
-            LINES_UNREADABLE: report.unreadable,
-        },
-    )
+    if written:  # an hour in which a metric is written costs something
+        counts = {PREDICTIONS_COMPACTED: report.predictions, OUTCOMES_COMPACTED: report.outcomes}
+        count(use_case, {**counts, LINES_UNREADABLE: report.unreadable})
     logger.info("compacted", extra={"use_case": use_case, **report.model_dump()})
     return report

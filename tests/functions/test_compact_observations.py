@@ -201,3 +201,5 @@ def test_it_counts_what_it_wrote(cloud: Cloud, context: LambdaContext, capsys: p
     compact(context, use_case=USE_CASE, since=HOUR)
 
     assert read_counts(capsys) == {USE_CASE: {"PredictionsCompacted": 2, "OutcomesCompacted": 1, "LinesUnreadable": 1}}
+    compact(context, use_case=USE_CASE, since=HOUR)
+    assert read_counts(capsys) == {}

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.aws.athena import QueryEngine
 from noriba.aws.functions import invoke
-from noriba.monitoring.accuracy import OutcomeTroubles, VariantAccuracy, state_accuracy, state_troubles
+from noriba.monitoring.accuracy import ASTRAY, OutcomeTroubles, VariantAccuracy, state_accuracy, state_troubles
 from noriba.records.compaction import CompactionReport, CompactionTask
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def read_accuracy(session: Session, *, since: datetime, until: datetime) -> Accu
         QueryError: there is no answer; a query may read no more than the deployment's `query_gib`.
     """
     deployment, use_case = session.deployment, session.use_case
-    task = CompactionTask(use_case=use_case.name, since=since, at_most_s=_SLICE_S)
+    task = CompactionTask(use_case=use_case.name, since=since - ASTRAY, at_most_s=_SLICE_S)
     while not _compact(session, task).done:
         pass
     engine = QueryEngine(

@@ -15,6 +15,7 @@ https://docs.aws.amazon.com/athena/latest/ug/reserved-words.html (no column's na
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -25,6 +26,11 @@ from noriba.timestamps import begin_hour, to_microseconds
 if TYPE_CHECKING:
     from datetime import datetime
 
+ASTRAY = timedelta(hours=1)
+"""How far from its own hour a line may lie: an object is named by the hour in which its first line came, or its last.
+
+https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
+"""
 _PARTITIONS = "use_case = ? AND day >= ? AND (day > ? OR hour >= ?) AND day <= ? AND (day < ? OR hour <= ?)"
 _CANDIDATE = "coalesce('=' || candidate_id, '')"
 
@@ -56,7 +62,7 @@ said AS (
       PARTITION BY prediction_id, candidate_id ORDER BY observed_at_us DESC, value DESC
     ) AS place
   FROM outcomes
-  WHERE {_PARTITIONS} AND prediction_id IS NOT NULL
+  WHERE {_PARTITIONS} AND prediction_id IS NOT NULL AND reported_at_us >= ?
 )"""
 
 _ACCURACY = f"""WITH{_ANSWERS},{_SAID}
@@ -137,21 +143,26 @@ class OutcomeTroubles(BaseModel):
 
 def state_accuracy(use_case: str, *, since: datetime, until: datetime, now: datetime) -> Statement:
     """A query for `VariantAccuracy` of each version that answered in a time, by the outcomes that have come since."""
-    answered, told = _bind_answers(use_case, since, until), _bind_partitions(use_case, since, now)
-    return Statement(_ACCURACY, (*answered, *told))
+    return Statement(_ACCURACY, (*_bind_answers(use_case, since, until), *_bind_said(use_case, since, now)))
 
 
 def state_troubles(use_case: str, *, since: datetime, until: datetime, now: datetime) -> Statement:
     """A query for the one row of `OutcomeTroubles`, of the outcomes that have come since."""
-    answered, told = _bind_answers(use_case, since, until), _bind_partitions(use_case, since, now)
-    return Statement(_TROUBLES, (*answered, *told, *_bind_partitions(use_case, since, until), *told))
+    answered, said = _bind_answers(use_case, since, until), _bind_said(use_case, since, now)
+    folders = (*_bind_partitions(use_case, since, until), *_bind_partitions(use_case, since, now))
+    return Statement(_TROUBLES, (*answered, *said, *folders))
 
 
 def _bind_answers(use_case: str, since: datetime, until: datetime) -> tuple[str | int, ...]:
     return (*_bind_partitions(use_case, since, until), to_microseconds(since), to_microseconds(until))
 
 
+def _bind_said(use_case: str, since: datetime, now: datetime) -> tuple[str | int, ...]:
+    # An event knows its second, no more.
+    return (*_bind_partitions(use_case, since, now), to_microseconds(since.replace(microsecond=0)))
+
+
 def _bind_partitions(use_case: str, since: datetime, until: datetime) -> tuple[str | int, ...]:
-    first, last = begin_hour(since), begin_hour(until)
+    first, last = begin_hour(since - ASTRAY), begin_hour(until + ASTRAY)
     first_day, last_day = f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"
     return use_case, first_day, first_day, first.hour, last_day, last_day, last.hour

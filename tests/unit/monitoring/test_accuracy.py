@@ -76,7 +76,7 @@ def read_hour(content: bytes, hour: datetime) -> pa.Table:
     return table
 
 
-def tabulate_answers(answers: Answers, *, unreadable: int = 0) -> pa.Table:
+def tabulate_answers(answers: Answers, *, unreadable: int = 0, shift: int = 0) -> pa.Table:
     by_hour: dict[datetime, Answers] = defaultdict(list, {begin_hour(MIDNIGHT): []})
     for one in answers:
         by_hour[begin_hour(one[1].at)].append(one)
@@ -85,11 +85,15 @@ def tabulate_answers(answers: Answers, *, unreadable: int = 0) -> pa.Table:
         file = PredictionsFile("noriba-taxi-eta")
         for variant, answer in some:
             file.add(variant, [answer])
-        tables.append(read_hour(file.finish(unreadable=unreadable if hour == begin_hour(MIDNIGHT) else 0), hour))
+        tables.append(
+            read_hour(
+                file.finish(unreadable=unreadable if hour == begin_hour(MIDNIGHT) else 0), hour + timedelta(hours=shift)
+            )
+        )
     return pa.concat_tables(tables)
 
 
-def tabulate_outcomes(reports: Reports, *, unreadable: int = 0) -> pa.Table:
+def tabulate_outcomes(reports: Reports, *, unreadable: int = 0, shift: int = 0) -> pa.Table:
     by_hour: dict[datetime, Reports] = defaultdict(list, {begin_hour(MIDNIGHT): []})
     for one in reports:
         by_hour[begin_hour(one[0])].append(one)
@@ -97,7 +101,11 @@ def tabulate_outcomes(reports: Reports, *, unreadable: int = 0) -> pa.Table:
     for hour, some in by_hour.items():
         file = OutcomesFile()
         file.add(some)
-        tables.append(read_hour(file.finish(unreadable=unreadable if hour == begin_hour(MIDNIGHT) else 0), hour))
+        tables.append(
+            read_hour(
+                file.finish(unreadable=unreadable if hour == begin_hour(MIDNIGHT) else 0), hour + timedelta(hours=shift)
+            )
+        )
     return pa.concat_tables(tables)
 
 
@@ -192,12 +200,24 @@ def test_answers_outside_of_the_time_and_outcomes_from_before_it_are_left_out() 
     edges = [answered(str(number), 1.0, at=at) for number, at in enumerate((SINCE, UNTIL))]
     outside = [answered("x", 1.0, at=SINCE - timedelta(seconds=1)), answered("y", 1.0, at=UNTIL + timedelta(seconds=1))]
     late = observed("0", 2.0, reported_at=NOW)
-    early = observed("1", 2.0, reported_at=SINCE - timedelta(hours=1))
+    early = observed("1", 2.0, reported_at=SINCE - timedelta(seconds=1))
 
     [found], troubles = look([*edges, *outside], [late, early])
 
     assert (found.answered, found.with_outcome) == (2, 1)
     assert troubles.unknown == 0
+
+
+def test_a_line_may_lie_under_the_hour_before_or_after_its_own() -> None:
+    answers = [answered("a", 1.0, at=at) for at in (SINCE, UNTIL)]
+    wanted = look(answers, [observed("a", 2.0, reported_at=SINCE)])
+
+    for hours in (-1, 1):
+        moved = [
+            tabulate_answers(answers, shift=hours),
+            tabulate_outcomes([observed("a", 2.0, reported_at=SINCE)], shift=hours),
+        ]
+        assert ask(*moved) == wanted
 
 
 # --- whatever comes ---------------------------------------------------------------------------------------------------
@@ -240,7 +260,7 @@ def test_sql_comes_to_what_the_rules_say_of_each_row(answers: Answers, reports: 
     versions, troubles = look(answers, reports, unreadable=unreadable)
 
     in_time = [(variant, one) for variant, one in answers if SINCE <= one.at <= UNTIL]
-    told = [event for reported_at, event in reports if begin_hour(reported_at) >= begin_hour(SINCE)]
+    told = [event for reported_at, event in reports if reported_at >= SINCE]
     wanted, wanted_troubles = judge(in_time, told, unreadable=2 * unreadable)
     assert troubles == wanted_troubles
     assert_alike(versions, wanted)
@@ -261,7 +281,7 @@ def test_the_order_and_the_number_of_deliveries_change_nothing_but_a_count(
     again, more_troubles = look(more_answers, more_reports)
 
     assert_alike(again, versions)
-    told = sum(begin_hour(reported_at) >= begin_hour(SINCE) for reported_at, _ in reports)
+    told = sum(reported_at >= SINCE for reported_at, _ in reports)
     assert more_troubles == troubles.model_copy(update={"repeated": troubles.repeated + told})
 
 
