@@ -95,7 +95,13 @@ def compact(use_case: str, task: CompactionTask, *, deadline_s: float) -> Compac
         unreadable=sum(made.unreadable for _, made in written),
     )
     if written:  # an hour in which a metric is written costs something
-        counts = {PREDICTIONS_COMPACTED: report.predictions, OUTCOMES_COMPACTED: report.outcomes}
-        count(use_case, {**counts, LINES_UNREADABLE: report.unreadable})
+        count(
+            use_case,
+            {
+                PREDICTIONS_COMPACTED: report.predictions,
+                OUTCOMES_COMPACTED: report.outcomes,
+                LINES_UNREADABLE: report.unreadable,
+            },
+        )
     logger.info("compacted", extra={"use_case": use_case, **report.model_dump()})
     return report
