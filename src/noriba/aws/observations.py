@@ -85,6 +85,9 @@ def _parse_outcome(line: str) -> tuple[datetime, OutcomeObserved]:
 
 
 def _read(store: ObjectStore, keys: Iterable[str]) -> Iterator[str]:
+    names = list(keys)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for content in pool.map(store.read, keys):
-            yield from content.decode(errors="replace").splitlines()
+        # A pool would fetch all of them ahead, and an hour may be larger than the memory of a function.
+        for first in range(0, len(names), _AT_ONCE):
+            for content in pool.map(store.read, names[first : first + _AT_ONCE]):
+                yield from content.decode(errors="replace").splitlines()
