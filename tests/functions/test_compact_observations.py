@@ -43,6 +43,7 @@ def capture(
         {"x@1": as_column([1.5, float("nan")]), "y@2": as_column([3.0, 4.0])},
         candidate_ids=["near", None],
         slices={"part of day": ["day", "night"]},
+        group=417,
     )
     answer = ModelAnswer((1.0, 2.0), (3.0, 4.0), (5.0, 6.0), 0.8, "digest")
     sides = (("endpointInput", asked), ("endpointOutput", encode_answer(answer)))
@@ -104,6 +105,7 @@ def test_a_row_holds_what_was_answered_and_what_was_asked(cloud: Cloud, context:
         "value": 3.0,
         "high": 5.0,
         "claimed_coverage": 0.8,
+        "subject_group": 417,
         "slices": [("part of day", "day")],
         "features": [("x@1", 1.5), ("y@2", 3.0)],
     }

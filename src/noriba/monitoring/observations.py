@@ -124,6 +124,7 @@ class PredictionsFile:
                 "value": one.answer.value,
                 "high": one.answer.high,
                 "claimed_coverage": one.answer.claimed_coverage,
+                "subject_group": one.group,
                 "slices": one.slices,
                 "features": one.features,
             }

@@ -22,6 +22,8 @@ T = TypeVar("T")
 OUTCOMES, METRICS = "outcomes", "metrics"
 """Where what was observed lies, in the outcomes bucket: a folder for each day below these, and in it for each hour."""
 _HOUR = timedelta(hours=1)
+_MOST_GROUP = 2**31
+"""What a column of groups cannot hold; there are a thousand."""
 _UNDER_HOUR = re.compile(
     r"(?:[^/]+/[^/]+/(\d{4})/(\d\d)/(\d\d)/(\d\d)|outcomes/date=(\d{4})-(\d\d)-(\d\d)/hour=(\d\d))/[^/]+"
 )
@@ -97,7 +99,7 @@ def parse_capture(line: str) -> CapturedAnswer | None:
             for name, labels in request.get("slices", {}).items()
             if len(labels) == rows
         },
-        None if request.get("group") is None else int(request["group"]),
+        _check_group(request.get("group")),
         {_check_text(name): _check_values(values, rows) for name, values in request["columns"].items()},
     )
 
@@ -110,6 +112,12 @@ def _check_text(text: str) -> str:
 
 def _check_names(names: list[str | None], rows: int) -> tuple[str | None, ...]:
     return _check_length((None if name is None else _check_text(name) for name in names), rows)
+
+
+def _check_group(group: int | None) -> int | None:
+    if group is not None and not 0 <= group < _MOST_GROUP:
+        raise ValueError(f"{group} is no group")
+    return group
 
 
 def _check_numbers(numbers: Iterable[float], rows: int) -> tuple[float, ...]:

@@ -52,6 +52,7 @@ PREDICTIONS = ObservationTable(
         "value": "double",
         "high": "double",
         "claimed_coverage": "double",
+        "subject_group": "int",
         "slices": "map<string,string>",
         # By identity, name@hash: what a model was asked changes with its features, and the table must not.
         "features": "map<string,double>",

@@ -124,6 +124,7 @@ def broken(side: str, **changes: Any) -> str:
         broken("endpointInput", candidate_ids=["near", "\ud800"]),
         broken("endpointInput", columns={"a@1": [1.0, 2.0], "b@2": [1.0]}),
         broken("endpointInput", columns={"a@1": [1.0, 10**400]}),
+        broken("endpointInput", group=2**31),
         line(eventMetadata={"inferenceId": 7, "inferenceTime": "2026-07-01T12:00:00Z"}),
         line(eventMetadata={"inferenceId": "p", "inferenceTime": "2026-07-01T12:00:00"}),
     ],
