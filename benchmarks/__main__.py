@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import accuracy, conversion, decision, drift, hostile, load, rollout, training, transform
+from benchmarks import accuracy, conversion, decision, drift, hostile, load, observations, rollout, training, transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="transform, conversion, training, hostile, load, rollout, accuracy, decision, drift; "
+        help="transform, conversion, training, hostile, observations, load, rollout, accuracy, decision, drift; "
         "all but load and rollout when left out",
     )
     parser.add_argument("--rows", type=int, default=200_000, help="rows to transform, and to train on (%(default)s)")
@@ -38,6 +38,7 @@ def main() -> None:
         "conversion": conversion.run,
         "training": lambda: training.run(given.rows),
         "hostile": hostile.run,
+        "observations": observations.run,
         "load": load.run,
         "rollout": rollout.run,
         "accuracy": lambda: accuracy.run(given.trips),
