@@ -79,7 +79,7 @@ def run() -> None:
         buckets = cast("tuple[ObjectStore, ObjectStore, ObjectStore]", (captures, outcomes, tables))
         compaction = Compaction(*buckets, endpoint=ENDPOINT, use_case=USE_CASE)
         until = FIRST + timedelta(hours=HOURS)
-        due = compaction.find_due(since=FIRST, before=until, now=until)
+        due = compaction.find_due(since=FIRST, before=until)
         [once] = time_in_turn(lambda: None, lambda: [compaction.compact(one) for one in due], runs=1).theirs_s
         lines, weight = HOURS * LINES * 1.5, captures.size + outcomes.size
         print(

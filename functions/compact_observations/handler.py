@@ -80,7 +80,7 @@ def compact(use_case: str, task: CompactionTask, *, deadline_s: float) -> Compac
     )
     now = datetime.now(UTC)
     since, before = (now - LATE, begin_hour(now)) if task.since is None else (task.since, now)
-    due = compaction.find_due(since=since, before=before, now=now)
+    due = compaction.find_due(since=since, before=before)
     written: list[tuple[ObservationTable, Compacted]] = []
     for one in due:
         # One at least, or whoever asks until all is done would ask for ever.

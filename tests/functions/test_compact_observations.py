@@ -144,6 +144,17 @@ def test_what_is_compacted_is_left_alone_until_more_lines_come(cloud: Cloud, con
     assert count_versions(cloud, PREDICTIONS) == 2
 
 
+def test_however_late_lines_come_whoever_asks_about_their_hour_has_them(cloud: Cloud, context: LambdaContext) -> None:
+    long_ago = {"use_case": USE_CASE, "since": AT - timedelta(days=30)}
+    capture(cloud, "p", at=AT - timedelta(days=29))
+    assert compact(context, **long_ago).files == 1
+
+    capture(cloud, "q", at=AT - timedelta(days=29), name="late")
+
+    assert compact(context).files == 0
+    assert compact(context, **long_ago).files == 1
+
+
 def test_the_same_lines_make_the_same_file(cloud: Cloud, context: LambdaContext) -> None:
     capture(cloud, "p")
     capture(cloud, "q", variant="v8")

@@ -36,6 +36,9 @@ _PROMPT = Config(
     retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=7, tcp_keepalive=True
 )
 
+# A function may run for a quarter of an hour; asked again meanwhile, it would run twice.
+_LONG = Config(read_timeout=900, tcp_keepalive=True)
+
 
 class Clients:
     """Clients of one session. Endpoint, region and credentials come from the environment, as for any AWS program.
@@ -110,8 +113,9 @@ class Clients:
 
     @cached_property
     def functions(self) -> LambdaClient:
-        """Functions that are called by name."""
-        return self._session.client("lambda", config=self._config, endpoint_url=self._endpoint_url)
+        """Functions that are called by name, and may take their time."""
+        config = self._config.merge(_LONG)
+        return self._session.client("lambda", config=config, endpoint_url=self._endpoint_url)
 
     @cached_property
     def cloudwatch(self) -> CloudWatchClient:

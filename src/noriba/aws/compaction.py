@@ -6,6 +6,7 @@ say; where more have come, or none was made, the hour is due. Objects of lines a
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
     from noriba.aws.objects import ObjectStore
 
 LATE = timedelta(days=1)
-"""How long after its hour an object of lines is still noticed.
+"""How long after its hour an object of lines is noticed by the clock.
 
 SageMaker's come within two hours or so. Firehose tries for a day at most, and names the folder by when the first record
 came: https://docs.aws.amazon.com/firehose/latest/dev/basic-deliver.html
 """
 _OBJECTS = "objects"
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,14 @@ class Compaction:
         self._captures, self._outcomes, self._observations = captures, outcomes, observations
         self._endpoint, self._use_case = endpoint, use_case
 
-    def find_due(self, *, since: datetime, before: datetime, now: datetime) -> list[Due]:
+    def find_due(self, *, since: datetime, before: datetime) -> list[Due]:
         """Hours that begin from that of `since` on and before another moment, the oldest first."""
         first = begin_hour(since)
-        found = []
+        found: list[Due] = []
         for table, keys in ((PREDICTIONS, self._list_captures(first)), (OUTCOMES, self._list_outcomes(first))):
-            made = self._list_files(table, first)
-            for hour, objects in _by_hour(keys):
-                if hour < before and not self._is_made(table, hour, objects, made=made, now=now):
-                    found.append(Due(table, hour, objects))
+            hours = [Due(table, hour, objects) for hour, objects in _by_hour(keys) if hour < before]
+            seen = self._count_seen(table, first)
+            found += [due for due in hours if seen.get(due.hour, 0) < len(due.keys)]
         return sorted(found, key=lambda due: due.hour)
 
     def compact(self, due: Due) -> Compacted:
@@ -101,16 +102,6 @@ class Compaction:
         self._observations.write(key, content, notes={_OBJECTS: str(len(due.keys))})
         return Compacted(rows, lines.unreadable)
 
-    def _is_made(
-        self, table: ObservationTable, hour: datetime, objects: tuple[str, ...], *, made: set[datetime], now: datetime
-    ) -> bool:
-        if hour not in made:
-            return False
-        if hour < begin_hour(now) - LATE:
-            return True
-        notes = self._observations.read_notes(name_file(table, self._use_case, hour))
-        return int(notes[_OBJECTS]) >= len(objects)
-
     def _list_captures(self, first: datetime) -> Iterator[str]:
         for variant in pick_variants(self._captures.list_folders(f"{self._endpoint}/")):
             after = name_capture_folder(self._endpoint, variant, first)
@@ -119,11 +110,15 @@ class Compaction:
     def _list_outcomes(self, first: datetime) -> Iterator[str]:
         return self._outcomes.list_keys(f"{REPORTED}/", after=name_outcome_folder(first))
 
-    def _list_files(self, table: ObservationTable, first: datetime) -> set[datetime]:
+    def _count_seen(self, table: ObservationTable, first: datetime) -> dict[datetime, int]:
+        """How many objects of lines the files of a table were made of, by their hour."""
         # Not after the first hour's own file.
         before_first = name_file(table, self._use_case, first - timedelta(hours=1))
         keys = self._observations.list_keys(name_folder(table, self._use_case), after=before_first)
-        return {hour for key in keys if (hour := read_hour_of_file(key)) is not None}
+        files = {hour: key for key in keys if (hour := read_hour_of_file(key)) is not None}
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            notes = list(pool.map(self._observations.read_notes, files.values()))
+        return {hour: int(note.get(_OBJECTS, 0)) for hour, note in zip(files, notes, strict=True)}
 
 
 def _by_hour(keys: Iterable[str]) -> Iterator[tuple[datetime, tuple[str, ...]]]:

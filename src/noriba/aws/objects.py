@@ -126,8 +126,9 @@ class ObjectStore:
 
     def list_keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Keys under a prefix, in order; those that follow another one, which need not be there."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix, StartAfter=after)
-        for page in pages:
+        lister = self._s3.get_paginator("list_objects_v2")
+        where = {"Bucket": self.bucket, "Prefix": prefix, **({"StartAfter": after} if after else {})}
+        for page in lister.paginate(**where):  # type: ignore[arg-type]  # plain strings
             for found in page.get("Contents", []):
                 yield found["Key"]
 
