@@ -168,13 +168,13 @@ def test_the_same_lines_make_the_same_file(cloud: Cloud, context: LambdaContext)
     assert store.read(key) == once
 
 
-def test_the_clock_asks_for_hours_of_the_last_day_that_are_over(cloud: Cloud, context: LambdaContext) -> None:
-    for hours in (0, 23, 26):
+def test_the_clock_asks_for_hours_that_are_over_and_not_long_ago(cloud: Cloud, context: LambdaContext) -> None:
+    for hours in (0, 25, 28):
         capture(cloud, str(hours), at=datetime.now(UTC) - timedelta(hours=hours))
 
     assert compact(context).files == 1
     # Whoever is about to query wants all of them, and asks for their own.
-    assert compact(context, use_case=USE_CASE, since=datetime.now(UTC) - timedelta(hours=30)).files == 2
+    assert compact(context, use_case=USE_CASE, since=datetime.now(UTC) - timedelta(hours=31)).files == 2
 
 
 def test_when_its_time_is_over_it_says_so_and_goes_on_when_asked_again(cloud: Cloud, context: LambdaContext) -> None:

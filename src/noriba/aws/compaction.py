@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
     from noriba.aws.objects import ObjectStore
 
-LATE = timedelta(days=1)
-"""How long after its hour an object of lines is noticed by the clock.
+LATE = timedelta(hours=26)
+"""How long after its hour began an object of lines is noticed by the clock.
 
-SageMaker's come within two hours or so. Firehose tries for a day at most, and names the folder by when the first record
-came: https://docs.aws.amazon.com/firehose/latest/dev/basic-deliver.html
+SageMaker's come within two hours or so. Firehose keeps a record for a day at most, and its folder is of when it came:
+https://docs.aws.amazon.com/firehose/latest/dev/troubleshooting.html
 """
 _OBJECTS = "objects"
 _AT_ONCE = 16

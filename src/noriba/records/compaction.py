@@ -12,8 +12,8 @@ class CompactionTask(BaseModel):
 
     Attributes:
         use_case: which one; all when None.
-        since: hours from this one on, the one that has only begun included; when None, those of the last day that are
-            over.
+        since: hours from this one on, the one that has only begun included; when None, those of the last day or so
+            that are over.
         at_most_s: how long to begin with further hours; as long as the function may run when None.
     """
 
