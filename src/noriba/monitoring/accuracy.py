@@ -3,7 +3,7 @@
 Outcomes come late, twice, out of order, about predictions that nobody finds, and now and then they contradict each
 other. Each is counted; the last word about a prediction is the one observed last. Of two that were observed at one
 moment the larger counts: any rule would do that does not ask who came first. An answer that was captured twice counts
-once.
+once, one that is none not at all.
 
 Athena runs these statements on Trino, the laptop on DuckDB. So they keep to what both understand alike:
 `row_number()` and `CASE` inside of aggregates rather than `max_by` or `FILTER`, and `1e0` for a double, because Trino
@@ -32,6 +32,7 @@ ASTRAY = timedelta(hours=1)
 https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
 """
 _PARTITIONS = "use_case = ? AND day >= ? AND (day > ? OR hour >= ?) AND day <= ? AND (day < ? OR hour <= ?)"
+_ASKED = f"{_PARTITIONS} AND prediction_id IS NOT NULL AND answered_at_us >= ? AND answered_at_us <= ?"
 _CANDIDATE = "coalesce('=' || candidate_id, '')"
 
 _ANSWERS = f"""
@@ -49,7 +50,7 @@ answers AS (
       ORDER BY answered_at_us DESC, value DESC, low DESC, high DESC, claimed_coverage DESC
     ) AS place
   FROM predictions
-  WHERE {_PARTITIONS} AND prediction_id IS NOT NULL AND answered_at_us >= ? AND answered_at_us <= ?
+  WHERE {_ASKED} AND value IS NOT NULL
 )"""
 
 _SAID = f"""
@@ -82,8 +83,8 @@ WHERE a.place = 1
 GROUP BY a.model_version
 ORDER BY a.model_version"""
 
-_TROUBLES = f"""WITH{_ANSWERS},{_SAID},
-asked AS (SELECT DISTINCT prediction_id, candidate FROM answers),
+_TROUBLES = f"""WITH
+asked AS (SELECT DISTINCT prediction_id, {_CANDIDATE} AS candidate FROM predictions WHERE {_ASKED}),{_SAID},
 told AS (
   SELECT prediction_id, candidate, count(*) AS times, count(DISTINCT value) AS different
   FROM said

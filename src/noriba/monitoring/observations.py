@@ -116,14 +116,13 @@ class PredictionsFile:
         """Add what a variant answered."""
         said = {"endpoint": self._endpoint, "variant": variant, "model_version": read_version(variant)}
         for one in answers:
+            # An answer that is none counts against its model, so its rows are there all the same.
+            numbers = ("low", "value", "high", "claimed_coverage") if one.is_whole else ()
             row = {
                 "prediction_id": one.prediction_id,
                 "candidate_id": one.candidate_ids,
                 "answered_at_us": to_microseconds(one.at),
-                "low": one.answer.low,
-                "value": one.answer.value,
-                "high": one.answer.high,
-                "claimed_coverage": one.answer.claimed_coverage,
+                **{name: getattr(one.answer, name) for name in numbers},
                 "subject_group": one.group,
                 "slices": one.slices,
                 "features": one.features,

@@ -74,8 +74,8 @@ def parse_capture(line: str) -> CapturedAnswer | None:
     if asked["encoding"] != "JSON":
         return None
     try:
-        answer = decode_answer(answered["data"].encode())
-    except ValueError:
+        answer = _check_numbers(decode_answer(answered["data"].encode()))
+    except (ValueError, TypeError, OverflowError):
         # It counts against the model: left out, it would look as if nobody had asked.
         answer = _NO_ANSWER
     request = json.loads(asked["data"])
@@ -87,13 +87,7 @@ def parse_capture(line: str) -> CapturedAnswer | None:
         _check_text(metadata["inferenceId"]),
         at,
         _check_names(request.get("candidate_ids") or [None] * rows, rows),
-        ModelAnswer(
-            low=_check_numbers(answer.low, rows),
-            value=_check_numbers(answer.value, rows),
-            high=_check_numbers(answer.high, rows),
-            claimed_coverage=float(answer.claimed_coverage),
-            bundle_digest=answer.bundle_digest,
-        ),
+        answer,
         {
             _check_text(name): tuple(map(_check_text, labels))
             for name, labels in request.get("slices", {}).items()
@@ -120,8 +114,9 @@ def _check_group(group: int | None) -> int | None:
     return group
 
 
-def _check_numbers(numbers: Iterable[float], rows: int) -> tuple[float, ...]:
-    return _check_length(map(float, numbers), rows)
+def _check_numbers(answer: ModelAnswer) -> ModelAnswer:
+    low, value, high = (tuple(map(float, side)) for side in (answer.low, answer.value, answer.high))
+    return ModelAnswer(low, value, high, float(answer.claimed_coverage), answer.bundle_digest)
 
 
 def _check_values(values: Iterable[float | None], rows: int) -> tuple[float | None, ...]:

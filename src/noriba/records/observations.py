@@ -40,7 +40,8 @@ class ObservationTable:
 
 PREDICTIONS = ObservationTable(
     "predictions",
-    "a row that one model version answered; a line that nobody could read, where prediction_id is null",
+    "a row that one model version was asked, value null where it gave no answer; a line that nobody could read, where "
+    "prediction_id is null",
     {
         "endpoint": "string",
         "variant": "string",

@@ -22,6 +22,8 @@ def measure(version: int, answers: Iterable[CapturedAnswer], truth: dict[Key, fl
     """One version's answers beside what is known."""
     said: dict[Key, list[tuple[object, ...]]] = defaultdict(list)
     for one in answers:
+        if not one.is_whole:
+            continue
         columns = (one.answer.value, one.answer.low, one.answer.high)
         for candidate, *row in zip(one.candidate_ids, *columns, strict=True):
             said[one.prediction_id, candidate].append((one.at, *row, one.answer.claimed_coverage))
@@ -72,4 +74,5 @@ def judge(
     troubles = OutcomeTroubles(
         unknown=len(truth.keys() - captured), repeated=repeated, contradicted=contradicted, unreadable=unreadable
     )
-    return [measure(version, some, truth) for version, some in sorted(by_version.items())], troubles
+    measured = [measure(version, some, truth) for version, some in sorted(by_version.items())]
+    return [one for one in measured if one.answered], troubles

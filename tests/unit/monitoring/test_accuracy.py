@@ -234,7 +234,13 @@ def requests(draw: st.DrawFn) -> Answers:
     at = MIDNIGHT + timedelta(minutes=draw(MINUTES))
     prediction_id = draw(st.sampled_from("abcde"))
     return [
-        answered(prediction_id, *(draw(VALUES) for _ in names), names=names, variant=variant, at=at)
+        answered(
+            prediction_id,
+            *draw(st.sampled_from([[draw(VALUES) for _ in names], []])),
+            names=names,
+            variant=variant,
+            at=at,
+        )
         for variant in draw(st.lists(st.sampled_from(["v3", "v12"]), min_size=1, max_size=3))
     ]
 

@@ -116,9 +116,6 @@ def broken(side: str, **changes: Any) -> str:
 @pytest.mark.parametrize(
     "text",
     [
-        broken("endpointOutput", value=[3.0]),
-        broken("endpointOutput", low=["a", "b"]),
-        broken("endpointOutput", claimed_coverage=None),
         broken("endpointInput", candidate_ids=["near"]),
         broken("endpointInput", candidate_ids=["near", 7]),
         broken("endpointInput", candidate_ids=["near", "\ud800"]),
@@ -133,6 +130,16 @@ def test_what_could_not_be_written_into_a_table_is_no_answer(text: str) -> None:
     """One such line would keep a whole hour from being compacted."""
     with pytest.raises((ValueError, TypeError, AttributeError, OverflowError)):
         parse_capture(text)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"value": [3.0]}, {"low": ["a", "b"]}, {"claimed_coverage": None}, {"high": [10**400, 1.0]}]
+)
+def test_an_answer_that_is_none_is_an_answer_that_is_not_whole(changes: dict[str, Any]) -> None:
+    found = parse_capture(broken("endpointOutput", **changes))
+
+    assert found is not None
+    assert not found.is_whole
 
 
 def test_an_object_says_which_hour_it_lies_under() -> None:
