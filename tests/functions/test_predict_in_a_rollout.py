@@ -143,6 +143,8 @@ def test_the_champion_answers_for_a_challenger_that_fails(
 
     assert (status, document.get("model_version")) == (200, 1)
     assert "the champion is asked instead" in read()
+    # The group stays the challenger's: that the champion answered it shows in the split.
+    assert cloud.runtime.invocations[-1].group == cloud.runtime.invocations[0].group
 
 
 def test_a_canary_that_has_just_begun_is_heard_of_when_its_challenger_fails(

@@ -74,7 +74,7 @@ class Traffic:
                 raise
             self._warn(f"the champion is asked instead: {error}")
             try:
-                return self._ask(use_case, request, inference_id, variant=instead.champion)
+                return self._ask(use_case, request, inference_id, variant=instead.champion, group=group)
             except NoModelError:
                 # It answers under another configuration by now; why the first attempt failed is what counts.
                 self._forget()

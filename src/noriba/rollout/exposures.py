@@ -10,6 +10,7 @@ import numpy as np
 
 from noriba.events import OutcomeObserved
 from noriba.rollout.experiments import Groups, Measured, SplitCheck, check_split
+from noriba.rollout.golden import check_plausible
 from noriba.usecase import OWN_METRIC
 
 if TYPE_CHECKING:
@@ -38,7 +39,12 @@ class Exposures:
         self._said: dict[str, dict[Row, tuple[float, float]]] = defaultdict(dict)
 
     def add(self, answer: CapturedAnswer, *, by_challenger: bool) -> None:
-        """Take in what one of the two answered; captured twice, it counts once."""
+        """Take in what one of the two answered; captured twice, it counts once.
+
+        What is no prediction was never heard: the champion answered in its place, and was captured as well.
+        """
+        if next(check_plausible(answer.answer, rows=len(answer.candidate_ids)), None) is not None:
+            return
         if answer.group is None:
             self.without_subject += 1
             return

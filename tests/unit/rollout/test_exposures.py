@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,6 +73,19 @@ def test_an_answer_that_was_captured_twice_counts_once() -> None:
 
     assert len(seen.measure("error").values) == 1
     assert seen.check_split(percent=50).share.n == 1
+
+
+@pytest.mark.parametrize("said", [(), (math.nan,), (100.0, 100.0)])
+def test_who_was_answered_by_the_champion_in_the_end_met_the_champion(said: tuple[float, ...]) -> None:
+    seen = Exposures()
+    no_prediction = ModelAnswer(said, said, said, 0.8, "abc")
+    seen.add(answered("a", 120.0, group=3), by_challenger=False)
+    seen.add(replace(answered("a", 0.0, group=3), answer=no_prediction), by_challenger=True)
+    seen.observe([happened("a", 90.0)])
+
+    errors = seen.measure("error")
+    assert (errors.values.tolist(), errors.challenger.tolist()) == ([30.0], [False])
+    assert seen.check_split(percent=50).share.estimate == 0.0
 
 
 def test_each_candidate_has_an_outcome_of_its_own() -> None:
