@@ -98,13 +98,13 @@ def run_demo(plan: DemoPlan) -> dict[str, Any]:
     """Walk the loop; the report, which is also written to the plan's path.
 
     Raises:
-        DemoError: a phase failed.
+        DemoError: a phase failed, or it did not even begin; an earlier report is left alone then.
         KeyboardInterrupt: somebody interrupted it; the report says where.
     """
+    _clear_the_way(plan)
     with show_progress("beginning") as progress, PeakMemory() as memory:
         walk = Walk(progress)
         try:
-            _clear_the_way(plan)
             _walk(plan, walk)
         except KeyboardInterrupt:
             walk.document["failed"] = {"phase": walk.latest, "cause": "interrupted"}

@@ -250,10 +250,12 @@ def test_a_demo_does_not_end_a_cloud_that_it_did_not_start(home: Home, walked: d
     ours = mark.read_text()
     mark.write_text("1")
 
+    before = home.report
     done = home.demo()
 
     mark.write_text(ours)
     assert done.returncode == 1
+    assert home.report == before, "a demo that did not begin has nothing to report"
     assert f"a laptop cloud runs at {walked['endpoint_url']}; stop it first: noriba down" in done.stderr
 
 
