@@ -377,7 +377,10 @@ def test_a_shadow_of_half_the_weight_gets_half_of_the_requests(
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: invoke(endpoint), range(200)))
-    captured = eventually(lambda: found if len((found := read_captured(endpoint)).get("live", [])) == 200 else None, 20)
 
-    # Four standard deviations of a draw of 200 by one half.
-    assert 72 <= len(captured["shadow"]) <= 128
+    def look() -> Any:
+        found = read_captured(endpoint)
+        # Four standard deviations of a draw of 200 by one half. Each variant's captures come when they come.
+        return found if len(found.get("live", [])) == 200 and len(found.get("shadow", [])) >= 72 else None
+
+    assert len(eventually(look, 20)["shadow"]) <= 128
