@@ -30,7 +30,8 @@ OUTCOMES = 240
 
 def make_plan(*, margin: float, shadow_hours: float = 10, min_shadow_hours: float = 24) -> RolloutPlan:
     """A plan that is content with few outcomes. On the laptop cloud, an hour is three minutes."""
-    few = ComparisonPolicy(margin=margin, min_outcomes=200, min_slice_outcomes=10_000, tuned_for=200)
+    # A busy shadow drops copies: fewer pairs come than requests were sent.
+    few = ComparisonPolicy(margin=margin, min_outcomes=120, min_slice_outcomes=10_000, tuned_for=200)
     policy = RolloutPolicy(
         shadow_hours=shadow_hours,
         min_shadow_hours=min_shadow_hours,
@@ -90,7 +91,7 @@ def _serves(loop: Loop, package: ModelPackage) -> bool:
 
 def ask_and_report(loop: Loop, observations: list[Observation]) -> None:
     """Ask for predictions as apps do, and report what happened."""
-    done = replay(loop.session, observations, requests_per_s=60)
+    done = replay(loop.session, observations, requests_per_s=40)
     assert (done.asked, done.reported, done.failed) == (OUTCOMES, OUTCOMES, [])
 
 
@@ -224,7 +225,7 @@ def test_a_newer_approval_takes_the_place_and_outcomes_that_never_come_end_its_s
     assert bus.find("RolledBack", error="RolloutSupersededError")
     ended = await_end(loop, newer)
     assert ended.error == "ChallengerRejectedError"
-    assert "its time is up without a clear answer: 0 of at least 200 outcomes" in str(ended.cause)
+    assert "its time is up without a clear answer: 0 of at least 120 outcomes" in str(ended.cause)
     check_alone(loop, champion)
 
 
