@@ -49,6 +49,27 @@ def start(host: Host, tmp_path: Path) -> Any:
     return run
 
 
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements.txt"])
+def test_what_an_image_s_requirements_do_not_name_cannot_be_imported(start: Any, tmp_path: Path, name: str) -> None:
+    """moto and what it needs are installed here; numpy is, too."""
+    (tmp_path / name).write_text("# everything\nMoto==5.0.0 \\\n    --hash=sha256:00\n")
+    (tmp_path / "numpy.py").write_text("print('of the image')")
+
+    for code in ("import moto, boto3, json", "import numpy"):
+        process, lines = start("python3", "-c", code)
+        assert process.wait(60) == 0, lines
+    assert lines == ["of the image"]
+    process, lines = start("python3", "-c", "import pytest")
+    assert process.wait(60) == 1
+    assert lines[-1] == "ModuleNotFoundError: import of pytest halted; None in sys.modules"
+
+
+def test_an_image_that_says_nothing_of_its_packages_has_what_is_here(start: Any) -> None:
+    process, lines = start("python3", "-c", "import pytest")
+
+    assert process.wait(60) == 0, lines
+
+
 def test_output_comes_line_by_line_and_none_is_lost(start: Any) -> None:
     process, lines = start("python3", "-c", "import sys; print('a\\n\\nb'); sys.stderr.write('c')")
 

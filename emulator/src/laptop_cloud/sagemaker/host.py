@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from laptop_cloud import ministack_seams
 from laptop_cloud.callers import describe_caller
 from laptop_cloud.sagemaker.errors import JobFailedError
+from laptop_cloud.sagemaker.packages import BLOCKER, find_absent
 from laptop_cloud.sagemaker.processes import ContainerProcess
 
 if TYPE_CHECKING:
@@ -150,7 +151,8 @@ class Host:
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         environment |= {
             "PATH": os.pathsep.join((str(image.programs), str(interpreter), os.environ.get("PATH", os.defpath))),
-            "PYTHONPATH": os.pathsep.join((str(image.source / "src"), str(image.source))),
+            "PYTHONPATH": os.pathsep.join((str(BLOCKER), str(image.source / "src"), str(image.source))),
+            "LAPTOP_CLOUD_ABSENT": ",".join(sorted(find_absent(image))),
             "PYTHONUNBUFFERED": "1",
             "LANG": "C.UTF-8",
             "TZ": "UTC",
