@@ -68,7 +68,7 @@ class Lines:
             try:
                 yield parse(line)
             # Somebody else's writing, or cut off: whatever a parser makes of that.
-            except (ValueError, KeyError, TypeError, AttributeError, StopIteration, OverflowError):
+            except (ValueError, KeyError, TypeError, AttributeError, StopIteration, OverflowError, RecursionError):
                 self.unreadable += 1
 
 

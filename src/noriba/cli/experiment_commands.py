@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Limit, Prefix, UseCaseName
+from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Limit, Prefix, Reason, UseCaseName
 from noriba.cli.output import print_json, print_line, print_table, show_progress, write_time
 from noriba.client import (
     Session,
@@ -21,8 +21,6 @@ from noriba.client import (
 
 if TYPE_CHECKING:
     from noriba.client import MetricEffect, SplitReport
-
-Reason = Annotated[str, typer.Option("--reason", help="Why; stands in the record of rollouts.")]
 
 experiment = typer.Typer(
     name="experiment",
@@ -38,7 +36,7 @@ def start(  # noqa: PLR0913  # what a command may be told
     prefix: Prefix = DEFAULT_PREFIX,
     *,
     reason: Reason,
-    percent: Annotated[int, typer.Option(help="Of the subjects, to that version.", min=1, max=99)] = 50,
+    percent: Annotated[int, typer.Option(help="Of the subjects, to that version.", min=5, max=95)] = 50,
     days: Annotated[float, typer.Option(help="How long, unless it is stopped before; up to 28.", min=0.001)] = 14.0,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until both models answer.")] = True,
     limit: Limit = 3600.0,
@@ -57,15 +55,18 @@ def start(  # noqa: PLR0913  # what a command may be told
 
 @experiment.command()
 def report(
+    execution: Annotated[
+        str | None, typer.Argument(help="An experiment, by its execution in `noriba rollout history --json`.")
+    ] = None,
     use_case: UseCaseName = DEFAULT_USE_CASE,
     prefix: Prefix = DEFAULT_PREFIX,
     *,
     picture: Annotated[Path | None, typer.Option(help="Where to draw how the bounds closed, as an SVG.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is known of the newest experiment: effects with bounds that may be looked at as often as you like."""
+    """Say what is known of an experiment, the newest when none is named, by bounds that may be looked at for ever."""
     session = Session(prefix, use_case)
-    found = read_experiment(session)
+    found = read_experiment(session, execution=execution)
     if picture is not None:
         picture.write_text(draw_experiment(found), encoding="utf-8")
     if as_json:

@@ -43,5 +43,6 @@ UseCaseName = Annotated[
     ),
 ]
 Limit = Annotated[float, typer.Option("--limit", help="Seconds to wait at most.", min=0)]
+Reason = Annotated[str, typer.Option("--reason", help="Why; stands in the record of rollouts.")]
 WaitForRollout = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the model answers in production.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

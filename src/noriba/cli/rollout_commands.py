@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Limit, Prefix, UseCaseName, WaitForRollout
+from noriba.cli.options import (
+    DEFAULT_PREFIX,
+    DEFAULT_USE_CASE,
+    AsJson,
+    Limit,
+    Prefix,
+    Reason,
+    UseCaseName,
+    WaitForRollout,
+)
 from noriba.cli.output import print_json, print_line, print_table, show_progress, write_time
 from noriba.client import (
     Session,
@@ -18,8 +27,6 @@ from noriba.client import (
     roll_back,
     wait_for_rollout,
 )
-
-Reason = Annotated[str, typer.Option("--reason", help="Why; stands in the record of rollouts.")]
 
 rollout = typer.Typer(
     name="rollout", help="Follow the rollout that is under way, or take it in hand.", no_args_is_help=True

@@ -11,16 +11,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.aws.objects import ObjectStore
 from noriba.aws.observations import Lines, list_keys
-from noriba.client.interventions import end_rollout
+from noriba.client.interventions import end_rollout, find_running
 from noriba.client.progress import NO_PROGRESS
 from noriba.client.rollouts import (
     MOST_SHOWN,
     Approval,
     Rollout,
+    begin_rollout,
     find_approved,
+    is_captured,
     is_rolling_out,
     list_rollouts,
     look_before,
+    name_asker,
 )
 from noriba.client.waiting import ROLLOUT_LIMIT_S
 from noriba.errors import NoribaError
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
     from noriba.client.session import Session
     from noriba.events import MetricsObserved, OutcomeObserved
     from noriba.records.captures import CapturedAnswer
-    from noriba.rollout.confidence import Interval
+    from noriba.records.rollout import RolloutStep
     from noriba.rollout.experiments import Measured, SplitCheck
 
 LONGEST = timedelta(days=28)
@@ -129,19 +132,12 @@ def start_experiment(session: Session, *, version: int, percent: int, lasts: tim
         raise NoExperimentError(f"version {version} is the champion; name another approved version: noriba models")
     if is_rolling_out(session):
         raise NoExperimentError("a rollout is under way, and there is one at a time: noriba rollout status")
+    if not is_captured(session):
+        raise NoExperimentError("production captures nothing, so nothing could be compared: set capture_percent")
     plan = RolloutPlan.of_experiment(
         session.use_case.policies.rollout, percent=percent, lasts_s=max(1, round(lasts.total_seconds()))
     )
-    given = {
-        "use_case": session.use_case_name,
-        "endpoint_name": name_endpoint(session.use_case_name, prefix=session.prefix),
-        "model_package_arn": approval.package.arn,
-        "version": version,
-        "plan": plan.model_dump(mode="json"),
-        "experiment": {"by": session.clients.sts.get_caller_identity()["Arn"], "reason": reason},
-    }
-    session.history(session.deployment.rollout_machine_arn).start(json.dumps(given))
-    return approval
+    return begin_rollout(session, approval, plan=plan.model_dump(mode="json"), experiment=name_asker(session, reason))
 
 
 def stop_experiment(
@@ -150,27 +146,29 @@ def stop_experiment(
     """End the experiment that is under way, and wait until production is the champion's alone.
 
     Raises:
-        NoExperimentError: none is.
+        NoRolloutError: none is under way.
+        NoExperimentError: what is under way is something else.
     """
-    newest = next(iter(list_rollouts(session, most=1)), None)
-    if newest is None or newest.status != "running" or newest.plan is None or newest.plan.purpose != "experiment":
-        raise NoExperimentError(f"no experiment of {session.use_case_name} is under way")
-    end_rollout(session, error=EXPERIMENT_ENDED, reason=reason, limit_s=limit_s, progress=progress)
+    lock, execution = find_running(session)
+    if not _is_experiment(execution.given):
+        raise NoExperimentError("the rollout under way is no experiment; to end it: noriba rollout abort")
+    end_rollout(session, lock, error=EXPERIMENT_ENDED, reason=reason, limit_s=limit_s, progress=progress)
 
 
-def read_experiment(session: Session, *, now: datetime | None = None) -> ExperimentReport:
-    """What is known of the newest experiment; reads what was captured and reported since it began.
+def read_experiment(session: Session, *, execution: str | None = None) -> ExperimentReport:
+    """What is known of an experiment; reads what was captured and reported since it began.
+
+    Args:
+        session: whose use case.
+        execution: its ARN, or the end of it; the newest that has come to comparing when None.
 
     Raises:
-        NoExperimentError: there was none in the newest fifty rollouts, or it has not come to comparing yet.
+        NoExperimentError: there was none in the newest fifty rollouts, or none that has come to comparing.
     """
-    now = now or datetime.now(UTC)
-    rollout = _find_newest(session)
-    step = next((one for one in rollout.steps if one.stage == "canary"), None)
-    if step is None or step.percent is None:
-        raise NoExperimentError("the experiment compares nothing yet: noriba rollout status")
-    since, until = step.began_at, rollout.ended_at or now
-    lines, exposures = Lines(), Exposures()
+    now = datetime.now(UTC)
+    rollout, step = _find(session, execution)
+    since, until, percent = step.began_at, rollout.ended_at or now, step.percent or 0
+    lines, exposures = Lines(), Exposures(percent=percent, now=now)
     challenger = VARIANT_FORMAT.format(rollout.version)
     for variant, answer in _read_answers(session, lines, since=since, until=until):
         exposures.add(answer, by_challenger=variant == challenger)
@@ -185,7 +183,7 @@ def read_experiment(session: Session, *, now: datetime | None = None) -> Experim
         execution=rollout.execution,
         status=rollout.status,
         version=rollout.version,
-        percent=step.percent,
+        percent=percent,
         since=since,
         until=until,
         without_subject=exposures.without_subject,
@@ -200,7 +198,7 @@ def read_experiment(session: Session, *, now: datetime | None = None) -> Experim
             )
             for metric, unit in metrics
         ),
-        split=_describe_split(exposures.check_split(percent=step.percent)),
+        split=_describe_split(exposures.check_split()),
         unreadable_lines=lines.unreadable,
     )
 
@@ -222,11 +220,29 @@ def draw_experiment(report: ExperimentReport) -> str:
     )
 
 
-def _find_newest(session: Session) -> Rollout:
-    for rollout in list_rollouts(session, most=MOST_SHOWN):
-        if rollout.plan is not None and rollout.plan.purpose == "experiment":
-            return rollout
-    raise NoExperimentError(f"no experiment of {session.use_case_name} is known; begin one: noriba experiment start")
+def _find(session: Session, execution: str | None) -> tuple[Rollout, RolloutStep]:
+    """An experiment, and the stage in which it compared."""
+    experiments = [
+        one
+        for one in list_rollouts(session, most=MOST_SHOWN)
+        if one.plan is not None and one.plan.purpose == "experiment" and one.execution.endswith(execution or "")
+    ]
+    if not experiments:
+        named = "" if execution is None else f" named {execution}"
+        raise NoExperimentError(f"no experiment of {session.use_case_name}{named} is known: noriba experiment start")
+    for one in experiments:
+        for step in one.steps:
+            if step.stage == "canary":
+                return one, step
+    raise NoExperimentError("the experiment has compared nothing yet: noriba rollout status, noriba rollout history")
+
+
+def _is_experiment(given: str) -> bool:
+    """Whether an execution of the rollout was begun as one."""
+    try:
+        return RolloutPlan.model_validate(json.loads(given)["plan"]).purpose == "experiment"
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _read_answers(
@@ -253,7 +269,7 @@ def _read_observed(
 
 
 def _describe_split(found: SplitCheck) -> SplitReport:
-    share = _finite(found.share)
+    share = found.share.to_json()
     return SplitReport(
         requests=found.share.n,
         expected=found.expected,
@@ -282,13 +298,7 @@ def _describe(metric: BusinessMetric, unit: str, measured: Measured, *, alpha: f
         n=n,
         champion=None if math.isnan(effect.champion) else effect.champion,
         challenger=None if math.isnan(effect.challenger) else effect.challenger,
-        **_finite(effect.difference),
+        **effect.difference.to_json(),
         says="better" if good else "worse" if less or more else "unclear",
-        looks=tuple(Look(outcomes=look.n, **_finite(look)) for look in looks),
+        looks=tuple(Look(outcomes=look.n, **look.to_json()) for look in looks),
     )
-
-
-def _finite(bounds: Interval) -> dict[str, float | None]:
-    """An interval as JSON can hold it: what says nothing is null."""
-    numbers = {name: getattr(bounds, name) for name in ("estimate", "lower", "upper")}
-    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}

@@ -49,7 +49,7 @@ def read_rollout_status(session: Session) -> RolloutStatus:
     Raises:
         NoRolloutError: none is.
     """
-    lock, execution = _find_running(session)
+    lock, execution = find_running(session)
     awaited = lock.awaited
     steps = tuple(session.ledger.list_steps(execution.arn))
     counted = _find_tally(session, execution.arn, steps[-1].stage) if steps else None
@@ -81,7 +81,7 @@ def pause_rollout(session: Session, *, paused: bool) -> bool:
     Raises:
         NoRolloutError: none is under way.
     """
-    lock, execution = _find_running(session)
+    lock, execution = find_running(session)
     if not session.ledger.pause_rollout(execution.arn, paused=paused):
         raise NoRolloutError(f"no rollout of {session.use_case_name} is under way any more")
     return lock.awaited is not None
@@ -96,7 +96,7 @@ def promote_challenger(session: Session, *, reason: str) -> str:
     Raises:
         NoRolloutError: no rollout waits for a verdict.
     """
-    lock, _execution = _find_running(session)
+    lock, _execution = find_running(session)
     verdict = ChallengerVerdict(decision="promote", reason=f"{_name_caller(session)}: {reason}")
     if lock.awaited is None or not _answer(session, lock.awaited, verdict):
         raise NoRolloutError(f"the rollout of {session.use_case_name} waits for no verdict; see noriba rollout status")
@@ -114,25 +114,27 @@ def abort_rollout(
     Raises:
         NoRolloutError: none is under way.
     """
-    return end_rollout(session, error=ABORTED, reason=reason, limit_s=limit_s, progress=progress)
+    lock, _execution = find_running(session)
+    return end_rollout(session, lock, error=ABORTED, reason=reason, limit_s=limit_s, progress=progress)
 
 
-def end_rollout(session: Session, *, error: str, reason: str, limit_s: float, progress: Progress) -> bool:
-    """End the rollout that is under way under a name; see `abort_rollout`.
+def end_rollout(
+    session: Session, lock: RolloutLock, *, error: str, reason: str, limit_s: float, progress: Progress
+) -> bool:
+    """End the rollout that holds the lock under a name; see `abort_rollout`.
 
     One that waits for a verdict is told and ends by itself; any other is stopped, and TIDY puts right what it left.
     """
-    lock, execution = _find_running(session)
     changed = not _serves_champion_alone(session)
     why = f"{_name_caller(session)}: {reason}"
     verdict = ChallengerVerdict(decision="reject", error=error, reason=why)
     history = session.history(session.deployment.rollout_machine_arn)
     if not _answer(session, lock.awaited, verdict):
-        history.stop(execution.arn, cause=why)
+        history.stop(lock.execution, cause=why)
     progress.update("waiting until the champion serves alone")
 
     def look() -> bool | None:
-        found = history.look_up(execution.arn)
+        found = history.look_up(lock.execution)
         ended = found is None or found.status != "RUNNING"
         return True if ended and _serves_champion_alone(session) else None
 
@@ -147,7 +149,12 @@ def _find_tally(session: Session, execution: str, stage: str) -> Tally | None:
     return None if found is None else Tally.model_validate_json(found)
 
 
-def _find_running(session: Session) -> tuple[RolloutLock, Execution]:
+def find_running(session: Session) -> tuple[RolloutLock, Execution]:
+    """The rollout that holds the lock, and runs.
+
+    Raises:
+        NoRolloutError: none does.
+    """
     lock = session.ledger.read_rollout()
     history = session.history(session.deployment.rollout_machine_arn)
     execution = None if lock is None else history.look_up(lock.execution)

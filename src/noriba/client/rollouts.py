@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from noriba.aws.endpoints import describe_endpoint
 from noriba.client.progress import NO_PROGRESS
 from noriba.client.waiting import ROLLOUT_LIMIT_S, StepFailedError, wait_until
 from noriba.errors import NoribaError
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 
 MOST_SHOWN = 50
+_MOST_LOOKED_AT = 200
 
 
 class NoRolloutError(NoribaError):
@@ -64,11 +67,13 @@ class Approval:
         package: what was approved.
         last_rollout: the newest execution before the approval; None when there was none.
         serving: the version that answered in production then; None when none did.
+        execution: of the rollout, where it was begun by hand.
     """
 
     package: ModelPackage
     last_rollout: str | None
     serving: int | None
+    execution: str | None = None
 
     def describe(self) -> str:
         """What it means for production."""
@@ -91,7 +96,7 @@ def approve_model(session: Session, package: ModelPackage, *, note: str) -> Appr
 
 def list_rollouts(session: Session, *, most: int = MOST_SHOWN) -> list[Rollout]:
     """The use case's newest rollouts, the newest first; Step Functions forgets them after 90 days."""
-    return list(_iterate_rollouts(session, most))
+    return list(islice(_iterate_rollouts(session), most))
 
 
 def roll_back(session: Session, *, version: int | None, reason: str) -> Approval:
@@ -104,16 +109,30 @@ def roll_back(session: Session, *, version: int | None, reason: str) -> Approval
     """
     package = _find_earlier(session, version)
     approval = look_before(session, package)
-    asked = {"by": session.clients.sts.get_caller_identity()["Arn"], "reason": reason}
+    return begin_rollout(session, approval, rollback=name_asker(session, reason))
+
+
+def begin_rollout(session: Session, approval: Approval, **more: object) -> Approval:
+    """Begin a rollout that no approval begins; who asked for it, and what for, is in its input.
+
+    Returns:
+        The same, which now knows its execution.
+    """
+    package = approval.package
     given = {
         "use_case": session.use_case_name,
         "endpoint_name": name_endpoint(session.use_case_name, prefix=session.prefix),
         "model_package_arn": package.arn,
         "version": package.version,
-        "rollback": asked,
+        **more,
     }
-    session.history(session.deployment.rollout_machine_arn).start(json.dumps(given))
-    return approval
+    execution = session.history(session.deployment.rollout_machine_arn).start(json.dumps(given))
+    return replace(approval, execution=execution)
+
+
+def name_asker(session: Session, reason: str) -> dict[str, str]:
+    """Who asks, and why, for the record."""
+    return {"by": session.clients.sts.get_caller_identity()["Arn"], "reason": reason}
 
 
 def wait_for_rollout(
@@ -147,10 +166,12 @@ def _follow(session: Session, approval: Approval, *, limit_s: float, progress: P
 
     def look() -> Execution | None:
         nonlocal known
-        if known is None:
-            known = history.find_after(approval.last_rollout, approval.package.arn)
-        else:
+        if known is not None:
             known = history.look_up(known.arn)
+        elif approval.execution is not None:
+            known = history.look_up(approval.execution)
+        else:
+            known = history.find_after(approval.last_rollout, approval.package.arn)
         if known is not None and known.failed:
             raise StepFailedError(f"the rollout failed: {': '.join(known.read_failure())}")
         progress.update(f"rollout: {'not started' if known is None else _say_where(session, known)}")
@@ -194,7 +215,7 @@ def _find_earlier(session: Session, version: int | None) -> ModelPackage:
         champion = session.ledger.read_champion()
         serving = None if champion is None else read_package_version(champion.model_package_arn)
         # One look at Step Functions for each: mostly the second or third is the one.
-        rollouts = _iterate_rollouts(session, MOST_SHOWN)
+        rollouts = _iterate_rollouts(session)
         done = (one.version for one in rollouts if one.reached_production and one.version != serving)
         version = next((one for one in done if one in packages and packages[one].status == "Approved"), None)
     if version is None:
@@ -220,14 +241,25 @@ def is_rolling_out(session: Session) -> bool:
     return execution is not None and execution.status == "RUNNING"
 
 
+def is_captured(session: Session) -> bool:
+    """Whether what production answers is kept."""
+    sagemaker = session.clients.sagemaker
+    state = describe_endpoint(sagemaker, name_endpoint(session.use_case_name, prefix=session.prefix))
+    if state is None:
+        return False
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=state.config)
+    return bool(config.get("DataCaptureConfig", {}).get("EnableCapture"))
+
+
 def _check_approved(package: ModelPackage | None, version: int) -> ModelPackage:
     if package is None or package.status != "Approved":
         raise NoRolloutError(f"version {version} is not approved; approve it: noriba approve {version}")
     return package
 
 
-def _iterate_rollouts(session: Session, most: int) -> Iterator[Rollout]:
-    for execution in session.history(session.deployment.rollout_machine_arn).list_newest(most):
+def _iterate_rollouts(session: Session) -> Iterator[Rollout]:
+    """The use case's, the newest first; those of others are among the executions that are looked at."""
+    for execution in session.history(session.deployment.rollout_machine_arn).list_newest(_MOST_LOOKED_AT):
         described = _describe(session, execution)
         if described is not None:
             yield described

@@ -13,7 +13,7 @@ from enum import StrEnum
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from noriba.rollout.confidence import Blocks, Interval, bound_difference, bound_mean
+from noriba.rollout.confidence import Blocks, Interval, bound_difference, bound_mean, bound_people
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +76,7 @@ def compare_groups(
     slices: Mapping[str, tuple[Blocks, Blocks]],
     *,
     policy: ComparisonPolicy,
+    people: tuple[Blocks, Blocks] | None = None,
 ) -> Comparison:
     """Decide on two groups of requests, each answered by one of the models.
 
@@ -84,8 +85,13 @@ def compare_groups(
         champion: those of the champion's.
         slices: the same by slice: the challenger's, the champion's.
         policy: the use case's.
+        people: errors of those whose subject is known, by groups of subjects instead of blocks of time: the
+            challenger's, the champion's. The wider of the two bounds counts.
     """
-    whole = bound_difference(challenger, champion, alpha=policy.alpha * (1 - SLICES_SHARE), tuned_for=policy.tuned_for)
+    share, tuned_for = policy.alpha * (1 - SLICES_SHARE), policy.tuned_for
+    whole = bound_difference(challenger, champion, alpha=share, tuned_for=tuned_for)
+    if people is not None:
+        whole = max(whole, bound_people(*people, alpha=share, tuned_for=tuned_for), key=lambda one: one.width)
     alpha = _share_alpha(policy, len(slices))
     bounds = {
         name: bound_difference(*pair, alpha=alpha, tuned_for=policy.tuned_for)

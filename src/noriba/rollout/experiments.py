@@ -4,10 +4,8 @@ One person's rides are like each other, and so are all rides of one hour. Errors
 over groups of subjects (`noriba.rollout.assignment`), those of the second by summing over blocks of time; the wider of
 the two bounds counts.
 
-The bounds of `noriba.rollout.confidence` are for sums of what is new at each look. What a person adds is not all new:
-it is, in part, the same taste again. For Gaussian errors that makes the bounds too wide, never too narrow: of two
-processes with the same variances, the one whose looks are more alike strays less far (Slepian, The one-sided barrier
-problem for Gaussian noise, Bell System Technical Journal 41, 1962).
+A subject belongs to the side that it was given to, whoever answered in the end: a model that fails and is answered for
+by the other one would otherwise choose its own rides.
 """
 
 from __future__ import annotations
@@ -19,7 +17,14 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from noriba.rollout.assignment import GROUPS, belongs_to_challenger
-from noriba.rollout.confidence import Blocks, Interval, bound_difference, bound_parts
+from noriba.rollout.confidence import (
+    FEWEST_PARTS,
+    Blocks,
+    Interval,
+    bound_difference,
+    bound_parts,
+    bound_people,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 Groups: TypeAlias = "NDArray[np.int64]"
 SPLIT_ALPHA = 0.01
 """How often a split that is as it should be is called uneven, ever."""
+SPLIT_TUNED_FOR = 20_000
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Measured:
         values: in the metric's unit.
         times_s: when they were observed, in seconds since 1970.
         groups: of the subjects.
-        challenger: whether the challenger answered.
+        challenger: whether the group is the challenger's.
     """
 
     values: Column
@@ -87,25 +93,20 @@ def measure_effect(measured: Measured, *, alpha: float, tuned_for: int) -> Effec
         tuned_for: the number of measurements at which the bounds are to be tightest.
 
     Returns:
-        Bounds that are infinite as long as there are fewer than twelve blocks of time, or twelve groups.
+        Bounds that are infinite as long as there are fewer than twelve blocks of time, or thirty groups on a side.
     """
     theirs = measured.challenger
-    sides = (measured.values[theirs], measured.times_s[theirs]), (measured.values[~theirs], measured.times_s[~theirs])
-    challenger, champion = (Blocks.of(values, times_s) for values, times_s in sides)
-    by_time = bound_difference(challenger, champion, alpha=alpha, tuned_for=tuned_for)
-    if not challenger.n or not champion.n:
-        return Effect(champion.mean, challenger.mean, by_time)
-    weight = np.where(theirs, len(theirs) / challenger.n, -len(theirs) / champion.n)
-    residual = weight * (measured.values - np.where(theirs, challenger.mean, champion.mean))
-    by_group = bound_parts(
-        _sum_up(residual, measured.groups, present=True),
-        n=len(theirs),
-        estimate=by_time.estimate,
-        alpha=alpha,
-        tuned_for=tuned_for,
+    sides = [(measured.values[side], measured.times_s[side], measured.groups[side]) for side in (theirs, ~theirs)]
+    by_time, by_group = (
+        [Blocks.of(values, times_s) for values, times_s, _groups in sides],
+        [Blocks.of(values, groups.astype(np.float64), block_s=1) for values, _times_s, groups in sides],
     )
-    wider = max(by_time, by_group, key=lambda bounds: bounds.upper - bounds.lower)
-    return Effect(champion.mean, challenger.mean, wider)
+    bounds = (
+        bound_difference(*by_time, alpha=alpha, tuned_for=tuned_for),
+        bound_people(*by_group, alpha=alpha, tuned_for=tuned_for),
+    )
+    challenger, champion = by_time
+    return Effect(champion.mean, challenger.mean, max(bounds, key=lambda one: one.width))
 
 
 def check_split(groups: Groups, challenger: Mask, *, percent: int) -> SplitCheck:
@@ -124,17 +125,12 @@ def check_split(groups: Groups, challenger: Mask, *, percent: int) -> SplitCheck
     n, expected = len(groups), percent / 100
     if not n:
         return SplitCheck(expected, Interval(0, math.nan, -math.inf, math.inf), None)
-    excess = _sum_up(challenger.astype(np.float64) - expected, groups, present=False)
+    excess = np.bincount(groups, challenger.astype(np.float64) - expected, GROUPS)
+    asked = np.bincount(groups, minlength=GROUPS) > 0
     theirs = np.array([belongs_to_challenger(group, percent=percent) for group in range(GROUPS)])
     # How many groups each has is no accident: only what varies among the groups of one side is.
-    parts = excess - np.where(theirs, excess[theirs].mean(), excess[~theirs].mean())
-    off = bound_parts(parts, n=n, estimate=float(excess.sum() / n), alpha=SPLIT_ALPHA, tuned_for=n)
+    sides = [excess[side] - excess[side].mean() for side in (theirs, ~theirs)]
+    off = bound_parts(*sides, n=n, estimate=float(excess.sum() / n), alpha=SPLIT_ALPHA, tuned_for=SPLIT_TUNED_FOR)
     share = Interval(n, expected + off.estimate, expected + off.lower, expected + off.upper)
-    known = math.isfinite(off.upper) and np.count_nonzero(np.bincount(groups, minlength=GROUPS)) >= GROUPS // 10
+    known = min(np.count_nonzero(asked & theirs), np.count_nonzero(asked & ~theirs)) >= FEWEST_PARTS
     return SplitCheck(expected, share, not off.lower <= 0 <= off.upper if known else None)
-
-
-def _sum_up(values: NDArray[np.float64], groups: Groups, *, present: bool) -> NDArray[np.float64]:
-    """Sums by group; of all groups, or of those that occur."""
-    sums = np.bincount(groups, values, GROUPS).astype(np.float64)
-    return sums[np.bincount(groups, minlength=GROUPS) > 0] if present else sums

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from noriba.events import OutcomeObserved
-from noriba.rollout.experiments import Groups, Measured, SplitCheck, check_split
+from noriba.events import MOST_OUTCOME, OutcomeObserved
+from noriba.rollout.assignment import GROUPS, belongs_to_challenger
+from noriba.rollout.experiments import Measured, SplitCheck, check_split
 from noriba.rollout.golden import check_plausible
 from noriba.usecase import OWN_METRIC
 
@@ -18,25 +20,35 @@ if TYPE_CHECKING:
 
     from noriba.events import MetricsObserved
     from noriba.records.captures import CapturedAnswer
-    from noriba.usecase import Mask
 
 Row: TypeAlias = "tuple[str, str | None]"
+
+
+CLOCK_SKEW = timedelta(minutes=5)
 
 
 class Exposures:
     """Answers and what came of them, by prediction and candidate.
 
-    Attributes:
-        without_subject: answers to requests that named nobody; those were split by chance, and do not count.
+    Args:
+        percent: of the groups, given to the challenger.
+        now: what is said to have been observed later is left out.
     """
 
-    def __init__(self) -> None:
-        self.without_subject = 0
+    def __init__(self, *, percent: int, now: datetime) -> None:
+        self._percent, self._latest_s = percent, (now + CLOCK_SKEW).timestamp()
         # Group, and whether the challenger answered: of each prediction.
         self._met: dict[str, tuple[int, bool]] = {}
         self._answers: dict[Row, float] = {}
         # When it was observed, and what: the last word counts.
         self._said: dict[str, dict[Row, tuple[float, float]]] = defaultdict(dict)
+        self._without_subject: list[datetime] = []
+        self._began: datetime | None = None
+
+    @property
+    def without_subject(self) -> int:
+        """Answers to requests that named nobody, since the first one that did; split by chance, they do not count."""
+        return sum(self._began is not None and at >= self._began for at in self._without_subject)
 
     def add(self, answer: CapturedAnswer, *, by_challenger: bool) -> None:
         """Take in what one of the two answered; captured twice, it counts once.
@@ -45,39 +57,46 @@ class Exposures:
         """
         if next(check_plausible(answer.answer, rows=len(answer.candidate_ids)), None) is not None:
             return
-        if answer.group is None:
-            self.without_subject += 1
+        # Whoever may write captures may have made a group up.
+        if answer.group is None or not 0 <= answer.group < GROUPS:
+            self._without_subject.append(answer.at)
             return
+        self._began = min(answer.at, self._began or answer.at)
         self._met[answer.prediction_id] = answer.group, by_challenger
         for candidate, value in zip(answer.candidate_ids, answer.answer.value, strict=True):
             self._answers[answer.prediction_id, candidate] = value
 
     def observe(self, events: Iterable[OutcomeObserved | MetricsObserved]) -> None:
-        """Take in what happened, however often and in whatever order it is told."""
+        """Take in what happened, however often and in whatever order it is told.
+
+        The API refuses what cannot be; somebody else may have put it on the bus.
+        """
         for event in events:
             row, at_s = (event.prediction_id, event.candidate_id), event.observed_at.timestamp()
             values = {OWN_METRIC: event.value} if isinstance(event, OutcomeObserved) else event.metrics
             for name, value in values.items():
                 said = self._said[name]
-                if math.isfinite(value):
+                if abs(value) < MOST_OUTCOME and at_s <= self._latest_s:
                     said[row] = max((at_s, value), said.get(row, (-math.inf, 0.0)))
 
     def measure(self, metric: str) -> Measured:
         """All that is known of a metric; the use case's own is how far an answer was from the outcome."""
         known = {row: said for row, said in self._said.get(metric, {}).items() if row in self._answers}
-        values = [
-            abs(self._answers[row] - value) if metric == OWN_METRIC else value for row, (_, value) in known.items()
-        ]
-        groups, challenger = self._list_sides(prediction for prediction, _candidate in known)
-        times_s = np.array([at_s for at_s, _value in known.values()], dtype=np.float64)
-        return Measured(np.array(values, dtype=np.float64), times_s, groups, challenger)
+        values = [value for _at_s, value in known.values()]
+        if metric == OWN_METRIC:
+            values = [abs(self._answers[row] - value) for row, value in zip(known, values, strict=True)]
+        groups = np.array([self._met[prediction][0] for prediction, _candidate in known], dtype=np.int64)
+        return Measured(
+            values=np.array(values, dtype=np.float64),
+            times_s=np.array([at_s for at_s, _value in known.values()], dtype=np.float64),
+            groups=groups,
+            challenger=np.array(
+                [belongs_to_challenger(int(group), percent=self._percent) for group in groups], dtype=np.bool_
+            ),
+        )
 
-    def check_split(self, *, percent: int) -> SplitCheck:
-        """Whether requests went where they should."""
-        groups, challenger = self._list_sides(self._met)
-        return check_split(groups, challenger, percent=percent)
-
-    def _list_sides(self, predictions: Iterable[str]) -> tuple[Groups, Mask]:
-        met = [self._met[prediction] for prediction in predictions]
-        groups = np.array([group for group, _challenger in met], dtype=np.int64)
-        return groups, np.array([challenger for _group, challenger in met], dtype=np.bool_)
+    def check_split(self) -> SplitCheck:
+        """Whether requests were answered by whom they were given to."""
+        groups = np.array([group for group, _challenger in self._met.values()], dtype=np.int64)
+        challenger = np.array([challenger for _group, challenger in self._met.values()], dtype=np.bool_)
+        return check_split(groups, challenger, percent=self._percent)

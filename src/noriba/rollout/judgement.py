@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from noriba.records.rollout import EXPERIMENT_ENDED, ChallengerVerdict
 from noriba.rollout.decision import Comparison, Verdict, compare_groups, compare_paired
-from noriba.rollout.pairing import DIFFERENCE, Look, Tally
+from noriba.rollout.pairing import DIFFERENCE, PEOPLE, Look, Tally
 
 if TYPE_CHECKING:
     from noriba.records.rollout import RolloutPlan
-    from noriba.rollout.confidence import Interval
-
 
 REJECTED = "ChallengerRejectedError"
 
@@ -33,7 +30,7 @@ def judge(
         asked: how many requests the challenger was given; a canary that nobody asks has shown nothing.
     """
     comparison = _compare(tally, plan)
-    look = _read(comparison.whole)
+    look = Look(outcomes=comparison.whole.n, **comparison.whole.to_json())
     tally.looks.append(look)
 
     def answer(decision: Verdict, reason: str) -> ChallengerVerdict:
@@ -77,11 +74,10 @@ def _compare(tally: Tally, plan: RolloutPlan) -> Comparison:
         parts = {name: tally.blocks(f"{DIFFERENCE}|{name}") for name in slices}
         whole = tally.blocks(DIFFERENCE)
         return compare_paired(whole, parts, champion_mae=champion.mean, policy=plan.comparison)
+    by_group = tally.blocks(f"challenger{PEOPLE}"), tally.blocks(f"champion{PEOPLE}")
+    if any(side.n for side in by_group):
+        # Whoever stays with one model for long makes slices of people, not of rides; the whole knows how much they
+        # differ, a slice does not.
+        return compare_groups(tally.blocks("challenger"), champion, {}, policy=plan.comparison, people=by_group)
     groups = {name: (tally.blocks(f"challenger|{name}"), tally.blocks(f"champion|{name}")) for name in slices}
     return compare_groups(tally.blocks("challenger"), champion, groups, policy=plan.comparison)
-
-
-def _read(whole: Interval) -> Look:
-    """An interval as JSON can hold it: bounds that say nothing are null."""
-    numbers = {name: getattr(whole, name) for name in ("estimate", "lower", "upper")}
-    return Look(outcomes=whole.n, **{name: value if math.isfinite(value) else None for name, value in numbers.items()})

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Side: TypeAlias = Literal["champion", "challenger"]
 DIFFERENCE = "difference"
+PEOPLE = "@people"
+"""After the name of a series: the same by groups of subjects."""
 WAIT_S = 24 * 3600.0
 """How long an answer waits for its outcome; a ride that is not over then was never reported."""
 MOST_WAITING = 200_000
@@ -48,6 +50,7 @@ class Waiting(BaseModel):
     champion: float | None = None
     challenger: float | None = None
     slices: tuple[str, ...] = ()
+    group: int | None = None
     outcome: float | None = None
     observed_s: float = 0.0
 
@@ -60,7 +63,8 @@ class Tally(BaseModel):
         looked_at: when it was counted last; None before the first time.
         paired: whether both models answer every request (shadow), or one of them each (canary).
         waiting: rows whose other half has not come, by prediction and candidate.
-        sums: count, total and total of squares by block of time, of each series.
+        sums: count, total and total of squares by block of time, of each series; of a canary's errors by group of
+            subjects, too, where requests name one.
         answered: rows that each model answered.
         faulty: answers of the challenger that are no predictions.
         fault: the first of them, in words.
@@ -95,7 +99,8 @@ class Tally(BaseModel):
             self.answered[side] = self.answered.get(side, 0) + len(one.candidate_ids)
             for row, candidate in enumerate(one.candidate_ids):
                 waiting = self._find(one.prediction_id, candidate, one.at.timestamp())
-                update = {side: one.answer.value[row], "slices": tuple(f"{n}: {v[row]}" for n, v in one.slices.items())}
+                slices = tuple(f"{name}: {labels[row]}" for name, labels in one.slices.items())
+                update = {side: one.answer.value[row], "slices": slices, "group": one.group}
                 self._settle(one.prediction_id, candidate, waiting.model_copy(update=update))
 
     def add_outcomes(self, outcomes: Iterable[OutcomeObserved], *, now_s: float) -> None:
@@ -169,9 +174,14 @@ class Tally(BaseModel):
         block = math.floor(known.observed_s / BLOCK_S) * BLOCK_S
         for series, value in self._list_values(errors):
             for place in (series, *(f"{series}{_SLICE}{label}" for label in known.slices)):
-                sums = self.sums.setdefault(place, {})
-                count, total, squares = sums.get(block, (0.0, 0.0, 0.0))
-                sums[block] = count + 1, total + value, squares + value * value
+                self._add(place, block, value)
+            if not self.paired and known.group is not None:
+                self._add(f"{series}{PEOPLE}", float(known.group), value)
+
+    def _add(self, place: str, part: float, value: float) -> None:
+        sums = self.sums.setdefault(place, {})
+        count, total, squares = sums.get(part, (0.0, 0.0, 0.0))
+        sums[part] = count + 1, total + value, squares + value * value
 
     def _list_values(self, errors: dict[str, float]) -> Iterator[tuple[str, float]]:
         yield from errors.items()

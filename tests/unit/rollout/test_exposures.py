@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 BEGAN = datetime(2026, 7, 1, tzinfo=UTC)
 
 
+def expose() -> Exposures:
+    return Exposures(percent=50, now=BEGAN + timedelta(hours=1))
+
+
 def answered(prediction: str, *values: float, group: int | None = 7, names: Sequence[str] = ()) -> CapturedAnswer:
     answer = ModelAnswer(values, values, values, 0.8, "abc")
     return CapturedAnswer(prediction, BEGAN, tuple(names) or (None,) * len(values), answer, group=group)
@@ -40,7 +44,7 @@ def measured(prediction: str, minutes: int = 0, **metrics: float) -> MetricsObse
 
 
 def test_errors_and_metrics_know_whose_they_are() -> None:
-    seen = Exposures()
+    seen = expose()
     seen.add(answered("a", 100.0, group=3), by_challenger=True)
     seen.add(answered("b", 200.0, group=900), by_challenger=False)
     seen.observe([happened("a", 90.0), happened("b", 230.0), measured("b", cancelled=1.0)])
@@ -58,7 +62,7 @@ def test_errors_and_metrics_know_whose_they_are() -> None:
 
 @given(st.permutations([happened("a", 90.0, minutes=1), happened("a", 80.0, minutes=2), happened("a", 95.0)] * 2))
 def test_the_last_word_counts_however_often_and_in_whatever_order_it_is_told(events: list[OutcomeObserved]) -> None:
-    seen = Exposures()
+    seen = expose()
     seen.add(answered("a", 100.0), by_challenger=True)
     seen.observe(events)
 
@@ -66,30 +70,31 @@ def test_the_last_word_counts_however_often_and_in_whatever_order_it_is_told(eve
 
 
 def test_an_answer_that_was_captured_twice_counts_once() -> None:
-    seen = Exposures()
+    seen = expose()
     for _ in range(2):
         seen.add(answered("a", 100.0), by_challenger=True)
     seen.observe([happened("a", 90.0)])
 
     assert len(seen.measure("error").values) == 1
-    assert seen.check_split(percent=50).share.n == 1
+    assert seen.check_split().share.n == 1
 
 
 @pytest.mark.parametrize("said", [(), (math.nan,), (100.0, 100.0)])
 def test_who_was_answered_by_the_champion_in_the_end_met_the_champion(said: tuple[float, ...]) -> None:
-    seen = Exposures()
+    seen = expose()
     no_prediction = ModelAnswer(said, said, said, 0.8, "abc")
     seen.add(answered("a", 120.0, group=3), by_challenger=False)
     seen.add(replace(answered("a", 0.0, group=3), answer=no_prediction), by_challenger=True)
     seen.observe([happened("a", 90.0)])
 
     errors = seen.measure("error")
-    assert (errors.values.tolist(), errors.challenger.tolist()) == ([30.0], [False])
-    assert seen.check_split(percent=50).share.estimate == 0.0
+    # It is the challenger's fault all the same; that the champion answered shows in the split.
+    assert (errors.values.tolist(), errors.challenger.tolist()) == ([30.0], [True])
+    assert seen.check_split().share.estimate == 0.0
 
 
 def test_each_candidate_has_an_outcome_of_its_own() -> None:
-    seen = Exposures()
+    seen = expose()
     seen.add(answered("a", 100.0, 200.0, names=("near", "far")), by_challenger=True)
     seen.observe([happened("a", 150.0, name="far"), happened("a", 150.0)])
 
@@ -97,9 +102,38 @@ def test_each_candidate_has_an_outcome_of_its_own() -> None:
 
 
 def test_what_nobody_in_the_experiment_was_answered_does_not_count() -> None:
-    seen = Exposures()
+    seen = expose()
     seen.add(answered("a", 100.0, group=None), by_challenger=True)
     seen.observe([happened("a", 90.0), happened("elsewhere", 90.0)])
 
     assert seen.measure("error").values.tolist() == []
+
+
+def test_requests_without_a_subject_are_counted_from_when_subjects_were_dealt_with() -> None:
+    """Before that, a rollout was only on its way."""
+    seen = expose()
+    for prediction, minutes, group in (("a", 0, None), ("b", 2, 7), ("c", 3, None), ("d", 1, None)):
+        seen.add(
+            replace(answered(prediction, 1.0, group=group), at=BEGAN + timedelta(minutes=minutes)), by_challenger=True
+        )
+
     assert seen.without_subject == 1
+
+
+@pytest.mark.parametrize("group", [-1, 1_000, 2**31])
+def test_a_group_that_somebody_made_up_is_none(group: int) -> None:
+    seen = expose()
+    seen.add(answered("a", 100.0, group=group), by_challenger=True)
+    seen.observe([happened("a", 90.0)])
+
+    assert seen.measure("error").values.tolist() == []
+
+
+@pytest.mark.parametrize("event", [happened("a", 1e160), happened("a", math.inf), happened("a", 5.0, minutes=120)])
+def test_what_cannot_have_been_observed_is_left_out(event: OutcomeObserved) -> None:
+    """The API refuses it; somebody may have put it on the bus."""
+    seen = expose()
+    seen.add(answered("a", 100.0), by_challenger=True)
+    seen.observe([event, happened("a", 90.0)])
+
+    assert seen.measure("error").values.tolist() == [10.0]

@@ -11,7 +11,7 @@ import pytest
 from noriba.records.rollout import RolloutPlan
 from noriba.rollout.health import VariantHealth, find_fault
 from noriba.rollout.judgement import judge
-from noriba.rollout.pairing import DIFFERENCE, Tally
+from noriba.rollout.pairing import DIFFERENCE, PEOPLE, Tally
 from noriba.usecase import RolloutPolicy
 
 if TYPE_CHECKING:
@@ -174,3 +174,25 @@ def test_an_experiment_with_a_model_that_does_harm_ends_before() -> None:
     verdict = decide(make_tally(4_000, shift=60.0, paired=False), plan=EXPERIMENT)
 
     assert (verdict.decision, verdict.error) == ("reject", "ChallengerRejectedError")
+
+
+def test_two_equal_models_that_are_met_by_different_people_are_equal() -> None:
+    """Some people's rides are always hard to foresee; in an experiment they stay on one side for weeks."""
+    rng = np.random.default_rng(11)
+    rejected, naive = 0, 0
+    for _ in range(40):
+        tally = Tally(since=BEGAN, paired=False)
+        hard = np.exp(rng.normal(0, 0.8, 1_000))
+        group = rng.integers(0, 1_000, 12_000)
+        errors = MAE * hard[group] * np.abs(rng.normal(0, 1, len(group)))
+        for number, (one, error) in enumerate(zip(group.tolist(), errors.tolist(), strict=True)):
+            side = "challenger" if one < 100 else "champion"
+            tally._add(side, number * 60.0 // 900 * 900, error)
+            tally._add(f"{side}{PEOPLE}", float(one), error)
+        rejected += decide(tally, plan=EXPERIMENT).decision == "reject"
+        for side in ("challenger", "champion"):
+            del tally.sums[f"{side}{PEOPLE}"]
+        naive += decide(tally, plan=EXPERIMENT).decision == "reject"
+
+    assert rejected == 0
+    assert naive > 0
