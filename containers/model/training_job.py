@@ -52,7 +52,7 @@ def train(tree: JobTree) -> None:
         "code.zip": code,
         FEATURES_FILE: freeze_features(use_case.features).encode(),
         GOLDEN_FILE: write_golden(use_case, model, held_out).encode(),
-        PROFILE_FILE: profile_training(use_case, model, columns).model_dump_json().encode(),
+        PROFILE_FILE: profile_training(use_case, columns).model_dump_json().encode(),
     }
     digest = save_bundle(model, tree.model, extras=extras)
     provenance = Provenance(manifest.snapshot_id, digest, hashlib.sha256(code).hexdigest())

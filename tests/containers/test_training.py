@@ -59,7 +59,7 @@ def test_a_training_ends_with_a_sealed_bundle_that_its_log_names(training: Train
     }
     assert not (training.base / "output/failure").exists()
     profile = Profile.model_validate_json((training.model / PROFILE_FILE).read_bytes())
-    assert {*profile.columns} == {*load_use_case("taxi_eta").features.names, "eta_s"}
+    assert {*profile.columns} == {*load_use_case("taxi_eta").features.names}
     assert {sum(map(sum, column.counts)) for column in profile.columns.values()} == {6_000}
 
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 FEWEST_ROWS = 200
 """A day, or a window, with fewer rows says too little of twenty bins."""
 _ODD_SHARE = 0.9
-_QUIET_SHARE = 0.1
-"""Days of training with fewer rows than all but this share are left out, or all would be reduced to theirs."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +116,8 @@ def _pick_days(profile: Profile, names: list[str]) -> NDArray[np.int64]:
     if not names:
         return np.array([], dtype=np.int64)
     totals = np.array([sum(day) for day in profile.columns[names[0]].counts])
-    busy = totals >= max(FEWEST_ROWS, np.quantile(totals, _QUIET_SHARE) if len(totals) else 0)
-    return np.flatnonzero(busy)
+    # No other day is left out: a quiet one is a day as well, and a holiday is to be held against holidays.
+    return np.flatnonzero(totals >= FEWEST_ROWS)
 
 
 def _measure(

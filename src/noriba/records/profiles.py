@@ -37,7 +37,7 @@ class ColumnProfile(BaseModel):
 
 
 class Profile(BaseModel):
-    """All columns of a model, by name; and its predictions.
+    """All columns of a model, by name.
 
     Attributes:
         days: in UTC, ascending; of rows that were looked at.

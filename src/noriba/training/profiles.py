@@ -15,34 +15,32 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from noriba.features import Column, Columns
-    from noriba.training.models import Model
     from noriba.usecase import UseCase
 
 BINS = 20
 MOST_ROWS = 200_000
-"""More say nothing new of a distribution; they are taken evenly over the whole time."""
+"""More say nothing new of a distribution."""
 _DAY_S = 86_400.0
 
 
-def profile_training(use_case: UseCase, model: Model, columns: Columns) -> Profile:
-    """The features that a model learned from, and its answers to those rows.
+def profile_training(use_case: UseCase, columns: Columns) -> Profile:
+    """The features that a model learned from.
+
+    Its answers are not among them: to rows that it has learned they are not what they are to others.
 
     Args:
         use_case: whose columns.
-        model: trained on them.
         columns: of the snapshot, ordered by time, shape (n,) each.
     """
-    rows = _thin(len(columns[use_case.data.event_time]))
-    taken = take_rows({name: columns[name] for name in use_case.features.names}, rows)
-    answers = model.load().predict_features(taken).value
-    return profile_columns({**taken, use_case.answer.value: answers}, columns[use_case.data.event_time][rows])
+    features = {name: columns[name] for name in use_case.features.names}
+    return profile_columns(features, columns[use_case.data.event_time])
 
 
 def profile_columns(columns: Mapping[str, Column], times_s: Column) -> Profile:
     """Count columns by day and by bins of about equal size; shape (n,) each.
 
     Args:
-        columns: features and predictions, by name.
+        columns: features, by name.
         times_s: of the rows, in seconds since 1970 UTC, ascending.
     """
     thin = _thin(len(times_s))
@@ -56,7 +54,14 @@ def profile_columns(columns: Mapping[str, Column], times_s: Column) -> Profile:
 
 
 def _thin(rows: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return np.unique(np.linspace(0, rows - 1, min(MOST_ROWS, rows)).astype(np.int64))
+    """Which rows are looked at, in order.
+
+    Drawn, not taken evenly: requests that are compared with them come as they come, and what follows the time, such as
+    the hour, would be spread more evenly in training than it can be in any of them. The same ones for the same number.
+    """
+    if rows <= MOST_ROWS:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(0).choice(rows, MOST_ROWS, replace=False))
 
 
 def _profile(values: Column, starts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> ColumnProfile:

@@ -61,6 +61,26 @@ def test_days_like_those_of_training_raise_no_more_alarms_than_promised(rows: in
     assert naive > looks * (0.5 if rows > 1_000 else 0.1)
 
 
+def test_a_large_snapshot_and_quiet_days_raise_no_more_alarms() -> None:
+    """What follows the time must not be spread more evenly in training than in a day of requests."""
+    rng = np.random.default_rng(6)
+    days, found, looks = 60, 0, 25
+
+    def make_day(rows: int) -> dict[str, NDArray[np.float64]]:
+        peak = 14 + rng.normal(0, 0.1)
+        return {"hour": np.sort(rng.normal(peak, 4, rows) % 24)}
+
+    for _ in range(looks):
+        sizes = np.where(rng.random(days) < 0.1, 1_000, 10_000)
+        hours = np.concatenate([make_day(int(size))["hour"] for size in sizes])
+        times_s = np.repeat(np.arange(days), sizes) * DAY_S + hours * 3600
+        profile = profile_columns({"hour": hours}, times_s)
+        window = make_day(1_000 if rng.random() < 0.3 else 10_000)
+        found += measure_drift(profile, count_day(profile, window), alpha=0.05).verdict == "drifted"
+
+    assert found <= 3
+
+
 @pytest.mark.parametrize(
     ("change", "column", "words"),
     [
@@ -152,8 +172,11 @@ def test_bins_hold_about_the_same_number_of_rows() -> None:
     assert [day.isoformat() for day in profile.days[:2]] == ["1970-01-01", "1970-01-02"]
 
 
-def test_a_large_snapshot_is_looked_at_evenly() -> None:
+def test_a_large_snapshot_is_looked_at_in_part() -> None:
     rows = 500_000
     profile = profile_columns({"x": np.arange(rows, dtype=np.float64)}, np.linspace(0, 4 * DAY_S - 1, rows))
 
-    assert [sum(day) for day in profile.columns["x"].counts] == pytest.approx([50_000] * 4, abs=1)
+    counts = [sum(day) for day in profile.columns["x"].counts]
+    assert sum(counts) == 200_000
+    # Five standard deviations of such a draw.
+    assert counts == pytest.approx([50_000] * 4, abs=5 * math.sqrt(50_000 * 0.6 * 0.75))
