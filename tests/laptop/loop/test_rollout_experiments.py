@@ -86,7 +86,7 @@ def test_each_rider_meets_one_of_two_models_and_what_comes_of_it_is_told(
     assert history[0]["cause"].endswith(": do fewer cancel?")
     assert history[0]["steps"][-1]["verdict"]["reason"].endswith(": seen enough")
     # Nobody has to stop it twice, and what was found stays to be read.
-    assert "no experiment" in loop.run("noriba", "experiment", "stop", "--reason", "again").stderr
+    assert "no rollout of taxi_eta is under way" in loop.run("noriba", "experiment", "stop", "--reason", "again").stderr
     assert "200 requests with a subject: too few to say" in loop.run("noriba", "experiment", "report").stdout
 
 
