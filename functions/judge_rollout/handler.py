@@ -133,10 +133,7 @@ def compare(
         awaited=awaited,
     )
     tally = comparison.take_stock(use_case=use_case, now=now)
-    challenger, champion = (
-        measure_health(clients.cloudwatch, awaited.endpoint, variant, since=awaited.since, until=now)
-        for variant in (awaited.challenger, awaited.champion)
-    )
+    challenger, champion = measure_health(clients.cloudwatch, awaited, now=now)
     fault = find_fault(challenger, champion, awaited.plan)
     if fault is None and awaited.stage == "canary":
         # Passengers wait for both: whoever is slow, the champion alone was not.

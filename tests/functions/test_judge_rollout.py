@@ -136,6 +136,18 @@ def number_noise(number: int) -> float:
     return (number * 7919 % 23) - 11.0
 
 
+def measure(cloud: Cloud, variant: str, *, requests: int, failed: int = 0, at: datetime) -> None:
+    """What SageMaker tells CloudWatch of a variant; each test has its own, for CloudWatch forgets nothing."""
+    dimensions = [{"Name": "EndpointName", "Value": ENDPOINT}, {"Name": "VariantName", "Value": variant}]
+    cloud.clients.cloudwatch.put_metric_data(
+        Namespace="AWS/SageMaker",
+        MetricData=[
+            {"MetricName": name, "Value": value, "Dimensions": dimensions, "Timestamp": at}  # type: ignore[typeddict-item]  # as it is
+            for name, value in (("Invocations", float(requests)), ("Invocation5XXErrors", float(failed)))
+        ],
+    )
+
+
 def read_tally(cloud: Cloud, stage: str = "shadow") -> Tally:
     return Tally.model_validate_json(cloud.store("captures").read(name_comparison(ENDPOINT, EXECUTION, stage)))
 
@@ -239,21 +251,56 @@ def test_an_alarm_speaks_against_a_challenger_that_answers_passengers(
 def test_a_challenger_that_fails_its_copies_is_rejected_though_nobody_hears_it(
     cloud: Cloud, context: LambdaContext, states: FakeStepFunctions
 ) -> None:
-    await_verdict(cloud, champion="v8", challenger="v9")  # CloudWatch forgets nothing between tests
-    minutes_ago = datetime.now(UTC) - timedelta(minutes=5)
-    for variant, errors in (("v8", 0.0), ("v9", 30.0)):
-        dimensions = [{"Name": "EndpointName", "Value": ENDPOINT}, {"Name": "VariantName", "Value": variant}]
-        cloud.clients.cloudwatch.put_metric_data(
-            Namespace="AWS/SageMaker",
-            MetricData=[
-                {"MetricName": name, "Value": value, "Dimensions": dimensions, "Timestamp": minutes_ago}  # type: ignore[typeddict-item]  # as it is
-                for name, value in (("Invocations", 100.0), ("Invocation5XXErrors", errors))
-            ],
-        )
+    await_verdict(cloud, champion="v8", challenger="v9")
+    measure(cloud, "v8", requests=100, at=datetime.now(UTC) - timedelta(minutes=5))
+    measure(cloud, "v9", requests=100, failed=30, at=datetime.now(UTC) - timedelta(minutes=5))
     judge_rollout.handler(MINUTE, context)
 
     [verdict] = states.told
     assert verdict["reason"] == "it failed 30 of 100 requests (30.0%), the champion 0 of 100"
+
+
+def test_a_challenger_that_was_well_for_ten_days_and_fails_now_is_rejected_now(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions
+) -> None:
+    now = datetime.now(UTC)
+    await_verdict(cloud, "canary", champion="v10", challenger="v11", since=(now - timedelta(days=20)).isoformat())
+    for variant, failed in (("v10", 0), ("v11", 40)):
+        measure(cloud, variant, requests=1_000_000, at=now - timedelta(days=10))
+        measure(cloud, variant, requests=400, failed=failed, at=now - timedelta(minutes=10))
+    judge_rollout.handler(MINUTE, context)
+
+    [verdict] = states.told
+    assert verdict["reason"] == "it failed 40 of 400 requests (10.0%), the champion 0 of 400"
+
+
+def test_where_few_ask_a_whole_day_is_looked_at(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions
+) -> None:
+    """Of four requests in an hour, no five can fail."""
+    now = datetime.now(UTC)
+    await_verdict(cloud, "canary", champion="v12", challenger="v13", since=(now - timedelta(days=3)).isoformat())
+    for hours in (0.2, 1.2, 2.2):
+        measure(cloud, "v12", requests=4, at=now - timedelta(hours=hours))
+        measure(cloud, "v13", requests=4, failed=4, at=now - timedelta(hours=hours))
+    judge_rollout.handler(MINUTE, context)
+
+    [verdict] = states.told
+    assert verdict["reason"] == "it failed 12 of 12 requests (100.0%), the champion 0 of 12"
+
+
+def test_a_canary_whose_last_hour_was_quiet_was_asked_all_the_same(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions
+) -> None:
+    now = datetime.now(UTC)
+    await_verdict(cloud, "canary", champion="v14", challenger="v15", since=(now - timedelta(hours=5)).isoformat())
+    asked = {"use_case": "taxi_eta", "at_last": True}
+    assert judge_rollout.handler(asked, context)["reason"] == "it was asked nothing yet"
+
+    measure(cloud, "v15", requests=3, at=now - timedelta(hours=4))
+
+    assert judge_rollout.handler(asked, context)["decision"] == "promote"
+    assert states.told == []
 
 
 def test_a_paused_rollout_is_told_nothing(cloud: Cloud, context: LambdaContext, states: FakeStepFunctions) -> None:

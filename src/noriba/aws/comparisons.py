@@ -9,7 +9,7 @@ from noriba.aws.executions import answer_token
 from noriba.aws.observations import Lines, list_keys
 from noriba.records.captures import name_capture_folders, name_outcome_folders
 from noriba.records.rollout import name_comparison
-from noriba.rollout.health import VariantHealth
+from noriba.rollout.health import FEWEST_ANSWERS, VariantHealth
 from noriba.rollout.pairing import Tally
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 LATE = timedelta(hours=2)
 """How long after its hour an object of captures may still come, and is looked for."""
+RECENT = (timedelta(hours=1), timedelta(days=1))
+"""How far back health looks: the longer way where so few were asked in the shorter one that it says nothing."""
+# Points of a minute are there for 15 days; who begins earlier must ask for longer periods, or finds none.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
 _PERIOD_S = 60
 
 
@@ -95,6 +99,32 @@ def give_verdict(stepfunctions: SFNClient, ledger: Ledger, awaited: Awaited, ver
 
 
 def measure_health(
+    cloudwatch: CloudWatchClient, awaited: Awaited, *, now: datetime
+) -> tuple[VariantHealth, VariantHealth]:
+    """How the challenger and the champion have been of late, over the same time; a young stage counts as a whole.
+
+    Not all of a long stage: after ten good days, who fails everything would look well for hours.
+    """
+    for window in RECENT:
+        since = max(awaited.since, now - window)
+        challenger, champion = (
+            _measure(cloudwatch, awaited.endpoint, variant, since=since, until=now)
+            for variant in (awaited.challenger, awaited.champion)
+        )
+        if challenger.requests >= FEWEST_ANSWERS or since == awaited.since:
+            break
+    return challenger, champion
+
+
+def find_alarm(cloudwatch: CloudWatchClient, name: str) -> str | None:
+    """Why an alarm is on, in CloudWatch's words; None when it is not, or not there."""
+    for alarm in cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]:
+        if alarm["StateValue"] == "ALARM":
+            return f"{name}: {alarm.get('StateReason', 'no reason was given')}"
+    return None
+
+
+def _measure(
     cloudwatch: CloudWatchClient, endpoint: str, variant: str, *, since: datetime, until: datetime
 ) -> VariantHealth:
     """What SageMaker has said of a variant in CloudWatch, a minute after each minute.
@@ -116,14 +146,6 @@ def measure_health(
     # Microseconds.
     latency_ms = found["latency"] / found["answers"] / 1000 if found["answers"] else None
     return VariantHealth(round(found["requests"]), round(found["failed"] + found["refused"]), latency_ms)
-
-
-def find_alarm(cloudwatch: CloudWatchClient, name: str) -> str | None:
-    """Why an alarm is on, in CloudWatch's words; None when it is not, or not there."""
-    for alarm in cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]:
-        if alarm["StateValue"] == "ALARM":
-            return f"{name}: {alarm.get('StateReason', 'no reason was given')}"
-    return None
 
 
 def _query(name: str, metric: str, statistic: str, *, endpoint: str, variant: str) -> MetricDataQueryTypeDef:

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 FEWEST_ERRORS = 5
 """A single one says nothing of a share."""
 FEWEST_ANSWERS = 100
-"""The first ones are slow, and a mean of few is theirs."""
+"""The first ones are slow, and a mean of few is theirs. Who was asked less of late is looked at over a longer time."""
 FLOOR_MS = 20.0
 """Below this nobody notices, however many times slower it is."""
 
 
 @dataclass(frozen=True)
 class VariantHealth:
-    """What SageMaker measured of one variant since a stage began.
+    """What SageMaker measured of one variant, over the same time as of the other.
 
     Attributes:
         requests: that it was asked, or was given a copy of.
