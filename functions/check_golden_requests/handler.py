@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from functions.telemetry import count, logger
 from noriba.aws.clients import Clients
-from noriba.aws.endpoints import Endpoint, ImplausibleAnswerError, ModelRefusedError, ModelUnavailableError
+from noriba.aws.endpoints import Endpoint, ImplausibleAnswerError, ModelFailedError, ModelRefusedError
 from noriba.aws.objects import ObjectStore, split_uri
 from noriba.errors import FeatureMismatchError, NoribaError
 from noriba.features.frozen import thaw_features
@@ -37,8 +37,11 @@ class ArtifactChangedError(NoribaError):
     """A model's artifact is not the one that was evaluated and registered."""
 
 
-_OF_THE_MODEL = (ModelRefusedError, ModelUnavailableError, ImplausibleAnswerError, FeatureMismatchError)
-"""Failures that say something of the model: it reads what nobody brings, or does not answer."""
+_OF_THE_MODEL = (ModelRefusedError, ModelFailedError, ImplausibleAnswerError, FeatureMismatchError)
+"""Failures that say something of the model: it reads what nobody brings, or fails.
+
+A throttle or a lost connection says nothing of it: the rollout asks everything again then.
+"""
 
 
 class Task(BaseModel):
@@ -58,7 +61,12 @@ def load_dependencies() -> Clients:
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
-    """Ask everything, then fail with every fault or say how many requests were answered well."""
+    """Ask everything, then fail with every fault or say how many requests were answered well.
+
+    Raises:
+        GoldenRequestsFailedError: the model does not answer as it should.
+        ModelUnavailableError: the endpoint could not be asked, and it is not the model's fault.
+    """
     clients = load_dependencies()
     task = Task.model_validate(event)
     use_case = load_use_case(task.use_case)

@@ -31,6 +31,10 @@ class ModelFailure(Exception):  # noqa: N818  # what happened, not what is wrong
         self.message = message
 
 
+class Throttled(Exception):  # noqa: N818  # what happened, not what is wrong with the test
+    """SageMaker was asked too often, and did not ask the model."""
+
+
 class ConnectionLost(Exception):  # noqa: N818  # what happened, not what is wrong with the test
     """The endpoint went away in the middle of its answer."""
 
@@ -102,6 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
             answer = encode_answer(model(columns))
         except ConnectionLost:
             self._send_half(variant)
+        except Throttled:
+            self._send(400, {"Message": "Rate exceeded"}, {"x-amzn-ErrorType": "ThrottlingException"})
         except ModelFailure as failure:
             failed = {
                 "Message": f"Received error ({failure.status}) from primary with message {failure.message!r}.",

@@ -12,7 +12,7 @@ import pytest
 
 from functions.check_golden_requests.handler import ArtifactChangedError, GoldenRequestsFailedError
 from functions.check_golden_requests.handler import handler as check_golden_requests
-from noriba.aws.endpoints import NoModelError
+from noriba.aws.endpoints import ModelUnavailableError, NoModelError
 from noriba.aws.objects import split_uri
 from noriba.errors import CorruptBundleError
 from noriba.features import FeatureSet
@@ -23,7 +23,7 @@ from noriba.serving.requests import convert_request
 from noriba.usecase import load_use_case
 from tests.functions.artifacts import pack
 from tests.functions.conftest import Cloud, read_event
-from tests.functions.fake_runtime import ModelFailure
+from tests.functions.fake_runtime import ConnectionLost, ModelFailure, Throttled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -175,6 +175,22 @@ def test_a_model_that_fails_is_named_as_one(cloud: Cloud, context: LambdaContext
     cloud.runtime.put(STAGING, fail)
 
     with pytest.raises(GoldenRequestsFailedError, match=r"golden requests 0, .*: ModelError: .*out of memory"):
+        check_golden_requests(TASK, context)
+
+
+@pytest.mark.parametrize("what", [Throttled, ConnectionLost])
+def test_what_is_no_fault_of_the_model_is_not_called_one(
+    cloud: Cloud, context: LambdaContext, what: type[Exception]
+) -> None:
+    """The rollout asks everything again then."""
+
+    def hinder(_columns: Mapping[str, Column]) -> ModelAnswer:
+        raise what
+
+    write_bundle(cloud)
+    cloud.runtime.put(STAGING, hinder)
+
+    with pytest.raises(ModelUnavailableError):
         check_golden_requests(TASK, context)
 
 

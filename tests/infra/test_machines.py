@@ -150,7 +150,7 @@ def test_a_lost_connection_is_tried_again_under_the_name_that_step_functions_giv
         assert f"{name_service(state)}.SdkClientException" in tried_again(state), name
 
 
-OURS = {"ComparisonBusyError"}
+OURS = {"ComparisonBusyError", "ModelUnavailableError"}
 """What functions of ours raise to be asked again."""
 
 

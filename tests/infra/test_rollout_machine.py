@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from functions.check_golden_requests.handler import GoldenRequestsFailedError
+from noriba.aws.endpoints import ModelUnavailableError
 from noriba.events import ChallengerJudged, RolledBack, RolloutAdvanced, RolloutCompleted
 from noriba.records.names import STAGING_FORMAT, VARIANT_FORMAT
 from noriba.records.rollout import ChallengerVerdict, RolloutPlan
@@ -907,6 +909,15 @@ def test_an_endpoint_that_does_not_come_up_is_a_failure_with_its_own_words(
     assert execution.failure.cause == "endpoint-x: no capacity"
     _, kind, detail = execution.published[-1]
     assert (kind, detail["error"], detail["reason"]) == ("RolledBack", "EndpointFailed", "endpoint-x: no capacity")
+
+
+def test_golden_requests_are_asked_again_when_the_endpoint_could_not_be_reached(definition: dict[str, Any]) -> None:
+    retried = [
+        error for retry in definition["States"]["Check golden requests"]["Retry"] for error in retry["ErrorEquals"]
+    ]
+
+    assert ModelUnavailableError.__name__ in retried
+    assert not {GoldenRequestsFailedError.__name__, "States.TaskFailed"} & set(retried)
 
 
 def test_what_a_function_raised_is_told_without_its_trace(known_attempt: dict[str, Any]) -> None:

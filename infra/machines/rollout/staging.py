@@ -11,10 +11,31 @@ from infra.machines.states import (
     invoke_function,
 )
 
+_UNAVAILABLE = {
+    "ErrorEquals": ["ModelUnavailableError"],
+    "IntervalSeconds": 5,
+    "MaxAttempts": 5,
+    "BackoffRate": 2,
+    "JitterStrategy": "FULL",
+}
+"""Retries when SageMaker was busy or a connection was lost: that says nothing of the model."""
+
 
 def stage(props: RolloutProps) -> dict[str, State]:
     """States that let the model answer golden requests on an endpoint of its own."""
     staging = "$.names.staging"
+    check = invoke_function(
+        props.golden_arn,
+        {
+            "use_case.$": "$.use_case",
+            "endpoint_name.$": staging,
+            "model_data_uri.$": "$.package.model_data_uri",
+            "sha256.$": f"{REGISTERED}.sha256.S",
+        },
+        result="$.golden",
+        follow="Delete staging endpoint",
+        catch=CLEAN_UP,
+    )
     return {
         **announce(props, "staging", follow="Create model", catch=ROLL_BACK),
         "Create model": call(
@@ -43,18 +64,7 @@ def stage(props: RolloutProps) -> dict[str, State]:
             **catch_all(CLEAN_UP),
         ),
         **await_endpoint("staging", staging, ready="Check golden requests"),
-        "Check golden requests": invoke_function(
-            props.golden_arn,
-            {
-                "use_case.$": "$.use_case",
-                "endpoint_name.$": staging,
-                "model_data_uri.$": "$.package.model_data_uri",
-                "sha256.$": f"{REGISTERED}.sha256.S",
-            },
-            result="$.golden",
-            follow="Delete staging endpoint",
-            catch=CLEAN_UP,
-        ),
+        "Check golden requests": {**check, "Retry": [*check["Retry"], _UNAVAILABLE]},
         "Delete staging endpoint": call(
             f"{SDK}deleteEndpoint",
             {"EndpointName.$": staging},

@@ -31,6 +31,10 @@ class ModelUnavailableError(NoribaError):
     """The endpoint did not answer in time, or the model failed."""
 
 
+class ModelFailedError(ModelUnavailableError):
+    """The endpoint was reached, and its model failed."""
+
+
 class ModelRefusedError(NoribaError):
     """The model refused the columns: serving and model were made from different features.
 
@@ -84,7 +88,7 @@ class Endpoint:
         Raises:
             NoModelError: there is no such endpoint, or it has no such variant.
             ModelRefusedError: the model was trained on other features.
-            ModelUnavailableError: it did not answer.
+            ModelUnavailableError: it did not answer; a ModelFailedError where that was the model's doing.
             ImplausibleAnswerError: its answer is none that a container of ours writes.
         """
         try:
@@ -159,4 +163,5 @@ def _translate(error: ClientError, variant: str | None) -> NoribaError:
     if code == "ModelError" and original is not None and original < 500:  # type: ignore[operator]  # noqa: PLR2004  # the container's own status
         refusal = decode_refusal(str(error.response.get("OriginalMessage", message)))
         return ModelRefusedError(refusal.error, feature_fingerprint=refusal.feature_fingerprint)
-    return ModelUnavailableError(f"{code}: {message}")
+    fault = ModelFailedError if code == "ModelError" else ModelUnavailableError
+    return fault(f"{code}: {message}")
