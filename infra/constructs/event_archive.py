@@ -32,6 +32,7 @@ BUFFER_MB = 5
 STALE_S = 900
 """Fifteen times as long as the stream may hold events back."""
 _ERRORS = "errors"
+_FAILED = "failed/"
 
 
 class EventArchive(Construct):
@@ -51,11 +52,13 @@ class EventArchive(Construct):
             ["s3:ListBucketMultipartUploads", "s3:GetBucketLocation"],
             [bucket.bucket_arn],
         )
-        # Of an object, not of the bucket.
-        allow(role, ["s3:AbortMultipartUpload"], [bucket.arn_for_objects("*")])
         allow_listing(role, bucket)
-        allow_reading(role, bucket)
-        allow_writing(role, bucket)
+        # Other archives keep theirs in the same bucket.
+        for place in (f"{prefix}/", _FAILED):
+            # Of an object, not of the bucket.
+            allow(role, ["s3:AbortMultipartUpload"], [bucket.arn_for_objects(f"{place}*")])
+            allow_reading(role, bucket, prefix=place)
+            allow_writing(role, bucket, prefix=place)
         allow(
             role,
             ["logs:PutLogEvents"],
@@ -72,7 +75,7 @@ class EventArchive(Construct):
                 bucket_arn=bucket.bucket_arn,
                 role_arn=role.role_arn,
                 prefix=f"{prefix}/date=!{{timestamp:yyyy-MM-dd}}/hour=!{{timestamp:HH}}/",
-                error_output_prefix="failed/!{firehose:error-output-type}/date=!{timestamp:yyyy-MM-dd}/",
+                error_output_prefix=f"{_FAILED}!{{firehose:error-output-type}}/date=!{{timestamp:yyyy-MM-dd}}/",
                 buffering_hints=firehose.CfnDeliveryStream.BufferingHintsProperty(
                     interval_in_seconds=BUFFER_S, size_in_m_bs=BUFFER_MB
                 ),

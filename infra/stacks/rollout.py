@@ -36,6 +36,7 @@ from noriba.events import (
     RolledBack,
     S3ObjectCreated,
 )
+from noriba.records.captures import OUTCOMES
 from noriba.records.names import ENDPOINT_ALARMS, name_endpoint, name_endpoint_alarm, name_package_group
 from noriba.records.rollout import COMPARISONS, RolloutPlan
 
@@ -271,7 +272,8 @@ class RolloutStack(Stack):
         shared = self._shared
         rollout.let_answer(judge.role, "SendTaskSuccess")
         for rule_id, pattern in (
-            ("OutcomesCame", S3ObjectCreated.in_bucket(self._outcomes.bucket_name)),
+            # Metrics lie in the same bucket, and nothing is judged by them.
+            ("OutcomesCame", S3ObjectCreated.in_bucket(self._outcomes.bucket_name, prefix=f"{OUTCOMES}/")),
             ("AlarmRaised", AlarmStateChanged.raised(*self._alarms)),
         ):
             EventRule(self, rule_id, shared=shared, pattern=pattern, from_aws=True).invoke(judge.function)

@@ -299,9 +299,13 @@ class S3ObjectCreated(AwsEvent):
     object: _S3Object
 
     @classmethod
-    def in_bucket(cls, bucket_name: str) -> dict[str, Any]:
-        """The pattern for objects created in one bucket."""
-        return {**cls.pattern(), "detail": {"bucket": {"name": [bucket_name]}}}
+    def in_bucket(cls, bucket_name: str, *, prefix: str = "") -> dict[str, Any]:
+        """The pattern for objects created in one bucket, or under a prefix of it.
+
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+        """
+        under = {"object": {"key": [{"prefix": prefix}]}} if prefix else {}
+        return {**cls.pattern(), "detail": {"bucket": {"name": [bucket_name]}, **under}}
 
 
 class ModelPackageStateChanged(AwsEvent):

@@ -246,16 +246,16 @@ OTHERS: dict[str, dict[str, set[str]]] = {
     },
     **{
         f"{name}Role": {
-            "s3:AbortMultipartUpload": {"OutcomesBucket/*"},
+            "s3:AbortMultipartUpload": {f"OutcomesBucket/{prefix}/*", "OutcomesBucket/failed/*"},
             "s3:GetBucketLocation": {"OutcomesBucket"},
             "s3:ListBucket": {"OutcomesBucket"},
             "s3:ListBucketMultipartUploads": {"OutcomesBucket"},
-            "s3:GetObject": {"OutcomesBucket/*"},
-            "s3:PutObject": {"OutcomesBucket/*"},
+            "s3:GetObject": {f"OutcomesBucket/{prefix}/*", "OutcomesBucket/failed/*"},
+            "s3:PutObject": {f"OutcomesBucket/{prefix}/*", "OutcomesBucket/failed/*"},
             "logs:PutLogEvents": {f"logs:log-group:{name}Logs:log-stream:errors"},
             **USE_KEY,
         }
-        for name in ("OutcomeArchive", "MetricArchive")
+        for name, prefix in (("OutcomeArchive", "outcomes"), ("MetricArchive", "metrics"))
     },
     **{
         f"{name}Sender": {"firehose:PutRecord": {f"{name}Stream"}, "firehose:PutRecordBatch": {f"{name}Stream"}}

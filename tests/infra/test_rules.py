@@ -74,7 +74,7 @@ RULES: dict[str, tuple[str | None, dict[str, Any], str]] = {
     ),
     "ObservedRule": (BUS, OutcomeObserved.pattern(), "<OutcomeArchiveStream.Arn>"),
     "MeasuredRule": (BUS, MetricsObserved.pattern(), "<MetricArchiveStream.Arn>"),
-    "OutcomesCameRule": (DEFAULT_BUS, S3ObjectCreated.in_bucket("<OutcomesBucket>"), JUDGE),
+    "OutcomesCameRule": (DEFAULT_BUS, S3ObjectCreated.in_bucket("<OutcomesBucket>", prefix="outcomes/"), JUDGE),
     "AlarmRaisedRule": (
         DEFAULT_BUS,
         AlarmStateChanged.raised("noriba-taxi-eta-endpoint-errors", "noriba-taxi-eta-endpoint-latency"),
@@ -142,7 +142,7 @@ def hear(rules: dict[str, Resource], event: dict[str, Any], bus: str | None) -> 
     }
 
 
-def landed(*, bucket: str, detail_type: str = "Object Created") -> dict[str, Any]:
+def landed(*, bucket: str, key: str = "taxi_eta/a.csv", detail_type: str = "Object Created") -> dict[str, Any]:
     return {
         "version": "0",
         "source": "aws.s3",
@@ -153,7 +153,7 @@ def landed(*, bucket: str, detail_type: str = "Object Created") -> dict[str, Any
         "detail": {
             "version": "0",
             "bucket": {"name": bucket},
-            "object": {"key": "taxi_eta/a.csv", "size": 9, "etag": "e", "version-id": "v", "sequencer": "1"},
+            "object": {"key": key, "size": 9, "etag": "e", "version-id": "v", "sequencer": "1"},
             "reason": "PutObject",
         },
     }
@@ -197,6 +197,18 @@ def test_only_objects_created_in_the_raw_bucket_are_ingested(rules: dict[str, Re
     assert hear(rules, landed(bucket="<RawBucket>"), DEFAULT_BUS) == {"LandedRule"}
     assert hear(rules, landed(bucket="somebody-elses"), DEFAULT_BUS) == set()
     assert hear(rules, landed(bucket="<RawBucket>", detail_type="Object Deleted"), DEFAULT_BUS) == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "heard"),
+    [
+        ("outcomes/date=2026-07-01/hour=08/a", {"OutcomesCameRule"}),
+        ("metrics/date=2026-07-01/hour=08/a", set()),
+        ("failed/processing-failed/date=2026-07-01/a", set()),
+    ],
+)
+def test_outcomes_alone_wake_the_judge(rules: dict[str, Resource], key: str, heard: set[str]) -> None:
+    assert hear(rules, landed(bucket="<OutcomesBucket>", key=key), DEFAULT_BUS) == heard
 
 
 def test_only_an_ingest_that_ended_badly_is_settled_by_others(rules: dict[str, Resource]) -> None:
