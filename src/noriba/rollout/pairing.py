@@ -31,6 +31,8 @@ WAIT_S = 24 * 3600.0
 """How long an answer waits for its outcome; a ride that is not over then was never reported."""
 MOST_WAITING = 200_000
 """More than an hour of fifty requests a second; what is kept of them is read at every look."""
+MOST_LOOKS = 300
+"""More than a picture of them can show; there is a look a minute, and a comparison may last for weeks."""
 _SLICE = "|"
 
 
@@ -71,7 +73,7 @@ class Tally(BaseModel):
         unreadable: lines of captures and outcomes that nobody could read.
         given_up: rows without an outcome for too long.
         read: keys of the objects that were read, as far back as one may still come.
-        looks: what was known at each look.
+        looks: what was known at each look; of many, the first, the latest and some between, spread over the outcomes.
     """
 
     since: datetime
@@ -124,7 +126,7 @@ class Tally(BaseModel):
             self._settle(prediction, candidate, waiting.model_copy(update=update))
 
     def forget(self, *, now_s: float) -> None:
-        """Give up what has waited for too long, and the oldest where too much waits."""
+        """Give up what has waited for too long, the oldest where too much waits, and looks where there are many."""
         # Outcomes without any answer go first: they are mostly of requests from before the comparison.
         ages = sorted(
             (one.champion is not None or one.challenger is not None, one.since_s, name)
@@ -135,6 +137,8 @@ class Tally(BaseModel):
         self.given_up += sum(self.waiting[name].outcome is None for name in old)
         for name in old:
             del self.waiting[name]
+        while len(self.looks) > MOST_LOOKS:
+            self._drop_look()
 
     def blocks(self, series: str) -> Blocks:
         """A series as the bounds want it: `difference` of paired errors, or a model's absolute errors."""
@@ -158,6 +162,11 @@ class Tally(BaseModel):
 
     def _find(self, prediction: str, candidate: str | None, since_s: float) -> Waiting:
         return self.waiting.get(_name(prediction, candidate)) or Waiting(since_s=since_s)
+
+    def _drop_look(self) -> None:
+        """Drop the look, neither the first nor the last, that leaves the smallest gap: those without news go first."""
+        gaps = [later.outcomes - before.outcomes for before, later in zip(self.looks, self.looks[2:], strict=False)]
+        del self.looks[1 + gaps.index(min(gaps))]
 
     def _settle(self, prediction: str, candidate: str | None, known: Waiting) -> None:
         """Count what is whole, and keep what is not."""

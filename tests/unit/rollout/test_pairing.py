@@ -14,7 +14,7 @@ from noriba.events import OutcomeObserved
 from noriba.records.captures import CapturedAnswer
 from noriba.records.inference import ModelAnswer
 from noriba.rollout.confidence import BLOCK_S
-from noriba.rollout.pairing import DIFFERENCE, WAIT_S, Tally
+from noriba.rollout.pairing import DIFFERENCE, MOST_LOOKS, WAIT_S, Look, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,3 +198,30 @@ def test_of_too_many_that_wait_the_oldest_are_given_up(monkeypatch: pytest.Monke
 
     # Outcomes of requests that were never captured before an answer, however old that is.
     assert sorted(tally.waiting) == ["p3 ", "p4 ", "q "]
+
+
+def test_of_a_look_a_minute_for_weeks_a_few_hundred_are_kept_and_they_tell_the_whole_way() -> None:
+    tally = make_tally()
+    for minute in range(4 * 24 * 60):
+        # No outcomes come at night.
+        day, of_day = divmod(minute, 24 * 60)
+        outcomes = 1000 * day + min(of_day, 1000)
+        tally.looks.append(Look(outcomes=outcomes, estimate=1.0, lower=0.0, upper=2.0))
+        tally.forget(now_s=NOW_S)
+    kept = [look.outcomes for look in tally.looks]
+
+    assert len(kept) == MOST_LOOKS
+    assert (kept[0], kept[-1]) == (0, 4000)
+    steps = np.diff(kept)
+    assert steps.min() >= 0
+    # A fair spread: no gap is much wider than if all were alike.
+    assert steps.max() <= 3 * 4000 / MOST_LOOKS
+    assert len(set(kept)) > MOST_LOOKS / 2
+
+
+def test_few_looks_are_all_kept() -> None:
+    tally = make_tally()
+    tally.looks = [Look(outcomes=5, estimate=None, lower=None, upper=None)] * MOST_LOOKS
+    tally.forget(now_s=NOW_S)
+
+    assert len(tally.looks) == MOST_LOOKS
