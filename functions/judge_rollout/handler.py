@@ -106,7 +106,8 @@ def judge_at_last(use_case: str) -> ChallengerVerdict:
     if lock is None or lock.awaited is None:
         raise NothingComparedError(f"no rollout of {use_case} waits for a verdict")
     if lock.paused:
-        return ChallengerVerdict(decision="continue", reason="its time is up, and somebody has paused it")
+        reason = "its time is up, and somebody has paused it"
+        return ChallengerVerdict(decision="continue", reason=reason, paused=True)
     patience_s = PATIENCE_S
     while not ledger.begin_comparison(now=datetime.now(UTC), at_most=AT_MOST):
         if patience_s <= 0:

@@ -310,7 +310,7 @@ def test_a_paused_rollout_is_told_nothing(cloud: Cloud, context: LambdaContext, 
     at_last = judge_rollout.handler({"use_case": "taxi_eta", "at_last": True}, context)
 
     assert states.told == []
-    assert at_last["decision"] == "continue"
+    assert (at_last["decision"], at_last["paused"]) == ("continue", True)
 
 
 def test_when_its_time_is_up_a_rollout_asks_and_is_answered(

@@ -16,6 +16,8 @@ from infra.machines.states import (
     choose,
     equals,
     invoke_function,
+    is_true,
+    present,
     publish,
     put,
 )
@@ -23,6 +25,9 @@ from noriba.events import ChallengerJudged
 from noriba.records import ledger_entries as entries
 
 _ANSWER = "$.judged.answer"
+PAUSED_S = 3600
+"""How often a stage whose time is up asks whether it is still paused: for weeks, far from the 25,000 events that an
+execution may have, and soon enough after it was resumed."""
 # Somebody else is comparing at this very moment.
 _COMPARING = {
     "ErrorEquals": ["ComparisonBusyError"],
@@ -47,6 +52,7 @@ def await_verdict(
         percent: a path to its share, in the canary.
     """
     waiting, judge = f"Await the verdict on {stage}", f"Judge {stage} at last"
+    paused = f"Await the end of the pause of {stage}"
     tell, keep, verdict = f"Tell the verdict on {stage}", f"Keep the verdict on {stage}", f"Verdict on {stage}?"
     at_last = invoke_function(
         props.judge_arn,
@@ -56,7 +62,15 @@ def await_verdict(
         catch=RESTORE,
     )
     return {
-        waiting: _wait_for_answer(props, stage, limit=limit, follow=tell, late=judge, percent=percent),
+        waiting: _wait_for_answer(
+            props,
+            {"TimeoutSecondsPath": limit},
+            _describe_wait(stage, percent),
+            follow=tell,
+            late=judge,
+        ),
+        # What it waits for stands in the ledger already, and since when.
+        paused: _wait_for_answer(props, {"TimeoutSeconds": PAUSED_S}, {}, follow=tell, late=judge),
         judge: {**at_last, "Retry": [*at_last["Retry"], _COMPARING]},
         tell: publish(
             props.bus_name,
@@ -84,7 +98,8 @@ def await_verdict(
         ),
         verdict: choose(
             (equals(f"{_ANSWER}.decision", "promote"), promote),
-            # Its time was up while somebody had paused it.
+            ({"And": [present(f"{_ANSWER}.paused"), is_true(f"{_ANSWER}.paused")]}, paused),
+            # It was asked nothing.
             (equals(f"{_ANSWER}.decision", "continue"), waiting),
             otherwise=f"Rejected in {stage}",
         ),
@@ -94,12 +109,9 @@ def await_verdict(
     }
 
 
-def _wait_for_answer(
-    props: RolloutProps, stage: str, *, limit: str, follow: str, late: str, percent: str | None
-) -> State:
-    """Write down who waits for what, and wait; by the share, subjects are dealt to the two models."""
-    values = {
-        "token": {"S.$": "$$.Task.Token"},
+def _describe_wait(stage: str, percent: str | None) -> State:
+    """What is waited for, as attributes of the lock's entry; by the share, subjects are dealt to the two models."""
+    return {
         "stage": {"S": stage},
         "since": {"S.$": "$$.State.EnteredTime"},
         "plan": {"S.$": "States.JsonToString($.plan)"},
@@ -108,6 +120,11 @@ def _wait_for_answer(
         "challenger": {"S.$": "$.variant"},
         **({} if percent is None else {"percent": {"N.$": f"States.Format('{{}}', {percent})"}}),
     }
+
+
+def _wait_for_answer(props: RolloutProps, limit: State, described: State, *, follow: str, late: str) -> State:
+    """Write down who waits for what, and wait."""
+    values = {"token": {"S.$": "$$.Task.Token"}, **described}
     state = call(
         "arn:aws:states:::aws-sdk:dynamodb:updateItem.waitForTaskToken",
         {
@@ -122,7 +139,7 @@ def _wait_for_answer(
             },
         },
         follow=follow,
-        TimeoutSecondsPath=limit,
+        **limit,
         ResultSelector={"answer.$": "$"},
         ResultPath="$.judged",
     )

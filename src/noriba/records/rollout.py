@@ -100,6 +100,7 @@ class ChallengerVerdict(BaseModel):
     estimate: float | None = None
     lower: float | None = None
     upper: float | None = None
+    paused: bool = Field(default=False, description="whether its time is up, and a person has paused it")
 
     @property
     def rejects(self) -> bool:
