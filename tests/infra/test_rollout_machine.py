@@ -733,6 +733,39 @@ def test_a_rollout_that_is_being_compared_is_told_that_a_newer_one_takes_its_pla
     assert execution.visited[-1] == "Completed"
 
 
+@pytest.mark.parametrize("holder", [HELD, WAITING, YOUNGER], ids=["under way", "compared", "begun later"])
+def test_an_experiment_that_finds_a_rollout_under_way_fails_and_leaves_it_alone(
+    known_attempt: dict[str, Any], holder: dict[str, Any]
+) -> None:
+    execution = roll_out(
+        known_attempt,
+        EXPERIMENT,
+        take_the_lock=TAKEN,
+        who_holds_the_lock=holder,
+        look_at_its_holder={"Status": "RUNNING"},
+    )
+
+    assert not {"Supersede", "Free the lock"} & set(execution.visited)
+    assert execution.failure == Failure(
+        "RolloutUnderWayError", "a rollout is under way, and an experiment waits for nobody"
+    )
+    assert execution.published[-1][1] == "RolledBack"
+    assert execution.called("Release the lock after failure")["ConditionExpression"] == "execution = :mine"
+
+
+def test_an_experiment_takes_a_lock_that_nobody_alive_holds(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        EXPERIMENT,
+        take_the_lock=[TAKEN, {}],
+        who_holds_the_lock=HELD,
+        look_at_its_holder={"Status": "SUCCEEDED"},
+    )
+
+    assert "Free the lock" in execution.visited
+    assert "Announce canary" in execution.visited
+
+
 def test_an_older_one_does_not_take_the_place_of_a_newer(known_attempt: dict[str, Any]) -> None:
     execution = roll_out(
         known_attempt,

@@ -4,7 +4,8 @@ The lock is an entry of the ledger that names the execution that holds it. Whoev
 execution still runs: one that was stopped or timed out cannot have released it, and must not hold it for ever.
 
 A rollout that is being compared may hold it for days. What is approved meanwhile takes its place, unless its plan says
-that it waits: the waiting state is failed, and its execution puts production right before it lets go.
+that it waits: the waiting state is failed, and its execution puts production right before it lets go. An experiment
+waits for nobody and takes nobody's place: it fails where it finds a rollout under way.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ RETRY_S = 30
 PATIENT_RETRY_S = 3600
 """A rollout that waits for another one, for weeks, stays far from the 25,000 events that an execution may have."""
 SUPERSEDED = "RolloutSupersededError"
+UNDER_WAY = "RolloutUnderWayError"
 _TAKEN = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "ResultPath": DISCARD}
 _KEY = name_key(entries.ROLLOUT)
 _HOLDER = "$.lock.Item.execution.S"
@@ -67,6 +69,7 @@ def take_lock(table: str, *, follow: str) -> dict[str, State]:
             (equals("$.holder.status", "RUNNING"), "May it be superseded?"), otherwise="Free the lock"
         ),
         "May it be superseded?": choose(
+            (equals("$.plan.purpose", "experiment"), "A rollout is under way"),
             (equals("$.plan.when_newer", "queue"), "Wait long for the lock"),
             # Of several that wait, any may be the next: the older one must not take the place of the newer.
             (
@@ -76,6 +79,12 @@ def take_lock(table: str, *, follow: str) -> dict[str, State]:
             (present(_WAITER), "Supersede"),
             otherwise="Wait for the lock",
         ),
+        "A rollout is under way": {
+            "Type": "Pass",
+            "Result": {"Error": UNDER_WAY, "Cause": "a rollout is under way, and an experiment waits for nobody"},
+            "ResultPath": "$.failure",
+            "Next": ROLL_BACK,
+        },
         "Came too late": put(
             "$.failure",
             {"Error": SUPERSEDED, "Cause.$": f"States.Format('{{}} was begun later', {_HOLDER})"},
