@@ -300,7 +300,8 @@ class RolloutStack(Stack):
             shared=shared,
             start="Is there a plan?",
             states=describe_rollout(places),
-            # The longest shadow, one rollout before it that does the same, and the rest.
+            # The longest shadow, where they queue one rollout before it that does the same, and the rest; or the
+            # longest experiment, which waits for nobody and for which nobody waits.
             timeout=Duration.days(30),
             meaning="an approved model did not reach production, which answers as before; see the execution",
         )

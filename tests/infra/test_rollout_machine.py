@@ -675,6 +675,8 @@ def test_the_lock_is_the_execution_s_own(known_attempt: dict[str, Any]) -> None:
         # What it makes, for whoever tidies up in its place.
         "staging": {"S": STAGING},
         "model": {"S": MODEL},
+        # Whoever is approved takes an experiment's place.
+        "purpose": {"S": "promotion"},
         # The newer of two wins.
         "started_at": {"S": "2026-11-21T10:00:00Z"},
     }
@@ -751,6 +753,43 @@ def test_an_experiment_that_finds_a_rollout_under_way_fails_and_leaves_it_alone(
     )
     assert execution.published[-1][1] == "RolledBack"
     assert execution.called("Release the lock after failure")["ConditionExpression"] == "execution = :mine"
+
+
+@pytest.mark.parametrize("when_newer", ["supersede", "queue"])
+@pytest.mark.parametrize("holder", [WAITING, YOUNGER], ids=["begun before", "begun later"])
+def test_an_approval_takes_the_place_of_an_experiment_in_any_case(
+    known_attempt: dict[str, Any], holder: dict[str, Any], when_newer: str
+) -> None:
+    """It promotes nobody, and four weeks of it and a shadow after it do not fit into a month."""
+    execution = roll_out(
+        known_attempt,
+        PLAN.model_copy(update={"when_newer": when_newer}),
+        take_the_lock=[TAKEN, TAKEN, {}],
+        # It is not being compared yet, and cannot be told.
+        who_holds_the_lock=[without_token(of_experiment(holder)), of_experiment(holder)],
+        look_at_its_holder={"Status": "RUNNING"},
+    )
+
+    assert visited_for_the_lock(execution) == [
+        *LOOKING,
+        "May it be superseded?",
+        "Wait for the lock",
+        *LOOKING,
+        "May it be superseded?",
+        "Supersede",
+        "Wait for the lock",
+        "Take the lock",
+    ]
+    assert execution.called("Supersede")["TaskToken"] == "its-token"
+    assert execution.visited[-1] == "Completed"
+
+
+def of_experiment(held: dict[str, Any]) -> dict[str, Any]:
+    return {"Item": {**held["Item"], "purpose": {"S": "experiment"}}}
+
+
+def without_token(held: dict[str, Any]) -> dict[str, Any]:
+    return {"Item": {name: value for name, value in held["Item"].items() if name != "token"}}
 
 
 def test_an_experiment_takes_a_lock_that_nobody_alive_holds(known_attempt: dict[str, Any]) -> None:

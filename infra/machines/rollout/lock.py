@@ -5,7 +5,8 @@ execution still runs: one that was stopped or timed out cannot have released it,
 
 A rollout that is being compared may hold it for days. What is approved meanwhile takes its place, unless its plan says
 that it waits: the waiting state is failed, and its execution puts production right before it lets go. An experiment
-waits for nobody and takes nobody's place: it fails where it finds a rollout under way.
+waits for nobody and takes nobody's place: it fails where it finds a rollout under way. It promotes nobody and may last
+for weeks, so that whatever is approved takes its place.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _KEY = name_key(entries.ROLLOUT)
 _HOLDER = "$.lock.Item.execution.S"
 _WAITER = "$.lock.Item.token.S"
 _SINCE = "$.lock.Item.started_at.S"
+_EXPERIMENTS = equals("$.lock.Item.purpose.S", "experiment")
 
 
 def take_lock(table: str, *, follow: str) -> dict[str, State]:
@@ -41,6 +43,7 @@ def take_lock(table: str, *, follow: str) -> dict[str, State]:
                     "started_at": {"S.$": "$.started_at"},
                     "staging": {"S.$": "$.names.staging"},
                     "model": {"S.$": "$.names.model"},
+                    "purpose": {"S.$": "$.plan.purpose"},
                 },
                 "ConditionExpression": "attribute_not_exists(entry) OR execution = :mine",
                 "ExpressionAttributeValues": {":mine": {"S.$": "$$.Execution.Id"}},
@@ -70,6 +73,9 @@ def take_lock(table: str, *, follow: str) -> dict[str, State]:
         ),
         "May it be superseded?": choose(
             (equals("$.plan.purpose", "experiment"), "A rollout is under way"),
+            # Even one that was begun later and was faster.
+            ({"And": [_EXPERIMENTS, present(_WAITER)]}, "Supersede"),
+            (_EXPERIMENTS, "Wait for the lock"),
             (equals("$.plan.when_newer", "queue"), "Wait long for the lock"),
             # Of several that wait, any may be the next: the older one must not take the place of the newer.
             (

@@ -36,7 +36,7 @@ class RolloutPlan(BaseModel):
         min_shadow_s: how much time the outcomes of the shadow must span before a promotion.
         canary: the steps, in order.
         when_inconclusive: what becomes of the challenger when the shadow's time is up.
-        when_newer: whether a newer approval takes its place.
+        when_newer: whether a newer approval takes its place, or waits; an experiment's place it takes in any case.
         max_error_share: requests that the challenger may fail more than the champion.
         max_latency_ratio: its mean time to answer over the champion's.
         comparison: what outcomes must show.
