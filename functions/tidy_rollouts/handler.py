@@ -6,6 +6,7 @@ A rollout whose execution was stopped, or timed out, has told nobody and still h
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.executions import look_up
 from noriba.aws.ledger import Ledger
 from noriba.aws.leftovers import Leftovers
+from noriba.errors import NoribaError
 from noriba.events import RolledBack
 from noriba.records.metrics import CHAMPIONS_RESTORED, LEFTOVERS_REMOVED
 from noriba.records.names import CANARY_FORMAT, SHADOW_FORMAT, name_endpoint
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from noriba.aws.executions import Execution
     from noriba.aws.ledger import RolloutLock
+    from noriba.aws.leftovers import Tidied
 
 
 class Settings(Environment):
@@ -33,6 +36,10 @@ class Settings(Environment):
     bus_name: str
     ledger_table: str
     resource_prefix: str
+
+
+class NotTidiedError(NoribaError):
+    """What rollouts left could not be removed; what is wrong is in the log."""
 
 
 load_dependencies = dependency_loader(Settings)
@@ -44,27 +51,46 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
     Returns:
         `done`: whether nothing is left that has to be looked at again; and the counts.
+
+    Raises:
+        NotTidiedError: of some use cases nobody knows; all others were tidied up after.
     """
-    settings, clients = load_dependencies()
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
+    failed = []
     for use_case in list_use_cases():
-        # In this order: what a rollout that begins now makes is not found.
-        endpoint = name_endpoint(use_case, prefix=settings.resource_prefix)
-        leftovers = Leftovers(clients.sagemaker, endpoint)
-        ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case)
-        lock, champion = ledger.read_rollout(), ledger.read_champion()
-        execution = None if lock is None else look_up(clients.stepfunctions, lock.execution)
-        is_over = execution is None or execution.status != "RUNNING"
-        owned = set() if lock is None or is_over else name_owned(lock, endpoint)
-        config = None if champion is None else champion.endpoint_config
-        tidied = leftovers.remove(owned=owned, champion_config=config)
-        removed = tidied.endpoints + tidied.configurations + tidied.models
-        count(use_case, {LEFTOVERS_REMOVED: removed, CHAMPIONS_RESTORED: tidied.restored})
-        logger.info("tidied", extra={"use_case": use_case, **asdict(tidied)})
-        counts = {name: counts.get(name, 0) + count for name, count in asdict(tidied).items()}
-        if lock is not None and is_over and not tidied.pending:
-            conclude(ledger, lock, execution, EventBus(clients.events, settings.bus_name))
-    return {"done": not counts.get("pending"), **counts}
+        try:
+            tidied = tidy(use_case)
+        except Exception:  # what is wrong with one use case holds up no other
+            logger.exception("not tidied", extra={"use_case": use_case})
+            failed.append(use_case)
+        else:
+            counts.update(asdict(tidied))
+    if failed:
+        raise NotTidiedError(f"what rollouts of {', '.join(failed)} left could not be removed; the log says why")
+    return {"done": not counts["pending"], **counts}
+
+
+def tidy(use_case: str) -> Tidied:
+    """Tidy up after the rollouts of a use case."""
+    settings, clients = load_dependencies()
+    # In this order: what a rollout that begins now makes is not found.
+    endpoint = name_endpoint(use_case, prefix=settings.resource_prefix)
+    leftovers = Leftovers(clients.sagemaker, endpoint)
+    ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case)
+    lock, champion = ledger.read_rollout(), ledger.read_champion()
+    execution = None if lock is None else look_up(clients.stepfunctions, lock.execution)
+    is_over = execution is None or execution.status != "RUNNING"
+    if lock is not None and execution is not None and execution.cut_off and not lock.told:
+        tell_end(ledger, execution, EventBus(clients.events, settings.bus_name))
+    owned = set() if lock is None or is_over else name_owned(lock, endpoint)
+    config = None if champion is None else champion.endpoint_config
+    tidied = leftovers.remove(owned=owned, champion_config=config)
+    removed = tidied.endpoints + tidied.configurations + tidied.models
+    count(use_case, {LEFTOVERS_REMOVED: removed, CHAMPIONS_RESTORED: tidied.restored})
+    logger.info("tidied", extra={"use_case": use_case, **asdict(tidied)})
+    if lock is not None and is_over and not tidied.pending and ledger.release_rollout(lock.execution):
+        logger.info("released", extra={"use_case": use_case, "execution": lock.execution})
+    return tidied
 
 
 def name_owned(lock: RolloutLock, endpoint: str) -> set[str]:
@@ -73,14 +99,13 @@ def name_owned(lock: RolloutLock, endpoint: str) -> set[str]:
     return {lock.staging, lock.model, *(form.format(endpoint, attempt) for form in (SHADOW_FORMAT, CANARY_FORMAT))}
 
 
-def conclude(ledger: Ledger, lock: RolloutLock, execution: Execution | None, bus: EventBus) -> None:
-    """Do in its place what an execution does last that was not stopped: say why it ended, and release the lock.
+def tell_end(ledger: Ledger, execution: Execution, bus: EventBus) -> None:
+    """Say in its place why an execution ended that was cut off; any other has said so itself.
 
-    Told first, released then: whoever looks next would tell it again rather than never.
+    At once, for a newer rollout may need the lock before all is in order. Told first, noted then: told twice, where
+    this ends in between, rather than never.
     """
-    if execution is not None and execution.failed:
-        error, reason = execution.read_failure()
-        package_arn = json.loads(execution.given)["model_package_arn"]
-        bus.publish(RolledBack(use_case=ledger.use_case, model_package_arn=package_arn, error=error, reason=reason))
-    if ledger.release_rollout(lock.execution):
-        logger.info("released", extra={"use_case": ledger.use_case, "execution": lock.execution})
+    error, reason = execution.read_failure()
+    package_arn = json.loads(execution.given)["model_package_arn"]
+    bus.publish(RolledBack(use_case=ledger.use_case, model_package_arn=package_arn, error=error, reason=reason))
+    ledger.note_rollout_told(execution.arn)

@@ -183,7 +183,7 @@ class RolloutStack(Stack):
         )
         function.watch_errors()
         # The lock of a rollout that was stopped, and what it would have said itself.
-        allow_table(function.role, self._ledger, "GetItem", "DeleteItem")
+        allow_table(function.role, self._ledger, "GetItem", "UpdateItem", "DeleteItem")
         allow_publishing(function.role, shared.bus.event_bus_arn, sources=[RolledBack.source])
         rollout.let_look_at_executions(function.role)
         lists = ["sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from functions.tidy_rollouts.handler import NotTidiedError, load_dependencies
 from functions.tidy_rollouts.handler import handler as tidy_rollouts
 from noriba.events import RolledBack
 
@@ -78,18 +79,23 @@ def test_when_it_is_over_what_it_made_is_nobodys(
     assert cloud.ledger().read_rollout() is None
 
 
-def test_what_a_stopped_rollout_could_not_say_is_said_once_when_all_is_in_order(
+def test_what_a_stopped_rollout_could_not_say_is_said_at_once_and_once(
     cloud: Cloud, context: LambdaContext, rollout: str
 ) -> None:
+    """Before all is in order: who approves again meanwhile needs the lock."""
     # moto keeps no cause.
     cloud.clients.stepfunctions.stop_execution(executionArn=rollout)
 
     assert not tidy_rollouts({}, context)["done"]
-    assert cloud.hear() == []
+    [told] = cloud.hear()
+    lock = cloud.ledger().read_rollout()
+    assert lock is not None
+    assert lock.told
     for _ in range(2):
         assert tidy_rollouts({}, context)["done"]
 
-    [told] = cloud.hear()
+    assert cloud.hear() == []
+    assert cloud.ledger().read_rollout() is None
     assert (told["source"], told["detail-type"]) == ("noriba.rollout", "RolledBack")
     assert RolledBack.model_validate(told["detail"]) == RolledBack(
         use_case="taxi_eta",
@@ -97,6 +103,48 @@ def test_what_a_stopped_rollout_could_not_say_is_said_once_when_all_is_in_order(
         error="Aborted",
         reason="its execution was stopped, and nobody said why",
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [("GoldenRequestsFailedError", []), ("States.TaskFailed", []), ("States.Runtime", ["States.Runtime"])],
+)
+def test_a_rollout_that_failed_has_said_so_itself_unless_no_state_could_catch_it(
+    cloud: Cloud, context: LambdaContext, rollout: str, monkeypatch: pytest.MonkeyPatch, error: str, told: list[str]
+) -> None:
+    """Its lock may have been read a moment before it let it go."""
+    described = cloud.clients.stepfunctions.describe_execution(executionArn=rollout)
+    failed = FailedExecutions({**described, "status": "FAILED", "error": error, "cause": "because"})
+    monkeypatch.setattr(load_dependencies()[1], "stepfunctions", failed)
+
+    tidy_rollouts({}, context)
+
+    assert [event["detail"]["error"] for event in cloud.hear()] == told
+
+
+class FailedExecutions:
+    """moto fails no execution."""
+
+    def __init__(self, described: object) -> None:
+        self._described = described
+
+    def describe_execution(self, *, executionArn: str) -> object:  # noqa: N803  # boto3's name
+        assert executionArn
+        return self._described
+
+
+def test_what_is_wrong_with_one_use_case_leaves_no_other_untidied(
+    cloud: Cloud, context: LambdaContext, rollout: str
+) -> None:
+    cloud.clients.stepfunctions.stop_execution(executionArn=rollout)
+    broken = {"use_case": "scooter_energy", "entry": "rollout", "execution": rollout, "token": "t", "plan": "no plan"}
+    cloud.clients.dynamodb.Table("ledger").put_item(Item=broken)
+
+    with pytest.raises(NotTidiedError, match="rollouts of scooter_energy left"):
+        tidy_rollouts({}, context)
+
+    assert cloud.clients.sagemaker.list_endpoints()["Endpoints"] == []
+    assert [event["detail"]["use_case"] for event in cloud.hear()] == ["taxi_eta"]
 
 
 def test_where_nothing_was_ever_rolled_out_nothing_is_done(cloud: Cloud, context: LambdaContext) -> None:

@@ -97,6 +97,7 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
     },
     "TidyRollouts": {
         "dynamodb:GetItem": {"Ledger"},
+        "dynamodb:UpdateItem": {"Ledger"},
         "dynamodb:DeleteItem": {"Ledger"},
         "events:PutEvents": {"Bus"},
         "states:DescribeExecution": {"states:execution:<RolloutMachine.Name>:*"},

@@ -692,6 +692,12 @@ OTHER = EXECUTION_ID.replace("execution:execution", "execution:other")
 HELD = {"Item": {"execution": {"S": OTHER}}}
 ASKING = ["Take the lock", "Who holds the lock?", "Is it still held?"]
 LOOKING = [*ASKING, "Look at its holder", "Does its holder run?"]
+OLDER = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/noriba-taxi-eta/6"
+
+
+def ended(status: str, **said: str) -> dict[str, Any]:
+    """What Step Functions says of another rollout that is over."""
+    return {"Status": status, "Input": json.dumps({**GIVEN, "model_package_arn": OLDER}), **said}
 
 
 def visited_for_the_lock(execution: Execution) -> list[str]:
@@ -847,7 +853,7 @@ def test_where_the_plan_says_so_the_one_before_it_is_waited_for(known_attempt: d
 @pytest.mark.parametrize(
     "holder",
     [
-        *({"Status": status} for status in ("TIMED_OUT", "ABORTED", "FAILED", "SUCCEEDED")),
+        *(ended(status) for status in ("TIMED_OUT", "ABORTED", "FAILED", "SUCCEEDED")),
         # An execution is forgotten 90 days after its end.
         Failure("Sfn.ExecutionDoesNotExistException"),
     ],
@@ -864,16 +870,71 @@ def test_a_lock_whose_holder_was_stopped_is_freed(
     assert execution.visited[-1] == "Completed"
 
 
+@pytest.mark.parametrize(
+    ("holder", "said"),
+    [
+        (ended("ABORTED"), ("Aborted", "its execution was stopped, and nobody said why")),
+        (ended("ABORTED", Error="Aborted", Cause="Ann: no"), ("Aborted", "Ann: no")),
+        # As the interpreter here calls a timeout.
+        (ended("TIMED_OUT"), (LATE.error, "its time was up")),
+        (ended("FAILED", Error="States.Runtime", Cause="25,000 events"), ("States.Runtime", "25,000 events")),
+    ],
+)
+def test_what_a_holder_that_was_cut_off_could_not_say_is_not_lost_with_its_lock(
+    known_attempt: dict[str, Any], holder: dict[str, Any], said: tuple[str, str]
+) -> None:
+    execution = roll_out(known_attempt, take_the_lock=[TAKEN, {}], who_holds_the_lock=HELD, look_at_its_holder=holder)
+    source, kind, detail = execution.published[0]
+
+    assert (source, kind) == ("noriba.rollout", "RolledBack")
+    assert RolledBack.model_validate(detail) == RolledBack(
+        use_case="taxi_eta", model_package_arn=OLDER, error=said[0], reason=said[1]
+    )
+    assert [kind for _source, kind, _detail in execution.published].count("RolledBack") == 1
+    assert execution.visited[-1] == "Completed"
+
+
+@pytest.mark.parametrize(
+    ("holder", "held"),
+    [
+        (ended("ABORTED"), {"Item": {**HELD["Item"], "told": {"BOOL": True}}}),
+        (ended("FAILED", Error="ChallengerRejectedError", Cause="worse"), HELD),
+        (ended("SUCCEEDED"), HELD),
+    ],
+    ids=["told by TIDY", "told by itself", "nothing to tell"],
+)
+def test_what_was_told_of_a_holder_is_not_told_again(
+    known_attempt: dict[str, Any], holder: dict[str, Any], held: dict[str, Any]
+) -> None:
+    execution = roll_out(known_attempt, take_the_lock=[TAKEN, {}], who_holds_the_lock=held, look_at_its_holder=holder)
+
+    assert "RolledBack" not in [kind for _source, kind, _detail in execution.published]
+    assert "Free the lock" in execution.visited
+
+
+def test_a_lock_is_not_freed_before_its_holder_s_end_was_told(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        take_the_lock=TAKEN,
+        who_holds_the_lock=HELD,
+        look_at_its_holder=ended("ABORTED"),
+        say_why_its_holder_ended=Failure("EventBridgeIsAway"),
+    )
+
+    assert "Free the lock" not in execution.visited
+    assert execution.failure == Failure("EventBridgeIsAway")
+
+
 def test_of_two_that_would_free_it_the_slower_asks_again(known_attempt: dict[str, Any]) -> None:
     execution = roll_out(
         known_attempt,
         take_the_lock=[TAKEN, {}],
         who_holds_the_lock=HELD,
-        look_at_its_holder={"Status": "ABORTED"},
+        look_at_its_holder=ended("SUCCEEDED"),
         free_the_lock=TAKEN,
     )
 
-    assert visited_for_the_lock(execution) == [*LOOKING, "Free the lock", "Take the lock"]
+    assert visited_for_the_lock(execution) == [*LOOKING, "Was its end told?", "Free the lock", "Take the lock"]
 
 
 def test_a_lock_released_meanwhile_is_asked_for_again(known_attempt: dict[str, Any]) -> None:

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from infra.machines.ledger import name_key
 from infra.machines.rollout.props import ROLL_BACK
-from infra.machines.states import DISCARD, State, call, catch_all, choose, equals, present, put, wait
+from infra.machines.states import DISCARD, State, call, catch_all, choose, equals, present, publish, put, wait
+from noriba.events import RolledBack
 from noriba.records import ledger_entries as entries
+from noriba.records.executions import UNCATCHABLE, UNSAID
 
 RETRY_S = 30
 PATIENT_RETRY_S = 3600
@@ -29,7 +31,7 @@ _SINCE = "$.lock.Item.started_at.S"
 _EXPERIMENTS = equals("$.lock.Item.purpose.S", "experiment")
 
 
-def take_lock(table: str, *, follow: str) -> dict[str, State]:
+def take_lock(table: str, bus_name: str, *, follow: str) -> dict[str, State]:
     """States from `Take the lock` on; `follow` when it is ours. How long they wait, the machine's timeout says."""
     return {
         "Take the lock": call(
@@ -62,15 +64,16 @@ def take_lock(table: str, *, follow: str) -> dict[str, State]:
             "arn:aws:states:::aws-sdk:sfn:describeExecution",
             {"ExecutionArn.$": _HOLDER},
             follow="Does its holder run?",
-            ResultSelector={"status.$": "$.Status"},
+            ResultSelector={"status.$": "$.Status", "whole.$": "$"},
             ResultPath="$.holder",
             Catch=[
                 {"ErrorEquals": ["Sfn.ExecutionDoesNotExistException"], "ResultPath": DISCARD, "Next": "Free the lock"}
             ],
         ),
         "Does its holder run?": choose(
-            (equals("$.holder.status", "RUNNING"), "May it be superseded?"), otherwise="Free the lock"
+            (equals("$.holder.status", "RUNNING"), "May it be superseded?"), otherwise="Was its end told?"
         ),
+        **_tell_in_its_place(bus_name, follow="Free the lock"),
         "May it be superseded?": choose(
             (equals("$.plan.purpose", "experiment"), "A rollout is under way"),
             # Even one that was begun later and was faster.
@@ -112,6 +115,49 @@ def take_lock(table: str, *, follow: str) -> dict[str, State]:
         # When somebody else was faster, the lock is asked for all the same.
         "Free the lock": _let_go(table, "holder", _HOLDER, follow="Take the lock"),
     }
+
+
+def _tell_in_its_place(bus_name: str, *, follow: str) -> dict[str, State]:
+    """States from `Was its end told?` on: say why a holder ended that was cut off, if TIDY has not said it.
+
+    What it cannot put onto the bus it does not lose: the execution fails, and the lock stays for TIDY.
+    """
+    by_status = {status: f"Its holder ended as {status}" for status in UNSAID}
+    read = "Read how its holder ended"
+    return {
+        "Was its end told?": choose(
+            (present("$.lock.Item.told.BOOL"), follow),
+            *((equals("$.holder.status", status), state) for status, state in by_status.items()),
+            *((equals("$.holder.whole.Error", error), "Its holder said nothing") for error in UNCATCHABLE),
+            otherwise=follow,
+        ),
+        **{state: _put_unsaid(*UNSAID[status], follow=read) for status, state in by_status.items()},
+        "Its holder said nothing": _put_unsaid("States.Runtime", "no cause was given", follow=read),
+        # What was said of it counts; whoever stops an execution need say nothing.
+        read: put(
+            "$.ended",
+            {
+                "given.$": "States.StringToJson($.holder.whole.Input)",
+                "said.$": "States.JsonMerge($.unsaid, $.holder.whole, false)",
+            },
+            follow="Say why its holder ended",
+        ),
+        "Say why its holder ended": publish(
+            bus_name,
+            RolledBack,
+            {
+                "use_case.$": "$.use_case",
+                "model_package_arn.$": "$.ended.given.model_package_arn",
+                "error.$": "$.ended.said.Error",
+                "reason.$": "$.ended.said.Cause",
+            },
+            follow=follow,
+        ),
+    }
+
+
+def _put_unsaid(error: str, cause: str, *, follow: str) -> State:
+    return put("$.unsaid", {"Error": error, "Cause": cause}, follow=follow)
 
 
 def release_lock(table: str, *, follow: str) -> State:

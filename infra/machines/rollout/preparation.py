@@ -137,7 +137,7 @@ def prepare(props: RolloutProps) -> dict[str, State]:
             "Next": ROLL_BACK,
         },
         "Approval was withdrawn": succeed(),
-        **take_lock(props.ledger_table, follow="Look at the approval again"),
+        **take_lock(props.ledger_table, props.bus_name, follow="Look at the approval again"),
         # It may have waited for days.
         "Look at the approval again": call(
             f"{SDK}describeModelPackage",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from noriba.records.executions import UNCATCHABLE, UNSAID
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,16 +35,15 @@ class Execution(BaseModel):
         """Whether it ended, and not as it should."""
         return self.status not in {"RUNNING", "SUCCEEDED", "PENDING_REDRIVE"}
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether it was ended in a way that no state could catch, so that it has undone and said nothing."""
+        return self.status in UNSAID or (self.status == "FAILED" and self.error in UNCATCHABLE)
+
     def read_failure(self) -> tuple[str, str]:
         """The error's name, and the cause as whoever failed put it; who stops an execution need say neither."""
-        error, cause = _UNSAID.get(self.status, ("States.TaskFailed", "no cause was given"))
+        error, cause = UNSAID.get(self.status, ("States.TaskFailed", "no cause was given"))
         return self.error or error, _read_cause(self.cause) or cause
-
-
-_UNSAID = {
-    "ABORTED": ("Aborted", "its execution was stopped, and nobody said why"),
-    "TIMED_OUT": ("States.Timeout", "its time was up"),
-}
 
 
 def _read_cause(cause: str | None) -> str | None:

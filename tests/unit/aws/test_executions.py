@@ -109,3 +109,21 @@ def test_the_newest_of_a_time_is_found_by_its_input(clients: Clients, machine: s
     assert found is not None
     assert found.arn == second
     assert history.find("p/1", since=datetime.now(UTC) + timedelta(hours=1)) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "cut_off"),
+    [
+        ("RUNNING", None, False),
+        ("SUCCEEDED", None, False),
+        ("FAILED", "ChallengerRejectedError", False),
+        ("FAILED", "States.Runtime", True),
+        ("FAILED", "States.DataLimitExceeded", True),
+        ("ABORTED", None, True),
+        ("TIMED_OUT", "States.Timeout", True),
+    ],
+)
+def test_who_was_cut_off_has_said_nothing(status: str, error: str | None, cut_off: bool) -> None:
+    execution = Execution(arn="a", status=status, started_at=LONG_AGO, error=error)
+
+    assert execution.cut_off is cut_off

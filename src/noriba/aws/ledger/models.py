@@ -56,6 +56,7 @@ class RolloutLock(BaseModel):
         staging: its staging endpoint, and configuration.
         model: its model, and production's configuration of it.
         paused: whether a person wants no verdict to be given.
+        told: whether it was said, in its execution's place, why it ended.
         awaited: what it waits for, if it does.
     """
 
@@ -65,6 +66,7 @@ class RolloutLock(BaseModel):
     staging: str = ""
     model: str = ""
     paused: bool = False
+    told: bool = False
     awaited: Awaited | None = None
 
 
@@ -101,6 +103,10 @@ class ModelEntries(Entries):
     def pause_rollout(self, execution: str, *, paused: bool) -> bool:
         """Hold back verdicts on a rollout, or no longer; whether it was still under way."""
         return self._update(entries.ROLLOUT, only_if=Attr("execution").eq(execution), paused=paused)
+
+    def note_rollout_told(self, execution: str) -> bool:
+        """Keep that its end was told, so that nobody tells it again; whether it still held the lock."""
+        return self._update(entries.ROLLOUT, only_if=Attr("execution").eq(execution), told=True)
 
     def release_rollout(self, execution: str) -> bool:
         """Take the lock from an execution that cannot release it any more; whether it still held it."""
