@@ -46,6 +46,7 @@ def build_app() -> typer.Typer:
         rollout_commands.rollback,
         prediction_commands.predict,
         prediction_commands.accuracy,
+        prediction_commands.drift,
         operation_commands.status,
         operation_commands.logs,
         doctor_command.doctor,

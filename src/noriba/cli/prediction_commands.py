@@ -1,4 +1,4 @@
-"""`predict`: ask the API as an app does, over HTTP with its key; `accuracy`: how right the answers were."""
+"""`predict`: ask the API as an app does; `accuracy`: how right answers were; `drift`: whether requests have changed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, MisuseError, Prefix, UseCaseName
-from noriba.cli.output import print_json, print_line, print_table
-from noriba.client import ApiClient, Prediction, Session, read_accuracy
+from noriba.cli.output import print_json, print_line, print_table, write_time
+from noriba.client import ApiClient, Prediction, Session, read_accuracy, read_drift
 
 Body = Annotated[
     str | None,
@@ -76,6 +76,38 @@ def accuracy(
     for meaning, number in troubles.items():
         if number:
             print_line(f"{meaning}: {number}")
+
+
+def drift(
+    use_case: UseCaseName = DEFAULT_USE_CASE,
+    prefix: Prefix = DEFAULT_PREFIX,
+    *,
+    hours: Annotated[float, typer.Option("--hours", help="How far back; best a day, like those of training.")] = 24.0,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether what the model in production is asked has changed since its training."""
+    until = datetime.now(UTC)
+    report = read_drift(Session(prefix, use_case), since=until - timedelta(hours=hours), until=until)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+        return
+    if report.features:
+        print_table(
+            f"What version {report.model_version} was asked since {write_time(report.since)}, {report.rows} rows",
+            ("feature", "drifted", "distance", "usual", "p", "moved most"),
+            [
+                (
+                    one.name,
+                    "yes" if one.drifted else None,
+                    f"{one.distance:.3f}",
+                    f"{one.usual:.3f}",
+                    f"{one.p_value:.3f}",
+                    one.moved,
+                )
+                for one in report.features
+            ],
+        )
+    print_line(f"{report.verdict}: {report.reason}")
 
 
 def print_prediction(prediction: Prediction) -> None:

@@ -15,6 +15,7 @@ entered. Where it goes is said by the environment, as for any AWS program.
 from noriba.aws.failures import AwsRefusedError, NoCloudError, translate_failures
 from noriba.aws.registry import ModelPackage
 from noriba.client.accuracy import AccuracyReport, read_accuracy
+from noriba.client.drift import DriftReport, FeatureDrift, NoProfileError, read_drift
 from noriba.client.erasing import Erased, commit_erasure, plan_erasure
 from noriba.client.experiments import (
     ExperimentReport,
@@ -82,8 +83,10 @@ __all__ = [
     "Approval",
     "AwsRefusedError",
     "DeploymentStatus",
+    "DriftReport",
     "Erased",
     "ExperimentReport",
+    "FeatureDrift",
     "Landing",
     "LogLine",
     "MetricEffect",
@@ -92,6 +95,7 @@ __all__ = [
     "ModelPackage",
     "NoCloudError",
     "NoExperimentError",
+    "NoProfileError",
     "NoRolloutError",
     "NoSuchLogError",
     "NoSuchModelError",
@@ -123,6 +127,7 @@ __all__ = [
     "promote_challenger",
     "read_accuracy",
     "read_details",
+    "read_drift",
     "read_experiment",
     "read_log",
     "read_looks",

@@ -15,24 +15,18 @@ https://docs.aws.amazon.com/athena/latest/ug/reserved-words.html (no column's na
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from noriba.monitoring.partitions import PARTITIONS, bind_partitions
 from noriba.records.statements import Statement
-from noriba.timestamps import begin_hour, to_microseconds
+from noriba.timestamps import to_microseconds
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-ASTRAY = timedelta(hours=1)
-"""How far from its own hour a line may lie: an object is named by the hour in which its first line came, or its last.
-
-https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
-"""
-_PARTITIONS = "use_case = ? AND day >= ? AND (day > ? OR hour >= ?) AND day <= ? AND (day < ? OR hour <= ?)"
-_ASKED = f"{_PARTITIONS} AND prediction_id IS NOT NULL AND answered_at_us >= ? AND answered_at_us <= ?"
+_ASKED = f"{PARTITIONS} AND prediction_id IS NOT NULL AND answered_at_us >= ? AND answered_at_us <= ?"
 _CANDIDATE = "coalesce('=' || candidate_id, '')"
 
 _ANSWERS = f"""
@@ -63,7 +57,7 @@ said AS (
       PARTITION BY prediction_id, candidate_id ORDER BY observed_at_us DESC, value DESC
     ) AS place
   FROM outcomes
-  WHERE {_PARTITIONS} AND prediction_id IS NOT NULL AND reported_at_us >= ?
+  WHERE {PARTITIONS} AND prediction_id IS NOT NULL AND reported_at_us >= ?
 )"""
 
 _ACCURACY = f"""WITH{_ANSWERS},{_SAID}
@@ -94,8 +88,8 @@ SELECT
   count(CASE WHEN a.prediction_id IS NULL THEN 1 END) AS unknown,
   coalesce(sum(t.times - t.different), 0) AS repeated,
   count(CASE WHEN t.different > 1 THEN 1 END) AS contradicted,
-  (SELECT count(*) FROM predictions WHERE {_PARTITIONS} AND prediction_id IS NULL)
-    + (SELECT count(*) FROM outcomes WHERE {_PARTITIONS} AND prediction_id IS NULL) AS unreadable
+  (SELECT count(*) FROM predictions WHERE {PARTITIONS} AND prediction_id IS NULL)
+    + (SELECT count(*) FROM outcomes WHERE {PARTITIONS} AND prediction_id IS NULL) AS unreadable
 FROM told t
 LEFT JOIN asked a ON a.prediction_id = t.prediction_id AND a.candidate = t.candidate"""
 
@@ -150,20 +144,14 @@ def state_accuracy(use_case: str, *, since: datetime, until: datetime, now: date
 def state_troubles(use_case: str, *, since: datetime, until: datetime, now: datetime) -> Statement:
     """A query for the one row of `OutcomeTroubles`, of the outcomes that have come since."""
     answered, said = _bind_answers(use_case, since, until), _bind_said(use_case, since, now)
-    folders = (*_bind_partitions(use_case, since, until), *_bind_partitions(use_case, since, now))
+    folders = (*bind_partitions(use_case, since, until), *bind_partitions(use_case, since, now))
     return Statement(_TROUBLES, (*answered, *said, *folders))
 
 
 def _bind_answers(use_case: str, since: datetime, until: datetime) -> tuple[str | int, ...]:
-    return (*_bind_partitions(use_case, since, until), to_microseconds(since), to_microseconds(until))
+    return (*bind_partitions(use_case, since, until), to_microseconds(since), to_microseconds(until))
 
 
 def _bind_said(use_case: str, since: datetime, now: datetime) -> tuple[str | int, ...]:
     # An event knows its second, no more.
-    return (*_bind_partitions(use_case, since, now), to_microseconds(since.replace(microsecond=0)))
-
-
-def _bind_partitions(use_case: str, since: datetime, until: datetime) -> tuple[str | int, ...]:
-    first, last = begin_hour(since - ASTRAY), begin_hour(until + ASTRAY)
-    first_day, last_day = f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"
-    return use_case, first_day, first_day, first.hour, last_day, last_day, last.hour
+    return (*bind_partitions(use_case, since, now), to_microseconds(since.replace(microsecond=0)))

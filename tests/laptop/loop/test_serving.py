@@ -20,6 +20,7 @@ from noriba.aws.deployment import STACKS
 from noriba.aws.objects import ObjectStore
 from noriba.aws.observations import Lines
 from noriba.client import AccuracyReport, ApiClient
+from noriba.monitoring.drift import FEWEST_ROWS
 from noriba.records.inference import decode_answer
 from noriba.usecase import load_use_case
 from tests.laptop.loop.conftest import RIDE
@@ -348,3 +349,20 @@ def test_the_aws_cli_sees_the_same(loop: Loop, champion: ModelPackage) -> None:
         "aws", "stepfunctions", "list-executions", "--state-machine-arn", machine, "--status-filter", "SUCCEEDED"
     )["executions"]
     assert executions
+
+
+def test_that_everybody_asks_for_one_ride_is_drift(loop: Loop, champion: ModelPackage) -> None:
+    assert champion
+    for _ in range(2 * FEWEST_ROWS):
+        assert loop.api.post(PREDICTIONS, RIDE)[0] == 200
+
+    def look() -> dict[str, Any] | None:
+        found: dict[str, Any] = loop.run_json("noriba", "drift", "--hours", "1", "--json")
+        return found if found["verdict"] != "unknown" else None
+
+    report = loop.eventually(look)
+    assert report["verdict"] == "drifted"
+    [length] = [one for one in report["features"] if one["name"] == "haversine_m"]
+    assert length["drifted"]
+    assert length["distance"] > 2 * length["usual"]
+    assert "of rows in training" in length["moved"]

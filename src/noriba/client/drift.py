@@ -1,0 +1,92 @@
+"""Whether what the champion is asked has changed since its training."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from noriba.aws.objects import ObjectStore, split_uri
+from noriba.client.observations import ask_observations, compact_observations
+from noriba.client.rollouts import read_package_version
+from noriba.errors import CorruptBundleError, NoribaError
+from noriba.features.frozen import thaw_features
+from noriba.monitoring.counts import read_counts, state_counts
+from noriba.monitoring.drift import measure_drift
+from noriba.records.artifacts import FEATURES_FILE, ModelArtifact
+from noriba.records.profiles import PROFILE_FILE, Profile
+
+if TYPE_CHECKING:
+    from noriba.client.session import Session
+
+
+class NoProfileError(NoribaError):
+    """There is nothing to hold requests against."""
+
+
+class FeatureDrift(BaseModel):
+    """One feature."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    drifted: bool
+    distance: float = Field(description="from the days of training: 0 is the same, 1 nothing in common")
+    usual: float = Field(description="between the days of training, in the median")
+    p_value: float = Field(description="how probable it is that any feature would be so odd on a day like those")
+    moved: str = Field(description="which part of it, in words")
+
+
+class DriftReport(BaseModel):
+    """What was found in one stretch of time, best a whole day."""
+
+    model_config = ConfigDict(frozen=True)
+
+    use_case: str
+    model_version: int
+    since: datetime
+    until: datetime
+    alpha: float = Field(description="how often a day like those of training may be called drifted")
+    verdict: Literal["steady", "drifted", "unknown"]
+    reason: str
+    rows: int
+    features: tuple[FeatureDrift, ...]
+
+
+def read_drift(session: Session, *, since: datetime, until: datetime, alpha: float = 0.05) -> DriftReport:
+    """Hold what the champion was asked in a time against the days of its training.
+
+    Raises:
+        NoProfileError: no model is in production, or it was trained before profiles were kept.
+        FunctionError, QueryError: see `read_accuracy`.
+    """
+    champion = session.ledger.read_champion()
+    if champion is None:
+        raise NoProfileError("no model is in production yet")
+    version = read_package_version(champion.model_package_arn)
+    bucket, key = split_uri(champion.model_data_uri)
+    artifact = ModelArtifact(ObjectStore(session.clients.s3, bucket).read(key))
+    try:
+        profile = Profile.model_validate_json(artifact.read(PROFILE_FILE))
+    except CorruptBundleError as error:
+        raise NoProfileError(f"version {version} was trained before profiles were kept; train anew") from error
+    identities = thaw_features(artifact.read(FEATURES_FILE).decode()).identities
+    compact_observations(session, since=since)
+    asked = state_counts(profile, identities, use_case=session.use_case_name, version=version, since=since, until=until)
+    [row] = ask_observations(session, asked)
+    found = measure_drift(profile, read_counts(row, profile, identities), alpha=alpha)
+    columns = sorted(found.columns.items(), key=lambda item: item[1].p_value)
+    return DriftReport(
+        use_case=session.use_case_name,
+        model_version=version,
+        since=since,
+        until=until,
+        alpha=alpha,
+        verdict=found.verdict,
+        reason=found.reason,
+        rows=found.rows,
+        features=tuple(
+            FeatureDrift(name=name, drifted=name in found.drifted, **vars(column)) for name, column in columns
+        ),
+    )

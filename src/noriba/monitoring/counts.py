@@ -1,0 +1,90 @@
+"""How many requests fall into each bin of each feature, as SQL over compacted observations.
+
+One query reads the features once. It counts, for each edge, the values below it; bins are the differences. `TRY` of a
+subscript is what Trino and DuckDB understand alike where a map may lack a key: `element_at` is a value in one and a
+list in the other. A model that answered was given all that it reads.
+https://docs.aws.amazon.com/athena/latest/ug/functions-env3.html (Trino's functions)
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from noriba.monitoring.partitions import PARTITIONS, bind_partitions
+from noriba.records.statements import Statement
+from noriba.timestamps import to_microseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from noriba.records.profiles import Profile
+
+_IDENTITY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*@[0-9a-f]+")
+
+
+def state_counts(
+    profile: Profile, identities: Sequence[str], *, use_case: str, version: int, since: datetime, until: datetime
+) -> Statement:
+    """A query for one row of counts; `read_counts` makes bins of it.
+
+    Args:
+        profile: of the model's training.
+        identities: of its features, `name@hash`; those that the profile does not know are left out.
+        use_case: whose observations.
+        version: of the model; others may have learned other features.
+        since: when the first request was answered that counts.
+        until: when the last one was.
+
+    Raises:
+        ValueError: an identity is none, and has no place in a query.
+    """
+    columns, sums = [], ["count(*) AS asked"]
+    for number, (name, identity) in enumerate(_pick(profile, identities)):
+        columns.append(f"try(features['{identity}']) AS v{number}")
+        sums.append(f"count(v{number}) AS known{number}")
+        sums += [
+            f"coalesce(sum(CASE WHEN v{number} < {_write(edge)} THEN 1 ELSE 0 END), 0) AS below{number}_{place}"
+            for place, edge in enumerate(profile.columns[name].edges)
+        ]
+    text = f"""SELECT {", ".join(sums)}
+FROM (
+  SELECT {", ".join(columns)}
+  FROM predictions
+  WHERE {PARTITIONS} AND model_version = ? AND value IS NOT NULL AND answered_at_us >= ? AND answered_at_us <= ?
+) AS asked_of"""  # noqa: S608 -- identities were checked, edges are numbers
+    moments = to_microseconds(since), to_microseconds(until)
+    return Statement(text, (*bind_partitions(use_case, since, until), version, *moments))
+
+
+def read_counts(
+    row: Mapping[str, str | None], profile: Profile, identities: Sequence[str]
+) -> dict[str, NDArray[np.int64]]:
+    """Counts by bin of each feature, as `measure_drift` wants them."""
+    asked = int(row["asked"] or 0)
+    found = {}
+    for number, (name, _identity) in enumerate(_pick(profile, identities)):
+        known = int(row[f"known{number}"] or 0)
+        edges = range(len(profile.columns[name].edges))
+        below = [0, *(int(row[f"below{number}_{place}"] or 0) for place in edges), known]
+        found[name] = np.array([*np.diff(below), asked - known], dtype=np.int64)
+    return found
+
+
+def _pick(profile: Profile, identities: Sequence[str]) -> list[tuple[str, str]]:
+    """Names and identities of the features that the profile knows."""
+    if wrong := [identity for identity in identities if not _IDENTITY.fullmatch(identity)]:
+        raise ValueError(f"{wrong[0]!r} is no feature's identity")
+    named = ((identity.partition("@")[0], identity) for identity in identities)
+    return [(name, identity) for name, identity in named if name in profile.columns]
+
+
+def _write(edge: float) -> str:
+    """A double, and no decimal: Trino tells them apart by the exponent."""
+    text = repr(float(edge))
+    return text if "e" in text else f"{text}e0"
