@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Limit, Prefix, Reason, UseCaseName
+from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Limit, MisuseError, Prefix, Reason, UseCaseName
 from noriba.cli.output import print_json, print_line, print_table, show_progress, write_time
 from noriba.client import (
     Session,
@@ -68,7 +68,10 @@ def report(
     session = Session(prefix, use_case)
     found = read_experiment(session, execution=execution)
     if picture is not None:
-        picture.write_text(draw_experiment(found), encoding="utf-8")
+        try:
+            picture.write_text(draw_experiment(found), encoding="utf-8")
+        except OSError as error:
+            raise MisuseError(f"--picture {str(picture)!r} cannot be written: {error.strerror}") from error
     if as_json:
         print_json(found.model_dump(mode="json"))
         return

@@ -26,6 +26,13 @@ def check_installed(name: str) -> str:
     return name
 
 
+def check_reason(text: str) -> str:
+    """A reason that says something: an empty one, of a script's variable that was never set, would say nothing."""
+    if not text.strip():
+        raise MisuseError("--reason is empty; say why, in a word or two")
+    return text
+
+
 DEFAULT_PREFIX = Session.prefix
 DEFAULT_USE_CASE: Any = find_default_use_case() or ...
 """`...` where none is the default: it must be named then."""
@@ -43,6 +50,6 @@ UseCaseName = Annotated[
     ),
 ]
 Limit = Annotated[float, typer.Option("--limit", help="Seconds to wait at most.", min=0)]
-Reason = Annotated[str, typer.Option("--reason", help="Why; stands in the record of rollouts.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; stands in the record of rollouts.", callback=check_reason)]
 WaitForRollout = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the model answers in production.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

@@ -66,7 +66,8 @@ def status(
         if latest.lower is not None and latest.upper is not None:
             unit = session.use_case.answer.unit
             print_line(
-                f"Its error less the champion's: {latest.lower:.3g} to {latest.upper:.3g} {unit}; below 0, better."
+                f"Its error less the champion's: between {latest.lower:.3g} and {latest.upper:.3g} {unit} "
+                "(all of it below 0 would be better, all of it above 0 worse)."
             )
 
 

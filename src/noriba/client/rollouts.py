@@ -230,7 +230,10 @@ def find_approved(session: Session, version: int) -> ModelPackage:
         NoRolloutError: it is not, or there is none.
     """
     packages = {package.version: package for package in session.registry.list_packages()}
-    return _check_approved(packages.get(version), version)
+    if version not in packages:
+        there = ", ".join(f"{one.version} ({one.status})" for one in packages.values()) or "none"
+        raise NoRolloutError(f"no version {version}; versions of {session.use_case_name}: {there}")
+    return _check_approved(packages[version], version)
 
 
 def is_rolling_out(session: Session) -> bool:

@@ -97,3 +97,12 @@ def test_the_file_that_a_request_stands_in_may_be_anything(tmp_path: Path) -> No
     (tmp_path / "request.json").write_bytes(b"\xff\xfe\x00")
 
     assert run("predict", str(tmp_path / "request.json")) == 2
+
+
+@pytest.mark.parametrize(
+    "words", [("rollback",), ("rollout", "abort"), ("experiment", "stop"), ("experiment", "start", "2")]
+)
+def test_an_empty_reason_is_a_misuse(capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
+    """A script's variable that was never set, mostly: production would be changed, and nobody could read why."""
+    assert run(*words, "--reason", "  ") == 2
+    assert "--reason is empty" in capsys.readouterr().err
