@@ -240,16 +240,18 @@ def test_two_approvals_at_once_are_rolled_out_one_after_the_other(
 
 
 def test_a_rollout_that_was_stopped_does_not_lock_out_the_next(loop: Loop, champion: ModelPackage) -> None:
-    """An execution that was stopped could not release its lock; here, one that has ended still holds it."""
+    """An execution that was stopped could not release its lock; here, one that has ended still holds it.
+
+    Whoever comes first frees it: TIDY, or the next rollout.
+    """
     stopped = list_rollouts(loop)[0]["executionArn"]
     table = loop.session.clients.dynamodb.Table(loop.session.deployment.ledger_table)
     table.put_item(Item={"use_case": "taxi_eta", "entry": "rollout", "execution": stopped})
 
     loop.session.as_approver().approve(champion.arn, note="once more")
 
-    latest = loop.eventually(lambda: [one for one in list_rollouts(loop)[:1] if one["executionArn"] != stopped])[0]
+    loop.eventually(lambda: list_rollouts(loop)[0]["executionArn"] != stopped)
     loop.eventually(lambda: list_rollouts(loop)[0]["status"] == "SUCCEEDED", within_s=120)
-    assert "Free the lock" in list_states(loop, latest["executionArn"])
     assert "Item" not in table.get_item(Key={"use_case": "taxi_eta", "entry": "rollout"})
 
 
