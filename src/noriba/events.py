@@ -6,6 +6,7 @@ Each model knows the pattern that selects it and the entry that publishes it, so
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -207,6 +208,8 @@ class RolledBack(Event):
 # --- serving ---------------------------------------------------------------------------------------------------------
 
 
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far a clock may go ahead of ours: what was observed later than that was not observed."""
 MOST_OUTCOME = 1e9
 """What no outcome can be, in any unit that people use; its square is still a number."""
 

@@ -82,7 +82,15 @@ def test_a_ride_is_answered_as_the_api_describes_it(cloud: Cloud, context: Lambd
 
 
 @pytest.mark.parametrize(
-    "said", [{"value": (math.nan,)}, {"high": (math.inf,)}, {"low": (1.0, 2.0)}, {"value": ("soon",)}]
+    "said",
+    [
+        {"value": (math.nan,)},
+        {"high": (math.inf,)},
+        {"low": (1.0, 2.0)},
+        {"value": ("soon",)},
+        {"value": (10**400,)},
+        {"claimed_coverage": "high"},
+    ],
 )
 def test_an_answer_that_is_no_prediction_is_told_to_the_operator_and_never_to_an_app(
     cloud: Cloud, context: LambdaContext, said: dict[str, Any], listen: Listen

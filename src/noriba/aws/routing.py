@@ -90,10 +90,7 @@ class Traffic:
         group: int | None = None,
     ) -> EndpointReply:
         reply = self._models.ask(use_case, request, inference_id=inference_id, variant=variant, group=group)
-        try:
-            fault = next(check_plausible(reply.answer, rows=len(request.candidate_ids())), None)
-        except (TypeError, ValueError) as error:
-            fault = f"an answer is not a number: {error}"
+        fault = next(check_plausible(reply.answer, rows=len(request.candidate_ids())), None)
         if fault is not None:
             raise ImplausibleAnswerError(f"version {reply.model_version}: {fault}")
         return reply

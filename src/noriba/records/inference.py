@@ -101,11 +101,21 @@ def decode_answer(body: bytes) -> ModelAnswer:
     if not isinstance(document, dict) or document.keys() != ModelAnswer.__annotations__.keys():
         raise ValueError(f"not an object of {', '.join(ModelAnswer.__annotations__)}")
     for name in ("low", "value", "high"):
-        numbers = document[name]
-        if not isinstance(numbers, list) or not set(map(type, numbers)) <= {float, int}:
+        if type(document[name]) is not list:
             raise ValueError(f"{name} is not a list of numbers")
-        document[name] = tuple(numbers)
+        document[name] = tuple(_read_number(name, number) for number in document[name])
+    document["claimed_coverage"] = _read_number("claimed_coverage", document["claimed_coverage"])
     return ModelAnswer(**document)
+
+
+def _read_number(name: str, number: object) -> float:
+    # JSON knows whole numbers of any length, and booleans are no numbers.
+    if type(number) not in {float, int}:
+        raise ValueError(f"{name} holds something that is not a number")
+    try:
+        return float(number)  # type: ignore[arg-type]  # one of the two
+    except OverflowError as error:
+        raise ValueError(f"{name} holds a number that no float can be") from error
 
 
 def encode_refusal(refusal: Refusal) -> bytes:

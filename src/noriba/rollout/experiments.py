@@ -44,7 +44,7 @@ class Measured:
 
     Attributes:
         values: in the metric's unit.
-        times_s: when they were observed, in seconds since 1970.
+        times_s: when they were observed, in seconds since 1970, ascending.
         groups: of the subjects.
         challenger: whether the group is the challenger's.
     """
@@ -56,8 +56,7 @@ class Measured:
 
     def first(self, n: int) -> Measured:
         """Those that were observed first."""
-        order = np.argsort(self.times_s, kind="stable")[:n]
-        return Measured(self.values[order], self.times_s[order], self.groups[order], self.challenger[order])
+        return Measured(self.values[:n], self.times_s[:n], self.groups[:n], self.challenger[:n])
 
 
 @dataclass(frozen=True)

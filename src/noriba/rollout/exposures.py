@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from noriba.events import MOST_OUTCOME, OutcomeObserved
+from noriba.events import CLOCK_SKEW, MOST_OUTCOME, OutcomeObserved
 from noriba.rollout.assignment import GROUPS, belongs_to_challenger
 from noriba.rollout.experiments import Measured, SplitCheck, check_split
 from noriba.rollout.golden import check_plausible
@@ -17,14 +16,12 @@ from noriba.usecase import OWN_METRIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from noriba.events import MetricsObserved
     from noriba.records.captures import CapturedAnswer
 
 Row: TypeAlias = "tuple[str, str | None]"
-
-
-CLOCK_SKEW = timedelta(minutes=5)
 
 
 class Exposures:
@@ -81,7 +78,8 @@ class Exposures:
 
     def measure(self, metric: str) -> Measured:
         """All that is known of a metric; the use case's own is how far an answer was from the outcome."""
-        known = {row: said for row, said in self._said.get(metric, {}).items() if row in self._answers}
+        said = sorted(self._said.get(metric, {}).items(), key=lambda item: item[1][0])
+        known = {row: last for row, last in said if row in self._answers}
         values = [value for _at_s, value in known.values()]
         if metric == OWN_METRIC:
             values = [abs(self._answers[row] - value) for row, value in zip(known, values, strict=True)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -20,18 +19,17 @@ from pydantic import (
     model_validator,
 )
 
-from noriba.events import MOST_OUTCOME
+from noriba.events import CLOCK_SKEW, MOST_OUTCOME
 from noriba.serving.answers import omit_default
 from noriba.serving.problems import Problem, ProblemError, describe_faults, list_faults
 from noriba.timestamps import Timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from noriba.features import Column, FeatureSet
     from noriba.usecase import BusinessMetric, PredictionRequest, UseCase
-
-CLOCK_SKEW = timedelta(minutes=5)
 
 
 _Value = Annotated[float, Field(strict=True, gt=0, lt=MOST_OUTCOME, allow_inf_nan=False)]
