@@ -139,6 +139,7 @@ class Seam(Enum):
     STORE_DATUM = "services.cloudwatch:_store_datum"
     METRICS = "services.cloudwatch:_metrics"
     DIMENSIONS_KEY = "services.cloudwatch:_dims_key"
+    EVICT_METRICS = "services.cloudwatch:_evict_old_metrics"
     POINT_STATISTICS = "services.cloudwatch:_calc_stats"
     STATISTIC = "services.cloudwatch:_stat_value"
     # Alarms: evaluate one or all, what a change of state sets off, and the record of it.

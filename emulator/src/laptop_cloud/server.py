@@ -32,6 +32,11 @@ _LOG_BYTES = 10_000_000
 # Pending requests are dropped on shutdown.
 _GRACE_S = 1.0
 _FULL = 2
+_SWITCH_S = 0.0005
+"""How long a thread may keep the interpreter while others wait. The event loop gives it away at each read and write,
+and with the usual 5 ms it waits that long again and again, wherever a thread computes: a request has many of them.
+https://docs.python.org/3/library/sys.html#sys.setswitchinterval
+"""
 """The oldest generation."""
 _KEEP_ALIVE_S = 75.0
 
@@ -106,6 +111,7 @@ async def _serve(asgi: Any, settings: CloudSettings) -> None:
     config.include_server_header = False
     config.errorlog = logging.getLogger("hypercorn.error")
     gc.callbacks.append(_forget_survivors)
+    sys.setswitchinterval(_SWITCH_S)
     told_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from laptop_cloud.extensions.alarm_evaluation import EXTRA_PERIODS, AlarmSettings, Datapoint, Verdict, evaluate
+from laptop_cloud.extensions.metric_periods import MetricPeriods, find_statistic
 from laptop_cloud.extensions.metrics_insights import parse_query
 from laptop_cloud.extensions.ticker import Ticker
 from laptop_cloud.ministack_seams import Seam, all_records, in_scope, put_aws_event, reach, wrap
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 _EVERY_S = 5.0
 _PAUSE_S = 1.0
-"""Between two evaluations, however much data comes: each looks through the data points of all alarms, and takes its
-time from whoever is answered. CloudWatch evaluates an alarm once a minute."""
+"""Between two evaluations, however much data comes: each takes its time from whoever is answered. CloudWatch evaluates
+an alarm once a minute."""
 
 Json = dict[str, Any]
 
@@ -71,49 +72,50 @@ def _evaluate(alarm: Json, now: float) -> None:
         _move(alarm, settings, verdict, now)
 
 
+_watched: dict[str, tuple[AlarmSettings, dict[str, MetricPeriods]]] = {}
+"""By alarm ARN: what it watches, and its series as far as they were read."""
+
+
 def _datapoints(settings: AlarmSettings, now: float) -> list[Datapoint]:
     """One point per period; the period that is still running counts once it has data."""
     periods = settings.evaluation_periods + EXTRA_PERIODS
     running = int(now // settings.period_s)
-    by_period: dict[int, list[Json]] = {}
-    for sample in _samples(settings):
-        period = int(sample["Timestamp"] // settings.period_s)
-        if running - periods <= period <= running and settings.unit in {None, sample["Unit"]}:
-            by_period.setdefault(period, []).append(sample)
-    last = running if running in by_period else running - 1
+    watched, known = _watched.get(settings.arn, (None, {}))
+    if watched != settings:
+        known = {}
+    series: dict[str, MetricPeriods] = {}
+    for key, samples in _find_series(settings):
+        series[key] = known.get(key) or MetricPeriods(settings.period_s, settings.unit)
+        series[key].read(samples, since=running - periods)
+    _watched[settings.arn] = settings, series
+    values = {
+        period: find_statistic(settings.wanted_statistic, period, series.values())
+        for period in range(running - periods, running + 1)
+    }
+    last = running if values[running] is not None else running - 1
     return [
-        Datapoint(float(period * settings.period_s), _statistic(settings, by_period.get(period)))
-        for period in range(last - periods + 1, last + 1)
+        Datapoint(float(period * settings.period_s), values[period]) for period in range(last - periods + 1, last + 1)
     ]
 
 
-def _samples(settings: AlarmSettings) -> list[Json]:
-    """What came in the series that the alarm watches: the one that it names, or all that its query finds."""
+def _find_series(settings: AlarmSettings) -> list[tuple[str, list[Json]]]:
+    """The series that the alarm watches, by dimensions: the one that it names, or all that its query finds."""
     metrics = reach(Seam.METRICS)
     if settings.expressions:
         query = parse_query(settings.expressions[0].text)
         return [
-            sample
-            for (namespace, metric_name, key), series in list(metrics.items())
+            (key, samples)
+            for (namespace, metric_name, key), samples in list(metrics.items())
             if query.fits(namespace, metric_name, _read_dimensions(key))
-            for sample in list(series)
         ]
     key = reach(Seam.DIMENSIONS_KEY)({dimension.name: dimension.value for dimension in settings.dimensions})
-    return list(metrics.get((settings.namespace, settings.metric_name, key)) or ())
+    samples = metrics.get((settings.namespace, settings.metric_name, key))
+    return [(key, samples)] if samples else []
 
 
 def _read_dimensions(key: str) -> dict[str, str]:
     """The dimensions of a series from what MiniStack makes of them: `EndpointName=a|VariantName=b`."""
     return dict(pair.split("=", 1) for pair in key.split("|") if pair)
-
-
-def _statistic(settings: AlarmSettings, samples: list[Json] | None) -> float | None:
-    if not samples:
-        return None
-    value: float | None = reach(Seam.STATISTIC)(
-        reach(Seam.POINT_STATISTICS)(samples), settings.wanted_statistic, samples
-    )
-    return value
 
 
 def _move(alarm: Json, settings: AlarmSettings, verdict: Verdict, now: float) -> None:

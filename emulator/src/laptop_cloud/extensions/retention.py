@@ -7,14 +7,18 @@ with age: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwa
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from laptop_cloud.extensions.ticker import Ticker
-from laptop_cloud.ministack_seams import Seam, all_records, in_scope, reach
+from laptop_cloud.ministack_seams import Seam, all_records, in_scope, reach, wrap
+
+if TYPE_CHECKING:
+    from laptop_cloud.ministack_seams import Function
 
 _EVERY_S = 60.0
 _DETAIL_S = 3 * 3600.0
 _MINUTE_S = 60
+_KEPT_S = 14 * 24 * 3600.0
 _EVENTS_KEPT = 1000
 
 Json = dict[str, Any]
@@ -22,7 +26,19 @@ Json = dict[str, Any]
 
 def install() -> Ticker:
     """Close the gap; the answer tidies up until it is stopped."""
+    wrap(Seam.EVICT_METRICS, _if_some_are_old)
     return Ticker("retention", tidy, every_s=_EVERY_S)
+
+
+def _if_some_are_old(evict: Function) -> Function:
+    """Spare every request to CloudWatch a copy of all samples, which MiniStack makes to leave out the oldest."""
+
+    def evict_if_some_are_old() -> None:
+        before = time.time() - _KEPT_S
+        if any(samples and samples[0]["Timestamp"] < before for samples in reach(Seam.METRICS).values()):
+            evict()
+
+    return evict_if_some_are_old
 
 
 def tidy() -> None:
