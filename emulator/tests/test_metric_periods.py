@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from laptop_cloud.extensions.metric_periods import MetricPeriods, find_statistic
 from laptop_cloud.extensions.retention import summarize
+from laptop_cloud.ministack_seams import Seam, reach
 
 PERIOD_S = 60
 
@@ -41,6 +43,15 @@ def test_read_in_pieces_is_read_at_once(pieces: list[list[Any]], statistic: str,
         series.read(came, since=0)
 
     assert look([series], statistic) == look([read_at_once(came, unit)], statistic)
+
+
+@given(st.lists(samples, min_size=1), st.sampled_from(["p50", "p90", "p99", "p99.9", "p100"]))
+def test_a_percentile_is_the_one_that_get_metric_data_answers(came: list[Any], statistic: str) -> None:
+    came = [{**sample, "Timestamp": 0.0} for sample in came]
+
+    expected = reach(Seam.STATISTIC)(reach(Seam.POINT_STATISTICS)(came), statistic, came)
+
+    assert find_statistic(statistic, 0, [read_at_once(came)]) == pytest.approx(expected, rel=1e-12)
 
 
 @given(st.lists(samples, max_size=20), st.lists(samples, max_size=20), statistics)
