@@ -21,8 +21,18 @@ logger = Logger()
 
 def count(use_case: str, counts: Mapping[Metric, float]) -> None:
     """Count for CloudWatch, in one line of the log (the embedded metric format)."""
+    _tell(use_case, counts, MetricUnit.Count)
+
+
+def gauge(use_case: str, values: Mapping[Metric, float]) -> None:
+    """Tell CloudWatch how something stands now; told twice, it stands no differently."""
+    if values:
+        _tell(use_case, values, MetricUnit.NoUnit)
+
+
+def _tell(use_case: str, values: Mapping[Metric, float], unit: MetricUnit) -> None:
     metrics = EphemeralMetrics()
     metrics.add_dimension(name="use_case", value=use_case)
-    for metric, number in counts.items():
-        metrics.add_metric(name=metric.name, unit=MetricUnit.Count, value=number)
+    for metric, value in values.items():
+        metrics.add_metric(name=metric.name, unit=unit, value=value)
     metrics.flush_metrics()

@@ -12,6 +12,7 @@ from infra.packages import Packages
 from infra.settings_file import read_settings
 from infra.stacks.data import DataStack
 from infra.stacks.events import EventsStack
+from infra.stacks.monitoring import MonitoringData, MonitoringStack
 from infra.stacks.observations import ObservationsStack
 from infra.stacks.registry import RegistryStack
 from infra.stacks.rollout import RolloutData, RolloutStack
@@ -94,12 +95,20 @@ def build_app(
         image=training.image,
         use_cases=declared,
     )
-    ObservationsStack(
+    observations = ObservationsStack(
         app,
         f"{prefix}-observations",
         shared=shared,
         captures=rollout.captures,
         outcomes=serving.outcomes,
+        use_cases=declared,
+    )
+    MonitoringStack(
+        app,
+        f"{prefix}-monitoring",
+        shared=shared,
+        data=MonitoringData(data.ledger, registry.models, observations.access),
+        compactor=observations.compactor,
         use_cases=declared,
     )
     Tags.of(app).add("application", prefix)

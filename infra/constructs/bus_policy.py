@@ -17,7 +17,9 @@ _KEPT_OF_A_NAME = 20
 """CloudFormation shortens a long stack's name when it makes a role's of it; so much of it stays."""
 SPEAKERS: Mapping[str, str] = {
     "noriba.data": "data",
+    # The retraining decision, as opposed to what the monitor finds.
     "noriba.monitoring": "training",
+    "noriba.monitor": "monitoring",
     "noriba.training": "training",
     "noriba.registry": "training",
     "noriba.rollout": "rollout",

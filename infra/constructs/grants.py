@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_s3 as s3
+    from aws_cdk import aws_sns as sns
     from constructs import Construct
 
 _OBJECTS = "objects get their names at run time (keys of landed files, hashes of content); one bucket, one prefix"
@@ -83,6 +84,21 @@ def allow_publishing(role: iam.IRole, bus_arn: str, *, sources: Sequence[str]) -
         "Null": {"events:source": "false"},
     }
     allow(role, ["events:PutEvents"], [bus_arn], **only)
+
+
+def admit_rules(topic: sns.ITopic) -> None:
+    """Let rules send messages to a topic.
+
+    EventBridge cannot meet conditions here.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
+    """
+    topic.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=["sns:Publish"],
+            resources=[topic.topic_arn],
+        )
+    )
 
 
 # By what a service says for whose account it assumes a role.

@@ -33,7 +33,7 @@ TRANSIENT = {
         # https://github.com/aws-solutions-library-samples/guidance-for-incremental-data-exports-from-amazon-dynamodb-to-amazon-s3/issues/3
         *(
             f"{service}.SdkClientException"
-            for service in ("Lambda", "DynamoDB", "EventBridge", "SageMaker", "Ecr", "Sfn")
+            for service in ("Lambda", "DynamoDB", "EventBridge", "SageMaker", "Ecr", "Sfn", "Athena")
         ),
     ],
     "IntervalSeconds": 2,
@@ -65,6 +65,8 @@ _BUSY = {
         "DynamoDb.SdkClientException",
     ],
     ":sagemaker:": ["SageMaker.AmazonSageMakerException", "SageMaker.SageMakerException"],
+    # Too many queries of the account wait or run. https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
+    ":athena:": ["Athena.TooManyRequestsException", "Athena.InternalServerException", "Athena.AthenaException"],
     ":ecr:": ["Ecr.ServerException", "Ecr.EcrException"],
     ":sfn:": ["Sfn.SfnException"],
 }

@@ -14,6 +14,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from infra.constructs.bucket import AccessLogs
 from infra.constructs.bus_policy import silence_others
 from infra.constructs.dead_letters import DeadLetters
+from infra.constructs.grants import admit_rules
 from infra.constructs.names import KEPT_AS
 from infra.constructs.shared import Shared
 from noriba.events import NORIBA_EVENTS
@@ -62,6 +63,7 @@ class EventsStack(Stack):
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
         )
+        admit_rules(operators)
         if settings.operator_email:
             operators.add_subscription(subscriptions.EmailSubscription(settings.operator_email))
         return operators

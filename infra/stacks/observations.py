@@ -11,7 +11,10 @@ from infra.constructs.event_rule import TimedRule
 from infra.constructs.function import PythonFunction
 from infra.constructs.grants import allow_listing, allow_reading, allow_writing
 from infra.constructs.observation_catalogue import ObservationCatalogue
+from infra.constructs.query_access import QueryAccess
 from infra.constructs.query_workgroup import QueryWorkgroup
+from noriba.records.measurements import MEASUREMENTS
+from noriba.records.monitoring import REPORTS
 from noriba.records.observations import RESULTS, TABLES
 
 if TYPE_CHECKING:
@@ -25,7 +28,10 @@ if TYPE_CHECKING:
 
 
 class ObservationsStack(Stack):
-    """What models answered and what really happened, as tables."""
+    """What models answered and what really happened, as tables.
+
+    Attributes: `access` (to ask about them), `compactor` (the function that makes tables of what came since).
+    """
 
     def __init__(
         self,
@@ -40,7 +46,7 @@ class ObservationsStack(Stack):
         super().__init__(scope, construct_id, description="Noriba: captures and outcomes for SQL")
         self._shared, self._captures, self._outcomes = shared, captures, outcomes
         days = shared.settings.capture_days
-        folders = [f"{table.name}/" for table in TABLES]
+        folders = [*(f"{table.name}/" for table in TABLES), MEASUREMENTS, REPORTS]
         # Features hold places here too: they stay no longer than the captures that they came from.
         self._observations = SecureBucket(
             self, "Observations", shared=shared, days=days, scratch=folders, fleeting=RESULTS
@@ -54,7 +60,9 @@ class ObservationsStack(Stack):
             days=days,
         )
         workgroup = QueryWorkgroup(self, "Queries", shared=shared, bucket=self._observations, results=RESULTS)
+        self.access = QueryAccess(self._observations, workgroup.name, catalogue.database)
         compactor = self._make_compactor()
+        self.compactor = compactor.function
         TimedRule(self, "Compact", shared=shared, every=Duration.hours(1)).invoke(compactor.function)
         CfnOutput(self, "ObservationsBucket", value=self._observations.bucket_name)
         CfnOutput(self, "ObservationsDatabase", value=catalogue.database)

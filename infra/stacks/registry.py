@@ -13,7 +13,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from infra.constructs.acknowledgements import acknowledge_wildcard
 from infra.constructs.bucket import SecureBucket
 from infra.constructs.event_rule import EventRule
-from infra.constructs.grants import allow, format_arn
+from infra.constructs.grants import admit_rules, allow, format_arn
 from infra.constructs.package_group import make_package_group
 from noriba.events import CandidateRegistered
 
@@ -43,26 +43,12 @@ class RegistryStack(Stack):
             shared=shared,
             pattern=CandidateRegistered.pattern(approval_status="PendingManualApproval"),
         )
-        registered.tell(
-            self._admit_rules(approvers), message=events.RuleTargetInput.from_multiline_text(_write_message())
-        )
+        admit_rules(approvers)
+        registered.tell(approvers, message=events.RuleTargetInput.from_multiline_text(_write_message()))
         approver = self._make_approver(shared)
         CfnOutput(self, "ModelsBucket", value=self.models.bucket_name)
         CfnOutput(self, "ApproversTopicArn", value=approvers.topic_arn)
         CfnOutput(self, "ApproverRoleArn", value=approver.role_arn)
-
-    def _admit_rules(self, topic: sns.Topic) -> sns.ITopic:
-        """The topic as rules are handed it; CDK's own grant would open the key with a wildcard in its actions."""
-        topic.add_to_resource_policy(
-            # EventBridge cannot meet conditions here.
-            # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                actions=["sns:Publish"],
-                resources=[topic.topic_arn],
-            )
-        )
-        return sns.Topic.from_topic_arn(self, "ApproversForRules", topic.topic_arn)
 
     def _make_approver(self, shared: Shared) -> iam.Role:
         """The approver's role: read the evidence, approve or reject; neither train nor deploy."""

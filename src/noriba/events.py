@@ -130,6 +130,17 @@ class RetrainingDecided(Event):
     champion_model_uri: str | None = None
 
 
+class FindingChanged(Event):
+    """The monitor found otherwise than at its look before, about the model in production; the reason is in words."""
+
+    source: ClassVar[str] = "noriba.monitor"
+
+    model_version: int
+    kind: Literal["accuracy", "coverage", "drift", "quality", "outcomes"]
+    verdict: Literal["steady", "changed"]
+    reason: str
+
+
 class TrainingFailed(Event):
     """A training run ended without a candidate; the cause is the container's error message where it left any."""
 
@@ -242,6 +253,7 @@ NORIBA_EVENTS: tuple[type[Event], ...] = (
     DatasetSnapshotCreated,
     RetrainingRequested,
     RetrainingDecided,
+    FindingChanged,
     TrainingFailed,
     CandidateRegistered,
     RolloutAdvanced,

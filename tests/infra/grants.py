@@ -11,6 +11,9 @@ STAGING = {"sagemaker:endpoint/noriba-taxi-eta-staging-*"}
 MODELS = {"sagemaker:model/noriba-taxi-eta-*"}
 CONFIGURATIONS = {"sagemaker:endpoint-config/noriba-taxi-eta-*"}
 
+WORKGROUP = "athena:workgroup/noriba"
+TABLES = {f"glue:table/<CatalogueDatabase>/{table}" for table in ("predictions", "outcomes")}
+
 IMAGES = {"ecr:repository/cdk-hnb659fds-container-assets-<AWS::AccountId>-<AWS::Region>"}
 
 FUNCTIONS: dict[str, dict[str, set[str]]] = {
@@ -93,6 +96,28 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
         "s3:ListBucket": {"CapturesBucket", "OutcomesBucket", "ObservationsBucket"},
         "s3:PutObject": {"ObservationsBucket/predictions/*", "ObservationsBucket/outcomes/*"},
         "sqs:SendMessage": {"DeadLettersQueue"},
+        **USE_KEY,
+    },
+    "PlanMonitoring": {
+        "dynamodb:GetItem": {"Ledger"},
+        "s3:GetObject": {"ModelsBucket/*", "ObservationsBucket/measurements/*"},
+        "s3:ListBucket": {"ObservationsBucket"},
+        "sagemaker:DescribeModelPackage": PACKAGES,
+        **USE_KEY,
+    },
+    "MeasureTraffic": {
+        "dynamodb:GetItem": {"Ledger"},
+        "athena:GetQueryResults": {WORKGROUP},
+        "s3:GetObject": {
+            "ModelsBucket/*",
+            "ObservationsBucket/measurements/*",
+            "ObservationsBucket/reports/*",
+            "ObservationsBucket/results/*",
+        },
+        "s3:ListBucket": {"ObservationsBucket"},
+        "s3:PutObject": {"ObservationsBucket/measurements/*", "ObservationsBucket/reports/*"},
+        "sagemaker:DescribeModelPackage": PACKAGES,
+        "events:PutEvents": {"Bus"},
         **USE_KEY,
     },
     "TidyRollouts": {
@@ -224,6 +249,21 @@ OTHERS: dict[str, dict[str, set[str]]] = {
         **{action: resources for action, resources in MACHINE.items() if action != "events:PutEvents"},
         "lambda:InvokeFunction": {"TidyRolloutsFunction"},
     },
+    "MonitorRole": {
+        **{action: resources for action, resources in MACHINE.items() if action != "events:PutEvents"},
+        "lambda:InvokeFunction": {"PlanMonitoringFunction", "CompactObservationsFunction", "MeasureTrafficFunction"},
+        "athena:StartQueryExecution": {WORKGROUP},
+        "athena:StopQueryExecution": {WORKGROUP},
+        "athena:GetQueryExecution": {WORKGROUP},
+        "athena:GetDataCatalog": {"athena:datacatalog/AwsDataCatalog"},
+        "glue:GetDatabase": {"glue:catalog", "glue:database/<CatalogueDatabase>", *TABLES},
+        "glue:GetTable": {"glue:catalog", "glue:database/<CatalogueDatabase>", *TABLES},
+        "s3:GetObject": {f"ObservationsBucket/{folder}/*" for folder in ("predictions", "outcomes", "results")},
+        "s3:ListBucket": {"ObservationsBucket"},
+        "s3:GetBucketLocation": {"ObservationsBucket"},
+        "s3:PutObject": {"ObservationsBucket/results/*"},
+        **USE_KEY,
+    },
     "JobsRole": {
         **CONTAINER,
         "s3:GetObject": {"DatasetsBucket/*", "ModelsBucket/*"},
@@ -264,7 +304,7 @@ OTHERS: dict[str, dict[str, set[str]]] = {
     },
     **{
         f"{name}EventsRole": {"states:StartExecution": {f"{name}Machine"}}
-        for name in ("Ingest", "Settle", "Train", "Rollout", "Tidy")
+        for name in ("Ingest", "Settle", "Train", "Rollout", "Tidy", "Monitor")
     },
 }
 

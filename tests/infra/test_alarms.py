@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from noriba.records.metrics import TRAINING_LIMIT_REACHED
+from noriba.records.metrics import FINDINGS, TRAINING_LIMIT_REACHED
 
 if TYPE_CHECKING:
     from tests.infra.assembly import Assembly, Resource
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def alarms(assembly: Assembly) -> list[Resource]:
-    return assembly.find("AWS::CloudWatch::Alarm")
+    """Those that tell the operators; what the monitor finds is told in words, and by an event of its own."""
+    return [alarm for alarm in assembly.find("AWS::CloudWatch::Alarm") if alarm.name not in MONITOR]
+
+
+MONITOR = {f"AlarmsTaxiEta{metric.name}" for metric in FINDINGS.values()}
 
 
 def watched(alarms: list[Resource], namespace: str) -> set[tuple[str, str]]:
@@ -53,7 +57,14 @@ def test_every_state_machine_has_an_alarm_for_failure_for_time_and_for_who_stops
 ) -> None:
     machines = {machine.name for machine in assembly.find("AWS::StepFunctions::StateMachine")}
 
-    assert machines == {"IngestMachine", "SettleMachine", "TrainMachine", "RolloutMachine", "TidyMachine"}
+    assert machines == {
+        "IngestMachine",
+        "SettleMachine",
+        "TrainMachine",
+        "RolloutMachine",
+        "TidyMachine",
+        "MonitorMachine",
+    }
     assert watched(alarms, "AWS/States") == {
         (metric, f"<{machine}>")
         for machine in machines
@@ -187,3 +198,34 @@ def test_all_alarms_tell_the_operators_what_they_mean(alarms: list[Resource]) ->
         assert alarm.properties["AlarmActions"] == ["<Operators>"], alarm.name
         assert alarm.properties.get("ActionsEnabled", True), alarm.name
         assert len(alarm.properties["AlarmDescription"]) > 20, alarm.name
+
+
+def test_what_the_monitor_finds_is_an_alarm_that_stays_until_the_next_look(
+    assembly: Assembly, customised: Assembly
+) -> None:
+    for found, prefix in ((assembly, "noriba"), (customised, "trial")):
+        ours = [alarm.properties for alarm in found.find("AWS::CloudWatch::Alarm") if alarm.name in MONITOR]
+
+        assert {alarm["MetricName"] for alarm in ours} == {metric.name for metric in FINDINGS.values()}
+        for alarm in ours:
+            assert alarm["Namespace"] == prefix
+            assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]} == {
+                "service": "measure_traffic",
+                "use_case": "taxi_eta",
+            }
+            assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["Period"]) == (1, 1, 3600)
+            assert (alarm["Statistic"], alarm["TreatMissingData"]) == ("Maximum", "ignore")
+            assert "AlarmActions" not in alarm
+
+
+def test_one_alarm_says_that_the_world_has_changed_and_not_that_an_app_sends_less(assembly: Assembly) -> None:
+    [alarm] = assembly.find("AWS::CloudWatch::CompositeAlarm")
+
+    rule = alarm.properties["AlarmRule"]
+    assert re.findall(r"ALARM\(\"<AlarmsTaxiEta(\w+)\.Arn>\"\)", rule) == [
+        "AccuracyChanged",
+        "CoverageChanged",
+        "RequestsChanged",
+    ]
+    assert " OR " in rule
+    assert "AND" not in rule

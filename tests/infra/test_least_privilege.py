@@ -128,6 +128,7 @@ def test_nobody_publishes_in_another_part_s_name(statements: list[Statement]) ->
         for role, parts in {
             "DecideRetrainingRole": ["monitoring"],
             "IngestRole": ["data"],
+            "MeasureTrafficRole": ["monitor"],
             "RecordOutcomeRole": ["serving"],
             "RolloutRole": ["rollout"],
             "SettleRole": ["data"],

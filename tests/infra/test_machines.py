@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.infra.assembly import Assembly
 
-MACHINES = ("IngestMachine", "SettleMachine", "TrainMachine", "RolloutMachine", "TidyMachine")
+MACHINES = ("IngestMachine", "SettleMachine", "TrainMachine", "RolloutMachine", "TidyMachine", "MonitorMachine")
 ENDS = {"Succeed", "Fail"}
 EVENTS = {(event.source, event.detail_type()): event for event in NORIBA_EVENTS}
 
@@ -134,6 +134,7 @@ SERVICES = {
     "events": "EventBridge",
     "ecr": "Ecr",
     "sfn": "Sfn",
+    "athena": "Athena",
 }
 
 

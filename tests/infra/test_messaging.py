@@ -97,11 +97,12 @@ def test_only_rules_of_this_account_may_fill_the_dead_letters(assembly: Assembly
     ]
 
 
-def test_only_alarms_of_this_account_may_call_the_operators(assembly: Assembly) -> None:
+def test_only_alarms_of_this_account_and_rules_may_call_the_operators(assembly: Assembly) -> None:
     policy = assembly.one("AWS::SNS::TopicPolicy", "OperatorsPolicy")
 
     assert allowed(policy.properties["PolicyDocument"]) == [
-        ("cloudwatch.amazonaws.com", "sns:Publish", {"StringEquals": {"aws:SourceAccount": "<AWS::AccountId>"}})
+        ("cloudwatch.amazonaws.com", "sns:Publish", {"StringEquals": {"aws:SourceAccount": "<AWS::AccountId>"}}),
+        ("events.amazonaws.com", "sns:Publish", None),
     ]
 
 

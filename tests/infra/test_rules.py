@@ -15,6 +15,7 @@ from noriba.events import (
     ChallengerJudged,
     DatasetSnapshotCreated,
     ExecutionStatusChanged,
+    FindingChanged,
     MetricsObserved,
     ModelPackageStateChanged,
     ObjectErased,
@@ -80,6 +81,7 @@ RULES: dict[str, tuple[str | None, dict[str, Any], str]] = {
         AlarmStateChanged.raised("noriba-taxi-eta-endpoint-errors", "noriba-taxi-eta-endpoint-latency"),
         JUDGE,
     ),
+    "FoundTaxiEtaRule": (BUS, FindingChanged.pattern(use_case="taxi_eta"), "<Operators>"),
 }
 
 TIMED: dict[str, tuple[str, str]] = {
@@ -88,6 +90,7 @@ TIMED: dict[str, tuple[str, str]] = {
     "HourlyRule": ("rate(1 hour)", "<TidyMachine>"),
     "EveryMinuteRule": ("rate(1 minute)", JUDGE),
     "CompactRule": ("rate(1 hour)", "<CompactObservationsFunction.Arn>"),
+    "LookTaxiEtaRule": ("rate(1 hour)", "<MonitorMachine>"),
 }
 
 
@@ -271,6 +274,10 @@ def decision(*, train: bool) -> RetrainingDecided:
 
 
 SPOKEN: list[tuple[Event, set[str]]] = [
+    (
+        FindingChanged(use_case="taxi_eta", model_version=3, kind="accuracy", verdict="changed", reason="r"),
+        {"FoundTaxiEtaRule"},
+    ),
     (candidate("PendingManualApproval"), {"CandidateRegisteredRule", "AfterCandidateRegisteredRule"}),
     (candidate("Rejected"), {"AfterCandidateRegisteredRule"}),
     (decision(train=True), {"DecidedRule"}),

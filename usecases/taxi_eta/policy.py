@@ -1,6 +1,6 @@
 """Numbers that people argue about, in one place."""
 
-from noriba.usecase import GatePolicy, Policies, RetrainingPolicy, TrainingPolicy
+from noriba.usecase import GatePolicy, MonitoringPolicy, Policies, RetrainingPolicy, TrainingPolicy
 
 _TRAINING = TrainingPolicy(
     calibration_share=0.10,
@@ -31,4 +31,7 @@ _RETRAINING = RetrainingPolicy(
     lock_s=6 * 3600.0,
 )
 
-POLICIES = Policies(training=_TRAINING, gates=_GATES, retraining=_RETRAINING)
+# Two minutes early or late, a passenger forgives.
+_MONITORING = MonitoringPolicy(close_to=120.0)
+
+POLICIES = Policies(training=_TRAINING, gates=_GATES, retraining=_RETRAINING, monitoring=_MONITORING)

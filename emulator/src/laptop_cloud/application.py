@@ -10,6 +10,7 @@ from laptop_cloud.extensions import (
     alarms,
     api_gateway,
     athena_queries,
+    athena_tasks,
     callbacks,
     cloudformation_types,
     ecr_images,
@@ -56,6 +57,7 @@ class Application:
         stack_outputs.install(endpoint_url)
         api_gateway.install()
         athena_queries.install()
+        athena_tasks.install()
         ecr_images.install(assemblies)
         limits.install()
         execution_logs.install()

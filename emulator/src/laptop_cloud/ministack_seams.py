@@ -67,6 +67,7 @@ class Seam(Enum):
     ON_WORKER_THREAD = "services.cloudformation.stacks:_runs_on_worker_thread"
     # Step Functions: integrations by resource prefix, what runs one Task state, the error that fails it, the hook at
     # every change of an execution's status, the executions and the definitions they run.
+    SDK_TASK = "services.stepfunctions:_invoke_aws_sdk_integration"
     TASK_INTEGRATIONS = "services.stepfunctions:_SERVICE_DISPATCH"
     EXECUTE_TASK = "services.stepfunctions:_execute_task"
     TASK_ERROR = "services.stepfunctions:_ExecutionError"

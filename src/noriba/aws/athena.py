@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from noriba.errors import NoribaError
+from noriba.records.statements import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,12 +44,12 @@ class QueryEngine:
         """
         query = self._athena.start_query_execution(
             QueryString=statement.text,
-            ExecutionParameters=[_write(value) for value in statement.values],
+            ExecutionParameters=write_parameters(statement),
             QueryExecutionContext={"Database": self._database},
             WorkGroup=self._workgroup,
         )["QueryExecutionId"]
         self._wait(query)
-        return list(self._read(query))
+        return list(read_rows(self._athena, query))
 
     def _wait(self, query: str) -> None:
         pause_s, deadline_s = _FIRST_PAUSE_S, time.monotonic() + self._at_most_s
@@ -67,17 +68,24 @@ class QueryEngine:
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    def _read(self, query: str) -> Iterator[dict[str, str | None]]:
-        names: list[str] | None = None
-        for page in self._athena.get_paginator("get_query_results").paginate(QueryExecutionId=query):
-            for row in page["ResultSet"]["Rows"]:
-                # A null has no value; the first row of a SELECT's answer holds the columns' names.
-                # https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
-                values = [datum.get("VarCharValue") for datum in row["Data"]]
-                if names is None:
-                    names = [str(value) for value in values]
-                else:
-                    yield dict(zip(names, values, strict=True))
+
+def read_rows(athena: AthenaClient, query: str) -> Iterator[dict[str, str | None]]:
+    """The rows of a query that succeeded, by column; every value as text."""
+    names: list[str] | None = None
+    for page in athena.get_paginator("get_query_results").paginate(QueryExecutionId=query):
+        for row in page["ResultSet"]["Rows"]:
+            # A null has no value; the first row of a SELECT's answer holds the columns' names.
+            # https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html
+            values = [datum.get("VarCharValue") for datum in row["Data"]]
+            if names is None:
+                names = [str(value) for value in values]
+            else:
+                yield dict(zip(names, values, strict=True))
+
+
+def write_parameters(statement: Statement) -> list[str]:
+    """The statement's values as Athena wants them beside its text."""
+    return [_write(value) for value in statement.values]
 
 
 def _write(value: str | int) -> str:
@@ -85,4 +93,4 @@ def _write(value: str | int) -> str:
 
     https://docs.aws.amazon.com/athena/latest/ug/querying-with-prepared-statements.html
     """
-    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
+    return str(value) if isinstance(value, int) else write_text(value)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
-STACKS = ("events", "data", "registry", "training", "rollout", "serving", "observations")
+STACKS = ("events", "data", "registry", "training", "rollout", "serving", "observations", "monitoring")
 DEFAULT_PREFIX = "noriba"
 
 
@@ -52,6 +52,7 @@ class Deployment(BaseModel):
     settle_machine_arn: str
     train_machine_arn: str
     rollout_machine_arn: str
+    monitor_machine_arn: str
     approver_role_arn: str
     api_url: str
     api_key_id: str

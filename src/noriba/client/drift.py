@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from noriba.aws.objects import ObjectStore, split_uri
+from noriba.aws.references import read_profile
 from noriba.client.observations import ask_observations, compact_observations
-from noriba.client.rollouts import read_package_version
-from noriba.errors import CorruptBundleError, NoribaError
-from noriba.features.frozen import thaw_features
+from noriba.errors import NoribaError
 from noriba.monitoring.counts import read_counts, state_counts
 from noriba.monitoring.drift import measure_drift
-from noriba.records.artifacts import FEATURES_FILE, ModelArtifact
-from noriba.records.profiles import PROFILE_FILE, Profile
+from noriba.records.names import read_package_version
 
 if TYPE_CHECKING:
     from noriba.client.session import Session
@@ -65,13 +62,9 @@ def read_drift(session: Session, *, since: datetime, until: datetime, alpha: flo
     if champion is None:
         raise NoProfileError("no model is in production yet")
     version = read_package_version(champion.model_package_arn)
-    bucket, key = split_uri(champion.model_data_uri)
-    artifact = ModelArtifact(ObjectStore(session.clients.s3, bucket).read(key))
-    try:
-        profile = Profile.model_validate_json(artifact.read(PROFILE_FILE))
-    except CorruptBundleError as error:
-        raise NoProfileError(f"version {version} was trained before profiles were kept; train anew") from error
-    identities = thaw_features(artifact.read(FEATURES_FILE).decode()).identities
+    profile, identities = read_profile(session.clients.s3, champion.model_data_uri)
+    if profile is None:
+        raise NoProfileError(f"version {version} was trained before profiles were kept; train anew")
     compact_observations(session, since=since)
     asked = state_counts(profile, identities, use_case=session.use_case_name, version=version, since=since, until=until)
     [row] = ask_observations(session, asked)

@@ -11,9 +11,9 @@ from noriba.aws.comparisons import give_verdict
 from noriba.aws.endpoints import describe_endpoint
 from noriba.aws.objects import ObjectStore
 from noriba.client.progress import NO_PROGRESS
-from noriba.client.rollouts import NoRolloutError, read_package_version
+from noriba.client.rollouts import NoRolloutError
 from noriba.client.waiting import wait_until
-from noriba.records.names import IN_PROGRESS, name_endpoint, read_version
+from noriba.records.names import IN_PROGRESS, name_endpoint, read_package_version, read_version
 from noriba.records.rollout import ChallengerVerdict, RolloutStep, name_comparison
 from noriba.rollout.pairing import Look, Tally
 

@@ -14,7 +14,7 @@ from noriba.aws.endpoints import describe_endpoint
 from noriba.client.progress import NO_PROGRESS
 from noriba.client.waiting import ROLLOUT_LIMIT_S, StepFailedError, wait_until
 from noriba.errors import NoribaError
-from noriba.records.names import name_endpoint
+from noriba.records.names import name_endpoint, read_package_version
 from noriba.records.rollout import RolloutPlan, RolloutStep  # pydantic reads them
 
 if TYPE_CHECKING:
@@ -302,8 +302,3 @@ def _say_why(given: Mapping[str, Any]) -> str:
         if name in given:
             return f"{word}, by {given[name]['by']}: {given[name]['reason']}"
     return "approval"
-
-
-def read_package_version(package_arn: str) -> int:
-    """The version that the ARN of a model package names."""
-    return int(package_arn.rpartition("/")[2])

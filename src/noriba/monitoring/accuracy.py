@@ -1,17 +1,4 @@
-"""How right the models in service are, as SQL over compacted observations: what they answered beside what happened.
-
-Outcomes come late, twice, out of order, about predictions that nobody finds, and now and then they contradict each
-other. Each is counted; the last word about a prediction is the one observed last. Of two that were observed at one
-moment the larger counts: any rule would do that does not ask who came first. An answer that was captured twice counts
-once, one that is none not at all.
-
-Athena runs these statements on Trino, the laptop on DuckDB. So they keep to what both understand alike:
-`row_number()` and `CASE` inside of aggregates rather than `max_by` or `FILTER`, and `1e0` for a double, because Trino
-takes `1.0` for a decimal, whose mean has a single digit. An unnamed candidate is told from a named one by a sign in
-front of the name, so that the join is one of equals; `IS NOT DISTINCT FROM` would not be.
-https://docs.aws.amazon.com/athena/latest/ug/functions-env3.html (Trino's functions)
-https://docs.aws.amazon.com/athena/latest/ug/reserved-words.html (no column's name is one in a SELECT)
-"""
+"""How right the models in service are, as SQL over compacted observations: what they answered beside what happened."""
 
 from __future__ import annotations
 
@@ -19,48 +6,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from noriba.monitoring.joins import ANSWERS, ASKED, CANDIDATE, JOINED, SAID, bind_answers, bind_said
 from noriba.monitoring.partitions import PARTITIONS, bind_partitions
 from noriba.records.statements import Statement
-from noriba.timestamps import to_microseconds
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-_ASKED = f"{PARTITIONS} AND prediction_id IS NOT NULL AND answered_at_us >= ? AND answered_at_us <= ?"
-_CANDIDATE = "coalesce('=' || candidate_id, '')"
-
-_ANSWERS = f"""
-answers AS (
-  SELECT
-    model_version,
-    prediction_id,
-    {_CANDIDATE} AS candidate,
-    low,
-    value,
-    high,
-    claimed_coverage,
-    row_number() OVER (
-      PARTITION BY model_version, prediction_id, candidate_id
-      ORDER BY answered_at_us DESC, value DESC, low DESC, high DESC, claimed_coverage DESC
-    ) AS place
-  FROM predictions
-  WHERE {_ASKED} AND value IS NOT NULL
-)"""
-
-_SAID = f"""
-said AS (
-  SELECT
-    prediction_id,
-    {_CANDIDATE} AS candidate,
-    value,
-    row_number() OVER (
-      PARTITION BY prediction_id, candidate_id ORDER BY observed_at_us DESC, value DESC
-    ) AS place
-  FROM outcomes
-  WHERE {PARTITIONS} AND prediction_id IS NOT NULL AND reported_at_us >= ?
-)"""
-
-_ACCURACY = f"""WITH{_ANSWERS},{_SAID}
+_ACCURACY = f"""WITH{ANSWERS},{SAID}
 SELECT
   a.model_version AS model_version,
   count(*) AS answered,
@@ -71,14 +24,13 @@ SELECT
     CASE WHEN s.value IS NULL THEN NULL WHEN a.low <= s.value AND s.value <= a.high THEN 1e0 ELSE 0e0 END
   ) AS coverage,
   avg(CASE WHEN s.value IS NULL THEN NULL ELSE a.claimed_coverage END) AS claimed_coverage
-FROM answers a
-LEFT JOIN said s ON s.prediction_id = a.prediction_id AND s.candidate = a.candidate AND s.place = 1
+FROM {JOINED}
 WHERE a.place = 1
 GROUP BY a.model_version
 ORDER BY a.model_version"""
 
 _TROUBLES = f"""WITH
-asked AS (SELECT DISTINCT prediction_id, {_CANDIDATE} AS candidate FROM predictions WHERE {_ASKED}),{_SAID},
+asked AS (SELECT DISTINCT prediction_id, {CANDIDATE} AS candidate FROM predictions WHERE {ASKED}),{SAID},
 told AS (
   SELECT prediction_id, candidate, count(*) AS times, count(DISTINCT value) AS different
   FROM said
@@ -138,20 +90,11 @@ class OutcomeTroubles(BaseModel):
 
 def state_accuracy(use_case: str, *, since: datetime, until: datetime, now: datetime) -> Statement:
     """A query for `VariantAccuracy` of each version that answered in a time, by the outcomes that have come since."""
-    return Statement(_ACCURACY, (*_bind_answers(use_case, since, until), *_bind_said(use_case, since, now)))
+    return Statement(_ACCURACY, (*bind_answers(use_case, since, until), *bind_said(use_case, since, now)))
 
 
 def state_troubles(use_case: str, *, since: datetime, until: datetime, now: datetime) -> Statement:
     """A query for the one row of `OutcomeTroubles`, of the outcomes that have come since."""
-    answered, said = _bind_answers(use_case, since, until), _bind_said(use_case, since, now)
+    answered, said = bind_answers(use_case, since, until), bind_said(use_case, since, now)
     folders = (*bind_partitions(use_case, since, until), *bind_partitions(use_case, since, now))
     return Statement(_TROUBLES, (*answered, *said, *folders))
-
-
-def _bind_answers(use_case: str, since: datetime, until: datetime) -> tuple[str | int, ...]:
-    return (*bind_partitions(use_case, since, until), to_microseconds(since), to_microseconds(until))
-
-
-def _bind_said(use_case: str, since: datetime, now: datetime) -> tuple[str | int, ...]:
-    # An event knows its second, no more.
-    return (*bind_partitions(use_case, since, now), to_microseconds(since.replace(microsecond=0)))

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from noriba.monitoring.partitions import PARTITIONS, bind_partitions
-from noriba.records.statements import Statement
+from noriba.monitoring.partitions import HOUR_US, PARTITIONS, bind_partitions
+from noriba.records.statements import Statement, write_number
 from noriba.timestamps import to_microseconds
 
 if TYPE_CHECKING:
@@ -29,7 +29,14 @@ _IDENTITY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*@[0-9a-f]+")
 
 
 def state_counts(
-    profile: Profile, identities: Sequence[str], *, use_case: str, version: int, since: datetime, until: datetime
+    profile: Profile,
+    identities: Sequence[str],
+    *,
+    use_case: str,
+    version: int,
+    since: datetime,
+    until: datetime,
+    by_hour: bool = False,
 ) -> Statement:
     """A query for one row of counts; `read_counts` makes bins of it.
 
@@ -40,6 +47,7 @@ def state_counts(
         version: of the model; others may have learned other features.
         since: when the first request was answered that counts.
         until: when the last one was.
+        by_hour: a row for each hour that has any; `hour_us` says when it began, in microseconds since 1970.
 
     Raises:
         ValueError: an identity is none, and has no place in a query.
@@ -49,15 +57,20 @@ def state_counts(
         columns.append(f"try(features['{identity}']) AS v{number}")
         sums.append(f"count(v{number}) AS known{number}")
         sums += [
-            f"coalesce(sum(CASE WHEN v{number} < {_write(edge)} THEN 1 ELSE 0 END), 0) AS below{number}_{place}"
+            f"coalesce(sum(CASE WHEN v{number} < {write_number(edge)} THEN 1 ELSE 0 END), 0) AS below{number}_{place}"
             for place, edge in enumerate(profile.columns[name].edges)
         ]
+    group = ""
+    if by_hour:
+        columns.append(f"{HOUR_US} AS hour_us")
+        sums.append("hour_us")
+        group = "\nGROUP BY hour_us"
     text = f"""SELECT {", ".join(sums)}
 FROM (
   SELECT {", ".join(columns)}
   FROM predictions
   WHERE {PARTITIONS} AND model_version = ? AND value IS NOT NULL AND answered_at_us >= ? AND answered_at_us <= ?
-) AS asked_of"""  # noqa: S608 -- identities were checked, edges are numbers
+) AS asked_of{group}"""  # noqa: S608 -- identities were checked, edges are numbers
     moments = to_microseconds(since), to_microseconds(until)
     return Statement(text, (*bind_partitions(use_case, since, until), version, *moments))
 
@@ -82,9 +95,3 @@ def _pick(profile: Profile, identities: Sequence[str]) -> list[tuple[str, str]]:
         raise ValueError(f"{wrong[0]!r} is no feature's identity")
     named = ((identity.partition("@")[0], identity) for identity in identities)
     return [(name, identity) for name, identity in named if name in profile.columns]
-
-
-def _write(edge: float) -> str:
-    """A double, and no decimal: Trino tells them apart by the exponent."""
-    text = repr(float(edge))
-    return text if "e" in text else f"{text}e0"

@@ -18,6 +18,9 @@ https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
 PARTITIONS = "use_case = ? AND day >= ? AND (day > ? OR hour >= ?) AND day <= ? AND (day < ? OR hour <= ?)"
 """What stands in a WHERE clause; `bind_partitions` gives the values."""
 
+HOUR_US = "answered_at_us - answered_at_us % 3600000000"
+"""When the hour of an answer began, in microseconds since 1970."""
+
 
 def bind_partitions(use_case: str, since: datetime, until: datetime) -> tuple[str | int, ...]:
     """The values of `PARTITIONS`, an hour to either side included."""

@@ -7,6 +7,12 @@ The names are CloudWatch's, in the namespace of the deployment's prefix, with th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from noriba.records.monitoring import Kind
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,33 @@ LINES_UNREADABLE = Metric("compact_observations", "LinesUnreadable", "lines of b
 CHAMPIONS_RESTORED = Metric(
     "tidy_rollouts", "ChampionsRestored", "times that production was half-way and is the champion's again"
 )
+ANSWERS_MEASURED = Metric("measure_traffic", "AnswersMeasured", "answers of the champion in the monitor's window")
+OUTCOMES_MEASURED = Metric("measure_traffic", "OutcomesMeasured", "those whose outcome is known")
+MEAN_ABSOLUTE_ERROR = Metric("measure_traffic", "MeanAbsoluteError", "of the window, in the label's unit")
+BIAS = Metric("measure_traffic", "Bias", "mean of answer less outcome, in the label's unit")
+COVERAGE = Metric("measure_traffic", "Coverage", "share of outcomes within the interval")
+MEAN_WIDTH = Metric("measure_traffic", "MeanWidth", "of the intervals, in the label's unit")
+ERROR_RATIO = Metric("measure_traffic", "ErrorRatio", "the window's mean absolute error over the hold-out's")
+ESTIMATED_ERROR_RATIO = Metric(
+    "measure_traffic", "EstimatedErrorRatio", "the same, guessed from the width of intervals without any outcome"
+)
+ACCURACY_CHANGED = Metric("measure_traffic", "AccuracyChanged", "1 while errors are larger than the policy allows")
+COVERAGE_CHANGED = Metric("measure_traffic", "CoverageChanged", "1 while intervals do not hold what they claim")
+REQUESTS_CHANGED = Metric("measure_traffic", "RequestsChanged", "1 while days are unlike those of training")
+QUALITY_CHANGED = Metric(
+    "measure_traffic", "QualityChanged", "1 while features are missing that were there in training"
+)
+OUTCOMES_CHANGED = Metric("measure_traffic", "OutcomesChanged", "1 while outcomes do not come, or cannot be true")
 LEFTOVERS_REMOVED = Metric("tidy_rollouts", "LeftoversRemoved", "endpoints, configurations and models of past rollouts")
+
+FINDINGS: Mapping[Kind, Metric] = {
+    "accuracy": ACCURACY_CHANGED,
+    "coverage": COVERAGE_CHANGED,
+    "drift": REQUESTS_CHANGED,
+    "quality": QUALITY_CHANGED,
+    "outcomes": OUTCOMES_CHANGED,
+}
+"""By what the monitor asks: the metric of its answer."""
 
 METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
 """All of them, in the order of the loop."""

@@ -51,6 +51,11 @@ def read_version(variant: str) -> int:
     return int(variant.removeprefix("v"))
 
 
+def read_package_version(package_arn: str) -> int:
+    """The version that the ARN of a model package names."""
+    return int(package_arn.rpartition("/")[2])
+
+
 def is_staging(name: str, *, prefix: str) -> bool:
     """Whether a rollout of the deployment with this prefix gives a staging endpoint such a name."""
     return re.fullmatch(rf"{re.escape(prefix)}-.+-staging-[0-9a-f]{{8}}", name) is not None

@@ -17,3 +17,14 @@ class Statement:
 
     text: str
     values: tuple[str | int, ...]
+
+
+def write_number(number: float) -> str:
+    """A double, and no decimal: Trino tells them apart by the exponent."""
+    text = repr(float(number))
+    return text if "e" in text else f"{text}e0"
+
+
+def write_text(text: str) -> str:
+    """Text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"

@@ -102,6 +102,42 @@ class RolloutPolicy(BaseModel):
         return steps
 
 
+class MonitoringPolicy(BaseModel):
+    """When the model in production no longer does what it showed on its hold-out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window_hours: int = Field(
+        default=24, ge=12, le=24 * 7, description="how much is looked at together; best whole days"
+    )
+    truth_hours: int = Field(default=3, ge=0, le=48, description="after this time most outcomes have come")
+    min_outcomes: int = Field(default=200, gt=0, description="no answer on fewer, of all or of a part of the traffic")
+    alpha: float = Field(
+        default=0.001, gt=0, lt=0.5, description="probability that a look at a model at its limit calls it changed"
+    )
+    max_error_ratio: float = Field(default=1.15, ge=1, description="MAE over that of the hold-out")
+    max_part_error_ratio: float = Field(default=1.5, ge=1, description="the same in the worst part of the traffic")
+    max_coverage_gap: float = Field(default=0.05, gt=0, lt=1, description="|coverage - claim|")
+    drift_alpha: float = Field(
+        default=0.05, gt=0, lt=0.5, description="share of days like those of training that may be called drifted"
+    )
+    max_unknown_gain: float = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="share of requests in which a feature may be missing more than in training",
+    )
+    min_outcome_share: float = Field(default=0.01, ge=0, lt=1, description="answers that must get an outcome in time")
+    implausible_ratio: float = Field(
+        default=20.0, gt=1, description="an error counts for no more than so many times the hold-out's"
+    )
+    close_to: float | None = Field(
+        default=None,
+        gt=0,
+        description="errors within this are called close, in the label's unit; half the hold-out's MAE",
+    )
+
+
 class TrainingPolicy(BaseModel):
     """How rows are split, and the model's shape; every number may be overridden by a hyper-parameter of a job."""
 
@@ -125,3 +161,4 @@ class Policies:
     gates: GatePolicy
     retraining: RetrainingPolicy
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
+    monitoring: MonitoringPolicy = field(default_factory=MonitoringPolicy)

@@ -1,0 +1,184 @@
+"""Read what the monitor's queries found, keep it by the hour, and say whether the model still does what it promised."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from functions.telemetry import count, gauge, logger
+from noriba.aws.athena import read_rows
+from noriba.aws.bus import EventBus
+from noriba.aws.environment import Environment, dependency_loader
+from noriba.aws.ledger import Ledger
+from noriba.aws.measurements import Measurements
+from noriba.aws.objects import ObjectStore
+from noriba.aws.references import Reference, read_reference
+from noriba.events import FindingChanged
+from noriba.monitoring.assessment import assess_accuracy, assess_coverage, assess_outcomes, number_parts
+from noriba.monitoring.counts import read_counts
+from noriba.monitoring.days import assess_drift, assess_quality, list_whole_days
+from noriba.monitoring.measurements import read_measurements
+from noriba.records.measurements import HourMeasurement
+from noriba.records.metrics import (
+    ANSWERS_MEASURED,
+    BIAS,
+    COVERAGE,
+    ERROR_RATIO,
+    ESTIMATED_ERROR_RATIO,
+    FINDINGS,
+    MEAN_ABSOLUTE_ERROR,
+    MEAN_WIDTH,
+    OUTCOMES_MEASURED,
+)
+from noriba.records.monitoring import COUNTS, ERRORS, MonitoringReport
+from noriba.timestamps import UtcTimestamp, begin_hour
+from noriba.usecase import load_use_case
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from noriba.usecase import UseCase
+
+_HOUR = timedelta(hours=1)
+
+Rows = list[dict[str, str | None]]
+
+
+class Settings(Environment):
+    """Environment of this function."""
+
+    ledger_table: str
+    observations_bucket: str
+    bus_name: str
+
+
+class Asked(BaseModel):
+    """A query that has succeeded."""
+
+    name: str
+    query: str
+
+
+class Task(BaseModel):
+    """What was planned, and the queries that answer it."""
+
+    use_case: str
+    version: int
+    since: UtcTimestamp
+    until: UtcTimestamp
+    asked: tuple[Asked, ...]
+
+
+load_dependencies = dependency_loader(Settings)
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """The report, which is also kept as the newest one.
+
+    Nothing where another model went into production while the queries ran: the next look is about that one.
+    """
+    settings, clients = load_dependencies()
+    task = Task.model_validate(event)
+    use_case = load_use_case(task.use_case)
+    champion = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case.name).read_champion()
+    reference = None if champion is None else read_reference(clients, champion)
+    if reference is None or reference.version != task.version:
+        logger.info("not measured", extra={"use_case": use_case.name, "replaced": task.version})
+        return {}
+    measurements = Measurements(ObjectStore(clients.s3, settings.observations_bucket), use_case.name)
+    answers = {one.name: list(read_rows(clients.athena, one.query)) for one in task.asked}
+    measurements.write(build_hours(use_case, reference, measurements, task, answers))
+    report = write_report(use_case, reference, measurements, now=task.until)
+    # Told before it is kept: whoever is interrupted between the two tells again.
+    changes = list_changes(report, measurements.find_report())
+    EventBus(clients.events, settings.bus_name).publish_all(changes)
+    measurements.write_report(report)
+    tell(report)
+    return report.model_dump(mode="json")
+
+
+def build_hours(
+    use_case: UseCase, reference: Reference, measurements: Measurements, task: Task, answers: Mapping[str, Rows]
+) -> Iterable[HourMeasurement]:
+    """All hours that were asked about, those without an answer too: they need not be asked about again."""
+    versions = read_measurements(answers[ERRORS], list(use_case.data.slices))
+    counts: dict[datetime, dict[str, tuple[int, ...]]] = {}
+    for row in answers.get(COUNTS, []):
+        if reference.profile is not None:
+            found = read_counts(row, reference.profile, reference.identities)
+            at = datetime.fromtimestamp(int(row["hour_us"] or 0) // 1_000_000, UTC)
+            counts[at] = {name: tuple(some.tolist()) for name, some in found.items()}
+    known = {one.hour: one.counts for one in measurements.read(since=task.since)}
+    hour = begin_hour(task.since)
+    while hour <= task.until:
+        # What another version was asked was counted while it was in production.
+        own = {reference.version: counts[hour]} if hour in counts else {}
+        yield HourMeasurement(hour=hour, versions=versions.get(hour, {}), counts={**known.get(hour, {}), **own})
+        hour += _HOUR
+
+
+def write_report(
+    use_case: UseCase, reference: Reference, measurements: Measurements, *, now: datetime
+) -> MonitoringReport:
+    """What the hours that were measured say."""
+    policy, version = use_case.policies.monitoring, reference.version
+    since = begin_hour(now) - timedelta(hours=policy.window_hours)
+    oldest = datetime.combine(list_whole_days(now)[0], time(), UTC)
+    hours = measurements.read(since=min(since, oldest))
+    window = [one for one in hours if one.hour >= since]
+    ripe = [one for one in window if one.hour + _HOUR <= now - timedelta(hours=policy.truth_hours)]
+    return MonitoringReport(
+        use_case=use_case.name,
+        unit=use_case.answer.unit,
+        model_version=version,
+        since=since,
+        until=now,
+        parts=tuple(number_parts(window, version, reference.evidence)),
+        findings=(
+            assess_accuracy(window, version, reference.evidence, policy),
+            assess_coverage(window, version, policy),
+            assess_drift(hours, version, reference.profile, policy, now=now),
+            assess_quality(window, version, reference.profile, policy),
+            assess_outcomes(ripe, version, policy),
+        ),
+    )
+
+
+def tell(report: MonitoringReport) -> None:
+    """Numbers for CloudWatch; what is not known is not told, but a finding that cannot be is none."""
+    total = report.parts[0]
+    gauges = {
+        MEAN_ABSOLUTE_ERROR: total.mae,
+        BIAS: total.bias,
+        COVERAGE: total.coverage,
+        MEAN_WIDTH: total.mean_width if total.answered else None,
+        ERROR_RATIO: total.mae and total.expected_mae and total.mae / total.expected_mae,
+        ESTIMATED_ERROR_RATIO: total.estimated_mae and total.expected_mae and total.estimated_mae / total.expected_mae,
+    }
+    gauge(report.use_case, {metric: value for metric, value in gauges.items() if value is not None})
+    changed = {metric: report.find(kind).verdict == "changed" for kind, metric in FINDINGS.items()}
+    count(report.use_case, {ANSWERS_MEASURED: total.answered, OUTCOMES_MEASURED: total.with_outcome, **changed})
+    findings = {str(one.kind): f"{one.verdict}: {one.reason}" for one in report.findings}
+    logger.info("measured", extra={"use_case": report.use_case, "model_version": report.model_version, **findings})
+
+
+def list_changes(report: MonitoringReport, before: MonitoringReport | None) -> list[FindingChanged]:
+    """What is otherwise than in the report before; a first report tells of what is wrong alone."""
+    same_model = before is not None and before.model_version == report.model_version
+    known = {one.kind: one.verdict for one in before.findings} if before is not None and same_model else {}
+    return [
+        FindingChanged(
+            use_case=report.use_case,
+            model_version=report.model_version,
+            kind=one.kind,
+            verdict=one.verdict,
+            reason=one.reason,
+        )
+        for one in report.findings
+        if one.verdict != "unknown" and one.verdict != known.get(one.kind, "steady")
+    ]

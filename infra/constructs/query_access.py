@@ -1,0 +1,59 @@
+"""Who may ask SQL about observations: everything that a query touches, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aws_cdk import Stack
+
+from infra.constructs.grants import allow, allow_listing, allow_reading, allow_writing, format_arn
+from noriba.records.observations import RESULTS, TABLES
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_iam as iam
+    from aws_cdk import aws_s3 as s3
+
+
+@dataclass(frozen=True)
+class QueryAccess:
+    """Tables, and where they are asked.
+
+    Attributes:
+        bucket: of the tables' files, and of answers.
+        workgroup: its name.
+        database: its name.
+    """
+
+    bucket: s3.IBucket
+    workgroup: str
+    database: str
+
+    def let_ask(self, role: iam.IRole) -> None:
+        """Let a role start queries and wait for them: Athena reads tables, and writes answers, as who asks.
+
+        Partitions are projected, so no catalogue's are looked up.
+        https://docs.aws.amazon.com/step-functions/latest/dg/connect-athena.html
+        https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+        """
+        stack = Stack.of(role)
+        actions = ("StartQueryExecution", "StopQueryExecution", "GetQueryExecution")
+        allow(role, [f"athena:{action}" for action in actions], [self._workgroup_arn(stack)])
+        allow(role, ["athena:GetDataCatalog"], [format_arn(stack, "athena", "datacatalog/AwsDataCatalog")])
+        tables = [f"table/{self.database}/{table.name}" for table in TABLES]
+        things = ["catalog", f"database/{self.database}", *tables]
+        allow(role, ["glue:GetDatabase", "glue:GetTable"], [format_arn(stack, "glue", thing) for thing in things])
+        for table in TABLES:
+            allow_reading(role, self.bucket, prefix=f"{table.name}/")
+        allow_reading(role, self.bucket, prefix=RESULTS)
+        allow_writing(role, self.bucket, prefix=RESULTS)
+        allow_listing(role, self.bucket)
+        allow(role, ["s3:GetBucketLocation"], [self.bucket.bucket_arn])
+
+    def let_read_answers(self, role: iam.IRole) -> None:
+        """Let a role read what a query has found; Athena fetches it from S3 as who asks."""
+        allow(role, ["athena:GetQueryResults"], [self._workgroup_arn(Stack.of(role))])
+        allow_reading(role, self.bucket, prefix=RESULTS)
+
+    def _workgroup_arn(self, stack: Stack) -> str:
+        return format_arn(stack, "athena", f"workgroup/{self.workgroup}")

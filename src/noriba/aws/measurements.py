@@ -1,0 +1,69 @@
+"""Measured hours and the newest report, in the bucket of observations."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from noriba.records.measurements import HourMeasurement, name_measurement, name_measurements
+from noriba.records.monitoring import MonitoringReport, name_latest_report
+from noriba.timestamps import begin_hour
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from noriba.aws.objects import ObjectStore
+
+_AT_ONCE = 16
+_HOUR = timedelta(hours=1)
+
+
+class Measurements:
+    """Those of one use case.
+
+    Args:
+        observations: the bucket.
+        use_case: its name.
+    """
+
+    def __init__(self, observations: ObjectStore, use_case: str) -> None:
+        self._observations, self._use_case = observations, use_case
+
+    def find_gap(self, *, since: datetime, until: datetime) -> datetime:
+        """The first hour from that of `since` on that was not measured; the one of `until` when all were."""
+        measured = set(self._list_hours(since))
+        hour = begin_hour(since)
+        while hour in measured and hour < begin_hour(until):
+            hour += _HOUR
+        return hour
+
+    def write(self, hours: Iterable[HourMeasurement]) -> None:
+        """Keep hours; one that was measured before is written over."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(self._write, hours))
+
+    def read(self, *, since: datetime) -> list[HourMeasurement]:
+        """The hours from that of `since` on, as far as they were measured, in order."""
+        keys = [name_measurement(self._use_case, hour) for hour in self._list_hours(since)]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return [HourMeasurement.model_validate_json(content) for content in pool.map(self._observations.read, keys)]
+
+    def write_report(self, report: MonitoringReport) -> None:
+        """Keep the newest report."""
+        self._observations.write(name_latest_report(self._use_case), report.model_dump_json().encode())
+
+    def find_report(self) -> MonitoringReport | None:
+        """The newest report; None before the first."""
+        content = self._observations.find(name_latest_report(self._use_case))
+        return None if content is None else MonitoringReport.model_validate_json(content)
+
+    def _write(self, hour: HourMeasurement) -> None:
+        self._observations.write(name_measurement(self._use_case, hour.hour), hour.model_dump_json().encode())
+
+    def _list_hours(self, since: datetime) -> Iterator[datetime]:
+        folder = name_measurements(self._use_case)
+        # Not after the first hour's own file.
+        before = name_measurement(self._use_case, begin_hour(since) - _HOUR)
+        for key in self._observations.list_keys(folder, after=before):
+            yield datetime.strptime(key.removeprefix(folder), "%Y-%m-%d/%H.json").replace(tzinfo=UTC)

@@ -1,0 +1,119 @@
+"""What is measured of each hour's answers, as one SQL query over the hours that are new or whose outcomes still come.
+
+Its cost is that of these hours, however long the history is. Answers are grouped by hour, version and size of the
+error, once over all and once for each label of each slice; an answer without an outcome has no size.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from noriba.monitoring.joins import ANSWERS, JOINED, SAID, bind_answers, bind_said
+from noriba.monitoring.partitions import HOUR_US
+from noriba.records.measurements import EVERYTHING, Tally, add_tallies
+from noriba.records.statements import Statement, write_number, write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_SMALLEST = 1e-9
+"""What an error without a size, of zero, is taken for."""
+_UNLABELLED = "unlabelled"
+_SUMS = ("answered", "width", "with_outcome", "error", "abs_error", "bounded", "implausible", "close", "covered")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What is large and what is small in a use case, in the label's unit.
+
+    Attributes:
+        bound: an error counts for no more than this where one app's nonsense must not decide.
+        close: an error no larger than this is called close.
+    """
+
+    bound: float
+    close: float
+
+
+def state_measurements(
+    use_case: str, slices: Sequence[str], scale: Scale, *, since: datetime, until: datetime, now: datetime
+) -> Statement:
+    """A query that `read_measurements` makes tallies of.
+
+    Args:
+        use_case: whose answers.
+        slices: names of what divides them.
+        scale: see there.
+        since: when the first one was answered that counts; a full hour.
+        until: when the last one was.
+        now: when the last outcome was reported that counts.
+    """
+    labels = [
+        f"coalesce(try(a.slices[{write_text(name)}]), {write_text(_UNLABELLED)}) AS label{number}"
+        for number, name in enumerate(slices)
+    ]
+    group = "hour_us, model_version, size"
+    sets = [f"({group})", *(f"({group}, label{number})" for number in range(len(slices)))]
+    picked = "".join(f"label{number}, " for number in range(len(slices)))
+    text = f"""WITH{ANSWERS},{SAID},
+errors AS (
+  SELECT
+    {HOUR_US} AS hour_us,
+    a.model_version AS model_version,
+    a.high - a.low AS width,
+    a.value - s.value AS error,
+    abs(a.value - s.value) AS abs_error,
+    CASE WHEN a.low <= s.value AND s.value <= a.high THEN 1 ELSE 0 END AS covered,
+    CASE WHEN s.value IS NULL THEN NULL ELSE a.claimed_coverage END AS claimed{"".join(f", {one}" for one in labels)}
+  FROM {JOINED}
+  WHERE a.place = 1
+),
+sized AS (
+  SELECT *, CAST(floor(8e0 * ln(greatest(abs_error, {write_number(_SMALLEST)})) / ln(2e0)) AS INTEGER) AS size
+  FROM errors
+)
+SELECT
+  hour_us,
+  model_version,
+  {picked}size,
+  count(*) AS answered,
+  sum(width) AS width,
+  count(error) AS with_outcome,
+  sum(error) AS error,
+  sum(abs_error) AS abs_error,
+  sum(least(abs_error, {write_number(scale.bound)})) AS bounded,
+  sum(CASE WHEN abs_error >= {write_number(scale.bound)} THEN 1 ELSE 0 END) AS implausible,
+  sum(CASE WHEN abs_error <= {write_number(scale.close)} THEN 1 ELSE 0 END) AS close,
+  sum(covered) AS covered,
+  sum(claimed) AS claimed
+FROM sized
+GROUP BY GROUPING SETS ({", ".join(sets)})"""  # noqa: S608 -- names of slices are escaped, the rest are numbers
+    return Statement(text, (*bind_answers(use_case, since, until), *bind_said(use_case, since, now)))
+
+
+def read_measurements(
+    rows: Iterable[Mapping[str, str | None]], slices: Sequence[str]
+) -> dict[datetime, dict[int, dict[str, Tally]]]:
+    """By hour, by model version and by part (`EVERYTHING`, or `slice: label`): what the query found."""
+    found: dict[datetime, dict[int, dict[str, list[Tally]]]] = defaultdict(
+        lambda: defaultdict(lambda: defaultdict(list))
+    )
+    for row in rows:
+        hour = datetime.fromtimestamp(int(row["hour_us"] or 0) // 1_000_000, UTC)
+        labels = (
+            f"{name}: {label}" for number, name in enumerate(slices) if (label := row[f"label{number}"]) is not None
+        )
+        part = next(labels, EVERYTHING)
+        sums = {name: float(row[name] or 0) for name in (*_SUMS, "claimed")}
+        size = row["size"]
+        sizes = {} if size is None else {int(size): int(sums["with_outcome"])}
+        found[hour][int(row["model_version"] or 0)][part].append(Tally.model_validate({**sums, "sizes": sizes}))
+    return {
+        hour: {
+            version: {part: add_tallies(some) for part, some in parts.items()} for version, parts in versions.items()
+        }
+        for hour, versions in found.items()
+    }

@@ -1,0 +1,93 @@
+"""What was measured of an hour's answers: sums, so that hours add up to days without looking at an answer again.
+
+An hour of a use case is one JSON file. Measured again, because outcomes have come since, it is written over; so no
+answer counts twice, however often the monitor runs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from noriba.timestamps import UtcTimestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+MEASUREMENTS = "measurements/"
+"""The folder of these files, in the bucket of observations."""
+EVERYTHING = ""
+"""The name of the part that all answers of a version belong to."""
+
+
+class Tally(BaseModel):
+    """Sums over answers, in the label's unit; those from `error` on are over answers whose outcome is known.
+
+    Attributes:
+        answered: rows that were answered.
+        width: of their intervals.
+        with_outcome: those whose outcome is known.
+        error: answer less outcome.
+        abs_error: without the sign.
+        bounded: without the sign, no single one counting for more than a bound that the query was given.
+        implausible: how many reached that bound.
+        close: how many were no farther off than the use case calls close.
+        covered: outcomes within the interval.
+        claimed: the coverage that the model claims.
+        sizes: how many errors there are of each size, in eighths of a doubling: 8 · log2(error), rounded down.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    answered: int = 0
+    width: float = 0.0
+    with_outcome: int = 0
+    error: float = 0.0
+    abs_error: float = 0.0
+    bounded: float = 0.0
+    implausible: int = 0
+    close: int = 0
+    covered: int = 0
+    claimed: float = 0.0
+    sizes: dict[int, int] = {}
+
+
+class HourMeasurement(BaseModel):
+    """One hour.
+
+    Attributes:
+        hour: when it begins.
+        versions: by the version of the model that answered, and by part: `EVERYTHING`, or `slice: label`.
+        counts: by version and feature, requests by bin of the model's profile, the unknown ones last.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    hour: UtcTimestamp
+    versions: dict[int, dict[str, Tally]] = {}
+    counts: dict[int, dict[str, tuple[int, ...]]] = {}
+
+
+def add_tallies(tallies: Iterable[Tally]) -> Tally:
+    """Hours, or parts, together."""
+    total: dict[str, float] = dict.fromkeys(Tally.model_fields, 0)
+    sizes: Counter[int] = Counter()
+    for tally in tallies:
+        for name, value in tally:
+            if name != "sizes":
+                total[name] += value
+        sizes.update(tally.sizes)
+    return Tally.model_validate({**total, "sizes": sizes})
+
+
+def name_measurement(use_case: str, hour: datetime) -> str:
+    """The key of an hour's file."""
+    return f"{name_measurements(use_case)}{hour:%Y-%m-%d/%H}.json"
+
+
+def name_measurements(use_case: str) -> str:
+    """The prefix of a use case's files."""
+    return f"{MEASUREMENTS}use_case={use_case}/"
