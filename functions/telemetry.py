@@ -24,10 +24,10 @@ def count(use_case: str, counts: Mapping[Metric, float]) -> None:
     _tell(use_case, counts, MetricUnit.Count)
 
 
-def gauge(use_case: str, values: Mapping[Metric, float]) -> None:
-    """Tell CloudWatch how something stands now; told twice, it stands no differently."""
-    if values:
-        _tell(use_case, values, MetricUnit.NoUnit)
+def gauge(use_case: str, values: Mapping[Metric, float | None]) -> None:
+    """Tell CloudWatch how things stand now, as far as it is known; told twice, they stand no differently."""
+    if known := {metric: value for metric, value in values.items() if value is not None}:
+        _tell(use_case, known, MetricUnit.NoUnit)
 
 
 def _tell(use_case: str, values: Mapping[Metric, float], unit: MetricUnit) -> None:

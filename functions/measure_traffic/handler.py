@@ -22,15 +22,19 @@ from noriba.monitoring.days import assess_drift, assess_quality, list_whole_days
 from noriba.monitoring.measurements import read_measurements
 from noriba.records.measurements import HourMeasurement
 from noriba.records.metrics import (
+    ACCURACY_CHANGED,
     ANSWERS_MEASURED,
     BIAS,
     COVERAGE,
+    COVERAGE_CHANGED,
     ERROR_RATIO,
     ESTIMATED_ERROR_RATIO,
-    FINDINGS,
     MEAN_ABSOLUTE_ERROR,
     MEAN_WIDTH,
+    OUTCOMES_CHANGED,
     OUTCOMES_MEASURED,
+    QUALITY_CHANGED,
+    REQUESTS_CHANGED,
 )
 from noriba.records.monitoring import COUNTS, ERRORS, MonitoringReport
 from noriba.timestamps import UtcTimestamp, begin_hour
@@ -150,19 +154,32 @@ def write_report(
 
 
 def tell(report: MonitoringReport) -> None:
-    """Numbers for CloudWatch; what is not known is not told, but a finding that cannot be is none."""
-    total = report.parts[0]
-    gauges = {
-        MEAN_ABSOLUTE_ERROR: total.mae,
-        BIAS: total.bias,
-        COVERAGE: total.coverage,
-        MEAN_WIDTH: total.mean_width if total.answered else None,
-        ERROR_RATIO: total.mae and total.expected_mae and total.mae / total.expected_mae,
-        ESTIMATED_ERROR_RATIO: total.estimated_mae and total.expected_mae and total.estimated_mae / total.expected_mae,
-    }
-    gauge(report.use_case, {metric: value for metric, value in gauges.items() if value is not None})
-    changed = {metric: report.find(kind).verdict == "changed" for kind, metric in FINDINGS.items()}
-    count(report.use_case, {ANSWERS_MEASURED: total.answered, OUTCOMES_MEASURED: total.with_outcome, **changed})
+    """Numbers for CloudWatch; a finding that cannot be made is none."""
+    total, changed = report.parts[0], {one.kind for one in report.findings if one.verdict == "changed"}
+    expected = total.expected_mae or None
+    gauge(
+        report.use_case,
+        {
+            MEAN_ABSOLUTE_ERROR: total.mae,
+            BIAS: total.bias,
+            COVERAGE: total.coverage,
+            MEAN_WIDTH: total.mean_width if total.answered else None,
+            ERROR_RATIO: total.mae and expected and total.mae / expected,
+            ESTIMATED_ERROR_RATIO: total.estimated_mae and expected and total.estimated_mae / expected,
+        },
+    )
+    count(
+        report.use_case,
+        {
+            ANSWERS_MEASURED: total.answered,
+            OUTCOMES_MEASURED: total.with_outcome,
+            ACCURACY_CHANGED: "accuracy" in changed,
+            COVERAGE_CHANGED: "coverage" in changed,
+            REQUESTS_CHANGED: "drift" in changed,
+            QUALITY_CHANGED: "quality" in changed,
+            OUTCOMES_CHANGED: "outcomes" in changed,
+        },
+    )
     findings = {str(one.kind): f"{one.verdict}: {one.reason}" for one in report.findings}
     logger.info("measured", extra={"use_case": report.use_case, "model_version": report.model_version, **findings})
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from functions.telemetry import logger
+from functions.telemetry import count, logger
 from noriba.aws.athena import write_parameters
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.ledger import Ledger
@@ -18,6 +18,7 @@ from noriba.monitoring.counts import state_counts
 from noriba.monitoring.days import list_whole_days
 from noriba.monitoring.measurements import Scale, state_measurements
 from noriba.monitoring.partitions import ASTRAY
+from noriba.records.metrics import LOOKS_PLANNED
 from noriba.records.monitoring import COUNTS, ERRORS
 from noriba.timestamps import begin_hour
 from noriba.usecase import load_use_case
@@ -62,6 +63,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     since = choose_start(use_case, measurements, now=now)
     reference = read_reference(clients, champion)
     queries = state_queries(use_case, reference, since=since, now=now)
+    count(use_case.name, {LOOKS_PLANNED: 1})
     logger.info("planned", extra={"use_case": use_case.name, "since": since.isoformat(), "queries": len(queries)})
     return {
         "version": reference.version,

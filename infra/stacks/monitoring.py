@@ -155,6 +155,7 @@ class MonitoringStack(Stack):
             timeout=Duration.minutes(5),
             memory_mb=1024,
         )
+        function.watch_errors()
         allow_table(function.role, self._data.ledger, "GetItem")
         allow_reading(function.role, self._data.models)
         allow_listing(function.role, self._data.observations.bucket)

@@ -45,7 +45,7 @@ def list_counted(function: str) -> Iterator[metrics.Metric]:
     tree = ast.parse((ROOT / "functions" / function / "handler.py").read_text(encoding="utf-8"))
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
     for call in calls:
-        if isinstance(call.func, ast.Name) and call.func.id == "count":
+        if isinstance(call.func, ast.Name) and call.func.id in {"count", "gauge"}:
             names = (node.id for node in ast.walk(call.args[1]) if isinstance(node, ast.Name))
             yield from (getattr(metrics, name) for name in names if name.isupper())
 

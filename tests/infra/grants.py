@@ -12,7 +12,7 @@ MODELS = {"sagemaker:model/noriba-taxi-eta-*"}
 CONFIGURATIONS = {"sagemaker:endpoint-config/noriba-taxi-eta-*"}
 
 WORKGROUP = "athena:workgroup/noriba"
-TABLES = {f"glue:table/<CatalogueDatabase>/{table}" for table in ("predictions", "outcomes")}
+TABLES = {f"glue:table/CatalogueDatabase/{table}" for table in ("predictions", "outcomes")}
 
 IMAGES = {"ecr:repository/cdk-hnb659fds-container-assets-<AWS::AccountId>-<AWS::Region>"}
 
@@ -256,8 +256,8 @@ OTHERS: dict[str, dict[str, set[str]]] = {
         "athena:StopQueryExecution": {WORKGROUP},
         "athena:GetQueryExecution": {WORKGROUP},
         "athena:GetDataCatalog": {"athena:datacatalog/AwsDataCatalog"},
-        "glue:GetDatabase": {"glue:catalog", "glue:database/<CatalogueDatabase>", *TABLES},
-        "glue:GetTable": {"glue:catalog", "glue:database/<CatalogueDatabase>", *TABLES},
+        "glue:GetDatabase": {"glue:catalog", "glue:database/CatalogueDatabase", *TABLES},
+        "glue:GetTable": {"glue:catalog", "glue:database/CatalogueDatabase", *TABLES},
         "s3:GetObject": {f"ObservationsBucket/{folder}/*" for folder in ("predictions", "outcomes", "results")},
         "s3:ListBucket": {"ObservationsBucket"},
         "s3:GetBucketLocation": {"ObservationsBucket"},

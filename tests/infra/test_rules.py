@@ -407,6 +407,18 @@ def test_the_approver_reads_what_waits_why_and_what_to_type(rules: dict[str, Res
     assert lines[-1].endswith(f"--model-approval-status Approved --model-package-arn {ARN}")
 
 
+def test_the_operators_read_what_was_found_of_which_model_and_where_to_look(rules: dict[str, Resource]) -> None:
+    [target] = rules["FoundTaxiEtaRule"].properties["Targets"]
+    reason = "distance: over 8 km: the error is 512, 1.71 times the hold-out's"
+    found = FindingChanged(use_case="taxi_eta", model_version=3, kind="accuracy", verdict="changed", reason=reason)
+    text = transform(target, {"detail": found.model_dump()}, quoted=False)
+
+    said, _, address = text.strip('"').rpartition(". ")
+    assert said == f"Taxi arrival time, version 3: accuracy is changed: {reason}"
+    assert address.startswith("https://<AWS::Region>.console.<AWS::URLSuffix>/cloudwatch/")
+    assert address.endswith("#dashboards/dashboard/noriba-taxi-eta")
+
+
 def test_whole_events_reach_the_planner_the_decider_and_the_archive(rules: dict[str, Resource]) -> None:
     whole = RULES.keys() - {
         "IngestEndedRule",
@@ -414,6 +426,7 @@ def test_whole_events_reach_the_planner_the_decider_and_the_archive(rules: dict[
         "ApprovedTaxiEtaRule",
         "DecidedRule",
         "CandidateRegisteredRule",
+        "FoundTaxiEtaRule",
     }
     for name in whole:
         for target in rules[name].properties["Targets"]:

@@ -48,6 +48,7 @@ from noriba.client.models import (
     reject_model,
     request_training,
 )
+from noriba.client.monitoring import NoReportError, look_now, read_report
 from noriba.client.predictions import ApiClient, ApiError, Prediction
 from noriba.client.progress import NO_PROGRESS, Progress
 from noriba.client.rollouts import (
@@ -73,6 +74,7 @@ from noriba.client.status import DeploymentStatus, read_status
 from noriba.client.training import wait_for_answer, wait_for_candidate, wait_for_decision
 from noriba.client.waiting import StepFailedError
 from noriba.monitoring.accuracy import VariantAccuracy
+from noriba.records.monitoring import Finding, MonitoringReport, PartNumbers
 
 __all__ = [
     "NO_PROGRESS",
@@ -87,19 +89,23 @@ __all__ = [
     "Erased",
     "ExperimentReport",
     "FeatureDrift",
+    "Finding",
     "Landing",
     "LogLine",
     "MetricEffect",
     "Model",
     "ModelDetails",
     "ModelPackage",
+    "MonitoringReport",
     "NoCloudError",
     "NoExperimentError",
     "NoProfileError",
+    "NoReportError",
     "NoRolloutError",
     "NoSuchLogError",
     "NoSuchModelError",
     "NoSuchSnapshotError",
+    "PartNumbers",
     "Prediction",
     "Progress",
     "Rollout",
@@ -122,6 +128,7 @@ __all__ = [
     "list_refused",
     "list_rollouts",
     "list_snapshots",
+    "look_now",
     "pause_rollout",
     "plan_erasure",
     "promote_challenger",
@@ -131,6 +138,7 @@ __all__ = [
     "read_experiment",
     "read_log",
     "read_looks",
+    "read_report",
     "read_rollout_status",
     "read_snapshot",
     "read_status",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FEWEST_BLOCKS = 12
 """Fewer say nothing of how they scatter."""
-_LAGS = 3
+_LAGS = 5
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,6 @@ def average_blocks(sums: ArrayLike, rows: ArrayLike) -> BlockMean:
     variance = alone = scatter @ scatter
     for lag in range(1, _LAGS + 1):
         variance += 2 * (1 - lag / (_LAGS + 1)) * (scatter[lag:] @ scatter[:-lag])
-    # Hours that alternate by chance make nobody surer than independent ones.
-    variance = max(variance, alone) * blocks / (blocks - 1)
+    # Hours that alternate by chance make nobody surer than independent ones; and few blocks look calmer than they are.
+    variance = max(variance, alone) * blocks / (blocks - _LAGS - 1)
     return BlockMean(float(mean), float(np.sqrt(variance) / count.sum()))

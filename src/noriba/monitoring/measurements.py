@@ -72,7 +72,7 @@ errors AS (
   WHERE a.place = 1
 ),
 sized AS (
-  SELECT *, CAST(floor(8e0 * ln(greatest(abs_error, {write_number(_SMALLEST)})) / ln(2e0)) AS INTEGER) AS size
+  SELECT *, CAST(floor(8e0 * ln({_at_least("abs_error", _SMALLEST)}) / ln(2e0)) AS INTEGER) AS size
   FROM errors
 )
 SELECT
@@ -84,7 +84,7 @@ SELECT
   count(error) AS with_outcome,
   sum(error) AS error,
   sum(abs_error) AS abs_error,
-  sum(least(abs_error, {write_number(scale.bound)})) AS bounded,
+  sum({_at_most("abs_error", scale.bound)}) AS bounded,
   sum(CASE WHEN abs_error >= {write_number(scale.bound)} THEN 1 ELSE 0 END) AS implausible,
   sum(CASE WHEN abs_error <= {write_number(scale.close)} THEN 1 ELSE 0 END) AS close,
   sum(covered) AS covered,
@@ -117,3 +117,15 @@ def read_measurements(
         }
         for hour, versions in found.items()
     }
+
+
+# Trino's `greatest` and `least` of a null are null, DuckDB's are not.
+# https://trino.io/docs/current/functions/comparison.html#greatest-and-least
+
+
+def _at_least(column: str, bound: float) -> str:
+    return f"CASE WHEN {column} < {write_number(bound)} THEN {write_number(bound)} ELSE {column} END"
+
+
+def _at_most(column: str, bound: float) -> str:
+    return f"CASE WHEN {column} > {write_number(bound)} THEN {write_number(bound)} ELSE {column} END"

@@ -61,6 +61,7 @@ LINES_UNREADABLE = Metric("compact_observations", "LinesUnreadable", "lines of b
 CHAMPIONS_RESTORED = Metric(
     "tidy_rollouts", "ChampionsRestored", "times that production was half-way and is the champion's again"
 )
+LOOKS_PLANNED = Metric("plan_monitoring", "LooksPlanned", "times that the monitor looked at a model in production")
 ANSWERS_MEASURED = Metric("measure_traffic", "AnswersMeasured", "answers of the champion in the monitor's window")
 OUTCOMES_MEASURED = Metric("measure_traffic", "OutcomesMeasured", "those whose outcome is known")
 MEAN_ABSOLUTE_ERROR = Metric("measure_traffic", "MeanAbsoluteError", "of the window, in the label's unit")

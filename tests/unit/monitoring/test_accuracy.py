@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-import io
-from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-import pyarrow as pa
-import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noriba.events import OutcomeObserved
 from noriba.monitoring.accuracy import OutcomeTroubles, VariantAccuracy, state_accuracy, state_troubles
-from noriba.monitoring.observations import OutcomesFile, PredictionsFile
 from noriba.records.captures import CapturedAnswer
 from noriba.records.inference import ModelAnswer
-from noriba.timestamps import begin_hour
 from tests.unit.monitoring.accuracy_by_hand import judge
+from tests.unit.monitoring.observed import (
+    MIDNIGHT,
+    USE_CASE,
+    Answers,
+    Reports,
+    run,
+    tabulate_answers,
+    tabulate_outcomes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import pyarrow as pa
+    import pyarrow.parquet
+
 SINCE = datetime(2026, 6, 30, 22, 30, tzinfo=UTC)
 UNTIL = datetime(2026, 7, 1, 1, 10, tzinfo=UTC)
 NOW = datetime(2026, 7, 1, 3, 59, tzinfo=UTC)
-MIDNIGHT = datetime(2026, 7, 1, tzinfo=UTC)
-USE_CASE = "taxi_eta"
-ENGINE = duckdb.connect(config={"threads": 1})
-
-Answers = list[tuple[str, CapturedAnswer]]
-Reports = list[tuple[datetime, OutcomeObserved]]
 
 
 def answered(
@@ -67,63 +66,12 @@ def observed(
     return reported_at, event
 
 
-def read_hour(content: bytes, hour: datetime) -> pa.Table:
-    """A file as a table shows it: with what the folders' names say."""
-    table = pa.parquet.read_table(io.BytesIO(content))
-    keys = {"use_case": USE_CASE, "day": f"{hour:%Y-%m-%d}", "hour": hour.hour}
-    for name, value in keys.items():
-        table = table.append_column(name, pa.repeat(value, table.num_rows))
-    return table
-
-
-def tabulate_answers(answers: Answers, *, unreadable: int = 0, shift: int = 0) -> pa.Table:
-    by_hour: dict[datetime, Answers] = defaultdict(list, {begin_hour(MIDNIGHT): []})
-    for one in answers:
-        by_hour[begin_hour(one[1].at)].append(one)
-    tables = []
-    for hour, some in by_hour.items():
-        file = PredictionsFile("noriba-taxi-eta")
-        for variant, answer in some:
-            file.add(variant, [answer])
-        tables.append(
-            read_hour(
-                file.finish(unreadable=unreadable if hour == begin_hour(MIDNIGHT) else 0), hour + timedelta(hours=shift)
-            )
-        )
-    return pa.concat_tables(tables)
-
-
-def tabulate_outcomes(reports: Reports, *, unreadable: int = 0, shift: int = 0) -> pa.Table:
-    by_hour: dict[datetime, Reports] = defaultdict(list, {begin_hour(MIDNIGHT): []})
-    for one in reports:
-        by_hour[begin_hour(one[0])].append(one)
-    tables = []
-    for hour, some in by_hour.items():
-        file = OutcomesFile()
-        file.add(some)
-        tables.append(
-            read_hour(
-                file.finish(unreadable=unreadable if hour == begin_hour(MIDNIGHT) else 0), hour + timedelta(hours=shift)
-            )
-        )
-    return pa.concat_tables(tables)
-
-
 def ask(predictions: pa.Table, outcomes: pa.Table) -> tuple[list[VariantAccuracy], OutcomeTroubles]:
-    """What DuckDB, which is Athena's engine on the laptop, makes of the two statements."""
-    ENGINE.register("predictions", predictions)
-    ENGINE.register("outcomes", outcomes)
-
-    def run(state: Any) -> list[dict[str, Any]]:
-        statement = state(USE_CASE, since=SINCE, until=UNTIL, now=NOW)
-        found = ENGINE.execute(statement.text, list(statement.values))
-        names = [column[0] for column in found.description]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-
-    [troubles] = run(state_troubles)
-    return [VariantAccuracy.model_validate(row) for row in run(state_accuracy)], OutcomeTroubles.model_validate(
-        troubles
-    )
+    """What comes of the two statements."""
+    when = {"since": SINCE, "until": UNTIL, "now": NOW}
+    [troubles] = run(state_troubles(USE_CASE, **when), predictions, outcomes)
+    found = run(state_accuracy(USE_CASE, **when), predictions, outcomes)
+    return [VariantAccuracy.model_validate(row) for row in found], OutcomeTroubles.model_validate(troubles)
 
 
 def look(answers: Answers, reports: Reports, **unreadable: int) -> tuple[list[VariantAccuracy], OutcomeTroubles]:

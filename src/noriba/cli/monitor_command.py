@@ -1,0 +1,73 @@
+"""`monitor`: whether the model in production still does what it promised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Prefix, UseCaseName
+from noriba.cli.output import print_json, print_line, print_table, write_time
+from noriba.client import Session, look_now, read_report
+
+if TYPE_CHECKING:
+    from noriba.client import MonitoringReport
+
+
+def monitor(
+    use_case: UseCaseName = DEFAULT_USE_CASE,
+    prefix: Prefix = DEFAULT_PREFIX,
+    *,
+    last: Annotated[bool, typer.Option("--last", help="Show the hourly look's report, and do not look again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look whether the model in production still does what it showed on its hold-out, and say what has changed."""
+    session = Session(prefix, use_case)
+    report = read_report(session) if last else look_now(session)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+        return
+    print_parts(report)
+    print_table(
+        "What was found",
+        ("question", "answer", "in words", "since"),
+        [
+            (one.kind, one.verdict, one.reason, None if one.since is None else one.since.isoformat())
+            for one in report.findings
+        ],
+    )
+
+
+def print_parts(report: MonitoringReport) -> None:
+    """The traffic and its parts in numbers."""
+    unit = report.unit
+    columns = (
+        "traffic",
+        "answered",
+        "outcomes",
+        f"MAE ({unit})",
+        "hold-out",
+        "guess",
+        "bias",
+        "P90",
+        "close",
+        "coverage",
+    )
+    print_table(
+        f"Version {report.model_version} of {report.use_case} since {write_time(report.since)}",
+        columns,
+        [
+            (
+                one.part or "all",
+                one.answered,
+                one.with_outcome,
+                *(
+                    None if number is None else f"{number:.4g}"
+                    for number in (one.mae, one.expected_mae, one.estimated_mae, one.bias, one.p90)
+                ),
+                *(None if number is None else f"{number:.3f}" for number in (one.close, one.coverage)),
+            )
+            for one in report.parts
+        ],
+    )
+    print_line("estimate: the error that the width of the intervals makes one expect, without any outcome")

@@ -1,0 +1,58 @@
+"""What the monitor has found of the model in production; and a look of its own, at once."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from noriba.aws.measurements import Measurements
+from noriba.aws.objects import ObjectStore
+from noriba.client.waiting import StepFailedError, wait_until
+from noriba.errors import NoribaError
+
+if TYPE_CHECKING:
+    from noriba.aws.executions import Execution
+    from noriba.client.session import Session
+    from noriba.records.monitoring import MonitoringReport
+
+_LIMIT_S = 900.0
+
+
+class NoReportError(NoribaError):
+    """The monitor has not looked yet, or there is nothing to look at."""
+
+
+def read_report(session: Session) -> MonitoringReport:
+    """The report of the monitor's last look, which it takes every hour.
+
+    Raises:
+        NoReportError: it has not looked yet.
+    """
+    observations = ObjectStore(session.clients.s3, session.deployment.observations_bucket)
+    report = Measurements(observations, session.use_case_name).find_report()
+    if report is None:
+        raise NoReportError(f"nobody has looked at the model of {session.use_case_name} yet: noriba monitor")
+    return report
+
+
+def look_now(session: Session, *, limit_s: float = _LIMIT_S) -> MonitoringReport:
+    """Let the monitor look at what has come until now, and wait for its report.
+
+    Raises:
+        NoReportError: no model is in production.
+        StepFailedError: the look failed; the message holds the cause.
+    """
+    history = session.history(session.deployment.monitor_machine_arn)
+    execution = history.start(json.dumps({"use_case": session.use_case_name}))
+
+    def find_end() -> Execution | None:
+        found = history.look_up(execution)
+        return found if found is not None and found.status != "RUNNING" else None
+
+    ended = wait_until(find_end, "the monitor's report", limit_s=limit_s)
+    if ended.failed:
+        error, cause = ended.read_failure()
+        raise StepFailedError(f"the monitor failed: {error}: {cause}")
+    if session.ledger.read_champion() is None:
+        raise NoReportError(f"no model of {session.use_case_name} is in production yet")
+    return read_report(session)

@@ -1,0 +1,299 @@
+"""The monitor plans what to ask, keeps what was found by the hour, and tells what has changed."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from moto.athena.models import QueryResults, athena_backends
+
+from functions.measure_traffic.handler import handler as measure_traffic
+from functions.plan_monitoring.handler import handler as plan_monitoring
+from noriba.aws.measurements import Measurements
+from noriba.features.frozen import freeze_features
+from noriba.records.artifacts import FEATURES_FILE
+from noriba.records.evidence import Evidence, Metrics
+from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
+from noriba.records.profiles import PROFILE_FILE
+from noriba.timestamps import begin_hour, to_microseconds
+from noriba.training.profiles import profile_columns
+from noriba.usecase import load_use_case
+from tests.functions.artifacts import pack
+from tests.functions.conftest import REGION, read_counts
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from tests.functions.conftest import Cloud
+
+USE_CASE = load_use_case("taxi_eta")
+SLICES = list(USE_CASE.data.slices)
+EVENT = {"use_case": "taxi_eta"}
+THIS_HOUR = begin_hour(datetime.now(UTC))
+
+
+def hold(mae: float) -> Evidence:
+    found = Metrics(rows=1000, mae=mae, rmse=1.0, rmsle=1.0, coverage=0.8, mean_width=300.0)
+    return Evidence(
+        use_case="taxi_eta",
+        snapshot_id="s",
+        holdout_first_s=0.0,
+        holdout_last_s=1.0,
+        claimed_coverage=0.8,
+        candidate=found,
+        baseline=found,
+        slices=(),
+        latency_p95_ms=1.0,
+        feature_fingerprint="f",
+        bundle_digest="b",
+        code_digest="c",
+    )
+
+
+def promote(cloud: Cloud, *, profiled: bool = True) -> int:
+    """Put a model into production; its version."""
+    names = USE_CASE.features.names
+    rng = np.random.default_rng(1)
+    profile = profile_columns({name: rng.normal(0, 1, 25_000) for name in names}, np.linspace(0, 40 * 86_400, 25_000))
+    files = {FEATURES_FILE: freeze_features(USE_CASE.features).encode()}
+    if profiled:
+        files[PROFILE_FILE] = profile.model_dump_json().encode()
+    cloud.store("models").write("1.tar.gz", pack(files))
+    cloud.store("models").write("evaluation.json", hold(100.0).model_dump_json().encode())
+    arn = cloud.clients.sagemaker.create_model_package(
+        ModelPackageGroupName="noriba-taxi-eta",
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": [{"Image": "image", "ModelDataUrl": "s3://models/1.tar.gz"}],
+            "SupportedContentTypes": ["application/json"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+        CustomerMetadataProperties={"evaluation_uri": "s3://models/evaluation.json"},
+    )["ModelPackageArn"]
+    cloud.clients.dynamodb.Table("ledger").put_item(
+        Item={
+            "use_case": "taxi_eta",
+            "entry": "champion",
+            "model_package_arn": arn,
+            "model_data_uri": "s3://models/1.tar.gz",
+        }
+    )
+    return int(arn.rpartition("/")[2])
+
+
+def answer_with(cloud: Cloud, rows: list[dict[str, Any]], columns: list[str]) -> str:
+    """A query that has found these rows; its id."""
+    backend = athena_backends["123456789012"][REGION]
+    names = {name: name for name in columns}
+    cells = [
+        [{} if row.get(name) is None else {"VarCharValue": str(row[name])} for name in columns]
+        for row in (names, *rows)
+    ]
+    backend.query_results_queue.append(QueryResults(rows=[{"Data": data} for data in cells], column_info=[]))
+    started = cloud.clients.athena.start_query_execution(
+        QueryString="SELECT 1", ResultConfiguration={"OutputLocation": "s3://observations/results/"}
+    )
+    query: str = started["QueryExecutionId"]
+    backend.get_query_results(query)
+    return query
+
+
+SUMS = (
+    "answered",
+    "width",
+    "with_outcome",
+    "error",
+    "abs_error",
+    "bounded",
+    "implausible",
+    "close",
+    "covered",
+    "claimed",
+)
+COLUMNS = ["hour_us", "model_version", *(f"label{number}" for number in range(len(SLICES))), "size", *SUMS]
+
+
+def errors_of(version: int, mae: float, *, covered: float = 0.8) -> list[dict[str, Any]]:
+    """What the query finds of the last 24 hours: errors around a mean that wanders a little from hour to hour."""
+    rows = 40
+    rng = np.random.default_rng(3)
+    found = []
+    for ago in range(1, 25):
+        error = mae * rng.normal(1, 0.05) * rows
+        sums = (rows, rows * 300.0, rows, error, error, error, 0, 0, round(covered * rows), 0.8 * rows)
+        hour_us = to_microseconds(THIS_HOUR - timedelta(hours=ago))
+        found.append({"hour_us": hour_us, "model_version": version, "size": 50, **dict(zip(SUMS, sums, strict=True))})
+    return found
+
+
+def measure(cloud: Cloud, context: LambdaContext, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A look: planned, asked and measured."""
+    plan = plan_monitoring(EVENT, context)
+    asked = [{"name": "errors", "query": answer_with(cloud, rows, COLUMNS)}]
+    return measure_traffic({**EVENT, **plan, "asked": asked}, context)
+
+
+def forget_hours(cloud: Cloud) -> None:
+    """As if days had passed."""
+    for key in cloud.store("observations").list_keys("measurements/"):
+        cloud.clients.s3.delete_object(Bucket="observations", Key=key)
+
+
+def found(report: dict[str, Any]) -> dict[str, str]:
+    return {one["kind"]: one["verdict"] for one in report["findings"]}
+
+
+# --- the plan --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("cloud")
+def test_without_a_model_there_is_nothing_to_ask(context: LambdaContext) -> None:
+    assert plan_monitoring(EVENT, context) == {"queries": []}
+
+
+def test_errors_and_requests_are_asked_about_of_three_whole_days_at_first(cloud: Cloud, context: LambdaContext) -> None:
+    version = promote(cloud)
+
+    plan = plan_monitoring(EVENT, context)
+
+    assert plan["version"] == version
+    assert [query["name"] for query in plan["queries"]] == ["errors", "counts"]
+    for query in plan["queries"]:
+        assert query["text"].count("?") == len(query["values"])
+        # Athena's own limit. https://docs.aws.amazon.com/athena/latest/APIReference/API_StartQueryExecution.html
+        assert len(query["text"]) < 262_144
+    # Input and output of a state: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+    assert len(json.dumps(plan)) < 200_000
+    since = datetime.fromisoformat(plan["since"])
+    assert since == THIS_HOUR.replace(hour=0) - timedelta(days=3)
+    assert datetime.fromisoformat(plan["compact_since"]) == since - timedelta(hours=1)
+
+
+def test_a_model_without_a_profile_is_asked_about_its_errors_alone(cloud: Cloud, context: LambdaContext) -> None:
+    promote(cloud, profiled=False)
+
+    plan = plan_monitoring(EVENT, context)
+
+    assert [query["name"] for query in plan["queries"]] == ["errors"]
+
+
+def test_later_only_the_hours_that_outcomes_still_come_for_are_asked_about(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    """So that one more hour costs the same, however long the history is."""
+    version = promote(cloud)
+    measure(cloud, context, errors_of(version, 100.0))
+
+    plan = plan_monitoring(EVENT, context)
+
+    assert datetime.fromisoformat(plan["since"]) == THIS_HOUR - timedelta(hours=4)
+
+
+def test_hours_that_were_missed_are_made_up_for(cloud: Cloud, context: LambdaContext) -> None:
+    version = promote(cloud)
+    measure(cloud, context, errors_of(version, 100.0))
+    missed = THIS_HOUR - timedelta(hours=20)
+    cloud.clients.s3.delete_object(
+        Bucket="observations", Key=f"measurements/use_case=taxi_eta/{missed:%Y-%m-%d/%H}.json"
+    )
+
+    plan = plan_monitoring(EVENT, context)
+
+    assert datetime.fromisoformat(plan["since"]) == missed
+
+
+# --- the look --------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_that_does_as_promised_is_told_of_to_nobody(
+    cloud: Cloud, context: LambdaContext, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = promote(cloud)
+
+    report = measure(cloud, context, errors_of(version, 100.0))
+
+    assert found(report) == {
+        "accuracy": "steady",
+        "coverage": "steady",
+        "drift": "unknown",
+        "quality": "unknown",
+        "outcomes": "steady",
+    }
+    total = report["parts"][0]
+    assert (total["answered"], total["expected_mae"]) == (24 * 40, 100.0)
+    assert cloud.hear() == []
+    counted = read_counts(capsys)["taxi_eta"]
+    assert (counted["AnswersMeasured"], counted["AccuracyChanged"], counted["CoverageChanged"]) == (960, 0, 0)
+    assert counted["ErrorRatio"] == pytest.approx(1.0, abs=0.05)
+
+
+def test_what_has_changed_is_told_once_in_words_and_so_is_that_it_is_over(
+    cloud: Cloud, context: LambdaContext, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = promote(cloud)
+
+    report = measure(cloud, context, errors_of(version, 160.0, covered=0.5))
+    assert (found(report)["accuracy"], found(report)["coverage"]) == ("changed", "changed")
+    told = {event["detail"]["kind"]: event["detail"] for event in cloud.hear()}
+    assert told.keys() == {"accuracy", "coverage"}
+    assert told["accuracy"]["model_version"] == version
+    assert told["accuracy"]["reason"].startswith("all of the traffic: the error is 1")
+    assert read_counts(capsys)["taxi_eta"]["AccuracyChanged"] == 1
+
+    measure(cloud, context, errors_of(version, 160.0, covered=0.5))
+    assert cloud.hear() == []
+
+    forget_hours(cloud)
+    measure(cloud, context, errors_of(version, 100.0))
+    assert {event["detail"]["kind"]: event["detail"]["verdict"] for event in cloud.hear()} == {
+        "accuracy": "steady",
+        "coverage": "steady",
+    }
+
+
+def test_an_hour_that_is_measured_twice_counts_once(cloud: Cloud, context: LambdaContext) -> None:
+    version = promote(cloud)
+
+    first = measure(cloud, context, errors_of(version, 100.0))
+    second = measure(cloud, context, errors_of(version, 100.0))
+
+    assert first["parts"] == second["parts"]
+
+
+def test_hours_without_traffic_are_kept_too_and_say_nothing(cloud: Cloud, context: LambdaContext) -> None:
+    promote(cloud)
+
+    report = measure(cloud, context, [])
+
+    kept = Measurements(cloud.store("observations"), "taxi_eta").read(since=THIS_HOUR - timedelta(hours=30))
+    assert [hour.hour for hour in kept][-1] == THIS_HOUR
+    assert len(kept) == 31
+    assert set(found(report).values()) == {"unknown"}
+
+
+def test_where_another_model_took_over_meanwhile_nothing_is_said_of_it(cloud: Cloud, context: LambdaContext) -> None:
+    version = promote(cloud)
+    plan = plan_monitoring(EVENT, context)
+    query = answer_with(cloud, errors_of(version, 300.0), COLUMNS)
+    promote(cloud)
+
+    assert measure_traffic({**EVENT, **plan, "asked": [{"name": "errors", "query": query}]}, context) == {}
+    assert cloud.hear() == []
+
+
+def test_what_an_earlier_model_was_asked_stays_counted(cloud: Cloud, context: LambdaContext) -> None:
+    version = promote(cloud)
+    hour = HourMeasurement(
+        hour=THIS_HOUR - timedelta(hours=2), versions={0: {EVERYTHING: Tally()}}, counts={0: {"haversine_m": (1, 2)}}
+    )
+    measurements = Measurements(cloud.store("observations"), "taxi_eta")
+    measurements.write([hour])
+
+    measure(cloud, context, errors_of(version, 100.0))
+
+    [kept] = [one for one in measurements.read(since=hour.hour) if one.hour == hour.hour]
+    assert kept.counts == hour.counts
+    assert kept.versions.keys() == {version}

@@ -1,0 +1,246 @@
+"""The monitor says that something has changed when it has, that it has not when it has not, and when it cannot know."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from noriba.monitoring.assessment import assess_accuracy, assess_coverage, assess_outcomes, number_parts
+from noriba.monitoring.days import assess_drift, assess_quality, list_whole_days
+from noriba.records.evidence import Evidence, Metrics, SliceEvidence
+from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
+from noriba.records.profiles import Profile, count_bins
+from noriba.training.profiles import profile_columns
+from noriba.usecase import MonitoringPolicy
+
+NOW = datetime(2026, 7, 4, 9, 20, tzinfo=UTC)
+DAY = datetime(2026, 7, 1, tzinfo=UTC)
+POLICY = MonitoringPolicy()
+PART = "distance: far"
+
+
+def measured(mae: float, *, part_mae: float | None = None) -> Evidence:
+    def metrics(value: float) -> Metrics:
+        return Metrics(rows=1000, mae=value, rmse=1.0, rmsle=1.0, coverage=0.8, mean_width=300.0)
+
+    return Evidence(
+        use_case="taxi_eta",
+        snapshot_id="s",
+        holdout_first_s=0.0,
+        holdout_last_s=1.0,
+        claimed_coverage=0.8,
+        candidate=metrics(mae),
+        baseline=metrics(mae),
+        slices=(SliceEvidence(name="distance", value="far", candidate=metrics(part_mae or mae)),),
+        latency_p95_ms=1.0,
+        feature_fingerprint="f",
+        bundle_digest="b",
+        code_digest="c",
+    )
+
+
+def make_hours(
+    error: float, *, hours: int = 24, rows: int = 40, part: float | None = None, seed: int = 1, **more: float
+) -> list[HourMeasurement]:
+    """Hours whose errors are `error` on average, those of one part in ten rows `part`."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for hour in range(hours):
+        errors = rng.exponential(error, rows)
+        tally = tally_up(errors, **more)
+        parts = {EVERYTHING: tally}
+        if part is not None:
+            parts[PART] = tally_up(rng.exponential(part, rows // 4))
+        found.append(HourMeasurement(hour=DAY + timedelta(hours=hour), versions={3: parts}))
+    return found
+
+
+def tally_up(
+    errors: np.ndarray[tuple[int], np.dtype[np.float64]], covered: float = 0.8, bound: float = 2000.0
+) -> Tally:
+    rows = len(errors)
+    return Tally(
+        answered=2 * rows,
+        width=2 * rows * 300.0,
+        with_outcome=rows,
+        error=float(errors.sum()),
+        abs_error=float(errors.sum()),
+        bounded=float(np.minimum(errors, bound).sum()),
+        implausible=int((errors >= bound).sum()),
+        covered=round(covered * rows),
+        claimed=0.8 * rows,
+    )
+
+
+def test_a_model_as_good_as_on_its_hold_out_is_steady() -> None:
+    found = [assess_accuracy(make_hours(100.0, seed=seed), 3, measured(100.0), POLICY) for seed in range(100)]
+
+    assert {one.verdict for one in found} == {"steady"}
+
+
+def test_errors_half_again_as_large_are_noticed_within_a_day() -> None:
+    found = assess_accuracy(make_hours(150.0), 3, measured(100.0), POLICY)
+
+    assert found.verdict == "changed"
+    assert found.reason.startswith("all of the traffic: the error is ")
+    assert "times the hold-out's" in found.reason
+
+
+def test_a_part_that_has_become_twice_as_bad_is_named_though_the_whole_looks_well() -> None:
+    found = assess_accuracy(make_hours(100.0, rows=80, part=220.0), 3, measured(100.0), POLICY)
+
+    assert found.verdict == "changed"
+    assert found.reason.startswith(f"{PART}: the error is 2")
+
+
+def test_a_part_is_held_against_its_own_hold_out() -> None:
+    found = assess_accuracy(make_hours(100.0, rows=80, part=220.0), 3, measured(100.0, part_mae=220.0), POLICY)
+
+    assert found.verdict == "steady"
+
+
+def test_one_app_s_nonsense_counts_for_no_more_than_the_bound() -> None:
+    hours = make_hours(100.0)
+    liar = tally_up(np.array([1e9, 1e9]))
+    hours[7].versions[3][EVERYTHING] = liar
+
+    assert assess_accuracy(hours, 3, measured(100.0), POLICY).verdict == "steady"
+
+
+def test_much_nonsense_is_seen() -> None:
+    hours = [
+        HourMeasurement(hour=DAY + timedelta(hours=hour), versions={3: {EVERYTHING: tally_up(np.full(20, 1e6))}})
+        for hour in range(24)
+    ]
+
+    found = assess_outcomes(hours, 3, POLICY)
+
+    assert (found.verdict, found.kind) == ("changed", "outcomes")
+    assert "nonsense" in found.reason
+
+
+@pytest.mark.parametrize("hours", [make_hours(300.0, rows=5), make_hours(300.0, hours=6, rows=100), []])
+def test_few_outcomes_or_few_hours_say_nothing(hours: list[HourMeasurement]) -> None:
+    assert assess_accuracy(hours, 3, measured(100.0), POLICY).verdict == "unknown"
+    assert assess_coverage(hours, 3, POLICY).verdict == "unknown"
+
+
+def test_another_version_s_answers_are_none_of_ours() -> None:
+    assert assess_accuracy(make_hours(300.0), 4, measured(100.0), POLICY).verdict == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("covered", "verdict"), [(0.8, "steady"), (0.77, "steady"), (0.6, "changed"), (0.95, "changed")]
+)
+def test_intervals_that_hold_too_few_or_too_many_are_noticed(covered: float, verdict: str) -> None:
+    assert assess_coverage(make_hours(100.0, rows=100, covered=covered), 3, POLICY).verdict == verdict
+
+
+def test_outcomes_that_do_not_come_are_noticed() -> None:
+    silent = Tally(answered=50)
+    hours = [HourMeasurement(hour=DAY + timedelta(hours=n), versions={3: {EVERYTHING: silent}}) for n in range(24)]
+
+    assert assess_outcomes(hours, 3, POLICY).verdict == "changed"
+    assert assess_outcomes(make_hours(100.0), 3, POLICY).verdict == "steady"
+    assert assess_outcomes(hours[:2], 3, POLICY).verdict == "unknown"
+
+
+def test_without_any_outcome_the_error_is_guessed_from_the_intervals() -> None:
+    wide = Tally(answered=10, width=10 * 450.0)
+    [total] = number_parts([HourMeasurement(hour=DAY, versions={3: {EVERYTHING: wide}})], 3, measured(100.0))
+
+    assert total.mae is None
+    assert total.estimated_mae == pytest.approx(150.0)
+
+
+def test_a_part_in_numbers() -> None:
+    total, part = number_parts(make_hours(100.0, part=50.0, rows=100), 3, measured(100.0, part_mae=40.0))
+
+    assert (total.part, part.part) == ("", PART)
+    assert total.answered == 2 * total.with_outcome == 2 * 24 * 100
+    assert total.mae == pytest.approx(100.0, rel=0.1)
+    assert (total.expected_mae, part.expected_mae) == (100.0, 40.0)
+    assert total.coverage == pytest.approx(0.8)
+    assert total.mean_width == pytest.approx(300.0)
+
+
+# --- days ------------------------------------------------------------------------------------------------------------
+
+
+def make_profile() -> Profile:
+    rng = np.random.default_rng(5)
+    rows, days = 400, 60
+    times_s = np.repeat(np.arange(days) * 86_400.0, rows) + np.tile(np.linspace(0, 86_399, rows), days)
+    return profile_columns(
+        {"length": draw(rng, days * rows, days=days), "hour": rng.normal(0, 1, days * rows)}, times_s
+    )
+
+
+def draw(
+    rng: np.random.Generator, rows: int, *, days: int = 1, shift: float = 0.0
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    level = np.repeat(rng.normal(0, 0.1, days), rows // days)
+    return level + rng.normal(shift, 1, rows)
+
+
+PROFILE = make_profile()
+
+
+def ask_on(days: dict[int, float], *, unknown: float = 0.0) -> list[HourMeasurement]:
+    """Hours of days so many days ago, whose lengths are shifted by so much."""
+    rng = np.random.default_rng(9)
+    found = []
+    for ago, shift in days.items():
+        start = NOW.replace(hour=0, minute=0) - timedelta(days=ago)
+        for hour in range(24):
+            length = draw(rng, 20, shift=shift)
+            length[rng.random(20) < unknown] = np.nan
+            counts = {
+                "length": tuple(count_bins(length, PROFILE.columns["length"].edges).tolist()),
+                "hour": tuple(count_bins(rng.normal(0, 1, 20), PROFILE.columns["hour"].edges).tolist()),
+            }
+            found.append(HourMeasurement(hour=start + timedelta(hours=hour), counts={3: counts}))
+    return found
+
+
+def test_whole_days_are_those_that_are_over() -> None:
+    assert [day.day for day in list_whole_days(NOW)] == [1, 2, 3]
+
+
+def test_a_new_regime_is_told_with_its_first_day_and_what_has_moved() -> None:
+    found = assess_drift(ask_on({3: 0.0, 2: 1.5, 1: 1.5}), 3, PROFILE, POLICY, now=NOW)
+
+    assert found.verdict == "changed"
+    assert found.since == list_whole_days(NOW)[1]
+    assert found.reason.startswith("length: ")
+
+
+def test_one_odd_day_is_no_change_and_days_like_those_of_training_are_none() -> None:
+    assert assess_drift(ask_on({3: 0.0, 2: 0.0, 1: 1.5}), 3, PROFILE, POLICY, now=NOW).verdict == "steady"
+    assert assess_drift(ask_on({3: 1.5, 2: 1.5, 1: 0.0}), 3, PROFILE, POLICY, now=NOW).verdict == "steady"
+    assert assess_drift(ask_on({3: 0.0, 2: 0.0, 1: 0.0}), 3, PROFILE, POLICY, now=NOW).verdict == "steady"
+
+
+def test_without_a_profile_or_a_whole_day_nobody_can_say() -> None:
+    assert assess_drift(ask_on({1: 0.0}), 3, None, POLICY, now=NOW).verdict == "unknown"
+    assert assess_drift(ask_on({2: 1.5}), 3, PROFILE, POLICY, now=NOW).verdict == "unknown"
+    assert assess_drift([], 3, PROFILE, POLICY, now=NOW).verdict == "unknown"
+    assert assess_quality([], 3, PROFILE, POLICY).verdict == "unknown"
+    assert assess_quality([], 3, None, POLICY).verdict == "unknown"
+
+
+def test_a_feature_that_goes_missing_is_named() -> None:
+    found = assess_quality(ask_on({1: 0.0}, unknown=0.2), 3, PROFILE, POLICY)
+
+    assert found.verdict == "changed"
+    assert found.reason.startswith("length is unknown in ")
+    assert assess_quality(ask_on({1: 0.0}), 3, PROFILE, POLICY).verdict == "steady"
+
+
+def test_counts_in_other_bins_than_the_model_s_are_left_out() -> None:
+    """A version's profile may have other bins than what was counted of an earlier one under the same number."""
+    hours = [HourMeasurement(hour=NOW - timedelta(days=1), counts={3: {"length": (1, 2, 3)}})]
+
+    assert assess_drift(hours, 3, PROFILE, POLICY, now=NOW).verdict == "unknown"
