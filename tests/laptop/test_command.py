@@ -132,6 +132,7 @@ def test_the_report_says_what_was_seen(walked: dict[str, Any]) -> None:
     assert [name.removeprefix("noriba-") for name in walked["stacks"]] == [
         "data",
         "events",
+        "monitoring",
         "observations",
         "registry",
         "rollout",

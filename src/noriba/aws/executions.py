@@ -47,11 +47,15 @@ class Execution(BaseModel):
 
 
 def _read_cause(cause: str | None) -> str | None:
-    """A job's reason, a function's message, or the cause itself."""
+    """A job's reason, a query's, a function's message, or the cause itself."""
     try:
         document = json.loads(cause or "")
         return str(
-            document.get("FailureReason") or document.get("errorMessage") or document.get("ExitMessage") or cause
+            document.get("FailureReason")
+            or document.get("errorMessage")
+            or document.get("ExitMessage")
+            or document.get("Status", {}).get("StateChangeReason")
+            or cause
         )
     except (ValueError, AttributeError):
         return cause

@@ -54,7 +54,8 @@ def state_counts(
     """
     columns, sums = [], ["count(*) AS asked"]
     for number, (name, identity) in enumerate(_pick(profile, identities)):
-        columns.append(f"try(features['{identity}']) AS v{number}")
+        # Where no file is yet, the laptop's tables know no types of what is in a map.
+        columns.append(f"CAST(try(features['{identity}']) AS double) AS v{number}")
         sums.append(f"count(v{number}) AS known{number}")
         sums += [
             f"coalesce(sum(CASE WHEN v{number} < {write_number(edge)} THEN 1 ELSE 0 END), 0) AS below{number}_{place}"

@@ -56,6 +56,10 @@ def test_an_execution_is_told_with_its_input_and_how_it_failed(clients: Clients,
         ({"status": "TIMED_OUT"}, ("States.Timeout", "its time was up")),
         ({"status": "FAILED", "error": "E", "cause": '{"FailureReason": "no capacity"}'}, ("E", "no capacity")),
         ({"status": "FAILED", "error": "E", "cause": '{"errorMessage": "no such row"}'}, ("E", "no such row")),
+        (
+            {"status": "FAILED", "error": "E", "cause": '{"Status": {"StateChangeReason": "too many bytes"}}'},
+            ("E", "too many bytes"),
+        ),
         ({"status": "FAILED", "error": "E", "cause": "[1, 2]"}, ("E", "[1, 2]")),
     ],
 )

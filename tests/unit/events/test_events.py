@@ -19,6 +19,7 @@ from noriba.events import (
     DatasetSnapshotCreated,
     Event,
     ExecutionStatusChanged,
+    FindingChanged,
     MetricsObserved,
     ModelPackageStateChanged,
     ObjectErased,
@@ -70,6 +71,13 @@ EXAMPLES: tuple[Event, ...] = (
         training_job_name="taxi-eta-20260704-120000-abcdef",
         champion_package_arn=ARN,
         champion_model_uri="s3://models/model.tar.gz",
+    ),
+    FindingChanged(
+        use_case="taxi_eta",
+        model_version=3,
+        kind="accuracy",
+        verdict="changed",
+        reason="distance: over 8 km: the error is 512, 1.71 times the hold-out's",
     ),
     TrainingFailed(use_case="taxi_eta", decision_id="d", training_job_name="j", error="States.TaskFailed", cause="…"),
     CandidateRegistered(
