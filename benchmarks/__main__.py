@@ -11,7 +11,19 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import accuracy, conversion, decision, drift, hostile, load, observations, rollout, training, transform
+from benchmarks import (
+    accuracy,
+    conversion,
+    decision,
+    drift,
+    hostile,
+    load,
+    monitoring,
+    observations,
+    rollout,
+    training,
+    transform,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +38,8 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="transform, conversion, training, hostile, observations, load, rollout, accuracy, decision, drift; "
-        "all but load and rollout when left out",
+        help="transform, conversion, training, hostile, observations, monitoring, load, rollout, accuracy, decision, "
+        "drift; all but load and rollout when left out",
     )
     parser.add_argument("--rows", type=int, default=200_000, help="rows to transform, and to train on (%(default)s)")
     parser.add_argument("--runs", type=int, default=2_000, help="rollouts to simulate, for decision (%(default)s)")
@@ -39,6 +51,7 @@ def main() -> None:
         "training": lambda: training.run(given.rows),
         "hostile": hostile.run,
         "observations": observations.run,
+        "monitoring": monitoring.run,
         "load": load.run,
         "rollout": rollout.run,
         "accuracy": lambda: accuracy.run(given.trips),

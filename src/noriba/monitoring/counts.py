@@ -58,7 +58,7 @@ def state_counts(
         columns.append(f"CAST(try(features['{identity}']) AS double) AS v{number}")
         sums.append(f"count(v{number}) AS known{number}")
         sums += [
-            f"coalesce(sum(CASE WHEN v{number} < {write_number(edge)} THEN 1 ELSE 0 END), 0) AS below{number}_{place}"
+            f"count_if(v{number} < {write_number(edge)}) AS below{number}_{place}"
             for place, edge in enumerate(profile.columns[name].edges)
         ]
     group = ""

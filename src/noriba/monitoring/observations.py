@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from noriba.records.captures import CapturedAnswer
 
 ROWS_AT_ONCE = 20_000
-_TYPES = {
+TYPES = {
     "string": pa.string(),
     "int": pa.int32(),
     "bigint": pa.int64(),
@@ -61,7 +61,7 @@ class _ParquetWriter:
     """Rows that come in columns, and leave as the bytes of one Parquet file."""
 
     def __init__(self, table: ObservationTable) -> None:
-        self._schema = pa.schema([(name, _TYPES[kind]) for name, kind in table.columns.items()])
+        self._schema = pa.schema([(name, TYPES[kind]) for name, kind in table.columns.items()])
         self._sink = io.BytesIO()
         self._writer = pa.parquet.ParquetWriter(self._sink, self._schema, compression="zstd", compression_level=1)
         self._begin()
