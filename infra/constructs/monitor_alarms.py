@@ -14,6 +14,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from noriba.records.metrics import FINDINGS
+from noriba.records.names import name_world_alarm
 
 if TYPE_CHECKING:
     from noriba.records.metrics import Metric
@@ -52,6 +53,7 @@ class MonitorAlarms(Construct):
         self.world_changed = cloudwatch.CompositeAlarm(
             self,
             "WorldChanged",
+            composite_alarm_name=name_world_alarm(use_case, prefix=prefix),
             alarm_rule=cloudwatch.AlarmRule.any_of(
                 *(
                     cloudwatch.AlarmRule.from_alarm(self.alarms[kind], cloudwatch.AlarmState.ALARM)

@@ -46,6 +46,11 @@ def name_endpoint_alarm(use_case: str, kind: str, *, prefix: str) -> str:
     return f"{name_endpoint(use_case, prefix=prefix)}-endpoint-{kind}"
 
 
+def name_world_alarm(use_case: str, *, prefix: str) -> str:
+    """The alarm that says that a model no longer fits what it is asked; whoever decides on training hears it."""
+    return f"{name_endpoint(use_case, prefix=prefix)}-world-changed"
+
+
 def read_version(variant: str) -> int:
     """The model version that a variant's name says."""
     return int(variant.removeprefix("v"))
