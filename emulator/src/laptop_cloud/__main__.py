@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
 
 from laptop_cloud.server import DEFAULT_PORT, CloudSettings, serve
@@ -18,6 +19,11 @@ def main() -> None:
     )
     parser.add_argument("--account", default="123456789012", help="12 digits (%(default)s)")
     parser.add_argument("--region", default="us-east-1", help="(%(default)s)")
+    parser.add_argument(
+        "--clock",
+        type=_read_time,
+        help="a time with its zone (2026-03-01T00:00:00Z), or now: a clock of its own, which may be moved forward",
+    )
     given = parser.parse_args()
     assemblies = tuple(path.resolve() for path in given.assembly)
     serve(
@@ -27,8 +33,16 @@ def main() -> None:
             assemblies=assemblies,
             account=given.account,
             region=given.region,
+            clock=given.clock,
         )
     )
+
+
+def _read_time(text: str) -> datetime:
+    moment = datetime.now(UTC) if text == "now" else datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text} names no time zone")
+    return moment
 
 
 if __name__ == "__main__":

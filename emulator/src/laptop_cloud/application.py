@@ -28,6 +28,9 @@ from laptop_cloud.extensions import (
     stack_outputs,
 )
 from laptop_cloud.ministack_seams import Seam, check_seams, reach
+from laptop_cloud.own_time import OwnTime
+from laptop_cloud.own_time.routes import serve_clock
+from laptop_cloud.shared_clock import SharedClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +39,15 @@ if TYPE_CHECKING:
 class Application:
     """Everything installed, ready to be served; `stop` ends every process and thread that it started."""
 
-    def __init__(self, *, state_dir: Path, wheels_dir: Path, assemblies: tuple[Path, ...], endpoint_url: str) -> None:
+    def __init__(
+        self,
+        *,
+        state_dir: Path,
+        wheels_dir: Path,
+        assemblies: tuple[Path, ...],
+        endpoint_url: str,
+        clock: Path | None = None,
+    ) -> None:
         """Install the extensions.
 
         Args:
@@ -44,6 +55,7 @@ class Application:
             wheels_dir: for what outlives one laptop cloud: wheels that functions need on this computer.
             assemblies: the synthesized CDK applications whose containers may be asked for.
             endpoint_url: where the application will answer.
+            clock: that this process has entered, if it has one of its own.
 
         Raises:
             SeamMovedError: MiniStack is not the version that the extensions are made for.
@@ -63,13 +75,33 @@ class Application:
         execution_logs.install()
         callbacks.install()
         self._started = ExitStack()
-        for start in (firehose_buffering, metrics, alarms, execution_timeouts, retention):
-            self._started.callback(start.install().stop)
-        self._started.callback(lambda_runtime.install(state_dir / "functions", wheels_dir, endpoint_url))
-        runtime = sagemaker.install(state_dir=state_dir / "sagemaker", assemblies=assemblies, endpoint_url=endpoint_url)
+        buffer, alarm_ticker = firehose_buffering.install(), alarms.install()
+        for started in (buffer, alarm_ticker, metrics.install(), execution_timeouts.install(), retention.install()):
+            self._started.callback(started.stop)
+        self._started.callback(lambda_runtime.install(state_dir / "functions", wheels_dir, endpoint_url, clock=clock))
+        own_time = None if clock is None else _install_own_time(clock)
+        runtime = sagemaker.install(
+            state_dir=state_dir / "sagemaker",
+            assemblies=assemblies,
+            endpoint_url=endpoint_url,
+            clock=clock,
+            timers=None if own_time is None else own_time.timers,
+        )
         self._started.callback(runtime.shutdown)
         self.asgi: Any = api_gateway.keep_encoded_slashes(reach(Seam.APPLICATION))
+        if own_time is not None:
+            self._started.callback(own_time.stop)
+            for do_now in (buffer.flush_now, alarm_ticker.work_if_woken):
+                own_time.prompt(do_now)
+            own_time.ask(runtime.find_work)
+            self.asgi = serve_clock(self.asgi, own_time)
 
     def stop(self) -> None:
         """End what was started, the last first; everything is tried before a failure is raised."""
         self._started.close()
+
+
+def _install_own_time(clock: Path) -> OwnTime:
+    own_time = OwnTime(SharedClock(clock, movable=True))
+    own_time.install()
+    return own_time

@@ -79,6 +79,9 @@ class Seam(Enum):
     FAIL_EXECUTION = "services.stepfunctions:_fail_execution"
     EXECUTION_HISTORY = "services.stepfunctions:_add_event"
     FIND_STATE_MACHINE = "services.stepfunctions:_resolve_state_machine_arn"
+    RUN_EXECUTION = "services.stepfunctions:_run_execution"
+    WAIT = "services.stepfunctions:_scaled_sleep"
+    WAIT_FOR_ANSWER = "services.stepfunctions:_invoke_with_callback"
     # EventBridge: publish, hand one event to the rules, hand it to the archives, deliver it to one target.
     PUT_EVENTS = "services.eventbridge:_put_events"
     DISPATCH_EVENT = "services.eventbridge:_dispatch_event"
@@ -93,6 +96,18 @@ class Seam(Enum):
     CREATE_ARCHIVE = "services.eventbridge:_create_archive"
     UPDATE_ARCHIVE = "services.eventbridge:_update_archive"
     DELETE_ARCHIVE = "services.eventbridge:_delete_archive"
+    # Scheduled rules: the rules and their targets, what looks through them now and then, and what a schedule means.
+    RULES = "services.eventbridge:_rules"
+    RULE_TARGETS = "services.eventbridge:_targets"
+    TICK_RULES = "services.eventbridge:_tick_scheduled_rules"
+    RATE_SECONDS = "services.eventbridge:_parse_rate_seconds"
+    CRON_FIELDS = "services.eventbridge:_parse_cron_fields"
+    NEXT_CRON = "services.eventbridge:_cron_next_fire"
+    # Modules that others use by name: what starts threads, and what tells how long a worker has been idle.
+    LAMBDA_THREADS = "services.lambda_svc:threading"
+    S3_THREADS = "services.s3:threading"
+    SNS_THREADS = "services.sns:_threading"
+    WORKER_TIME = "core.lambda_runtime:time"
     # S3: one notification of a bucket; an object, and what a Range header asks of it.
     S3_EVENT = "services.s3:_fire_s3_event"
     GET_OBJECT = "services.s3:_get_object"
@@ -104,6 +119,7 @@ class Seam(Enum):
     SQL_TOKENS = "services.athena:_sql_tokens"
     # Lambda: find a function by ARN, run one invocation, run it with retries, its metrics, logs and workers.
     FIND_FUNCTION = "services.lambda_svc:_get_func_record_for_ref"
+    EVENT_SOURCE_MAPPINGS = "services.lambda_svc:_esms"
     FUNCTION_VERSION = "services.lambda_svc:_execution_record_for_config"
     FUNCTIONS = "services.lambda_svc:_functions"
     RUN_FUNCTION = "services.lambda_svc:_execute_function_dispatch"
@@ -202,6 +218,12 @@ def wrap(seam: Seam, around: Callable[[Function], Function]) -> None:
     """Put a function of one's own in the place of MiniStack's; `around` is given the one that stood there."""
     module, name = _place(seam)
     setattr(importlib.import_module(module), name, around(reach(seam)))
+
+
+def replace(seam: Seam, instead: object) -> None:
+    """Put something of one's own in the place of what is no function, a module that MiniStack uses by name."""
+    module, name = _place(seam)
+    setattr(importlib.import_module(module), name, instead)
 
 
 def _place(seam: Enum) -> tuple[str, str]:

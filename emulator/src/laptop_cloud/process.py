@@ -10,17 +10,14 @@ import urllib.error
 import urllib.request
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import psutil
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from laptop_cloud.callers import describe_caller
 from laptop_cloud.ports import find_free_port
-from laptop_cloud.server import DEFAULT_PORT, CloudSettings, log_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from laptop_cloud.server import DEFAULT_PORT, CloudSettings, clock_file, log_file
 
 _START_LIMIT_S = 60.0
 _STOP_LIMIT_S = 15.0
@@ -48,6 +45,8 @@ class RunningCloud(BaseModel):
     account: str
     region: str
     started_at: AwareDatetime
+    clock: Path | None = None
+    """The file of its own clock, if it has one: `laptop_cloud.shared_clock.enter` lets a process tell its time."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -62,6 +61,7 @@ def start(
     port: int | None = None,
     account: str = "123456789012",
     region: str = "us-east-1",
+    clock: datetime | None = None,
 ) -> RunningCloud:
     """Start a laptop cloud, or find the one that runs already.
 
@@ -71,16 +71,22 @@ def start(
         port: to listen on; when not given 4566, or a free one when that is taken.
         account: 12 digits.
         region: of AWS.
+        clock: what a clock of its own tells at the start (`laptop_cloud.driving` moves it); past or future, with its
+            time zone. Without it the cloud lives in real time.
 
     Raises:
-        CloudError: its port is taken, or it ended before it answered.
+        CloudError: its port is taken, or it ended before it answered; or the one that runs has no such clock.
     """
     if (cloud := running(state_dir)) is not None:
+        if clock is not None and cloud.clock is None:
+            raise CloudError(f"the laptop cloud at {cloud.endpoint_url} runs without a clock of its own; stop it first")
         return cloud
     check_port(port)
     state_dir.mkdir(parents=True, exist_ok=True)
     state_dir.chmod(0o700)
-    settings = CloudSettings(port=port or _choose_port(), state_dir=state_dir.resolve(), account=account, region=region)
+    settings = CloudSettings(
+        port=port or _choose_port(), state_dir=state_dir.resolve(), account=account, region=region, clock=clock
+    )
     process = _spawn(settings, assembly)
     _wait_until_it_answers(process, settings)
     cloud = RunningCloud(
@@ -90,6 +96,7 @@ def start(
         account=account,
         region=region,
         started_at=datetime.now(UTC),
+        clock=None if clock is None else clock_file(settings.state_dir),
     )
     _record(state_dir).write_text(cloud.model_dump_json(indent=2))
     return cloud
@@ -158,6 +165,8 @@ def _spawn(settings: CloudSettings, assembly: Path) -> subprocess.Popen[bytes]:
         str(settings.state_dir),
     ]
     command += ["--assembly", str(assembly), "--account", settings.account, "--region", settings.region]
+    if settings.clock is not None:
+        command += ["--clock", settings.clock.isoformat()]
     # Without bytecode on disk each start would compile MiniStack anew, for two seconds.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with log_file(settings.state_dir).open("wb") as log:

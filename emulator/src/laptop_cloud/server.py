@@ -21,10 +21,11 @@ from typing import Any
 
 from hypercorn.asyncio import serve as serve_asgi
 from hypercorn.config import Config
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from laptop_cloud.callers import describe_caller
 from laptop_cloud.ports import HOST
+from laptop_cloud.shared_clock import SharedClock, enter
 
 DEFAULT_PORT = 4566
 
@@ -53,6 +54,8 @@ class CloudSettings(BaseModel):
     assemblies: tuple[Path, ...] = ()
     account: str = "123456789012"
     region: str = "us-east-1"
+    clock: AwareDatetime | None = None
+    """What its own clock tells at the start; real time, which nobody can move, when there is none."""
 
     @property
     def endpoint_url(self) -> str:
@@ -65,6 +68,11 @@ def log_file(state_dir: Path) -> Path:
     return state_dir / "cloud.log"
 
 
+def clock_file(state_dir: Path) -> Path:
+    """Where the clock of a state directory stands, if the laptop cloud has one of its own."""
+    return state_dir / "clock"
+
+
 def serve(settings: CloudSettings) -> None:
     """Serve until SIGTERM or SIGINT; then end every process that was started."""
     state_dir = settings.state_dir.resolve()
@@ -72,6 +80,10 @@ def serve(settings: CloudSettings) -> None:
     for folder in kept.values():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+    clock = None if settings.clock is None else clock_file(state_dir)
+    if clock is not None:
+        SharedClock.create(clock, settings.clock)
+        enter(clock)
     _set_environment(settings, kept)
     _log_into(log_file(state_dir))
     _raise_file_limit()
@@ -83,6 +95,7 @@ def serve(settings: CloudSettings) -> None:
         wheels_dir=state_dir.parent / "wheels",
         assemblies=settings.assemblies,
         endpoint_url=settings.endpoint_url,
+        clock=clock,
     )
     status = 0
     try:
@@ -157,8 +170,9 @@ def _set_environment(settings: CloudSettings, kept: dict[str, Path]) -> None:
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "SERVICES"):
         os.environ.pop(name, None)
     os.environ.setdefault("LOG_LEVEL", "WARNING")
-    # Machines wait for instances that take minutes to come; here they are processes, up within a second.
-    os.environ.setdefault("SFN_WAIT_SCALE", "0.05")
+    # Machines wait for instances that take minutes to come; here they are processes, up within a second. By a clock
+    # that is moved there is no need to hurry.
+    os.environ.setdefault("SFN_WAIT_SCALE", "0.05" if settings.clock is None else "1")
     tempfile.tempdir = None
 
 

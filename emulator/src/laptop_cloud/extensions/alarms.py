@@ -10,6 +10,7 @@ A template's alarm may also watch a query (`metrics_insights`), which MiniStack 
 from __future__ import annotations
 
 import json
+import threading
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,6 @@ def install() -> Ticker:
 
         return then_wake
 
-    # One thread evaluates, so no change of state is seen twice.
     wrap(Seam.EVALUATE_ALARM, wake_instead)
     wrap(Seam.EVALUATE_ALARMS, wake_instead)
     wrap(Seam.RECORD_METRIC, wake_after)
@@ -58,18 +58,52 @@ def install() -> Ticker:
 # --- evaluation ------------------------------------------------------------------------------------------------------
 
 
+_evaluating = threading.Lock()
+"""Held while alarms are evaluated, so that no change of state is seen twice."""
+
+
 def evaluate_all() -> None:
     """Bring every metric alarm of every account into the state that its data call for."""
-    for account, region, _name, alarm in all_records(Seam.ALARMS):
-        with in_scope(account, region):
-            _evaluate(alarm, time.time())
+    with _evaluating:
+        for account, region, _name, alarm in all_records(Seam.ALARMS):
+            with in_scope(account, region):
+                _evaluate(alarm, time.time())
+
+
+def find_next_change_s() -> float | None:
+    """When the next alarm will change its state if no more data come; None when none will."""
+    found = []
+    with _evaluating:
+        for account, region, _name, alarm in all_records(Seam.ALARMS):
+            with in_scope(account, region):
+                found.append(_find_change_s(alarm, time.time()))
+    return min((one for one in found if one is not None), default=None)
 
 
 def _evaluate(alarm: Json, now: float) -> None:
-    settings = AlarmSettings.model_validate({key: value for key, value in alarm.items() if value is not None})
+    settings = _settings(alarm)
     verdict = evaluate(settings, _datapoints(settings, now), _short_time)
     if verdict is not None and verdict.state != alarm["StateValue"]:
         _move(alarm, settings, verdict, now)
+
+
+def _find_change_s(alarm: Json, now: float) -> float | None:
+    settings = _settings(alarm)
+    series = _read(settings, now)
+    newest = max((each.newest for each in series if each.newest is not None), default=None)
+    if newest is None:
+        return None
+    running = int(now // settings.period_s)
+    # Once the newest data point is out of sight, nothing changes any more.
+    for later in range(running + 1, newest + _periods(settings) + 2):
+        verdict = evaluate(settings, _look(settings, series, later), _short_time)
+        if verdict is not None and verdict.state != alarm["StateValue"]:
+            return float(later * settings.period_s)
+    return None
+
+
+def _settings(alarm: Json) -> AlarmSettings:
+    return AlarmSettings.model_validate(_without_none(alarm))
 
 
 _watched: dict[str, tuple[AlarmSettings, dict[str, MetricPeriods]]] = {}
@@ -77,19 +111,31 @@ _watched: dict[str, tuple[AlarmSettings, dict[str, MetricPeriods]]] = {}
 
 
 def _datapoints(settings: AlarmSettings, now: float) -> list[Datapoint]:
-    """One point per period; the period that is still running counts once it has data."""
-    periods = settings.evaluation_periods + EXTRA_PERIODS
-    running = int(now // settings.period_s)
+    return _look(settings, _read(settings, now), int(now // settings.period_s))
+
+
+def _periods(settings: AlarmSettings) -> int:
+    return settings.evaluation_periods + EXTRA_PERIODS
+
+
+def _read(settings: AlarmSettings, now: float) -> list[MetricPeriods]:
+    """The series that the alarm watches, with all that has come."""
     watched, known = _watched.get(settings.arn, (None, {}))
     if watched != settings:
         known = {}
     series: dict[str, MetricPeriods] = {}
     for key, samples in _find_series(settings):
         series[key] = known.get(key) or MetricPeriods(settings.period_s, settings.unit)
-        series[key].read(samples, since=running - periods)
+        series[key].read(samples, since=int(now // settings.period_s) - _periods(settings))
     _watched[settings.arn] = settings, series
+    return [*series.values()]
+
+
+def _look(settings: AlarmSettings, series: list[MetricPeriods], running: int) -> list[Datapoint]:
+    """One point per period; the period that is still running counts once it has data."""
+    periods = _periods(settings)
     values = {
-        period: find_statistic(settings.wanted_statistic, period, series.values())
+        period: find_statistic(settings.wanted_statistic, period, series)
         for period in range(running - periods, running + 1)
     }
     last = running if values[running] is not None else running - 1
@@ -187,7 +233,7 @@ def _event_detail(alarm: Json, old_state: str) -> Json:
     if "AlarmRule" in alarm:
         configuration["alarmRule"] = alarm["AlarmRule"]
     else:
-        configuration["metrics"] = [_metric(AlarmSettings.model_validate(_without_none(alarm)))]
+        configuration["metrics"] = [_metric(_settings(alarm))]
     return {
         "alarmName": alarm["AlarmName"],
         "configuration": configuration,

@@ -16,6 +16,8 @@ from laptop_cloud.extensions.ticker import Ticker
 from laptop_cloud.ministack_seams import Seam, all_records, in_scope, reach, wrap
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from laptop_cloud.ministack_seams import Function
 
 _EVERY_S = 1.0
@@ -40,13 +42,26 @@ def _only_while_running(fail: Function) -> Function:
 def end_overdue() -> None:
     """End every execution that has run for longer than its state machine allows."""
     now = datetime.now(UTC)
+    for account, region, execution, due in _find_due():
+        if now > due:
+            with in_scope(account, region):
+                _end(execution, now)
+
+
+def next_due_s() -> float | None:
+    """When the next one is due, in seconds since 1970."""
+    return min((due.timestamp() for _account, _region, _execution, due in _find_due()), default=None)
+
+
+def _find_due() -> Iterator[tuple[str, str, Json, datetime]]:
+    """Account, region, execution, and when it must have ended, of all that run and may not for ever."""
     for account, region, _arn, execution in all_records(Seam.EXECUTIONS):
         if execution["status"] != "RUNNING":
             continue
         with in_scope(account, region):
             allowed = _allowed(execution["stateMachineArn"])
-            if allowed is not None and now - datetime.fromisoformat(execution["startDate"]) > allowed:
-                _end(execution, now)
+        if allowed is not None:
+            yield account, region, execution, datetime.fromisoformat(execution["startDate"]) + allowed
 
 
 def _allowed(state_machine_arn: str) -> timedelta | None:

@@ -55,6 +55,10 @@ class Buffer:
             with in_scope(batch.account, batch.region):
                 _write(batch)
 
+    def flush_now(self) -> None:
+        """Write all that waits, and return when nothing is being written any more."""
+        self._ticker.work_now()
+
     def stop(self) -> None:
         """Write all that waits, and end."""
         self._ticker.stop()

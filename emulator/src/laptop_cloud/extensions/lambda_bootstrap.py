@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import logging
 import os
@@ -32,11 +33,12 @@ _TEXT_FORMAT = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(request_id)s\t%(mes
 class Context(SimpleNamespace):
     """What the handler is given beside the event: https://docs.aws.amazon.com/lambda/latest/dg/python-context.html."""
 
-    deadline_ms: int
+    deadline_s: float
+    """Of `time.monotonic`: how long an invocation may take is no matter of any clock that is set."""
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the invocation times out."""
-        return max(0, self.deadline_ms - int(time.time() * 1000))
+        return max(0, int((self.deadline_s - time.monotonic()) * 1000))
 
     def log(self, message: str) -> None:
         """Write a line to the log."""
@@ -57,6 +59,8 @@ def main() -> None:
     """Serve until standard input ends."""
     requests, answers = _take_standard_streams()
     settings = json.loads(requests.readline())
+    if settings["clock"] is not None:
+        _enter_clock(**settings["clock"])
     sys.path[:0] = settings["path_first"]
     sys.path.extend(settings["path_last"])
     log_handler = _LogHandler()
@@ -77,6 +81,15 @@ def main() -> None:
         sys.stderr.write(f"{END_OF_LOG}{message['request_id']}\n")
         sys.stderr.flush()
         _answer(answers, answer)
+
+
+def _enter_clock(program: str, file: str, libraries: dict[str, str]) -> None:
+    """Tell the time of the cloud's own clock (`laptop_cloud.shared_clock`, by path)."""
+    spec = importlib.util.spec_from_file_location("_laptop_cloud_clock", program)
+    assert spec is not None and spec.loader is not None  # noqa: S101, PT018 -- a file of Python
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.enter(file, libraries)
 
 
 def _take_standard_streams() -> tuple[TextIO, TextIO]:
@@ -144,7 +157,7 @@ def _context(message: dict[str, Any]) -> Context:
     return Context(
         aws_request_id=message["request_id"],
         invoked_function_arn=message["function_arn"],
-        deadline_ms=message["deadline_ms"],
+        deadline_s=time.monotonic() + message["timeout_s"],
         function_name=environment["AWS_LAMBDA_FUNCTION_NAME"],
         function_version=environment["AWS_LAMBDA_FUNCTION_VERSION"],
         memory_limit_in_mb=environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"],

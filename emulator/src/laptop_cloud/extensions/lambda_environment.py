@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from laptop_cloud.extensions.lambda_bootstrap import END_OF_LOG
+from laptop_cloud.shared_clock import describe_clock
 
 _BOOTSTRAP = Path(__file__).with_name("lambda_bootstrap.py")
 # Lambda allows 10 s; a laptop that compiles a package for the first time may need more, and loses nothing by waiting.
@@ -45,6 +46,8 @@ class EnvironmentSettings:
     variables: dict[str, str]
     timeout_s: float
     memory_mib: int
+    clock: Path | None = None
+    """Whose time the process tells, where it is not the real one."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class Environment:
                 "event": event,
                 "request_id": request_id,
                 "function_arn": function_arn,
-                "deadline_ms": int((time.time() + self.settings.timeout_s) * 1000),
+                "timeout_s": self.settings.timeout_s,
             }
         )
         answer = self._receive(self.settings.timeout_s, watched=True)
@@ -144,6 +147,7 @@ class Environment:
                 "handler": settings.handler,
                 "path_first": [str(path) for path in settings.path_first],
                 "path_last": [str(path) for path in settings.path_last],
+                "clock": None if settings.clock is None else describe_clock(settings.clock),
             }
         )
         answer = self._receive(_START_LIMIT_S)

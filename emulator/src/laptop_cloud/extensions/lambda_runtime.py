@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import uuid
 import weakref
 from collections import defaultdict
@@ -23,6 +22,7 @@ from laptop_cloud.extensions.lambda_code import CodeError, CodeStore
 from laptop_cloud.extensions.lambda_environment import Environment, EnvironmentSettings, Outcome, StartError
 from laptop_cloud.extensions.ticker import Ticker
 from laptop_cloud.ministack_seams import Seam, complete_resource_type, put_log_events, reach, wrap
+from laptop_cloud.shared_clock import real_time_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +44,7 @@ class PythonWorker(reach(Seam.WORKER)):  # type: ignore[misc]  # MiniStack has n
 
     store: ClassVar[CodeStore]
     endpoint_url: ClassVar[str]
+    clock: ClassVar[Path | None] = None
     started: ClassVar[weakref.WeakSet[PythonWorker]] = weakref.WeakSet()
 
     environment: Environment | None = None
@@ -101,6 +102,7 @@ class PythonWorker(reach(Seam.WORKER)):  # type: ignore[misc]  # MiniStack has n
             variables=self._variables(code),
             timeout_s=float(config["Timeout"]),
             memory_mib=int(config.get("MemorySize", 128)),
+            clock=self.clock,
         )
 
     def _variables(self, code: Path) -> dict[str, str]:
@@ -137,7 +139,7 @@ class PythonWorker(reach(Seam.WORKER)):  # type: ignore[misc]  # MiniStack has n
     def end_idle(cls) -> None:
         """End the processes that have had nothing to do for three minutes; the next invocation starts a new one."""
         for worker in list(cls.started):
-            idle = not worker.in_use and time.time() - worker.last_used > _IDLE_S
+            idle = not worker.in_use and real_time_s() - worker.last_used > _IDLE_S
             if idle and worker._lock.acquire(blocking=False):  # noqa: SLF001 -- a worker of our own class
                 try:
                     worker.kill()
@@ -145,19 +147,21 @@ class PythonWorker(reach(Seam.WORKER)):  # type: ignore[misc]  # MiniStack has n
                     worker._lock.release()  # noqa: SLF001 -- as above
 
 
-def install(state_dir: Path, wheels_dir: Path, endpoint_url: str) -> Callable[[], None]:
+def install(state_dir: Path, wheels_dir: Path, endpoint_url: str, *, clock: Path | None = None) -> Callable[[], None]:
     """Close the gap.
 
     Args:
         state_dir: for unpacked code.
         wheels_dir: for wheels of this computer, shared between laptop clouds.
         endpoint_url: where functions find AWS.
+        clock: whose time they tell, where it is not the real one.
 
     Returns:
         What ends every process.
     """
     store = PythonWorker.store = CodeStore(state_dir, wheels_dir)
     PythonWorker.endpoint_url = endpoint_url
+    PythonWorker.clock = clock
     wrap(Seam.FETCH_CODE, lambda fetch: _kept_on_disk(fetch, store))
     wrap(Seam.WORKER_CLASS, lambda choose: lambda config: PythonWorker if _is_python(config) else choose(config))
     wrap(Seam.RUN_IN_WORKER, _run_python)

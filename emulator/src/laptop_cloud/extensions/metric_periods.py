@@ -76,6 +76,11 @@ class MetricPeriods:
         for period in [period for period in self._periods if period < since]:
             del self._periods[period]
 
+    @property
+    def newest(self) -> int | None:
+        """The last period in which something came."""
+        return max(self._periods, default=None)
+
     def find(self, period: int) -> _Period | None:
         """What came in a period; None where nothing did."""
         return self._periods.get(period)

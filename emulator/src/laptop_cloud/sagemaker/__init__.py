@@ -21,9 +21,12 @@ from laptop_cloud.sagemaker.storage import Storage
 from laptop_cloud.sagemaker.tasks import install_tasks
 from laptop_cloud.sagemaker.training import TrainingJobs
 from laptop_cloud.sagemaker.transform import TransformJobs
+from laptop_cloud.sagemaker.work import find_work
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from laptop_cloud.own_time.timers import Timers
 
 __all__ = ["Runtime", "install"]
 
@@ -36,6 +39,10 @@ class Runtime:
         self._host = host
         self._guardian = guardian
 
+    def find_work(self) -> list[str]:
+        """What is going on: jobs, deployments, answers; captures are written first."""
+        return find_work(self._service)
+
     def shutdown(self) -> None:
         """End every job and every server, their children included."""
         self._service.close()
@@ -43,16 +50,25 @@ class Runtime:
         self._guardian.close()
 
 
-def install(*, state_dir: Path, assemblies: tuple[Path, ...], endpoint_url: str) -> Runtime:
+def install(
+    *,
+    state_dir: Path,
+    assemblies: tuple[Path, ...],
+    endpoint_url: str,
+    clock: Path | None = None,
+    timers: Timers | None = None,
+) -> Runtime:
     """Give the laptop cloud in this process its SageMaker.
 
     Args:
         state_dir: where jobs and servers have their files.
         assemblies: CDK assemblies whose asset manifests name the containers' source folders.
         endpoint_url: of the cloud, which need not answer yet.
+        clock: whose time programs tell, where it is not the real one.
+        timers: of that clock.
     """
     guardian = Guardian()
-    host = Host(state_dir, endpoint_url, guardian)
+    host = Host(state_dir, endpoint_url, guardian, clock=clock)
     platform = Platform(host, Images(assemblies), Storage(endpoint_url))
     registry = Registry(platform)
     models = Models(platform, registry)
@@ -63,7 +79,7 @@ def install(*, state_dir: Path, assemblies: tuple[Path, ...], endpoint_url: str)
         registry,
         Cards(platform),
         models,
-        Endpoints(platform, models),
+        Endpoints(platform, models, timers),
     )
     ministack_seams.register_service(
         "sagemaker", service.handle, target_prefixes=("SageMaker.",), host_patterns=(r"sagemaker\.",)

@@ -95,6 +95,7 @@ class Capture:
         self._store = store
         self._lines: dict[str, list[str]] = defaultdict(list)
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._closed = threading.Event()
         threading.Thread(target=self._write_now_and_then, name=f"capture-{endpoint_name}", daemon=True).start()
 
@@ -133,7 +134,7 @@ class Capture:
     def close(self) -> None:
         """Write what is left."""
         self._closed.set()
-        self._flush()
+        self.flush()
 
     def _write(self, mode: str, content_type: str, body: bytes) -> dict[str, str]:
         encoding = self.spec.encodings.get(content_type.split(";", maxsplit=1)[0].strip().lower(), "BASE64")
@@ -142,9 +143,14 @@ class Capture:
 
     def _write_now_and_then(self) -> None:
         while not self._closed.wait(FLUSH_S):
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what waits, and return when nothing is being written any more."""
+        with self._writing:
+            self._write_all()
+
+    def _write_all(self) -> None:
         with self._lock:
             lines, self._lines = self._lines, defaultdict(list)
         now = datetime.now(UTC)

@@ -7,7 +7,9 @@ of AWS: a wait counts in full, and work as long as it really takes.
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ from laptop_cloud.sagemaker.fleets import DRAIN_S, Shift, grow, shrink, start_al
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from laptop_cloud.own_time.timers import Timers
     from laptop_cloud.sagemaker.endpoints import Endpoint
     from laptop_cloud.sagemaker.fleets import Fleet
     from laptop_cloud.sagemaker.guardrails import Guardrails, Stage
@@ -38,14 +41,23 @@ class Watch:
         scope: of the endpoint, and so of the alarms.
         guardrails: of the deployment.
         scale: what part of its time a wait takes.
+        timers: of the cloud's own clock, if it has one: waits end and time is over by it.
     """
 
-    def __init__(self, scope: Scope, guardrails: Guardrails, scale: float) -> None:
+    def __init__(self, scope: Scope, guardrails: Guardrails, scale: float, timers: Timers | None = None) -> None:
         self._scope = scope
         self._guardrails = guardrails
         self._scale = scale
-        self._started = time.monotonic()
+        self._timers = timers
+        self._now = time.monotonic if timers is None else time.time
+        self._started = self._now()
+        self._baked_at = 0.0
         self._saved_s = 0.0
+
+    @property
+    def baking(self) -> bool:
+        """Does the deployment only wait?"""
+        return self._now() < self._baked_at
 
     def bake(self, wait_s: float) -> None:
         """Wait, and look at the alarms all the while, once at least.
@@ -54,11 +66,17 @@ class Watch:
             RollBackError: an alarm is in ALARM, or the time of the deployment is over.
         """
         self._check_time()
-        end = time.monotonic() + wait_s * self._scale
+        end = self._now() + wait_s * self._scale
         self._check_alarms()
-        while (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, _LOOK_S))
-            self._check_alarms()
+        over = threading.Event()
+        with nullcontext() if self._timers is None else self._timers.at(end, over.set):
+            self._baked_at = end
+            try:
+                while (left := end - self._now()) > 0:
+                    over.wait(min(left, _LOOK_S))
+                    self._check_alarms()
+            finally:
+                self._baked_at = 0.0
         self._saved_s += wait_s * (1 - self._scale)
         self._check_time()
 
@@ -74,7 +92,7 @@ class Watch:
 
     def _check_time(self) -> None:
         limit_s = self._guardrails.timeout_s
-        if limit_s is not None and time.monotonic() - self._started + self._saved_s > limit_s:
+        if limit_s is not None and self._now() - self._started + self._saved_s > limit_s:
             raise RollBackError(
                 f"The deployment exceeded MaximumExecutionTimeoutInSeconds ({limit_s} seconds). The endpoint was "
                 "rolled back to its previous configuration."

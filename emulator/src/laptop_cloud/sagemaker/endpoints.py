@@ -22,6 +22,7 @@ from laptop_cloud.sagemaker.records import ENDPOINT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from laptop_cloud.own_time.timers import Timers
     from laptop_cloud.sagemaker.capture import Capture
     from laptop_cloud.sagemaker.fleets import Fleet, Shift, Variant
     from laptop_cloud.sagemaker.models import ModelContainer, Models
@@ -66,6 +67,7 @@ class Endpoint:
         fleet: none until the first is healthy.
         shift: while requests go to two fleets.
         settled: set while nothing is being deployed.
+        watch: of the deployment under guardrails that was the last.
     """
 
     scope: Scope
@@ -75,6 +77,7 @@ class Endpoint:
     shift: Shift | None = None
     settled: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    watch: Watch | None = None
 
 
 class Endpoints:
@@ -83,11 +86,13 @@ class Endpoints:
     Args:
         platform: shared.
         models: what the endpoints serve.
+        timers: of the cloud's own clock, if it has one.
     """
 
-    def __init__(self, platform: Platform, models: Models) -> None:
+    def __init__(self, platform: Platform, models: Models, timers: Timers | None = None) -> None:
         self._platform = platform
         self._models = models
+        self._timers = timers
         self._endpoints: dict[tuple[Scope, str], Endpoint] = {}
 
     # --- operations ---
@@ -175,6 +180,10 @@ class Endpoints:
         endpoint.settled.wait()
         return self.describe(scope, {"EndpointName": name}) if (scope, name) in self._endpoints else None
 
+    def all(self) -> list[Endpoint]:
+        """Every endpoint of every account."""
+        return [*self._endpoints.values()]
+
     # --- routing ---
 
     @contextmanager
@@ -250,7 +259,7 @@ class Endpoints:
 
     def _move(self, endpoint: Endpoint, fleet: Fleet, guardrails: Guardrails) -> bool:
         """Give a new fleet the requests as guardrails say; whether it has kept them."""
-        watch = Watch(endpoint.scope, guardrails, wait_scale())
+        watch = endpoint.watch = Watch(endpoint.scope, guardrails, wait_scale(), self._timers)
         deployment = Deployment(endpoint, fleet, guardrails, watch, partial(self._show_progress, endpoint))
         try:
             deployment.run()

@@ -71,12 +71,14 @@ class Host:
         state_dir: where the roots are.
         endpoint_url: of the cloud, for the programs' own AWS calls.
         guardian: ends the programs when the cloud is gone.
+        clock: whose time the programs tell, where it is not the real one.
     """
 
-    def __init__(self, state_dir: Path, endpoint_url: str, guardian: Guardian) -> None:
+    def __init__(self, state_dir: Path, endpoint_url: str, guardian: Guardian, *, clock: Path | None = None) -> None:
         self._state_dir = state_dir
         self._endpoint_url = endpoint_url
         self._guardian = guardian
+        self._clock = clock
         self._running: list[ContainerProcess] = []
         self._closed = False
         self._lock = threading.Lock()
@@ -160,6 +162,8 @@ class Host:
             "AWS_EC2_METADATA_DISABLED": "true",
             "SAGEMAKER_BASE_DIR": str(root.folder),
         }
+        if self._clock is not None:
+            environment["LAPTOP_CLOUD_CLOCK"] = str(self._clock)
         if not isolated:
             environment |= {"AWS_ENDPOINT_URL": self._endpoint_url, **describe_caller(scope.account, scope.region)}
         return environment

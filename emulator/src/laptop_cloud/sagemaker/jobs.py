@@ -101,6 +101,10 @@ class Jobs(ABC):
         self._jobs[scope, name].ended.wait()
         return self.describe(scope, {self.kind.name_member: name})
 
+    def unfinished(self) -> list[str]:
+        """The names of the jobs that have not ended."""
+        return [job.name for job in [*self._jobs.values()] if not job.ended.is_set()]
+
     # --- what the kinds differ in ---
 
     @abstractmethod

@@ -1,0 +1,303 @@
+"""A laptop cloud with a clock of its own: everything in it tells that time, and what falls due happens by it."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from laptop_cloud.driving import (
+    MomentIsOverError,
+    StillBusyError,
+    find_work,
+    move_clock,
+    pass_time,
+    read_clock,
+    wait_until_idle,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from emulator.tests.conftest import Clients, Eventually, Functions, Queue
+    from laptop_cloud.process import RunningCloud
+
+    Now = Callable[[], datetime]
+    Move = Callable[..., Any]
+    Execute = Callable[..., str]
+    Status = Callable[[str], str]
+
+ROLE = "arn:aws:iam::123456789012:role/laptop"
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+TELL_TIME = """
+import os, time
+from datetime import datetime, timezone
+
+def handler(event, context):
+    now = datetime.now(timezone.utc)
+    left_ms = context.get_remaining_time_in_millis()
+    return {"now": now.isoformat(), "epoch_s": time.time(), "pid": os.getpid(), "left_ms": left_ms}
+"""
+
+
+def test_it_begins_at_the_time_that_it_is_given_and_ticks(now: Now) -> None:
+    first = now()
+
+    assert (first.year, first.month) == (2026, 3)
+    assert first < now() < first + MINUTE
+
+
+def test_it_only_moves_forward(cloud: RunningCloud, now: Now) -> None:
+    with pytest.raises(MomentIsOverError, match=r"only moves forward: not to 2026-02-28T00:00:00\+00:00"):
+        move_clock(cloud, datetime.fromisoformat("2026-02-28T00:00:00+00:00"))
+    with pytest.raises(MomentIsOverError, match="only moves forward"):
+        pass_time(cloud, now() - MINUTE)
+
+
+# --- who tells the time ----------------------------------------------------------------------------------------------
+
+
+def test_objects_and_data_points_carry_it(client: Clients, now: Now, move: Move, name: str) -> None:
+    move(hours=5)
+    client("s3").create_bucket(Bucket=name)
+    client("s3").put_object(Bucket=name, Key="a", Body=b"")
+    client("cloudwatch").put_metric_data(Namespace=name, MetricData=[{"MetricName": "Trips", "Value": 1}])
+
+    found = client("cloudwatch").get_metric_statistics(
+        Namespace=name,
+        MetricName="Trips",
+        StartTime=now() - MINUTE,
+        EndTime=now() + MINUTE,
+        Period=60,
+        Statistics=["Sum"],
+    )
+    assert abs(client("s3").head_object(Bucket=name, Key="a")["LastModified"] - now()) < MINUTE
+    assert [point["Sum"] for point in found["Datapoints"]] == [1]
+
+
+def test_a_warm_function_sees_that_it_moved_and_has_as_much_time_left(
+    client: Clients, function: Functions, now: Now, move: Move
+) -> None:
+    arn = function(TELL_TIME, Timeout=20)
+    first = json.loads(client("lambda").invoke(FunctionName=arn)["Payload"].read())
+    move(hours=7)
+    second = json.loads(client("lambda").invoke(FunctionName=arn)["Payload"].read())
+
+    assert first["pid"] == second["pid"]
+    assert timedelta(hours=7) <= datetime.fromisoformat(second["now"]) - datetime.fromisoformat(first["now"])
+    assert abs(datetime.fromisoformat(second["now"]) - now()) < MINUTE
+    assert abs(datetime.fromisoformat(second["now"]).timestamp() - second["epoch_s"]) < 1
+    assert 19_000 < second["left_ms"] <= 20_000
+
+
+def test_a_function_that_runs_sees_it_move_and_is_not_timed_out(
+    cloud: RunningCloud, client: Clients, function: Functions, queue: Queue, move: Move, now: Now
+) -> None:
+    source = """
+import time
+
+def handler(event, context):
+    while time.time() < event["until_s"]:
+        time.sleep(0.01)
+    raise RuntimeError(f"has time left: {context.get_remaining_time_in_millis() > 1000}")
+"""
+    arn = function(source, Timeout=20, DeadLetterConfig={"TargetArn": queue.arn})
+    client("lambda").put_function_event_invoke_config(FunctionName=arn, MaximumRetryAttempts=0)
+    event = {"until_s": (now() + 9 * HOUR).timestamp()}
+    client("lambda").invoke(FunctionName=arn, InvocationType="Event", Payload=json.dumps(event).encode())
+    with pytest.raises(StillBusyError, match="asynchronous invocation, function "):
+        wait_until_idle(cloud, limit_s=0.5)
+
+    move(hours=9)
+
+    assert "has time left: True" in queue.receive()["Body"]
+
+
+def test_a_job_sees_that_it_moved(
+    cloud: RunningCloud, client: Clients, image: str, name: str, now: Now, move: Move, eventually: Eventually
+) -> None:
+    client("s3").create_bucket(Bucket=name)
+    until = now() + 11 * HOUR
+    client("sagemaker").create_training_job(
+        TrainingJobName=name,
+        HyperParameters={"until": until.isoformat()},
+        AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"},
+        RoleArn=ROLE,
+        OutputDataConfig={"S3OutputPath": f"s3://{name}/models"},
+        ResourceConfig={"InstanceType": "ml.c7i.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
+        StoppingCondition={"MaxRuntimeInSeconds": 60},
+    )
+    eventually(lambda: _training_log(client, name))
+    assert find_work(cloud) == [f"training-job {name}"]
+
+    move(hours=11)
+    wait_until_idle(cloud, limit_s=20)
+
+    job = client("sagemaker").describe_training_job(TrainingJobName=name)
+    assert job["TrainingJobStatus"] == "Completed"
+    assert until - 12 * HOUR < job["CreationTime"] < until - 10 * HOUR
+    assert until <= _ended_at(client, name, job["ModelArtifacts"]["S3ModelArtifacts"]) <= job["TrainingEndTime"]
+
+
+def _training_log(client: Clients, name: str) -> list[Any]:
+    logs, group = client("logs"), "/aws/sagemaker/TrainingJobs"
+    try:
+        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=name)["logStreams"]
+    except logs.exceptions.ResourceNotFoundException:
+        return []
+    return [
+        event
+        for stream in streams
+        for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+        if "it is" in event["message"]
+    ]
+
+
+def _ended_at(client: Clients, bucket: str, uri: str) -> datetime:
+    archive = client("s3").get_object(Bucket=bucket, Key=uri.removeprefix(f"s3://{bucket}/"))["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        member = opened.extractfile("ended")
+        assert member is not None
+        return datetime.fromisoformat(member.read().decode())
+
+
+# --- what falls due --------------------------------------------------------------------------------------------------
+
+
+def test_a_wait_ends_when_the_clock_has_moved_past_it(
+    cloud: RunningCloud, execute: Execute, status: Status, move: Move, now: Now, eventually: Eventually
+) -> None:
+    began = now()
+    arn = execute({"Type": "Wait", "Seconds": 3 * 3600})
+    wait_until_idle(cloud, limit_s=10)
+    due = read_clock(cloud).next_due
+
+    assert due is not None
+    assert began + 3 * HOUR <= due <= now() + 3 * HOUR
+    move(hours=2)
+    wait_until_idle(cloud, limit_s=10)
+    assert status(arn) == "RUNNING"
+    move(hours=1)
+    eventually(lambda: status(arn) == "SUCCEEDED")
+
+
+def test_an_answer_that_did_not_come_in_time_is_a_timeout_and_one_that_did_is_not(
+    cloud: RunningCloud, client: Clients, execute: Execute, status: Status, queue: Queue, move: Move
+) -> None:
+    asked = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Parameters": {"QueueUrl": queue.url, "MessageBody": {"token.$": "$$.Task.Token"}},
+        "TimeoutSeconds": 7200,
+        "Retry": [{"ErrorEquals": ["States.Timeout"], "MaxAttempts": 1, "IntervalSeconds": 600}],
+    }
+    arn = execute(asked)
+    queue.receive()
+    move(hours=2)
+    wait_until_idle(cloud, limit_s=10)
+    assert status(arn) == "RUNNING", "it waits ten minutes before it asks again"
+    move(minutes=10)
+    token = queue.receive_json()["token"]
+    client("stepfunctions").send_task_success(taskToken=token, output='"answered"')
+    wait_until_idle(cloud, limit_s=10)
+    assert status(arn) == "SUCCEEDED"
+
+
+def test_an_execution_that_takes_longer_than_its_machine_allows_is_ended(
+    cloud: RunningCloud, execute: Execute, status: Status, move: Move
+) -> None:
+    arn = execute({"Type": "Wait", "Seconds": 9 * 3600}, TimeoutSeconds=3600)
+    wait_until_idle(cloud, limit_s=10)
+    assert status(arn) == "RUNNING"
+
+    move(hours=1, seconds=1)
+
+    assert status(arn) == "TIMED_OUT"
+
+
+@pytest.fixture
+def hourly(client: Clients, queue: Queue, name: str) -> Any:
+    """A rule that fires every hour into the queue."""
+    client("events").put_rule(Name=name, ScheduleExpression="rate(1 hour)")
+    client("events").put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": queue.arn}])
+    yield queue
+    client("events").remove_targets(Rule=name, Ids=["queue"])
+    client("events").delete_rule(Name=name)
+
+
+def receive_times(client: Clients, queue: Queue) -> list[datetime]:
+    times = []
+    while messages := client("sqs").receive_message(QueueUrl=queue.url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            client("sqs").delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
+            times.append(datetime.fromisoformat(json.loads(message["Body"])["time"]))
+    return sorted(times)
+
+
+def test_an_hourly_rule_fires_every_hour_that_passes_and_once_for_all_that_are_jumped_over(
+    cloud: RunningCloud, client: Clients, hourly: Queue, now: Now, move: Move
+) -> None:
+    began = now()
+    move(minutes=59)
+    assert receive_times(client, hourly) == []
+
+    pass_time(cloud, began + 3.5 * HOUR, limit_s=10)
+    passed = receive_times(client, hourly)
+    move(hours=5)
+    jumped = receive_times(client, hourly)
+
+    assert [round((time - began) / HOUR, 2) for time in passed] == [1, 2, 3]
+    assert [round((time - began) / HOUR, 2) for time in jumped] == [8]
+
+
+def test_a_cron_rule_fires_at_its_very_minute(
+    cloud: RunningCloud, client: Clients, queue: Queue, now: Now, name: str
+) -> None:
+    client("events").put_rule(Name=name, ScheduleExpression="cron(30 4 * * ? *)")
+    client("events").put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": queue.arn}])
+
+    pass_time(cloud, now() + timedelta(days=2), limit_s=10)
+    times = receive_times(client, queue)
+
+    assert [(time.hour, time.minute, time.second) for time in times] == [(4, 30, 0)] * 2
+    assert times[1] - times[0] == timedelta(days=1)
+    client("events").remove_targets(Rule=name, Ids=["queue"])
+    client("events").delete_rule(Name=name)
+
+
+def test_an_alarm_with_a_period_of_an_hour_fires_and_calms(
+    cloud: RunningCloud, client: Clients, name: str, now: Now
+) -> None:
+    cloudwatch = client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        Namespace=name,
+        MetricName="Faults",
+        Statistic="Sum",
+        Period=3600,
+        EvaluationPeriods=1,
+        Threshold=2,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
+    )
+    # Whatever the hour, the next one has the whole of the data.
+    pass_time(cloud, (now() + HOUR).replace(minute=5), limit_s=10)
+    cloudwatch.put_metric_data(Namespace=name, MetricData=[{"MetricName": "Faults", "Value": 3}])
+    wait_until_idle(cloud, limit_s=10)
+    assert _alarm_state(client, name) == "ALARM"
+
+    pass_time(cloud, now() + 30 * MINUTE, limit_s=10)
+    assert _alarm_state(client, name) == "ALARM"
+    pass_time(cloud, now() + 5 * HOUR, limit_s=10)
+
+    assert _alarm_state(client, name) == "OK"
+    history = cloudwatch.describe_alarm_history(AlarmName=name, HistoryItemType="StateUpdate")["AlarmHistoryItems"]
+    assert len([item for item in history if "to ALARM" in item["HistorySummary"]]) == 1
+
+
+def _alarm_state(client: Clients, name: str) -> str:
+    return str(client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"][0]["StateValue"])
