@@ -1,13 +1,15 @@
-"""`up`, `down`, `env` and `demo`: what the laptop cloud adds to the `noriba` command."""
+"""`up`, `down`, `env`, `clock` and `demo`: what the laptop cloud adds to the `noriba` command."""
 
 from __future__ import annotations
 
 import shlex
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from laptop.clock_commands import clock, read_moment
 from laptop.demo import DEFAULT_ROWS, DemoError, DemoPlan, run_demo
 from laptop.faults.catalogue import FAULTS
 from laptop.state import (
@@ -43,11 +45,22 @@ Port = Annotated[
 def add_commands(app: typer.Typer) -> None:
     """Add the commands, and let all others find the running laptop cloud."""
     point_here_unless_told_otherwise()
-    for command in (up, down, env, demo):
+    for command in (up, down, env, clock, demo):
         app.command()(command)
 
 
-def up(port: Port = None, *, as_json: AsJson = False) -> None:
+Clock = Annotated[
+    datetime | None,
+    typer.Option(
+        "--clock",
+        help="A clock of its own that tells this time (2026-03-01T00:00:00Z, or now): noriba clock moves it.",
+        parser=read_moment,
+        metavar="TIME",
+    ),
+]
+
+
+def up(port: Port = None, clock: Clock = None, *, as_json: AsJson = False) -> None:
     """Start the laptop cloud and deploy the stacks to it; deploys again when it runs already."""
     try:
         make_private_home()
@@ -56,7 +69,7 @@ def up(port: Port = None, *, as_json: AsJson = False) -> None:
             synthesize(PROJECT_ROOT, ASSEMBLY, environment=NO_SETTINGS)
             progress.done("templates made")
             progress.update("starting the laptop cloud")
-            cloud = start(state_dir=STATE_DIR, assembly=ASSEMBLY, port=port)
+            cloud = start(state_dir=STATE_DIR, assembly=ASSEMBLY, port=port, clock=clock)
             progress.done(f"laptop cloud at {cloud.endpoint_url}")
             progress.update("deploying")
             outputs = deploy(cloud, ASSEMBLY, lambda line: progress.update(f"deploying: {line.strip()[:100]}"))

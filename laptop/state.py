@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from laptop_cloud.process import running
+from laptop_cloud.shared_clock import enter
 
 if TYPE_CHECKING:
     from laptop_cloud.process import RunningCloud
@@ -46,6 +47,17 @@ def find_cloud() -> RunningCloud | None:
 
 
 def point_here_unless_told_otherwise() -> None:
-    """Send this process's AWS clients to the running laptop cloud, unless the environment names another place."""
-    if not any(name in os.environ for name in _CHOICES) and (cloud := find_cloud()) is not None:
+    """Send this process's AWS clients to the running laptop cloud, unless the environment names another place.
+
+    Whoever is sent there tells its time, too: "the last 24 hours" are those of the cloud.
+    """
+    chosen = [name for name in _CHOICES if name in os.environ]
+    if chosen and "AWS_ENDPOINT_URL" not in chosen:
+        return
+    cloud = find_cloud()
+    if cloud is None or (chosen and os.environ["AWS_ENDPOINT_URL"] != cloud.endpoint_url):
+        return
+    if not chosen:
         os.environ.update(cloud.environment)
+    if cloud.clock is not None:
+        enter(cloud.clock)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from laptop_cloud.server import DEFAULT_PORT, CloudSettings, serve
+from laptop_cloud.shared_clock import read_moment
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 def main() -> None:
@@ -21,7 +25,7 @@ def main() -> None:
     parser.add_argument("--region", default="us-east-1", help="(%(default)s)")
     parser.add_argument(
         "--clock",
-        type=_read_time,
+        type=_read_moment,
         help="a time with its zone (2026-03-01T00:00:00Z), or now: a clock of its own, which may be moved forward",
     )
     given = parser.parse_args()
@@ -38,11 +42,11 @@ def main() -> None:
     )
 
 
-def _read_time(text: str) -> datetime:
-    moment = datetime.now(UTC) if text == "now" else datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"{text} names no time zone")
-    return moment
+def _read_moment(text: str) -> datetime:
+    try:
+        return read_moment(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from laptop_cloud.extensions import (
 )
 from laptop_cloud.ministack_seams import Seam, check_seams, reach
 from laptop_cloud.own_time import OwnTime
+from laptop_cloud.own_time.date_header import tell_real_date
 from laptop_cloud.own_time.routes import serve_clock
 from laptop_cloud.shared_clock import SharedClock
 
@@ -94,7 +95,7 @@ class Application:
             for do_now in (buffer.flush_now, alarm_ticker.work_if_woken):
                 own_time.prompt(do_now)
             own_time.ask(runtime.find_work)
-            self.asgi = serve_clock(self.asgi, own_time)
+            self.asgi = tell_real_date(serve_clock(self.asgi, own_time))
 
     def stop(self) -> None:
         """End what was started, the last first; everything is tried before a failure is raised."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from datetime import datetime  # noqa: TC003  # typer reads it
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from laptop_cloud.deploy import DeployError, deploy, synthesize
+from laptop_cloud.driving import DrivingError, move_clock, pass_time, read_clock
 from laptop_cloud.process import CloudError, RunningCloud, running, start, stop
+from laptop_cloud.shared_clock import read_moment
 
 _HOME = Path(".laptop-cloud")
 
@@ -26,6 +29,13 @@ Port = Annotated[
 ]
 
 
+def _read_moment(text: str) -> datetime:
+    try:
+        return read_moment(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 @app.command()
 def up(
     project: Annotated[Path | None, typer.Argument(help="Folder of a CDK application to deploy.", exists=True)] = None,
@@ -33,6 +43,14 @@ def up(
     port: Port = None,
     account: Annotated[str, typer.Option("--account", help="12 digits.")] = "123456789012",
     region: Annotated[str, typer.Option("--region")] = "us-east-1",
+    clock: Annotated[
+        datetime | None,
+        typer.Option(
+            "--clock",
+            help="A clock of its own that tells this time: 2026-03-01T00:00:00Z, or now.",
+            parser=_read_moment,
+        ),
+    ] = None,
 ) -> None:
     """Start the cloud, and deploy an application to it; deploys again when it runs already."""
     home.mkdir(parents=True, exist_ok=True)
@@ -42,7 +60,9 @@ def up(
         if project is not None:
             typer.echo("making the templates", err=True)
             synthesize(project, assembly)
-        cloud = start(state_dir=home / "state", assembly=assembly, port=port, account=account, region=region)
+        cloud = start(
+            state_dir=home / "state", assembly=assembly, port=port, account=account, region=region, clock=clock
+        )
         typer.echo(f"laptop cloud at {cloud.endpoint_url}", err=True)
         if project is not None:
             outputs = deploy(cloud, assembly, lambda line: typer.echo(line.rstrip(), err=True))
@@ -62,6 +82,24 @@ def env(home: Home = _HOME) -> None:
 def status(home: Home = _HOME) -> None:
     """Say where the cloud answers, as JSON."""
     typer.echo(_find(home).model_dump_json(indent=2))
+
+
+@app.command()
+def clock(
+    home: Home = _HOME,
+    to: Annotated[
+        datetime | None, typer.Option("--to", help="Let time pass up to this moment.", parser=_read_moment)
+    ] = None,
+    *,
+    jump: Annotated[bool, typer.Option("--jump", help="Be there at once, and wait for nothing.")] = False,
+) -> None:
+    """Tell the time of the cloud's own clock, or let it pass; as JSON."""
+    cloud = _find(home)
+    try:
+        told = read_clock(cloud) if to is None else move_clock(cloud, to) if jump else pass_time(cloud, to)
+    except DrivingError as error:
+        _fail(str(error))
+    typer.echo(told.model_dump_json(indent=2))
 
 
 @app.command()

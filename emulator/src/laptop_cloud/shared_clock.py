@@ -145,6 +145,23 @@ def real_time_s() -> float:
     return _real_time_ns() / _NS
 
 
+def read_moment(text: str) -> datetime:
+    """A time with its zone, such as 2026-03-01T00:00:00Z, or `now`.
+
+    Raises:
+        ValueError: it is no such thing; the message says what it lacks.
+    """
+    if text == "now":
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no time; give one such as 2026-03-01T00:00:00Z") from error
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} names no time zone; 2026-03-01T00:00:00Z is in UTC")
+    return moment
+
+
 def _nanoseconds(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
 

@@ -1,0 +1,69 @@
+"""`clock`: the laptop cloud's own time, read and moved."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from laptop.state import find_cloud
+from laptop_cloud import shared_clock
+from laptop_cloud.driving import DrivingError, move_clock, pass_time, read_clock
+from noriba.cli.options import AsJson  # noqa: TC001  # typer reads it
+from noriba.cli.output import print_json, print_line, print_problem, show_progress
+
+if TYPE_CHECKING:
+    from laptop_cloud.driving import CloudClock
+    from laptop_cloud.process import RunningCloud
+
+
+def read_moment(text: str) -> datetime:
+    """A time as it is given to an option.
+
+    Raises:
+        typer.BadParameter: it is none, or names no zone.
+    """
+    try:
+        return shared_clock.read_moment(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def clock(
+    to: Annotated[
+        datetime | None,
+        typer.Option("--to", help="Let time pass up to this moment.", parser=read_moment, metavar="TIME"),
+    ] = None,
+    by: Annotated[float | None, typer.Option("--by", help="Let as many hours pass.", min=0)] = None,
+    *,
+    jump: Annotated[bool, typer.Option("--jump", help="Be there at once, and wait for nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell the laptop cloud's own time, or let it pass: everything falls due when it would have."""
+    if to is not None and by is not None:
+        raise typer.BadParameter("either to a moment or by some hours, not both", param_hint="--by")
+    cloud = find_cloud()
+    if cloud is None:
+        print_problem("no laptop cloud is running here; start one: noriba up --clock TIME")
+        raise typer.Exit(1)
+    try:
+        told = read_clock(cloud)
+        moment = told.now + timedelta(hours=by) if by is not None else to
+        if moment is not None:
+            told = _move(cloud, moment, jump=jump)
+    except DrivingError as error:
+        print_problem(str(error))
+        raise typer.Exit(1) from error
+    if as_json:
+        print_json(told.model_dump(mode="json"))
+    else:
+        print_line(f"it is {told.now:%Y-%m-%d %H:%M:%S} UTC")
+        print_line(f"next due: {told.next_due:%Y-%m-%d %H:%M:%S} UTC" if told.next_due else "nothing is due")
+
+
+def _move(cloud: RunningCloud, moment: datetime, *, jump: bool) -> CloudClock:
+    if jump:
+        return move_clock(cloud, moment)
+    with show_progress("letting time pass") as progress:
+        return pass_time(cloud, moment, passed=lambda now: progress.update(f"{now:%Y-%m-%d %H:%M:%S}"))
