@@ -123,8 +123,8 @@ def leave() -> None:
     """Let this process tell real time again."""
     global _real_time_ns  # noqa: PLW0603 -- as above
     if _real_time_ns is not time.time_ns:
-        _real_time_ns = time.time_ns
         sys.modules["time_machine"].travel(None).stop()
+        _real_time_ns = time.time_ns
 
 
 def has_entered() -> bool:
