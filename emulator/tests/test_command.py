@@ -90,11 +90,9 @@ def test_an_application_that_cannot_be_synthesized_starts_nothing(
 def test_a_clock_of_its_own_is_set_told_and_moved(
     laptop_cloud: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
-    assert "names no time zone" in laptop_cloud("up", "--clock", "2026-03-01").stderr
     up = laptop_cloud("up", "--clock", "2026-03-01T00:00:00Z")
     assert up.returncode == 0, up.stderr
 
-    assert json.loads(laptop_cloud("clock").stdout)["now"].startswith("2026-03-01T00:")
     moved = json.loads(laptop_cloud("clock", "--to", "2026-03-04T00:00:00Z").stdout)
     assert moved["now"].startswith("2026-03-04T00:00:")
     refused = laptop_cloud("clock", "--to", "2026-03-01T00:00:00Z", "--jump")

@@ -67,13 +67,8 @@ def read_clock(run: Run, *words: str) -> datetime:
 
 
 def test_it_is_told_and_passes_on_demand(run: Run) -> None:
-    first = read_clock(run)
-
-    assert first >= BEGIN
-    assert read_clock(run, "--by", "3") >= first + timedelta(hours=3)
+    assert "it is 2026-03-01 03:00:" in run("noriba", "clock", "--by", "3").stdout
     assert read_clock(run, "--to", "2026-03-02T09:00:00+09:00", "--jump") >= BEGIN + timedelta(days=1)
-    said = run("noriba", "clock")
-    assert "it is 2026-03-02 00:00:" in said.stdout
 
 
 @pytest.mark.parametrize(
