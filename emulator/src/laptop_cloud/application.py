@@ -76,8 +76,8 @@ class Application:
         execution_logs.install()
         callbacks.install()
         self._started = ExitStack()
-        buffer, alarm_ticker = firehose_buffering.install(), alarms.install()
-        for started in (buffer, alarm_ticker, metrics.install(), execution_timeouts.install(), retention.install()):
+        buffer, gauge, alarm_ticker = firehose_buffering.install(), metrics.install(), alarms.install()
+        for started in (buffer, gauge, alarm_ticker, execution_timeouts.install(), retention.install()):
             self._started.callback(started.stop)
         self._started.callback(lambda_runtime.install(state_dir / "functions", wheels_dir, endpoint_url, clock=clock))
         own_time = None if clock is None else _install_own_time(clock)
@@ -94,6 +94,7 @@ class Application:
             self._started.callback(own_time.stop)
             for do_now in (buffer.flush_now, alarm_ticker.work_if_woken):
                 own_time.prompt(do_now)
+            own_time.repeat(gauge.work_now)
             own_time.ask(runtime.find_work)
             self.asgi = tell_real_date(serve_clock(self.asgi, own_time))
 

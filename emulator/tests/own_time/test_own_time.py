@@ -295,9 +295,71 @@ def test_an_alarm_with_a_period_of_an_hour_fires_and_calms(
     pass_time(cloud, now() + 5 * HOUR, limit_s=10)
 
     assert _alarm_state(client, name) == "OK"
-    history = cloudwatch.describe_alarm_history(AlarmName=name, HistoryItemType="StateUpdate")["AlarmHistoryItems"]
-    assert len([item for item in history if "to ALARM" in item["HistorySummary"]]) == 1
+    assert _alarm_history(client, name)[-2:] == ["ALARM", "OK"]
+    assert _alarm_history(client, name).count("ALARM") == 1
 
 
 def _alarm_state(client: Clients, name: str) -> str:
     return str(client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"][0]["StateValue"])
+
+
+def _alarm_history(client: Clients, name: str) -> list[str]:
+    """The states that an alarm has come into, the first first."""
+    items = client("cloudwatch").describe_alarm_history(AlarmName=name, HistoryItemType="StateUpdate")
+    summaries = [item["HistorySummary"] for item in items["AlarmHistoryItems"]]
+    return [summary.rpartition(" to ")[2] for summary in reversed(summaries)]
+
+
+def test_an_alarm_goes_through_its_states_in_a_jump_and_stays_where_what_it_watches_stays(
+    client: Clients, queue: Queue, name: str, move: Move, eventually: Eventually
+) -> None:
+    client("sqs").send_message(QueueUrl=queue.url, MessageBody="nobody takes it")
+    settings = {
+        "Statistic": "Maximum",
+        "Period": 300,
+        "EvaluationPeriods": 1,
+        "Threshold": 0,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+    }
+    cloudwatch, once, stays = client("cloudwatch"), f"{name}-once", f"{name}-stays"
+    visible = {"Namespace": "AWS/SQS", "MetricName": "ApproximateNumberOfMessagesVisible"}
+    dimensions = [{"Name": "QueueName", "Value": queue.arn.rpartition(":")[2]}]
+    cloudwatch.put_metric_alarm(AlarmName=stays, Dimensions=dimensions, **visible, **settings)
+    cloudwatch.put_metric_alarm(AlarmName=once, Namespace=name, MetricName="Faults", **settings)
+    cloudwatch.put_metric_data(Namespace=name, MetricData=[{"MetricName": "Faults", "Value": 1}])
+    eventually(lambda: _alarm_state(client, stays) == _alarm_state(client, once) == "ALARM")
+
+    move(hours=3)
+
+    assert _alarm_history(client, once)[-2:] == ["ALARM", "OK"]
+    assert _alarm_history(client, stays)[-1] == "ALARM"
+    assert _alarm_history(client, stays).count("ALARM") == 1
+
+
+def test_a_queue_whose_function_has_yet_to_take_a_message_is_work(
+    cloud: RunningCloud,
+    client: Clients,
+    function: Functions,
+    queue: Queue,
+    now: Now,
+    move: Move,
+    eventually: Eventually,
+) -> None:
+    until_s = (now() + HOUR).timestamp()
+    arn = function(
+        f"import time\n\ndef handler(event, context):\n    while time.time() < {until_s}:\n        time.sleep(0.01)\n",
+        Timeout=20,
+    )
+    for body in ("first", "second", "third"):
+        client("sqs").send_message(QueueUrl=queue.url, MessageBody=body)
+    client("lambda").create_event_source_mapping(
+        EventSourceArn=queue.arn, FunctionName=arn, BatchSize=1, ScalingConfig={"MaximumConcurrency": 2}
+    )
+    wanted = [f"function {arn.rpartition(':')[2]}", f"queue {queue.arn.rpartition(':')[2]}"]
+    eventually(lambda: find_work(cloud) == wanted)
+
+    move(hours=1)
+
+    wait_until_idle(cloud, limit_s=20)
+    assert find_work(cloud) == []

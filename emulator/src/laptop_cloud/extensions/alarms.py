@@ -96,7 +96,11 @@ def _find_change_s(alarm: Json, now: float) -> float | None:
     running = int(now // settings.period_s)
     # Once the newest data point is out of sight, nothing changes any more.
     for later in range(running + 1, newest + _periods(settings) + 2):
-        verdict = evaluate(settings, _look(settings, series, later), _short_time)
+        try:
+            verdict = evaluate(settings, _look(settings, series, later), _short_time)
+        except NotImplementedError:
+            # So says its evaluation, again and again.
+            return None
         if verdict is not None and verdict.state != alarm["StateValue"]:
             return float(later * settings.period_s)
     return None

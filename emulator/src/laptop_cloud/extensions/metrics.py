@@ -100,7 +100,7 @@ class QueueGauge:
 
     def publish(self) -> None:
         """Look at every queue of every account once."""
-        now = time.monotonic()
+        now = time.time()
         for account, region, url, queue in all_records(Seam.QUEUES):
             with in_scope(account, region):
                 reach(Seam.COUNT_MESSAGES)(queue)

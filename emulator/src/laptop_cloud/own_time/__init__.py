@@ -6,6 +6,7 @@ what falls due when it is moved, and knows what is going on. A cloud without suc
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from laptop_cloud.shared_clock import SharedClock
 
+_log = logging.getLogger(__name__)
+
 Json = dict[str, Any]
 
 
@@ -42,6 +45,7 @@ class OwnTime:
         self._activity = Activity()
         self._rules = ScheduledRules()
         self._prompts: list[Callable[[], object]] = []
+        self._gauges: list[Callable[[], object]] = []
         self._finders: list[Callable[[], list[str]]] = [self._activity.work, self._find_executions, find_deliveries]
 
     def install(self) -> None:
@@ -61,6 +65,10 @@ class OwnTime:
     def prompt(self, do_now: Callable[[], object]) -> None:
         """Have what is done now and then done at once, whenever it matters whether anything is going on."""
         self._prompts.append(do_now)
+
+    def repeat(self, publish: Callable[[], object]) -> None:
+        """Have what AWS publishes every minute published wherever alarms are looked at."""
+        self._gauges.append(publish)
 
     def ask(self, find_work: Callable[[], list[str]]) -> None:
         """Ask someone else, too, what is going on."""
@@ -84,7 +92,7 @@ class OwnTime:
             self.timers.fire()
             execution_timeouts.end_overdue()
             self._rules.fire()
-            alarms.evaluate_all()
+            self._evaluate_alarms()
 
     def describe(self) -> Json:
         """What the clock tells, and when the next thing is due that is known already."""
@@ -102,7 +110,15 @@ class OwnTime:
         """Let each alarm go through its states on the way: data that are old in the end were not when they came."""
         while (change_s := alarms.find_next_change_s()) is not None and change_s < until.timestamp():
             self._clock.move_to(datetime.fromtimestamp(max(change_s, time.time()), UTC))
+            self._evaluate_alarms()
+
+    def _evaluate_alarms(self) -> None:
+        for publish in self._gauges:
+            publish()
+        try:
             alarms.evaluate_all()
+        except Exception:  # noqa: BLE001 -- an alarm that cannot be evaluated must not hold up time
+            _log.exception("the alarms could not be evaluated")
 
     # --- what is going on ---
 
