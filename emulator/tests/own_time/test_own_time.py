@@ -311,7 +311,7 @@ def _alarm_history(client: Clients, name: str) -> list[str]:
 
 
 def test_an_alarm_goes_through_its_states_in_a_jump_and_stays_where_what_it_watches_stays(
-    client: Clients, queue: Queue, name: str, move: Move, eventually: Eventually
+    client: Clients, queue: Queue, name: str, now: Now, move: Move, eventually: Eventually
 ) -> None:
     client("sqs").send_message(QueueUrl=queue.url, MessageBody="nobody takes it")
     settings = {
@@ -333,6 +333,8 @@ def test_an_alarm_goes_through_its_states_in_a_jump_and_stays_where_what_it_watc
     move(hours=3)
 
     assert _alarm_history(client, once)[-2:] == ["ALARM", "OK"]
+    [calmed] = cloudwatch.describe_alarms(AlarmNames=[once])["MetricAlarms"]
+    assert calmed["StateUpdatedTimestamp"] < now() - 2 * HOUR, "at its time, and not at the end of the jump"
     assert _alarm_history(client, stays)[-1] == "ALARM"
     assert _alarm_history(client, stays).count("ALARM") == 1
 
