@@ -72,7 +72,7 @@ def start(
         account: 12 digits.
         region: of AWS.
         clock: what a clock of its own tells at the start (`laptop_cloud.driving` moves it); past or future, with its
-            time zone. Without it the cloud lives in real time.
+            time zone. Without it the cloud lives in real time; one that runs goes on as it is.
 
     Raises:
         CloudError: its port is taken, or it ended before it answered; or the one that runs has no such clock.
