@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from datetime import datetime, timedelta
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -56,6 +58,14 @@ def test_it_only_moves_forward(cloud: RunningCloud, now: Now) -> None:
         move_clock(cloud, datetime.fromisoformat("2026-02-28T00:00:00+00:00"))
     with pytest.raises(MomentIsOverError, match="only moves forward"):
         pass_time(cloud, now() - MINUTE)
+
+
+def test_the_date_of_its_answers_is_real_for_programs_that_sign_by_it(cloud: RunningCloud) -> None:
+    with urllib.request.urlopen(f"{cloud.endpoint_url}/_ministack/health") as answer:  # noqa: S310 -- ours
+        dates = answer.headers.get_all("Date")
+
+    assert len(dates) == 1
+    assert abs(parsedate_to_datetime(dates[0]) - datetime.now(UTC)) < MINUTE
 
 
 # --- who tells the time ----------------------------------------------------------------------------------------------
