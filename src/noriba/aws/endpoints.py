@@ -70,6 +70,7 @@ class Endpoint:
         columns: Mapping[str, Column],
         *,
         inference_id: str,
+        inputs: Mapping[str, Column] | None = None,
         candidate_ids: Sequence[str | None] = (),
         slices: Mapping[str, Sequence[str]] | None = None,
         variant: str | None = None,
@@ -80,7 +81,8 @@ class Endpoint:
         Args:
             columns: `name@hash` → values, one row a candidate.
             inference_id: the prediction's id; capture, outcome and answer share it.
-            candidate_ids: the app's name of each row, for what is captured.
+            inputs: what they were computed from, for what is captured.
+            candidate_ids: the app's name of each row, likewise.
             slices: the parts of the traffic that rows belong to, likewise.
             variant: which model is asked; any, by weight, when None.
             group: of the request's subject, likewise for what is captured.
@@ -97,7 +99,7 @@ class Endpoint:
                 ContentType=CONTENT_TYPE,
                 Accept=CONTENT_TYPE,
                 InferenceId=inference_id,
-                Body=encode_columns(columns, candidate_ids=candidate_ids, slices=slices, group=group),
+                Body=encode_columns(columns, inputs=inputs, candidate_ids=candidate_ids, slices=slices, group=group),
                 **({} if variant is None else {"TargetVariant": variant}),
             )
             body = reply["Body"].read()

@@ -95,6 +95,7 @@ class LiveModels:
                 return self._endpoint.ask(
                     converted.columns,
                     inference_id=inference_id,
+                    inputs=converted.inputs,
                     candidate_ids=request.candidate_ids(),
                     slices=converted.slices,
                     variant=variant,
