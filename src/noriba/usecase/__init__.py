@@ -27,8 +27,10 @@ from noriba.usecase.policies import (
 )
 from noriba.usecase.requests import PredictionRequest
 from noriba.usecase.simulators import Observation
+from noriba.usecase.traffic import LINEAGE, TrafficPolicy
 
 __all__ = [
+    "LINEAGE",
     "OWN_METRIC",
     "AnswerSpec",
     "BusinessMetric",
@@ -48,6 +50,7 @@ __all__ = [
     "RetrainingPolicy",
     "RolloutPolicy",
     "Rule",
+    "TrafficPolicy",
     "TrainingPolicy",
     "UseCase",
     "check_conversion",

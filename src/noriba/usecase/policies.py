@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from noriba.usecase.traffic import TrafficPolicy
+
 
 class RetrainingPolicy(BaseModel):
     """When new data are worth a training run."""
@@ -162,3 +164,4 @@ class Policies:
     retraining: RetrainingPolicy
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
     monitoring: MonitoringPolicy = field(default_factory=MonitoringPolicy)
+    traffic: TrafficPolicy = field(default_factory=TrafficPolicy)
