@@ -41,10 +41,8 @@ if TYPE_CHECKING:
 COMPACTED = timedelta(hours=3)
 """How long after a moment all that was said before it is in its hour's file: captures come late, and then the clock."""
 _HOUR = timedelta(hours=1)
-_COLUMNS = {
-    PREDICTIONS: ("prediction_id", "candidate_id", "model_version", "answered_at_us", "value", "inputs"),
-    OUTCOMES: tuple(OUTCOMES.columns),
-}
+_READ = {*OUTCOMES.columns, "model_version", "answered_at_us", "inputs"}
+"""Columns that are wanted of either table; of a prediction, features and bounds are not."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +134,7 @@ class TrafficGathering:
             if hour > until + ASTRAY:
                 return
             file = pyarrow.parquet.ParquetFile(io.BytesIO(self._observations.read(key)))
-            yield file.read(columns=[name for name in _COLUMNS[table] if name in file.schema_arrow.names])
+            yield file.read(columns=[name for name in file.schema_arrow.names if name in _READ])
 
     def _list_files(self, table: ObservationTable, since: datetime) -> Iterator[tuple[str, datetime]]:
         first = begin_hour(since)
