@@ -27,6 +27,7 @@ from noriba.client.experiments import (
     start_experiment,
     stop_experiment,
 )
+from noriba.client.gathering import gather_traffic
 from noriba.client.interventions import (
     RolloutStatus,
     abort_rollout,
@@ -75,6 +76,7 @@ from noriba.client.training import wait_for_answer, wait_for_candidate, wait_for
 from noriba.client.waiting import StepFailedError
 from noriba.monitoring.accuracy import VariantAccuracy
 from noriba.records.monitoring import Finding, MonitoringReport, PartNumbers
+from noriba.records.traffic import GatheredDay
 
 __all__ = [
     "NO_PROGRESS",
@@ -90,6 +92,7 @@ __all__ = [
     "ExperimentReport",
     "FeatureDrift",
     "Finding",
+    "GatheredDay",
     "Landing",
     "LogLine",
     "MetricEffect",
@@ -122,6 +125,7 @@ __all__ = [
     "find_log",
     "find_model",
     "follow_rollout",
+    "gather_traffic",
     "land_files",
     "list_logs",
     "list_models",
