@@ -13,6 +13,7 @@ import pytest
 
 from functions.gather_traffic import handler as module
 from functions.gather_traffic.handler import MOST_DAYS, NotGatheredError, TrafficOffError, handler
+from noriba.client.snapshots import count_traffic
 from noriba.records.erasure import Erasure
 from noriba.records.observations import OUTCOMES, PREDICTIONS, name_file
 from noriba.records.snapshot import SnapshotManifest
@@ -259,5 +260,7 @@ def test_a_gathered_day_is_ingested_with_its_lineage_and_a_later_look_takes_its_
 
     assert [one["snapshot"]["rows_kept"] for one in (first, second)] == [1, 2]
     content = cloud.store("datasets").read(f"taxi_eta/snapshots/{second['snapshot']['snapshot_id']}/manifest.json")
-    [landed] = SnapshotManifest.model_validate_json(content).objects
+    manifest = SnapshotManifest.model_validate_json(content)
+    [landed] = manifest.objects
+    assert count_traffic(manifest) == 2
     assert (landed.key, landed.source, landed.rows_kept) == (name_day("taxi_eta", noon.date()), SOURCE, 2)
