@@ -65,9 +65,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     for use_case in [task.use_case] if task.use_case else list_use_cases():
         try:
             reports.append(gather_due(use_case, deadline_s=deadline_s))
-        except Exception:  # what is wrong with one use case holds up no other
+        except Exception as error:  # what is wrong with one use case holds up no other
             logger.exception("not gathered", extra={"use_case": use_case})
-            failed.append(use_case)
+            failed.append(str(error) if isinstance(error, NotGatheredError) else use_case)
     if failed:
         raise NotGatheredError(f"traffic of {', '.join(failed)} could not be gathered; the log says why")
     days = tuple(day for report in reports for day in report.days)
@@ -75,19 +75,31 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def gather_due(use_case: str, *, deadline_s: float) -> GatherReport:
-    """Take the looks that are due, the oldest day first, as far as the time goes."""
+    """Take the looks that are due, the oldest day first, as far as the time goes.
+
+    Raises:
+        NotGatheredError: it names the days that could not be gathered; the others were.
+    """
     if not load_use_case(use_case).policies.traffic.gather:
         return GatherReport(done=True)
     gathering, now = open_gathering(use_case), datetime.now(UTC)
     # Of older days the first hours may have expired, and receipts with them.
     due = gathering.find_due(now=now, since=now - timedelta(days=load_dependencies()[0].capture_days))
     taken: list[GatheredDay] = []
+    failed: list[str] = []
     for one in due[:MOST_DAYS]:
         if taken and time.monotonic() > deadline_s:
             break
-        taken.append(gathering.gather(one.day, until=one.until))
-        tell(taken[-1])
-        gathering.keep_receipt(one, taken[-1])
+        try:
+            taken.append(gathering.gather(one.day, until=one.until))
+            gathering.keep_receipt(one, taken[-1])
+        except Exception:  # what is wrong with one day holds up no other
+            logger.exception("not gathered", extra={"use_case": use_case, "day": str(one.day)})
+            failed.append(str(one.day))
+        else:
+            tell(taken[-1])
+    if failed:
+        raise NotGatheredError(f"{use_case} on {', '.join(failed)}")
     return GatherReport(done=len(taken) == len(due), days=tuple(taken))
 
 

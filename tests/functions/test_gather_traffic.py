@@ -13,8 +13,8 @@ import pytest
 
 from functions.gather_traffic import handler as module
 from functions.gather_traffic.handler import MOST_DAYS, NotGatheredError, TrafficOffError, handler
+from noriba.aws.erasure import Buckets, delete_objects, plan_erasure
 from noriba.client.snapshots import count_traffic
-from noriba.records.erasure import Erasure
 from noriba.records.observations import OUTCOMES, PREDICTIONS, name_file
 from noriba.records.snapshot import SnapshotManifest
 from noriba.records.traffic import SOURCE, GatherReport, GatherTask, name_day, name_receipt
@@ -161,30 +161,6 @@ def test_days_whose_observations_are_about_to_expire_are_left_as_they_are(cloud:
     assert gather(context).days == ()
 
 
-def test_a_day_that_was_erased_stays_erased(cloud: Cloud, context: LambdaContext) -> None:
-    noon = list_noon(2)
-    serve(cloud, "p", at=noon)
-    cloud.ledger().begin_erasure(
-        Erasure(
-            use_case="taxi_eta",
-            key=name_day("taxi_eta", noon.date()),
-            versions=(),
-            erased_by="someone",
-            reason="request 17",
-            begun_at=datetime.now(UTC),
-            datasets_keys=(),
-            quarantine_keys=(),
-            shared_with=(),
-            snapshots=(),
-        )
-    )
-
-    [day] = gather(context).days
-
-    assert (day.rows, day.erased, day.written) == (1, True, False)
-    assert list_landed(cloud) == []
-
-
 def test_a_day_on_demand_is_taken_as_it_stands_and_looked_at_again_in_its_time(
     cloud: Cloud, context: LambdaContext
 ) -> None:
@@ -216,6 +192,16 @@ def test_what_is_wrong_with_one_use_case_holds_up_no_other(cloud: Cloud, context
     with pytest.raises(NotGatheredError, match="scooter_energy"):
         gather(context)
     assert len(list_landed(cloud)) == 1
+
+
+def test_what_is_wrong_with_one_day_holds_up_no_other(cloud: Cloud, context: LambdaContext) -> None:
+    serve(cloud, "p", at=list_noon(2))
+    broken = begin_hour(list_noon(5))
+    cloud.store("observations").write(name_file(PREDICTIONS, "taxi_eta", broken), b"no Parquet")
+
+    with pytest.raises(NotGatheredError, match=f"traffic of taxi_eta on {broken:%Y-%m-%d} could not be gathered"):
+        gather(context)
+    assert list_landed(cloud) == [name_day("taxi_eta", list_noon(2).date())]
 
 
 def test_a_day_without_a_use_case_is_nobody_s(context: LambdaContext) -> None:
@@ -264,3 +250,22 @@ def test_a_gathered_day_is_ingested_with_its_lineage_and_a_later_look_takes_its_
     [landed] = manifest.objects
     assert count_traffic(manifest) == 2
     assert (landed.key, landed.source, landed.rows_kept) == (name_day("taxi_eta", noon.date()), SOURCE, 2)
+
+
+def test_a_day_that_was_erased_stays_erased(cloud: Cloud, context: LambdaContext) -> None:
+    noon = list_noon(2)
+    serve(cloud, "p", at=noon)
+    gather(context)
+    land(cloud, context, noon.date(), "first")
+    places = Buckets(raw=cloud.store("raw"), datasets=cloud.store("datasets"), quarantine=cloud.store("quarantine"))
+    key = name_day("taxi_eta", noon.date())
+    erasure = plan_erasure(
+        cloud.ledger(), places, key, use_case="taxi_eta", erased_by="someone", reason="request 17", now=noon
+    )
+    cloud.ledger().begin_erasure(erasure)
+    delete_objects(places, erasure)
+
+    [day] = gather(context, use_case="taxi_eta", day=noon.date()).days
+
+    assert (day.rows, day.erased, day.written) == (1, True, False)
+    assert key not in list_landed(cloud)
