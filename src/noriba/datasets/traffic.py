@@ -61,11 +61,13 @@ def find_source(use_case: UseCase, header: Sequence[str], *, object_key: str) ->
         RefusedObjectError: nothing does, or a column is missing or too many; the message names it.
     """
     traffic = TrafficSource(use_case)
+    # First: a use case's own source may go by the label's name alone.
+    if traffic.recognises(header):
+        return choose_source([traffic], header)
     place = name_folder(use_case.name)
-    if object_key.startswith(place) and not traffic.recognises(header):
+    if object_key.startswith(place):
         missing = "; ".join(traffic.find_missing(header))
         raise RefusedObjectError(
             f"under {place} lies {SOURCE} alone, which needs {missing}; land other files beside that folder"
         )
-    # First: a use case's own source may go by the label's name alone.
-    return choose_source((traffic, *load_sources(use_case)), header)
+    return choose_source(load_sources(use_case), header)
