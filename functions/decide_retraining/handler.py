@@ -1,10 +1,11 @@
-"""Decide whether the newest snapshot is worth a training run; record and announce the answer.
+"""Decide whether the newest snapshot is worth a training run; record and announce the answer and what it rests upon.
 
 An answer to an event is recorded and announced whichever way it goes; the clock's question only when the answer is yes.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,22 +14,27 @@ from noriba.aws.bus import EventBus
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
-from noriba.events import RetrainingDecided, RetrainingRequested
+from noriba.events import CLOCK_SKEW, RetrainingDecided, RetrainingWeighed
+from noriba.monitoring.causes import ASKED_BY_THE_CLOCK, NoCauseError, Question, read_question
+from noriba.monitoring.news import weigh_news
 from noriba.monitoring.retraining import (
-    ASKED_BY_THE_CLOCK,
     Decision,
+    Situation,
     decide_retraining,
+    describe_training,
+    find_pending,
     record_start,
     resume_decision,
 )
 from noriba.records.metrics import TRAINING_LIMIT_REACHED, TRAININGS_DECIDED
 from noriba.records.snapshot import SnapshotManifest, name_manifest
-from noriba.records.training import name_decision
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from noriba.aws.ledger import Champion, RolloutLock
+    from noriba.events import AlarmFacts
     from noriba.usecase import UseCase
 
 
@@ -40,71 +46,133 @@ class Settings(Environment):
     bus_name: str
 
 
+@dataclass(frozen=True)
+class Known:
+    """What the ledger and the manifests say at the moment of the decision."""
+
+    situation: Situation
+    champion: Champion | None
+    rollout: RolloutLock | None
+
+
 load_dependencies = dependency_loader(Settings)
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Any event that may be a cause: a snapshot, the end of a training run, a request, the clock."""
+    """Any event that may be a cause: a snapshot, the end of a training run, an alarm, a request, the clock.
+
+    Raises:
+        NoCauseError: it is none of these.
+    """
     settings, clients = load_dependencies()
+    question, now = read_question(event), datetime.now(UTC)
     use_case = load_use_case(event["detail"]["use_case"])
-    logger.append_keys(use_case=use_case.name, cause=event["detail-type"])
+    logger.append_keys(use_case=use_case.name, cause=question.cause)
     ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case.name)
     bus = EventBus(clients.events, settings.bus_name)
-    decision_id = name_decision(event["id"], datetime.fromisoformat(event["time"]))
-    if (known := ledger.read_decision(decision_id)) is not None:
+    if (told := ledger.read_decision(question.decision_id)) is not None:
         # The same event again: the answer stands, but may not have been heard.
-        bus.publish(known)
-        return known.model_dump(mode="json")
+        announce(bus, told, ledger.read_evidence(question.decision_id))
+        return told.model_dump(mode="json")
+    if question.alarm is not None and not note_alarm(ledger, question.alarm, now=now):
+        return {"train": False, "reason": f"the alarm {question.alarm.name} is over"}
     snapshot_id = ledger.latest_snapshot()
     if snapshot_id is None:
         return {"train": False, "reason": "no snapshot yet"}
     datasets = ObjectStore(clients.s3, settings.datasets_bucket)
-    manifest_key = name_manifest(use_case.name, snapshot_id)
-    manifest = SnapshotManifest.model_validate_json(datasets.read(manifest_key))
-    decision = decide(use_case, ledger, manifest, decision_id=decision_id, event=event)
-    logger.info("decided", extra={"train": decision.train, "reason": decision.reason})
+    question = join_pending_alarm(question, ledger)
+    known = look(use_case, ledger, datasets, question, snapshot_id=snapshot_id)
+    decision = decide(use_case, ledger, known.situation, decision_id=question.decision_id, now=now)
+    logger.info("decided", extra={"outcome": decision.outcome, "reason": decision.reason})
     # A limit in the way is an alarm.
     count(use_case.name, {TRAININGS_DECIDED: decision.train, TRAINING_LIMIT_REACHED: decision.limited})
-    if not decision.train and event["detail-type"] == ASKED_BY_THE_CLOCK:
+    if not decision.train and question.cause == ASKED_BY_THE_CLOCK:
         return {"train": False, "reason": decision.reason}
-    champion = ledger.read_champion()
     decided = RetrainingDecided(
         use_case=use_case.name,
-        decision_id=decision_id,
+        decision_id=question.decision_id,
         train=decision.train,
-        cause=event["detail-type"],
+        cause=question.cause,
         reason=decision.reason,
         snapshot_id=snapshot_id,
-        manifest_uri=datasets.uri(manifest_key),
-        training_job_name=f"{use_case.resource_name}-{decision_id}",
-        champion_package_arn=champion and champion.model_package_arn,
-        champion_model_uri=champion and champion.model_data_uri,
+        manifest_uri=datasets.uri(name_manifest(use_case.name, snapshot_id)),
+        training_job_name=f"{use_case.resource_name}-{question.decision_id}",
+        champion_package_arn=known.champion and known.champion.model_package_arn,
+        champion_model_uri=known.champion and known.champion.model_data_uri,
     )
-    ledger.record_decision(decided, now=datetime.now(UTC))
-    bus.publish(decided)
+    evidence = RetrainingWeighed(
+        use_case=use_case.name,
+        decision_id=question.decision_id,
+        outcome=decision.outcome,
+        cause=question.cause,
+        reason=decision.reason,
+        data=known.situation.data,
+        alarm=question.alarm,
+        last_training=known.situation.last and describe_training(known.situation.last),
+        champion_package_arn=decided.champion_package_arn,
+        champion_snapshot_id=known.situation.champion_snapshot_id,
+        rollout=known.rollout and known.rollout.execution,
+    )
+    ledger.record_decision(decided, evidence, now=now)
+    announce(bus, decided, evidence)
     return decided.model_dump(mode="json")
 
 
-def decide(
-    use_case: UseCase, ledger: Ledger, manifest: SnapshotManifest, *, decision_id: str, event: dict[str, Any]
-) -> Decision:
+def note_alarm(ledger: Ledger, alarm: AlarmFacts, *, now: datetime) -> bool:
+    """Keep an alarm's state; whether it stands, as far as is known.
+
+    Raises:
+        NoCauseError: it changed in the future, and nothing that came later would ever count.
+    """
+    if alarm.changed_at > now + CLOCK_SKEW:
+        raise NoCauseError(f"the alarm {alarm.name} changes at {alarm.changed_at.isoformat()}, which is yet to come")
+    ledger.note_alarm(alarm)
+    return any(one.name == alarm.name and one.state == "ALARM" for one in ledger.list_alarms())
+
+
+def join_pending_alarm(question: Question, ledger: Ledger) -> Question:
+    """The question, asked for an alarm too that stands and was put off before; a person's is theirs alone."""
+    if question.asker != "data":
+        return question
+    alarm = find_pending(ledger.list_alarms(), ledger.read_training())
+    if alarm is None:
+        return question
+    return replace(question, asker="alarm", alarm=alarm)
+
+
+def look(use_case: UseCase, ledger: Ledger, datasets: ObjectStore, question: Question, *, snapshot_id: str) -> Known:
+    """All that the decision is to rest upon."""
+    manifest = SnapshotManifest.model_validate_json(datasets.read(name_manifest(use_case.name, snapshot_id)))
+    last, champion, rollout = ledger.read_training(), ledger.read_champion(), ledger.read_rollout()
+    content = datasets.find(name_manifest(use_case.name, last.snapshot_id)) if last else None
+    trained_on = SnapshotManifest.model_validate_json(content) if content else None
+    situation = Situation(
+        asker=question.asker,
+        data=weigh_news(manifest, last=last, trained_on=trained_on),
+        last=last,
+        champion_snapshot_id=ledger.read_training_snapshot(champion.model_package_arn) if champion else None,
+        # An experiment leaves the champion where it is, for weeks: the next candidate is held against the same one.
+        rolling_out=rollout is not None and rollout.purpose == "promotion",
+    )
+    return Known(situation, champion, rollout)
+
+
+def decide(use_case: UseCase, ledger: Ledger, situation: Situation, *, decision_id: str, now: datetime) -> Decision:
     """The decision, with the lock taken when it is yes."""
-    now = datetime.now(UTC)
-    last = ledger.read_training()
+    last = situation.last
     if (resumed := resume_decision(last, decision_id=decision_id)) is not None:
         return resumed
-    rows = sum(part.rows for part in manifest.parts)
-    decision = decide_retraining(
-        use_case.policies.retraining,
-        snapshot_id=manifest.snapshot_id,
-        rows=rows,
-        last=last,
-        now=now,
-        forced=event["detail-type"] == RetrainingRequested.detail_type(),
-    )
+    decision = decide_retraining(use_case.policies.retraining, situation, now=now)
     if decision.train:
-        record = record_start(last, decision_id=decision_id, snapshot_id=manifest.snapshot_id, rows=rows, now=now)
+        record = record_start(last, decision_id=decision_id, data=situation.data, now=now)
         if not ledger.begin_training(record, replacing=last):
-            return Decision(train=False, reason="another decision took the lock at the same moment")
+            return Decision("running", "another decision took the lock at the same moment")
     return decision
+
+
+def announce(bus: EventBus, decided: RetrainingDecided, evidence: RetrainingWeighed | None) -> None:
+    """First what it rests upon, so that whoever hears the decision can know it."""
+    if evidence is not None:
+        bus.publish(evidence)
+    bus.publish(decided)

@@ -86,6 +86,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         image_uri=task.image_uri,
         model_data_uri=task.model_data_uri,
         sha256=artifact.sha256,
+        snapshot_id=decision.snapshot_id,
     )
     count(use_case.name, {CANDIDATES_REGISTERED: candidate.passed, CANDIDATES_REJECTED: not candidate.passed})
     logger.info("registered", extra={"model_package_arn": package.arn, "status": package.status})

@@ -27,19 +27,13 @@ from infra.constructs.model_image import make_model_image
 from infra.constructs.names import to_construct_id
 from infra.constructs.sagemaker_role import SageMakerRole, allow_jobs
 from infra.machines.training import TrainingProps, describe_training
-from noriba.events import (
-    CandidateRegistered,
-    DatasetSnapshotCreated,
-    RetrainingDecided,
-    RetrainingRequested,
-    TrainingFailed,
-)
-from noriba.monitoring.retraining import ASKED_BY_THE_CLOCK
+from noriba.events import AlarmStateChanged, RetrainingDecided
+from noriba.monitoring.causes import ASKED_BY_THE_CLOCK, CAUSES
 from noriba.records.artifacts import FEATURES_PREFIX
 from noriba.records.metrics import TRAINING_LIMIT_REACHED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_s3 as s3
@@ -47,9 +41,6 @@ if TYPE_CHECKING:
 
     from infra.constructs.package_group import PackageGroup
     from infra.constructs.shared import Shared
-
-_CAUSES = (DatasetSnapshotCreated, RetrainingRequested, CandidateRegistered, TrainingFailed)
-"""Events after which training may be due; the ends of a training run, because data may have come meanwhile."""
 
 
 class TrainingStack(Stack):
@@ -74,17 +65,41 @@ class TrainingStack(Stack):
         machine = self._make_machine(self._make_job_role(), self._make_registrar(groups))
         decided = EventRule(self, "Decided", shared=shared, pattern=RetrainingDecided.pattern(train=True))
         decided.start(machine, given=events.RuleTargetInput.from_event_path("$.detail"))
-        decider = self._make_decider()
-        for cause in _CAUSES:
+        self._decider = self._make_decider()
+        for cause in CAUSES:
             rule = EventRule(self, f"After{cause.__name__}", shared=shared, pattern=cause.pattern())
-            rule.invoke(decider.function)
+            rule.invoke(self._decider.function)
         for use_case in groups:
-            self._ask_by_the_clock(use_case, decider)
+            self._ask_by_the_clock(use_case)
             self._watch_the_limit(use_case)
         CfnOutput(self, "TrainMachineArn", value=machine.machine.state_machine_arn)
         CfnOutput(self, "ModelImageUri", value=self.image.uri)
 
-    def _ask_by_the_clock(self, use_case: str, decider: PythonFunction) -> None:
+    def ask_on_alarms(self, use_case: str, names: Sequence[str]) -> None:
+        """Let alarms ask for training, whichever stack makes them.
+
+        The end of an alarm is told, too: one that was put off is asked for again while it stands.
+
+        Args:
+            use_case: whose model they watch.
+            names: of the alarms; names alone, so that this stack needs no other.
+        """
+        rule = EventRule(
+            self,
+            f"Alarmed{to_construct_id(use_case)}",
+            shared=self._shared,
+            pattern=AlarmStateChanged.pattern(alarm_name=[*names]),
+            from_aws=True,
+        )
+        question = {
+            "id": events.EventField.event_id,
+            "time": events.EventField.time,
+            "detail-type": events.EventField.detail_type,
+            "detail": {"use_case": use_case, "alarm": events.EventField.from_path("$.detail")},
+        }
+        rule.invoke(self._decider.function, given=events.RuleTargetInput.from_object(question))
+
+    def _ask_by_the_clock(self, use_case: str) -> None:
         """Ask again every hour, for data that came within the cooldown and were followed by no event."""
         rule = TimedRule(self, f"Hourly{to_construct_id(use_case)}", shared=self._shared, every=Duration.hours(1))
         question = {
@@ -93,7 +108,7 @@ class TrainingStack(Stack):
             "detail-type": ASKED_BY_THE_CLOCK,
             "detail": {"use_case": use_case},
         }
-        rule.invoke(decider.function, given=events.RuleTargetInput.from_object(question))
+        rule.invoke(self._decider.function, given=events.RuleTargetInput.from_object(question))
 
     def _watch_the_limit(self, use_case: str) -> None:
         OperatorAlarm(
@@ -218,7 +233,8 @@ class TrainingStack(Stack):
             states=describe_training(places),
             # Two jobs, and what it takes to start them.
             timeout=Duration.hours(2 * settings.training_hours + 1),
-            meaning="a training run ended without a candidate; the execution holds the job's error message",
+            meaning="a training run ended without a candidate; the execution holds the job's error message. The next "
+            "one by itself waits twice as long as it would have: `noriba retraining history`",
         )
         machine.allow_invoking(registrar.function)
         allow_table(machine.role, self._ledger, "GetItem", "UpdateItem")

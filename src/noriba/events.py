@@ -7,7 +7,7 @@ Each model knows the pattern that selects it and the entry that publishes it, so
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -141,6 +141,85 @@ class FindingChanged(Event):
     reason: str
 
 
+RetrainingOutcome: TypeAlias = Literal[
+    "start",
+    "too_few_rows",
+    "running",
+    "rollout_in_progress",
+    "bad_data",
+    "same_snapshot",
+    "back_off",
+    "cooldown",
+    "too_little_news",
+    "limit",
+]
+"""What a retraining decision came to: a training run, or what was in the way of one."""
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AlarmFacts(_Facts):
+    """What an alarm said when its state changed; `metric` is its expression where it watches no single metric."""
+
+    name: str
+    state: Literal["ALARM", "OK", "INSUFFICIENT_DATA"]
+    reason: str
+    changed_at: UtcTimestamp
+    metric: str | None
+    dimensions: dict[str, str]
+
+
+class DataFacts(_Facts):
+    """What there is to train on, and what of it the latest training did not have.
+
+    `rows` are kept ones. `new_rows` are more of them than the latest training had, and below 0 where rows were taken
+    back. `later_rows` are those of new parts that end after all of its rows, and span `later_days`. `landed_rows` came
+    in objects that it did not have, kept or not; `landed_quarantined` are those of them that were not.
+    """
+
+    snapshot_id: str
+    rows: int
+    new_rows: int
+    later_rows: int
+    later_days: float
+    landed_rows: int
+    landed_quarantined: int
+
+
+class LastTrainingFacts(_Facts):
+    """The latest training run; `failures` is how many in a row have failed, this one the last of them."""
+
+    decision_id: str
+    snapshot_id: str
+    rows: int
+    started_at: UtcTimestamp
+    running: bool
+    failures: int
+
+
+class RetrainingWeighed(Event):
+    """What a retraining decision rests upon; the decision itself is the `RetrainingDecided` of the same name.
+
+    `rollout` names the execution that was rolling a model out, be it in the way or not. `champion_snapshot_id` is null
+    before the first rollout, and where the champion was registered before the ledger kept it.
+    """
+
+    source: ClassVar[str] = "noriba.monitoring"
+
+    decision_id: str
+    outcome: RetrainingOutcome
+    cause: str
+    reason: str
+    data: DataFacts
+    alarm: AlarmFacts | None = None
+    last_training: LastTrainingFacts | None = None
+    champion_package_arn: str | None = None
+    champion_snapshot_id: str | None = None
+    rollout: str | None = None
+
+
 class TrainingFailed(Event):
     """A training run ended without a candidate; the cause is the container's error message where it left any."""
 
@@ -254,6 +333,7 @@ NORIBA_EVENTS: tuple[type[Event], ...] = (
     RetrainingRequested,
     RetrainingDecided,
     FindingChanged,
+    RetrainingWeighed,
     TrainingFailed,
     CandidateRegistered,
     RolloutAdvanced,
@@ -342,6 +422,34 @@ class ModelPackageStateChanged(AwsEvent):
     updated_fields: tuple[str, ...] = Field(default=(), alias="UpdatedModelPackageFields")
 
 
+class _AlarmState(BaseModel):
+    value: Literal["ALARM", "OK", "INSUFFICIENT_DATA"]
+    reason: str = ""
+    timestamp: UtcTimestamp
+
+
+class _AlarmMetric(BaseModel):
+    name: str
+    namespace: str = ""
+    dimensions: dict[str, str] = {}
+
+
+class _AlarmMetricStat(BaseModel):
+    metric: _AlarmMetric
+
+
+class _AlarmQuery(BaseModel):
+    """One of an alarm's metrics, or an expression over them."""
+
+    metric_stat: _AlarmMetricStat | None = Field(default=None, alias="metricStat")
+    expression: str | None = None
+
+
+class _AlarmConfiguration(BaseModel):
+    # A composite alarm has none.
+    metrics: tuple[_AlarmQuery, ...] = ()
+
+
 class AlarmStateChanged(AwsEvent):
     """An alarm went from one state to another.
 
@@ -351,7 +459,24 @@ class AlarmStateChanged(AwsEvent):
     source: ClassVar[str] = "aws.cloudwatch"
     aws_detail_type: ClassVar[str] = "CloudWatch Alarm State Change"
 
-    alarm_name: str = Field(alias="alarmName")
+    alarm_name: str = Field(alias="alarmName", min_length=1, max_length=255)
+    state: _AlarmState
+    configuration: _AlarmConfiguration = _AlarmConfiguration()
+
+    @property
+    def facts(self) -> AlarmFacts:
+        """What it said, in short."""
+        queries = self.configuration.metrics
+        single = queries[0].metric_stat if len(queries) == 1 else None
+        expression = next((query.expression for query in queries if query.expression), None)
+        return AlarmFacts(
+            name=self.alarm_name,
+            state=self.state.value,
+            reason=self.state.reason,
+            changed_at=self.state.timestamp,
+            metric=f"{single.metric.namespace}/{single.metric.name}" if single else expression,
+            dimensions=dict(single.metric.dimensions) if single else {},
+        )
 
     @classmethod
     def raised(cls, *names: str) -> dict[str, Any]:

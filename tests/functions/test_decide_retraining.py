@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,8 @@ import pytest
 from functions.decide_retraining.handler import handler as decide_retraining
 from noriba.datasets.snapshots import build_manifest
 from noriba.errors import UnknownUseCaseError
-from noriba.events import RetrainingDecided
+from noriba.events import AlarmFacts, DataFacts, RetrainingDecided, RetrainingWeighed
+from noriba.monitoring.causes import NoCauseError
 from noriba.records.snapshot import IngestedObject, Part, name_manifest
 from noriba.records.training import TrainingRecord, name_decision
 from noriba.usecase import load_use_case
@@ -27,10 +29,13 @@ USE_CASE = load_use_case("taxi_eta")
 ENOUGH = USE_CASE.policies.retraining.min_rows + 4_000
 SNAPSHOT = read_event("dataset_snapshot_created")
 REQUEST = read_event("retraining_requested")
+ALARM = read_event("alarm_state_changed")
 
 
-def commit(cloud: Cloud, *, rows: int = ENOUGH, content: str = "first") -> SnapshotManifest:
-    """A snapshot of so many rows, as the ingest leaves it."""
+def commit(
+    cloud: Cloud, *, rows: int = ENOUGH, content: str = "first", last_s: float = 1.0, bad: int = 0
+) -> SnapshotManifest:
+    """A snapshot of one file of so many rows that are kept, as the ingest leaves it."""
     sha256 = hashlib.sha256(content.encode()).hexdigest()
     part = Part(
         sha256=sha256,
@@ -40,16 +45,16 @@ def commit(cloud: Cloud, *, rows: int = ENOUGH, content: str = "first") -> Snaps
         rows=rows,
         size=1,
         first_s=0,
-        last_s=1,
+        last_s=last_s,
     )
     landed = IngestedObject(
         key=content,
         version_id="v",
         sequencer="01",
         source="TLC trip records",
-        rows_read=rows,
+        rows_read=rows + bad,
         rows_kept=rows,
-        rows_quarantined=0,
+        rows_quarantined=bad,
         reasons={},
         parts=(part,),
     )
@@ -60,26 +65,29 @@ def commit(cloud: Cloud, *, rows: int = ENOUGH, content: str = "first") -> Snaps
     return manifest
 
 
-def finish_training(cloud: Cloud) -> None:
+def finish_training(cloud: Cloud, *, failed: bool = False) -> None:
     """What the training machine does at its end: it releases the lock."""
     table = cloud.clients.dynamodb.Table("ledger")
     table.update_item(
         Key={"use_case": "taxi_eta", "entry": "training"},
-        UpdateExpression="SET running = :no",
-        ExpressionAttributeValues={":no": False},
+        UpdateExpression="SET running = :no, failed = :failed",
+        ExpressionAttributeValues={":no": False, ":failed": failed},
     )
 
 
 def let_hours_pass(cloud: Cloud, hours: float = 2.0) -> None:
-    """The latest training began so long before."""
-    table = cloud.clients.dynamodb.Table("ledger")
+    """The latest training began, and alarms went off, so long before."""
+    table, passed = cloud.clients.dynamodb.Table("ledger"), timedelta(hours=hours)
     key = {"use_case": "taxi_eta", "entry": "training"}
     started_at = datetime.fromisoformat(str(table.get_item(Key=key)["Item"]["started_at"]))
     table.update_item(
         Key=key,
         UpdateExpression="SET started_at = :then",
-        ExpressionAttributeValues={":then": (started_at - timedelta(hours=hours)).isoformat()},
+        ExpressionAttributeValues={":then": (started_at - passed).isoformat()},
     )
+    for alarm in cloud.ledger().list_alarms():
+        table.delete_item(Key={"use_case": "taxi_eta", "entry": f"alarm#{alarm.name}"})
+        cloud.ledger().note_alarm(alarm.model_copy(update={"changed_at": alarm.changed_at - passed}))
 
 
 def another(event: dict[str, Any], number: int) -> dict[str, Any]:
@@ -87,10 +95,23 @@ def another(event: dict[str, Any], number: int) -> dict[str, Any]:
     return event | {"id": f"00000000-0000-4000-8000-{number:012d}"}
 
 
+def hear_answer(cloud: Cloud) -> tuple[RetrainingWeighed, RetrainingDecided]:
+    weighed, decided = cloud.hear()
+    assert [weighed["detail-type"], decided["detail-type"]] == ["RetrainingWeighed", "RetrainingDecided"]
+    return RetrainingWeighed.parse(weighed), RetrainingDecided.parse(decided)
+
+
 def hear_decision(cloud: Cloud) -> RetrainingDecided:
-    (heard,) = cloud.hear()
-    assert heard["detail-type"] == "RetrainingDecided"
-    return RetrainingDecided.parse(heard)
+    weighed, decided = hear_answer(cloud)
+    assert (weighed.decision_id, weighed.reason) == (decided.decision_id, decided.reason)
+    assert decided.train == (weighed.outcome == "start")
+    return decided
+
+
+def read_evidence(cloud: Cloud, answer: dict[str, Any]) -> RetrainingWeighed:
+    evidence = cloud.ledger().read_evidence(answer["decision_id"])
+    assert evidence is not None
+    return evidence
 
 
 def test_the_first_snapshot_with_enough_rows_is_trained_on(cloud: Cloud, context: LambdaContext) -> None:
@@ -296,6 +317,255 @@ def test_the_champion_is_named_so_that_the_candidate_can_be_held_against_it(
 def test_before_the_first_snapshot_there_is_nothing_to_decide(cloud: Cloud, context: LambdaContext) -> None:
     assert decide_retraining(REQUEST, context) == {"train": False, "reason": "no snapshot yet"}
     assert cloud.hear() == []
+
+
+# --- what it rests upon -----------------------------------------------------------------------------------------------
+
+
+def roll_out(cloud: Cloud, *, purpose: str = "promotion") -> None:
+    """What a rollout's first step leaves in the ledger."""
+    item = {"use_case": "taxi_eta", "entry": "rollout", "execution": "arn:rollout", "purpose": purpose}
+    cloud.clients.dynamodb.Table("ledger").put_item(Item=item)  # type: ignore[arg-type]
+
+
+def crown(cloud: Cloud, *, snapshot_id: str) -> None:
+    """A champion that learned from a snapshot."""
+    item = {"entry": "champion", "model_package_arn": "arn:package/2", "model_data_uri": "s3://models/2.tar.gz"}
+    cloud.clients.dynamodb.Table("ledger").put_item(Item={"use_case": "taxi_eta", **item})
+    cloud.ledger().record_registration(
+        "arn:package/2", image_uri="i", model_data_uri="m", sha256="0" * 64, snapshot_id=snapshot_id
+    )
+
+
+def test_the_evidence_is_recorded_and_announced(cloud: Cloud, context: LambdaContext) -> None:
+    first = commit(cloud)
+    started = decide_retraining(SNAPSHOT, context)
+    finish_training(cloud)
+    crown(cloud, snapshot_id=first.snapshot_id)
+    roll_out(cloud)
+    cloud.hear()
+    manifest = commit(cloud, rows=ENOUGH * 2, content="second", last_s=86_401.0, bad=50)
+
+    answer = decide_retraining(another(SNAPSHOT, 1), context)
+
+    evidence, _ = hear_answer(cloud)
+    assert evidence == read_evidence(cloud, answer)
+    assert (evidence.outcome, evidence.reason) == ("rollout_in_progress", answer["reason"])
+    assert evidence.data == DataFacts(
+        snapshot_id=manifest.snapshot_id,
+        rows=ENOUGH * 2,
+        new_rows=ENOUGH,
+        later_rows=ENOUGH * 2,
+        later_days=1.0,
+        landed_rows=ENOUGH * 2 + 50,
+        landed_quarantined=50,
+    )
+    assert evidence.last_training is not None
+    assert evidence.last_training.decision_id == started["decision_id"]
+    assert (evidence.last_training.running, evidence.last_training.failures) == (False, 0)
+    assert evidence.champion_snapshot_id == first.snapshot_id
+    assert (evidence.rollout, evidence.alarm) == ("arn:rollout", None)
+
+
+def test_during_an_experiment_the_champion_stays_and_training_goes_on(cloud: Cloud, context: LambdaContext) -> None:
+    commit(cloud)
+    roll_out(cloud, purpose="experiment")
+
+    answer = decide_retraining(SNAPSHOT, context)
+
+    assert answer["train"]
+    assert read_evidence(cloud, answer).rollout == "arn:rollout"
+
+
+def test_a_burst_of_garbage_does_not_train_and_the_repaired_file_does(cloud: Cloud, context: LambdaContext) -> None:
+    commit(cloud)
+    decide_retraining(SNAPSHOT, context)
+    finish_training(cloud)
+    let_hours_pass(cloud)
+    commit(cloud, rows=ENOUGH * 2, content="garbage", bad=ENOUGH * 2)
+
+    garbage = decide_retraining(another(SNAPSHOT, 1), context)
+    commit(cloud, rows=ENOUGH * 4, content="repaired")
+    repaired = decide_retraining(another(SNAPSHOT, 2), context)
+
+    assert read_evidence(cloud, garbage).outcome == "bad_data"
+    assert (garbage["train"], repaired["train"]) == (False, True)
+
+
+def test_what_the_champion_learned_from_is_not_trained_on_again(cloud: Cloud, context: LambdaContext) -> None:
+    commit(cloud, content="between")
+    decide_retraining(SNAPSHOT, context)
+    finish_training(cloud)
+    let_hours_pass(cloud)
+    back = commit(cloud, rows=ENOUGH * 2, content="the champion's")
+    crown(cloud, snapshot_id=back.snapshot_id)
+
+    answer = decide_retraining(another(SNAPSHOT, 1), context)
+
+    assert read_evidence(cloud, answer).outcome == "same_snapshot"
+    assert answer["reason"] == f"{back.snapshot_id} is what the champion learned from"
+
+
+# --- alarms -----------------------------------------------------------------------------------------------------------
+
+
+def raise_alarm(
+    number: int = 0, *, name: str = "noriba-taxi-eta-error", state: str = "ALARM", at: datetime | None = None
+) -> dict[str, Any]:
+    """What CloudWatch sends when an alarm changes its state; now, unless it is said otherwise."""
+    event = another(copy.deepcopy(ALARM), 1_000 + number)
+    event["detail"]["alarm"]["alarmName"] = name
+    event["detail"]["alarm"]["state"] |= {"value": state, "timestamp": (at or datetime.now(UTC)).isoformat()}
+    return event
+
+
+def train_once(cloud: Cloud, context: LambdaContext, *, failed: bool = False) -> None:
+    """A training run, begun two hours ago."""
+    commit(cloud)
+    assert decide_retraining(SNAPSHOT, context)["train"]
+    finish_training(cloud, failed=failed)
+    let_hours_pass(cloud)
+    cloud.hear()
+
+
+def test_an_alarm_trains_on_little_news_and_what_it_said_is_kept(cloud: Cloud, context: LambdaContext) -> None:
+    train_once(cloud, context)
+    commit(cloud, rows=ENOUGH + 1, content="a day more", last_s=86_400.0)
+
+    answer = decide_retraining(ALARM, context)
+
+    assert (answer["train"], answer["cause"]) == (True, "CloudWatch Alarm State Change")
+    evidence, _ = hear_answer(cloud)
+    assert evidence.alarm == AlarmFacts(
+        name="noriba-taxi-eta-error",
+        state="ALARM",
+        reason=ALARM["detail"]["alarm"]["state"]["reason"],
+        changed_at=datetime(2026, 7, 4, 5, 4, 40, 989_000, tzinfo=UTC),
+        metric="noriba/ErrorRatio",
+        dimensions={"service": "monitor_model", "use_case": "taxi_eta"},
+    )
+
+
+def test_of_ten_alarms_at_once_one_trains_and_the_others_say_that_it_runs(cloud: Cloud, context: LambdaContext) -> None:
+    train_once(cloud, context)
+    commit(cloud, rows=ENOUGH + 1, content="a day more", last_s=86_400.0)
+
+    answers = [decide_retraining(raise_alarm(number, name=f"alarm {number}"), context) for number in range(10)]
+
+    assert [read_evidence(cloud, answer).outcome for answer in answers] == ["start", *["running"] * 9]
+    finish_training(cloud)
+    let_hours_pass(cloud, 1.2)
+    commit(cloud, rows=ENOUGH + 2, content="another day", last_s=2 * 86_400.0)
+    # All stand, and all have had their training: no more is asked for than the data ask for.
+    assert [alarm.state for alarm in cloud.ledger().list_alarms()] == ["ALARM"] * 10
+    assert "1 new rows are 0.0%" in decide_retraining(ask_by_the_clock(), context)["reason"]
+
+
+def test_an_alarm_that_was_put_off_is_asked_for_again_while_it_stands(cloud: Cloud, context: LambdaContext) -> None:
+    train_once(cloud, context)
+    commit(cloud, rows=ENOUGH + 1, content="a day more", last_s=86_400.0)
+    roll_out(cloud)
+    put_off = decide_retraining(raise_alarm(), context)
+    cloud.hear()
+
+    meanwhile = decide_retraining(ask_by_the_clock(1), context)
+    cloud.clients.dynamodb.Table("ledger").delete_item(Key={"use_case": "taxi_eta", "entry": "rollout"})
+    after = decide_retraining(ask_by_the_clock(2), context)
+
+    assert read_evidence(cloud, put_off).outcome == "rollout_in_progress"
+    assert not meanwhile["train"]
+    assert (after["train"], after["cause"]) == (True, "Scheduled question")
+    evidence, _ = hear_answer(cloud)
+    assert evidence.alarm is not None
+    assert evidence.alarm.name == "noriba-taxi-eta-error"
+
+
+def test_an_alarm_that_is_over_asks_for_nothing_whatever_order_its_events_come_in(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    train_once(cloud, context)
+    commit(cloud, rows=ENOUGH + 1, content="a day more", last_s=86_400.0)
+    now = datetime.now(UTC)
+
+    over = decide_retraining(raise_alarm(1, state="OK", at=now), context)
+    late = decide_retraining(raise_alarm(2, at=now - timedelta(minutes=1)), context)
+    clock = decide_retraining(ask_by_the_clock(), context)
+
+    assert over == late == {"train": False, "reason": "the alarm noriba-taxi-eta-error is over"}
+    assert not clock["train"]
+    assert cloud.hear() == []
+
+
+def test_a_flapping_alarm_trains_once_within_the_cooldown(cloud: Cloud, context: LambdaContext) -> None:
+    train_once(cloud, context)
+    outcomes = []
+    for number in range(4):
+        commit(cloud, rows=ENOUGH + number, content=f"{number} more", last_s=10.0 + number)
+        at = datetime.now(UTC) + timedelta(seconds=number)
+        outcomes.append(read_evidence(cloud, decide_retraining(raise_alarm(2 * number, at=at), context)).outcome)
+        decide_retraining(raise_alarm(2 * number + 1, state="OK", at=at + timedelta(milliseconds=1)), context)
+        finish_training(cloud)
+
+    assert outcomes == ["start", "cooldown", "cooldown", "cooldown"]
+
+
+def test_after_a_failure_an_alarm_waits_and_then_tries_the_same_rows_again(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    """The failure's own event is answered with how long nobody trains by itself: that is what a person reads."""
+    commit(cloud)
+    assert decide_retraining(SNAPSHOT, context)["train"]
+    finish_training(cloud, failed=True)
+    failure = another(SNAPSHOT | {"detail-type": "TrainingFailed"}, 7)
+
+    told = decide_retraining(failure, context)
+    alarmed = decide_retraining(raise_alarm(), context)
+    let_hours_pass(cloud, 2)
+    tried = decide_retraining(ask_by_the_clock(1), context)
+    finish_training(cloud, failed=True)
+    let_hours_pass(cloud, 3.9)
+    too_soon = decide_retraining(ask_by_the_clock(2), context)
+    let_hours_pass(cloud, 0.2)
+    again = decide_retraining(ask_by_the_clock(3), context)
+
+    assert read_evidence(cloud, told).outcome == read_evidence(cloud, alarmed).outcome == "back_off"
+    assert "1 training runs in a row failed" in told["reason"]
+    assert "after 7200 s" in told["reason"]
+    assert [tried["train"], too_soon["train"], again["train"]] == [True, False, True]
+    assert "2 training runs in a row failed" in too_soon["reason"]
+    last = cloud.ledger().read_training()
+    assert last is not None
+    assert last.failures == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"alarmName": None}, "alarmName"),
+        ({"state": {"value": "BROKEN", "timestamp": "2026-07-04T05:04:40Z"}}, "state.value"),
+        ({"state": {"value": "ALARM", "timestamp": "soon"}}, "state.timestamp"),
+        ({"state": {"value": "ALARM", "timestamp": "2126-07-04T05:04:40Z"}}, "yet to come"),
+        ({"configuration": {"metrics": [{"metricStat": 7}]}}, "configuration.metrics.0.metricStat"),
+    ],
+)
+def test_an_alarm_that_is_none_is_refused_by_what_is_wrong_with_it(
+    cloud: Cloud, context: LambdaContext, change: dict[str, Any], fault: str
+) -> None:
+    event = copy.deepcopy(ALARM)
+    event["detail"]["alarm"] |= change
+
+    with pytest.raises(NoCauseError, match=re.escape(fault)):
+        decide_retraining(event, context)
+
+    assert cloud.ledger().list_alarms() == []
+
+
+@pytest.mark.usefixtures("cloud")
+def test_an_alarm_s_event_without_its_alarm_or_of_another_kind_is_refused(context: LambdaContext) -> None:
+    with pytest.raises(NoCauseError, match=r"detail\.alarm is not what CloudWatch says"):
+        decide_retraining(ALARM | {"detail": {"use_case": "taxi_eta"}}, context)
+    with pytest.raises(NoCauseError, match="'Object Created' is no cause of a training"):
+        decide_retraining(ALARM | {"detail-type": "Object Created"}, context)
 
 
 @pytest.mark.usefixtures("cloud")

@@ -118,6 +118,7 @@ def test_what_was_registered_is_kept_where_the_rollout_looks(cloud: Cloud, conte
         "image_uri": TASK["image_uri"],
         "model_data_uri": TASK["model_data_uri"],
         "sha256": hashlib.sha256(ARTIFACT).hexdigest(),
+        "snapshot_id": TASK["decision"]["snapshot_id"],
     }
 
 

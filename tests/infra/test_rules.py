@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from moto.events.models import EventPattern
 
+from infra.application import build_app
+from infra.stacks.training import TrainingStack
 from noriba.events import (
     AlarmStateChanged,
     CandidateRegistered,
     ChallengerJudged,
+    DataFacts,
     DatasetSnapshotCreated,
     ExecutionStatusChanged,
     FindingChanged,
@@ -23,18 +27,22 @@ from noriba.events import (
     OutcomeObserved,
     RetrainingDecided,
     RetrainingRequested,
+    RetrainingWeighed,
     RolledBack,
     RolloutAdvanced,
     RolloutCompleted,
     S3ObjectCreated,
     TrainingFailed,
 )
+from noriba.monitoring.causes import read_question
 from noriba.records.rollout import RolloutPlan
 from noriba.usecase import RolloutPolicy
+from tests.infra.assembly import Assembly
+from tests.infra.conftest import USE_CASES
 
 if TYPE_CHECKING:
     from noriba.events import Event
-    from tests.infra.assembly import Assembly, Resource
+    from tests.infra.assembly import Resource
 
 DEFAULT_BUS, BUS = None, "<Bus>"
 GROUP = "noriba-taxi-eta"
@@ -274,6 +282,19 @@ def decision(*, train: bool) -> RetrainingDecided:
     )
 
 
+def evidence() -> RetrainingWeighed:
+    data = DataFacts(
+        snapshot_id="s",
+        rows=9,
+        new_rows=9,
+        later_rows=9,
+        later_days=1.0,
+        landed_rows=9,
+        landed_quarantined=0,
+    )
+    return RetrainingWeighed(use_case="taxi_eta", decision_id="d", outcome="start", cause="c", reason="r", data=data)
+
+
 SPOKEN: list[tuple[Event, set[str]]] = [
     (
         FindingChanged(use_case="taxi_eta", model_version=3, kind="accuracy", verdict="changed", reason="r"),
@@ -283,6 +304,7 @@ SPOKEN: list[tuple[Event, set[str]]] = [
     (candidate("Rejected"), {"AfterCandidateRegisteredRule"}),
     (decision(train=True), {"DecidedRule"}),
     (decision(train=False), set()),
+    (evidence(), set()),
     (RetrainingRequested(use_case="taxi_eta", cause="hand"), {"AfterRetrainingRequestedRule"}),
     (
         DatasetSnapshotCreated(
@@ -390,6 +412,54 @@ def test_the_decider_is_asked_by_the_clock_as_by_an_event(rules: dict[str, Resou
 
     asked = json.loads(transform(target, tick, quoted=True))
     assert asked == {**tick, "detail-type": "Scheduled question", "detail": {"use_case": "taxi_eta"}}
+
+
+@pytest.fixture(scope="module")
+def alarmed(tmp_path_factory: pytest.TempPathFactory) -> Resource:
+    """The rule of alarms that ask for training, which a later stack makes."""
+    app = build_app(outdir=str(tmp_path_factory.mktemp("alarmed")), use_cases=USE_CASES)
+    stack = app.node.find_child("noriba-training")
+    assert isinstance(stack, TrainingStack)
+    stack.ask_on_alarms("taxi_eta", ["noriba-taxi-eta-error", "noriba-taxi-eta-drift"])
+    app.synth()
+    return Assembly.load(Path(app.outdir), prefix="noriba").one("AWS::Events::Rule", "AlarmedTaxiEtaRule")
+
+
+def change_alarm(name: str, state: str) -> dict[str, Any]:
+    """As CloudWatch sends it."""
+    return {
+        "version": "0",
+        "id": "c4c1c1c9-6542-e61b-6ef0-8c4d36933a92",
+        "detail-type": "CloudWatch Alarm State Change",
+        "source": "aws.cloudwatch",
+        "account": "123456789012",
+        "time": "2026-07-04T05:04:40Z",
+        "region": "eu-west-1",
+        "resources": [f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{name}"],
+        "detail": {
+            "alarmName": name,
+            "configuration": {"metrics": []},
+            "state": {"value": state, "reason": 'it said "too much"', "timestamp": "2026-07-04T05:04:40.989+0000"},
+        },
+    }
+
+
+@pytest.mark.parametrize("state", ["ALARM", "OK"])
+def test_an_alarm_that_a_stack_connects_asks_for_training_of_its_use_case_and_is_told_over(
+    alarmed: Resource, state: str
+) -> None:
+    [target] = alarmed.properties["Targets"]
+    event = change_alarm("noriba-taxi-eta-error", state)
+    asked = json.loads(transform(target, event, quoted=True))
+
+    assert hear({"Alarmed": alarmed}, event, DEFAULT_BUS) == {"Alarmed"}
+    assert hear({"Alarmed": alarmed}, change_alarm("noriba-taxi-eta-endpoint-errors", state), DEFAULT_BUS) == set()
+    assert target["Arn"] == DECIDER
+    assert asked["detail"] == {"use_case": "taxi_eta", "alarm": event["detail"]}
+    question = read_question(asked)
+    assert (question.cause, question.asker) == (event["detail-type"], "alarm")
+    assert question.alarm is not None
+    assert (question.alarm.name, question.alarm.state) == ("noriba-taxi-eta-error", state)
 
 
 def test_the_training_is_given_the_decision(rules: dict[str, Resource]) -> None:

@@ -185,6 +185,7 @@ def test_the_lock_is_released_before_the_news_so_that_who_hears_it_may_train(def
     # Ours or nobody's: a later training may have taken the lock when this one was thought dead.
     assert release["ConditionExpression"] == "decision_id = :mine"
     assert release["ExpressionAttributeValues"][":mine"] == {"S": "d1"}
+    assert release["ExpressionAttributeValues"][":failed"] == {"BOOL": False}
 
 
 def test_the_candidate_is_announced(definition: dict[str, Any]) -> None:
@@ -208,6 +209,10 @@ def test_a_failure_at_any_step_releases_the_lock_says_why_and_fails(definition: 
     [(source, detail_type, detail)] = execution.published
 
     assert execution.visited[-3:] == ("Release the lock after failure", "Announce failure", "Failed")
+    # Kept, so that the next run by itself waits longer.
+    release = execution.called("Release the lock after failure")
+    assert release["UpdateExpression"] == "SET running = :no, failed = :failed"
+    assert release["ExpressionAttributeValues"][":failed"] == {"BOOL": True}
     assert execution.failure == failure
     assert (source, detail_type) == ("noriba.training", "TrainingFailed")
     assert TrainingFailed.model_validate(detail) == TrainingFailed(

@@ -51,12 +51,12 @@ def describe_training(props: TrainingProps) -> dict[str, State]:
             catch="Release the lock after failure",
         ),
         # Before the news: whoever hears it may want to train again at once.
-        "Release the lock": _release(props, follow="Announce candidate"),
+        "Release the lock": _release(props, failed=False, follow="Announce candidate"),
         "Announce candidate": publish(
             props.bus_name, CandidateRegistered, "$.registered.answer", follow="Candidate registered"
         ),
         "Candidate registered": succeed(),
-        "Release the lock after failure": _release(props, follow="Announce failure"),
+        "Release the lock after failure": _release(props, failed=True, follow="Announce failure"),
         "Announce failure": publish(
             props.bus_name,
             TrainingFailed,
@@ -74,14 +74,21 @@ def describe_training(props: TrainingProps) -> dict[str, State]:
     }
 
 
-def _release(props: TrainingProps, *, follow: str) -> State:
-    """The training is over, whichever way; the lock is only ours while the entry holds our decision."""
+def _release(props: TrainingProps, *, failed: bool, follow: str) -> State:
+    """The training is over, whichever way; the lock is only ours while the entry holds our decision.
+
+    What failed is kept there: the next one by itself waits longer.
+    """
     parameters: dict[str, Any] = {
         "TableName": props.ledger_table,
         "Key": name_key(entries.TRAINING),
-        "UpdateExpression": "SET running = :no",
+        "UpdateExpression": "SET running = :no, failed = :failed",
         "ConditionExpression": "decision_id = :mine",
-        "ExpressionAttributeValues": {":no": {"BOOL": False}, ":mine": {"S.$": "$.decision_id"}},
+        "ExpressionAttributeValues": {
+            ":no": {"BOOL": False},
+            ":failed": {"BOOL": failed},
+            ":mine": {"S.$": "$.decision_id"},
+        },
     }
     lost = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "ResultPath": DISCARD, "Next": follow}
     return call("arn:aws:states:::dynamodb:updateItem", parameters, follow=follow, Catch=[lost])

@@ -174,7 +174,7 @@ def _print_landing(landing: Landing, manifest: SnapshotManifest | None, package:
         print_line(f"model version {package.version}: {package.status}. Next: noriba models {package.version}")
     elif manifest is not None:
         print_line(f"snapshot {manifest.snapshot_id}: {manifest.rows_kept} rows")
-        print_line("Training is being decided on; see noriba models, or why not: noriba logs decide-retraining")
+        print_line("Training is being decided on; see noriba retraining history, and noriba models")
 
 
 def _write_reasons(reasons: dict[str, int]) -> str:

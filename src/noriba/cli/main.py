@@ -17,6 +17,7 @@ from noriba.cli import (
     monitor_command,
     operation_commands,
     prediction_commands,
+    retraining_commands,
     rollout_commands,
 )
 from noriba.cli.options import MisuseError
@@ -59,6 +60,7 @@ def build_app() -> typer.Typer:
         app.command()(command)
     app.add_typer(rollout_commands.rollout)
     app.add_typer(experiment_commands.experiment)
+    app.add_typer(retraining_commands.retraining)
     for extension in importlib.metadata.entry_points(group=EXTENSIONS):
         extension.load()(app)
     return app

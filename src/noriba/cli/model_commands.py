@@ -127,7 +127,7 @@ def retrain(
     elif package is not None:
         print_line(f"version {package.version} is {package.status}; see `noriba models {package.version}`")
     else:
-        print_line("asked; see `noriba models` for the candidate and `noriba logs decide-retraining` for the decision")
+        print_line("asked; see `noriba retraining history` for the decision and `noriba models` for the candidate")
 
 
 def _print_details(details: ModelDetails) -> None:

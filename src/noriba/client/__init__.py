@@ -52,6 +52,7 @@ from noriba.client.models import (
 from noriba.client.monitoring import NoReportError, look_now, read_report
 from noriba.client.predictions import ApiClient, ApiError, Prediction
 from noriba.client.progress import NO_PROGRESS, Progress
+from noriba.client.retraining import Retraining, list_retrainings
 from noriba.client.rollouts import (
     Approval,
     NoRolloutError,
@@ -111,6 +112,7 @@ __all__ = [
     "PartNumbers",
     "Prediction",
     "Progress",
+    "Retraining",
     "Rollout",
     "RolloutStatus",
     "Session",
@@ -130,6 +132,7 @@ __all__ = [
     "list_logs",
     "list_models",
     "list_refused",
+    "list_retrainings",
     "list_rollouts",
     "list_snapshots",
     "look_now",

@@ -22,6 +22,17 @@ class TrainingRecord:
     running: bool
     starts: tuple[datetime, ...] = ()
     """When training runs began within the day up to this one, itself among them."""
+    failed: bool = False
+    """Whether it is over, and left no candidate."""
+    failed_before: int = 0
+    """How many runs in a row had failed when it began."""
+
+    @property
+    def failures(self) -> int:
+        """How many runs in a row have failed; a success ends the row, and while one runs nobody knows."""
+        if self.running:
+            return self.failed_before
+        return self.failed_before + 1 if self.failed else 0
 
 
 def name_decision(event_id: str, at: datetime) -> str:

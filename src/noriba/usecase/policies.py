@@ -21,6 +21,17 @@ class RetrainingPolicy(BaseModel):
     cooldown_s: float = Field(ge=0, description="seconds between the starts of two training runs")
     max_per_day: int = Field(gt=0, description="training runs begun within 24 hours, those asked for by hand too")
     lock_s: float = Field(gt=0, description="seconds after which a training run is considered abandoned")
+    max_back_off_s: float = Field(
+        default=86_400.0,
+        ge=0,
+        description="the longest wait after failed runs; each failure in a row doubles it, from the cooldown on",
+    )
+    max_quarantined_share: float = Field(
+        default=0.3, gt=0, le=1, description="rows in quarantine over all that landed since the latest training"
+    )
+    min_later_rows: int = Field(
+        default=1, ge=0, description="what an alarm asks for: rows later than all of the latest training's"
+    )
 
 
 class GatePolicy(BaseModel):

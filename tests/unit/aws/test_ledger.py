@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
+from boto3.dynamodb.conditions import Attr
 
 from noriba.aws.ledger import Champion, Ledger
 from noriba.datasets.raw import MOST_CHUNKS
-from noriba.events import RetrainingDecided
+from noriba.events import AlarmFacts, DataFacts, RetrainingDecided, RetrainingWeighed
 from noriba.records.ingest import MOST_PLACE_BYTES, LandedObject
 from noriba.records.snapshot import IngestedObject, Part
 from noriba.records.training import TrainingRecord
@@ -213,6 +215,7 @@ def test_entries_that_an_earlier_version_wrote_are_read(ledger: Ledger) -> None:
             "started_at": NOW.isoformat(),
             "running": False,
         },
+        {"entry": "decision#d", "decided_at": NOW.isoformat(), "record": make_decision("d").model_dump_json()},
     ]
     for item in old:
         ledger._table.put_item(Item={"use_case": "taxi_eta", **item})  # type: ignore[dict-item]
@@ -223,6 +226,8 @@ def test_entries_that_an_earlier_version_wrote_are_read(ledger: Ledger) -> None:
     assert refused.reason == "no header"
     assert training is not None
     assert training.starts == ()
+    assert training.failures == 0
+    assert ledger.list_answers() == [(NOW, make_decision("d"), None)]
     assert rollout is not None
     assert rollout.execution == "e"
 
@@ -311,13 +316,76 @@ def make_decision(decision_id: str, *, reason: str = "first training") -> Retrai
     )
 
 
-def test_a_decision_is_kept_as_it_was_taken_first(ledger: Ledger) -> None:
-    assert ledger.read_decision("d1") is None
+def make_evidence(decision_id: str, *, reason: str = "first training") -> RetrainingWeighed:
+    data = DataFacts(
+        snapshot_id="snap-1",
+        rows=9_000,
+        new_rows=9_000,
+        later_rows=9_000,
+        later_days=7.5,
+        landed_rows=9_100,
+        landed_quarantined=100,
+    )
+    return RetrainingWeighed(
+        use_case="taxi_eta", decision_id=decision_id, outcome="start", cause="c", reason=reason, data=data
+    )
 
-    ledger.record_decision(make_decision("d1"), now=NOW)
-    ledger.record_decision(make_decision("d1", reason="another"), now=LATER)
+
+def test_a_decision_is_kept_as_it_was_taken_first_with_what_it_rests_upon(ledger: Ledger) -> None:
+    assert ledger.read_decision("d1") is None
+    assert ledger.read_evidence("d1") is None
+
+    ledger.record_decision(make_decision("d1"), make_evidence("d1"), now=NOW)
+    ledger.record_decision(make_decision("d1", reason="another"), make_evidence("d1", reason="another"), now=LATER)
 
     assert ledger.read_decision("d1") == make_decision("d1")
+    assert ledger.read_evidence("d1") == make_evidence("d1")
+    assert ledger.list_answers() == [(NOW, make_decision("d1"), make_evidence("d1"))]
+
+
+def test_a_run_s_failure_and_those_before_it_are_known(ledger: Ledger) -> None:
+    ledger.begin_training(replace(make_training("d1"), failed_before=2), replacing=None)
+    begun = ledger.read_training()
+    # As the state machine releases the lock.
+    ledger._update("training", only_if=Attr("decision_id").eq("d1"), running=False, failed=True)
+    failed = ledger.read_training()
+
+    assert begun is not None
+    assert failed is not None
+    assert (begun.failures, failed.failures) == (2, 3)
+
+
+def tell_alarm(state: Literal["ALARM", "OK"], at: datetime, *, name: str = "error") -> AlarmFacts:
+    return AlarmFacts(
+        name=name, state=state, reason="1.3 > 1.2", changed_at=at, metric="noriba/Error", dimensions={"use_case": "a"}
+    )
+
+
+def test_an_alarm_is_what_it_last_was_whatever_order_its_events_come_in(ledger: Ledger) -> None:
+    raised, over = tell_alarm("ALARM", NOW), tell_alarm("OK", LATER)
+
+    ledger.note_alarm(raised)
+    ledger.note_alarm(raised)
+    assert ledger.list_alarms() == [raised]
+    ledger.note_alarm(over)
+    ledger.note_alarm(raised)
+
+    assert ledger.list_alarms() == [over]
+
+
+def test_alarms_are_listed_by_when_they_changed(ledger: Ledger) -> None:
+    first, second = tell_alarm("ALARM", NOW, name="z"), tell_alarm("ALARM", LATER, name="a")
+    for alarm in (second, first):
+        ledger.note_alarm(alarm)
+
+    assert ledger.list_alarms() == [first, second]
+
+
+def test_what_a_package_learned_from_is_known_where_it_was_kept(ledger: Ledger) -> None:
+    ledger.record_registration("arn:1", image_uri="i", model_data_uri="m", sha256="0", snapshot_id="snap-1")
+    ledger.record_registration("arn:2", image_uri="i", model_data_uri="m", sha256="0")
+
+    assert [ledger.read_training_snapshot(f"arn:{number}") for number in (1, 2, 3)] == ["snap-1", None, None]
 
 
 # --- champion --------------------------------------------------------------------------------------------------------

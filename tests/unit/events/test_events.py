@@ -14,12 +14,16 @@ from pydantic import ValidationError
 from noriba import events
 from noriba.events import (
     NORIBA_EVENTS,
+    AlarmFacts,
+    AlarmStateChanged,
     CandidateRegistered,
     ChallengerJudged,
+    DataFacts,
     DatasetSnapshotCreated,
     Event,
     ExecutionStatusChanged,
     FindingChanged,
+    LastTrainingFacts,
     MetricsObserved,
     ModelPackageStateChanged,
     ObjectErased,
@@ -27,6 +31,7 @@ from noriba.events import (
     OutcomeObserved,
     RetrainingDecided,
     RetrainingRequested,
+    RetrainingWeighed,
     RolledBack,
     RolloutAdvanced,
     RolloutCompleted,
@@ -78,6 +83,41 @@ EXAMPLES: tuple[Event, ...] = (
         kind="accuracy",
         verdict="changed",
         reason="distance: over 8 km: the error is 512, 1.71 times the hold-out's",
+    ),
+    RetrainingWeighed(
+        use_case="taxi_eta",
+        decision_id="20260704-120000-abcdef",
+        outcome="start",
+        cause="CloudWatch Alarm State Change",
+        reason="an alarm stands, and 900 rows are later than the last training's",
+        data=DataFacts(
+            snapshot_id="snap-0123456789abcdef",
+            rows=9_000,
+            new_rows=900,
+            later_rows=900,
+            later_days=1.0,
+            landed_rows=910,
+            landed_quarantined=10,
+        ),
+        alarm=AlarmFacts(
+            name="noriba-taxi-eta-error",
+            state="ALARM",
+            reason="Threshold Crossed",
+            changed_at=datetime(2026, 7, 4, 12, 0, tzinfo=UTC),
+            metric="noriba/ErrorRatio",
+            dimensions={"use_case": "taxi_eta"},
+        ),
+        last_training=LastTrainingFacts(
+            decision_id="20260703-120000-abcdef",
+            snapshot_id="snap-fedcba9876543210",
+            rows=8_100,
+            started_at=datetime(2026, 7, 3, 12, 0, tzinfo=UTC),
+            running=False,
+            failures=0,
+        ),
+        champion_package_arn=ARN,
+        champion_snapshot_id="snap-fedcba9876543210",
+        rollout=None,
     ),
     TrainingFailed(use_case="taxi_eta", decision_id="d", training_job_name="j", error="States.TaskFailed", cause="…"),
     CandidateRegistered(
@@ -323,3 +363,26 @@ def test_the_end_of_an_execution_names_it_and_its_machine() -> None:
     assert selects(ended, envelope)
     assert not selects(ended, {**envelope, "detail": {**envelope["detail"], "status": "RUNNING"}})  # type: ignore[dict-item]
     assert not selects(ended, {**envelope, "detail": {**envelope["detail"], "stateMachineArn": f"{machine}-child"}})  # type: ignore[dict-item]
+
+
+# --- alarms ----------------------------------------------------------------------------------------------------------
+
+
+def tell_alarm(*metrics: dict[str, Any]) -> AlarmFacts:
+    state = {"value": "ALARM", "reason": "r", "timestamp": "2019-10-02T17:04:40.989+0000"}
+    configuration = {"metrics": list(metrics)} if metrics else {"alarmRule": "ALARM(a) OR ALARM(b)"}
+    return AlarmStateChanged.model_validate({"alarmName": "a", "state": state, "configuration": configuration}).facts
+
+
+def test_what_an_alarm_watches_is_a_metric_an_expression_or_other_alarms() -> None:
+    """The three shapes that AWS documents."""
+    metric = {"dimensions": {"InstanceId": "i-1"}, "name": "CPUUtilization", "namespace": "AWS/EC2"}
+    stat = {"id": "m1", "metricStat": {"metric": metric, "period": 300, "stat": "Average"}, "returnData": True}
+    math = {"id": "e1", "expression": "m1 / 100", "label": "share", "returnData": True}
+
+    single, computed, composite = tell_alarm(stat), tell_alarm(math, stat | {"returnData": False}), tell_alarm()
+
+    assert (single.metric, single.dimensions) == ("AWS/EC2/CPUUtilization", {"InstanceId": "i-1"})
+    assert (computed.metric, computed.dimensions) == ("m1 / 100", {})
+    assert (composite.metric, composite.dimensions) == (None, {})
+    assert single.changed_at == datetime(2019, 10, 2, 17, 4, 40, 989_000, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from boto3.dynamodb.conditions import Attr
 from pydantic import BaseModel, ConfigDict
@@ -53,6 +53,7 @@ class RolloutLock(BaseModel):
 
     Attributes:
         execution: its ARN.
+        purpose: whether a challenger is to take the champion's place, or is only tried.
         staging: its staging endpoint, and configuration.
         model: its model, and production's configuration of it.
         paused: whether a person wants no verdict to be given.
@@ -63,6 +64,7 @@ class RolloutLock(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     execution: str
+    purpose: Literal["promotion", "experiment"] = "promotion"
     staging: str = ""
     model: str = ""
     paused: bool = False
@@ -73,10 +75,16 @@ class RolloutLock(BaseModel):
 class ModelEntries(Entries):
     """Packages by hash, the champion, the rollout's lock."""
 
-    def record_registration(self, package_arn: str, *, image_uri: str, model_data_uri: str, sha256: str) -> None:
-        """Keep what a package holds, by hash: packages can be edited, and objects overwritten."""
-        item = {"image_uri": image_uri, "model_data_uri": model_data_uri, "sha256": sha256}
+    def record_registration(
+        self, package_arn: str, *, image_uri: str, model_data_uri: str, sha256: str, snapshot_id: str = ""
+    ) -> None:
+        """Keep what a package holds, by hash, and what it learned from: packages can be edited, objects overwritten."""
+        item = {"image_uri": image_uri, "model_data_uri": model_data_uri, "sha256": sha256, "snapshot_id": snapshot_id}
         self._put(f"{entries.REGISTERED}{package_arn}", item, unless_exists_but=None)
+
+    def read_training_snapshot(self, package_arn: str) -> str | None:
+        """The snapshot that a package learned from; None where it was registered without."""
+        return self._get(f"{entries.REGISTERED}{package_arn}").get("snapshot_id") or None
 
     def read_champion(self) -> Champion | None:
         """The model in production; None before the first rollout."""

@@ -1,13 +1,14 @@
-"""Training: the lock, and the decisions that it takes its orders from."""
+"""Training: the lock, the decisions that it takes its orders from, and the alarms that ask for it."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from boto3.dynamodb.conditions import Attr
 
 from noriba.aws.ledger.table import Entries
-from noriba.events import RetrainingDecided
+from noriba.events import AlarmFacts, RetrainingDecided, RetrainingWeighed
 from noriba.records import ledger_entries as entries
 from noriba.records.training import TrainingRecord
 
@@ -27,6 +28,8 @@ class TrainingEntries(Entries):
             started_at=datetime.fromisoformat(found["started_at"]),
             running=found["running"],
             starts=tuple(datetime.fromisoformat(start) for start in found.get("starts", ())),
+            failed=found.get("failed", False),
+            failed_before=int(found.get("failed_before", 0)),
         )
 
     def begin_training(self, record: TrainingRecord, *, replacing: TrainingRecord | None) -> bool:
@@ -37,6 +40,8 @@ class TrainingEntries(Entries):
             "started_at": record.started_at.isoformat(),
             "running": record.running,
             "starts": [start.isoformat() for start in record.starts],
+            "failed": record.failed,
+            "failed_before": record.failed_before,
             "decision_id": record.decision_id,
         }
         unchanged = Attr("decision_id").is_in([record.decision_id, *([replacing.decision_id] if replacing else [])])
@@ -47,12 +52,47 @@ class TrainingEntries(Entries):
         found = self._get(f"{entries.DECISION}{decision_id}")
         return RetrainingDecided.model_validate_json(found["record"]) if found else None
 
+    def read_evidence(self, decision_id: str) -> RetrainingWeighed | None:
+        """What a decision rests upon; None where it was taken before that was kept."""
+        return _read_evidence(self._get(f"{entries.DECISION}{decision_id}"))
+
     def list_decisions(self) -> list[RetrainingDecided]:
         """All decisions, the oldest first."""
-        found = sorted(self._query(entries.DECISION), key=lambda item: item["decided_at"])
-        return [RetrainingDecided.model_validate_json(item["record"]) for item in found]
+        return [decision for _, decision, _ in self.list_answers()]
 
-    def record_decision(self, decision: RetrainingDecided, *, now: datetime) -> None:
+    def list_answers(self) -> list[tuple[datetime, RetrainingDecided, RetrainingWeighed | None]]:
+        """All decisions with their time and what they rest upon, the oldest first; see `read_evidence`."""
+        found = sorted(self._query(entries.DECISION), key=lambda item: item["decided_at"])
+        return [
+            (
+                datetime.fromisoformat(item["decided_at"]),
+                RetrainingDecided.model_validate_json(item["record"]),
+                _read_evidence(item),
+            )
+            for item in found
+        ]
+
+    def record_decision(self, decision: RetrainingDecided, evidence: RetrainingWeighed, *, now: datetime) -> None:
         """Keep a decision, whichever way it went; training takes its orders from here, not from the event."""
-        item = {"decided_at": now.isoformat(), "train": decision.train, "record": decision.model_dump_json()}
+        item = {
+            "decided_at": now.isoformat(),
+            "train": decision.train,
+            "record": decision.model_dump_json(),
+            "evidence": evidence.model_dump_json(),
+        }
         self._put(f"{entries.DECISION}{decision.decision_id}", item, unless_exists_but=None)
+
+    def note_alarm(self, alarm: AlarmFacts) -> None:
+        """Keep an alarm's state, unless a later one is known: events come in any order, and more than once."""
+        item = {"changed_at": alarm.changed_at.isoformat(timespec="microseconds"), "record": alarm.model_dump_json()}
+        earlier = Attr("changed_at").lte(item["changed_at"])
+        self._put(f"{entries.ALARM}{alarm.name}", item, unless_exists_but=earlier)
+
+    def list_alarms(self) -> list[AlarmFacts]:
+        """The latest state of every alarm that has asked, the one that changed longest ago first."""
+        found = [AlarmFacts.model_validate_json(item["record"]) for item in self._query(entries.ALARM)]
+        return sorted(found, key=lambda alarm: alarm.changed_at)
+
+
+def _read_evidence(item: dict[str, Any]) -> RetrainingWeighed | None:
+    return RetrainingWeighed.model_validate_json(item["evidence"]) if "evidence" in item else None

@@ -1,0 +1,41 @@
+"""What a snapshot holds that the latest training did not have: the data's part of a retraining decision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from noriba.events import DataFacts
+
+if TYPE_CHECKING:
+    from noriba.records.snapshot import SnapshotManifest
+    from noriba.records.training import TrainingRecord
+
+_DAY_S = 86_400.0
+
+
+def weigh_news(
+    manifest: SnapshotManifest, *, last: TrainingRecord | None, trained_on: SnapshotManifest | None
+) -> DataFacts:
+    """The numbers that a decision rests upon.
+
+    Args:
+        manifest: of the newest snapshot.
+        last: the latest training run; None before the first.
+        trained_on: the manifest that it read; everything is new where there is none.
+    """
+    rows = sum(part.rows for part in manifest.parts)
+    known_parts = {part.sha256 for part in trained_on.parts} if trained_on else set()
+    known_objects = {(one.key, one.version_id) for one in trained_on.objects} if trained_on else set()
+    latest_s = trained_on.last_s if trained_on else float("-inf")
+    later = [part for part in manifest.parts if part.sha256 not in known_parts and part.last_s > latest_s]
+    landed = [one for one in manifest.objects if (one.key, one.version_id) not in known_objects]
+    span_s = manifest.last_s - max(latest_s, manifest.first_s) if later else 0.0
+    return DataFacts(
+        snapshot_id=manifest.snapshot_id,
+        rows=rows,
+        new_rows=rows - (last.rows if last else 0),
+        later_rows=sum(part.rows for part in later),
+        later_days=round(span_s / _DAY_S, 2),
+        landed_rows=sum(one.rows_read for one in landed),
+        landed_quarantined=sum(one.rows_quarantined for one in landed),
+    )
