@@ -16,6 +16,7 @@ from job_tree import JobTree, exit_on_sigterm, report_metrics, say
 from noriba.errors import CorruptBundleError
 from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_FILE
+from noriba.records.evidence import WINDOW_FILE, WindowEvidence
 from noriba.records.snapshot import SnapshotManifest
 from noriba.training.bundles import load_bundle
 from noriba.training.evaluation import Champion, Provenance, evaluate
@@ -44,6 +45,7 @@ def run(tree: JobTree) -> None:
         candidate_bundle = _unpack(tree.processing_input("candidate"), Path(folder) / "candidate")
         candidate, digest = load_bundle(candidate_bundle)
         code = hashlib.sha256((candidate_bundle / "code.zip").read_bytes()).hexdigest()
+        window = _read_window(candidate_bundle / WINDOW_FILE)
         champion_input = tree.processing_input("champion")
         champion = (
             _load_champion(_unpack(champion_input, Path(folder) / "champion")) if champion_input.is_dir() else None
@@ -60,12 +62,16 @@ def run(tree: JobTree) -> None:
         champion,
         columns,
         split,
-        provenance=Provenance(manifest.snapshot_id, digest, code),
+        provenance=Provenance(manifest.snapshot_id, digest, code, window),
     )
     report_metrics(evidence.candidate.model_dump(), say)
     output = tree.processing_output("evaluation")
     output.mkdir(parents=True, exist_ok=True)
     (output / "evaluation.json").write_text(evidence.model_dump_json(indent=1), encoding="utf-8")
+
+
+def _read_window(file: Path) -> WindowEvidence | None:
+    return WindowEvidence.model_validate_json(file.read_bytes()) if file.exists() else None
 
 
 def _load_champion(bundle: Path) -> Champion:

@@ -13,6 +13,7 @@ from job_tree import JobTree, exit_on_sigterm, report_metrics, say
 
 from noriba.features.frozen import freeze_features
 from noriba.records.artifacts import FEATURES_FILE, GOLDEN_FILE
+from noriba.records.evidence import WINDOW_FILE
 from noriba.records.profiles import PROFILE_FILE
 from noriba.records.snapshot import SnapshotManifest
 from noriba.training.bundles import save_bundle, write_golden
@@ -22,6 +23,7 @@ from noriba.training.models import fit_model
 from noriba.training.profiles import profile_training
 from noriba.training.splits import split_by_time
 from noriba.training.tables import read_snapshot
+from noriba.training.trials import choose_window
 
 
 def main() -> None:
@@ -44,7 +46,9 @@ def train(tree: JobTree) -> None:
         holdout_share=settings.holdout_share,
     )
     say(f"{manifest.snapshot_id}: {len(columns[use_case.data.label])} rows read in {time.monotonic() - started:.1f} s")
-    model = fit_model(use_case, settings, columns, fit=split.fit, calibration=split.calibration, report=say)
+    chosen = choose_window(use_case, settings, columns, split, report=say)
+    rows, weights = chosen.sample.rows, chosen.sample.weights
+    model = fit_model(use_case, settings, columns, fit=rows, calibration=split.calibration, weights=weights, report=say)
     held_out = {name: column[split.holdout] for name, column in columns.items()}
     code = archive_code()
     tree.model.mkdir(parents=True, exist_ok=True)
@@ -52,10 +56,14 @@ def train(tree: JobTree) -> None:
         "code.zip": code,
         FEATURES_FILE: freeze_features(use_case.features).encode(),
         GOLDEN_FILE: write_golden(use_case, model, held_out).encode(),
-        PROFILE_FILE: profile_training(use_case, columns).model_dump_json().encode(),
+        # Days that it did not learn from are not what requests are to be like.
+        PROFILE_FILE: profile_training(use_case, {name: column[rows.start :] for name, column in columns.items()})
+        .model_dump_json()
+        .encode(),
+        WINDOW_FILE: chosen.evidence.model_dump_json(indent=1).encode(),
     }
     digest = save_bundle(model, tree.model, extras=extras)
-    provenance = Provenance(manifest.snapshot_id, digest, hashlib.sha256(code).hexdigest())
+    provenance = Provenance(manifest.snapshot_id, digest, hashlib.sha256(code).hexdigest(), chosen.evidence)
     evidence = evaluate(use_case, model.load(), None, columns, split, provenance=provenance)
     report_metrics(evidence.candidate.model_dump(), say)
     report_metrics({"baseline_mae": evidence.baseline.mae}, say)

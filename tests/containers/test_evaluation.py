@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from noriba.records.evidence import Evidence
+from noriba.records.evidence import WINDOW_FILE, Evidence, WindowEvidence
 from noriba.training.bundles import load_bundle
 from noriba.usecase import load_use_case
 from tests.containers.conftest import pack
@@ -76,6 +76,8 @@ def test_a_first_candidate_is_judged_beside_the_baseline(
 
 def test_evidence_names_the_bundle_and_the_code_that_it_is_about(first_evidence: Evidence, training: Training) -> None:
     assert first_evidence.bundle_digest == load_bundle(training.model)[1]
+    assert first_evidence.window is not None
+    assert first_evidence.window == WindowEvidence.model_validate_json((training.model / WINDOW_FILE).read_bytes())
     assert first_evidence.code_digest == hashlib.sha256((training.model / "code.zip").read_bytes()).hexdigest()
 
 

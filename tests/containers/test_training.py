@@ -13,6 +13,7 @@ import pytest
 
 from infra.machines.training import METRICS, TrainingProps, describe_training
 from noriba.records.artifacts import GoldenRecord
+from noriba.records.evidence import WINDOW_FILE, WindowEvidence
 from noriba.records.profiles import PROFILE_FILE, Profile
 from noriba.training.bundles import load_bundle
 from noriba.usecase import load_use_case
@@ -54,6 +55,7 @@ def test_a_training_ends_with_a_sealed_bundle_that_its_log_names(training: Train
         "features.json",
         "golden.json",
         "profile.json",
+        "window.json",
         "code.zip",
         "seal.json",
     }
@@ -61,6 +63,21 @@ def test_a_training_ends_with_a_sealed_bundle_that_its_log_names(training: Train
     profile = Profile.model_validate_json((training.model / PROFILE_FILE).read_bytes())
     assert {*profile.columns} == {*load_use_case("taxi_eta").features.names}
     assert {sum(map(sum, column.counts)) for column in profile.columns.values()} == {6_000}
+
+
+def test_windows_that_a_job_is_told_to_try_are_tried_and_what_was_chosen_is_in_the_bundle(
+    snapshot: Snapshot, make_job: MakeJob
+) -> None:
+    windows = '[{"kind": "all"}, {"kind": "last_days", "days": 9}, {"kind": "recent_first", "half_life_days": 3}]'
+    base = make_job(snapshot, windows=windows, trees="3")
+
+    run = run_program("train", base)
+
+    assert run.code == 0, run.err
+    found = WindowEvidence.model_validate_json((base / "model" / WINDOW_FILE).read_bytes())
+    assert [trial.window for trial in found.trials] == ["all rows", "last 9 days", "half-life 3 days"]
+    assert all(trial.mae is not None for trial in found.trials)
+    assert f"window: {found.summary}" in run.out
 
 
 def test_sagemaker_reads_every_metric_out_of_the_log(training: Training) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from pydantic import BaseModel, ConfigDict, Field
+
+WINDOW_FILE = "window.json"
+"""Of a bundle: a `WindowEvidence`."""
 
 
 class Metrics(BaseModel):
@@ -29,6 +34,50 @@ class SliceEvidence(BaseModel):
     champion: Metrics | None = None
 
 
+class WindowTrial(BaseModel):
+    """A window that was tried: how wrong a small model was that learned from it, on rows after all that it saw."""
+
+    model_config = ConfigDict(frozen=True)
+
+    window: str
+    rows: int
+    mae: float | None = Field(default=None, description="None where it has too few rows to be tried")
+    clearly_better: bool = Field(default=False, description="than the first one, beyond the margin and beyond chance")
+
+
+class WindowEvidence(BaseModel):
+    """Which part of the past a model learned from, and what that was chosen by; no trials where nothing was to choose.
+
+    The trials were judged on rows before those of calibration and hold-out.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    window: str
+    rows: int
+    first_s: float
+    last_s: float
+    trials: tuple[WindowTrial, ...] = ()
+    judged_rows: int = 0
+
+    @property
+    def label(self) -> str:
+        """In a few words, of characters that a package's metadata may hold.
+
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html
+        """
+        return f"{self.window}: {self.rows} rows since {datetime.fromtimestamp(self.first_s, UTC).date().isoformat()}"
+
+    @property
+    def summary(self) -> str:
+        """In one line, with the trials."""
+        tried = ", ".join(
+            f"{trial.window} {'too few rows' if trial.mae is None else format(trial.mae, '.4g')}"
+            for trial in self.trials
+        )
+        return f"{self.label}; MAE of trials on {self.judged_rows} later rows: {tried}" if tried else self.label
+
+
 class Evidence(BaseModel):
     """A candidate beside its champion and a naive baseline, on the same rows, none of which it has seen."""
 
@@ -48,3 +97,4 @@ class Evidence(BaseModel):
     feature_fingerprint: str = Field(description="of the definitions that the candidate reads")
     bundle_digest: str
     code_digest: str
+    window: WindowEvidence | None = Field(default=None, description="what it learned from; None in older bundles")

@@ -62,4 +62,9 @@ class Candidate(BaseModel):
             "champion_mae": champion.mae if champion else None,
         }
         lineage = {name: str(value)[:256] for name, value in self.lineage.model_dump().items()}
-        return {**lineage, **{name: repr(value) for name, value in numbers.items() if value is not None}}
+        window = self.evidence.window
+        return {
+            **lineage,
+            **({"window": window.label[:256]} if window else {}),
+            **{name: repr(value) for name, value in numbers.items() if value is not None},
+        }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _NAME_LIMIT = 63
 _OBSERVATION_LIMIT = 2096
 _CAVEATS_LIMIT = 2048
+_OBSERVATIONS_LIMIT = 1024
 
 
 def write_model_card(candidate: Candidate, use_case: UseCase) -> str:
@@ -43,7 +44,7 @@ def write_model_card(candidate: Candidate, use_case: UseCase) -> str:
                 "function": {"function": "Minimize", "facet": "Loss"},
                 "notes": "Pinball loss of each quantile of the label's logarithm.",
             },
-            "training_observations": "Gradient-boosted trees for each quantile, conformally calibrated.",
+            "training_observations": _describe_training(candidate)[:_OBSERVATIONS_LIMIT],
             "training_job_details": {
                 "training_arn": lineage.training_job_arn,
                 "training_datasets": [lineage.manifest_uri],
@@ -71,6 +72,11 @@ def write_model_card(candidate: Candidate, use_case: UseCase) -> str:
         },
     }
     return json.dumps(card)
+
+
+def _describe_training(candidate: Candidate) -> str:
+    text, window = "Gradient-boosted trees for each quantile, conformally calibrated.", candidate.evidence.window
+    return text if window is None else f"{text} Learned from {window.summary}."
 
 
 def _list_findings(candidate: Candidate) -> str:

@@ -145,20 +145,23 @@ class _RunningMeans:
         sizes = {name: int(code.max(initial=UNSEEN)) + 2 for name, code in codes.items()}
         self._sums = {name: np.zeros(size) for name, size in sizes.items()}
         self._counts = {name: np.zeros(size) for name, size in sizes.items()}
-        self._sum, self._count = 0.0, 0
+        self._sum, self._count, self._latest = 0.0, 0.0, 1.0
 
     @property
     def overall(self) -> float:
         return self._sum / self._count if self._count else float("nan")
 
-    def add(self, rows: slice, log_pace: Column) -> None:
+    def add(self, rows: slice, log_pace: Column, weights: Column) -> None:
+        weight = weights[rows]
+        weighed = weight * log_pace[rows]
         for name, codes in self._codes.items():
             known = codes[rows] != UNSEEN
             group, size = codes[rows][known], len(self._sums[name])
-            self._sums[name] += np.bincount(group, log_pace[rows][known], minlength=size)
-            self._counts[name] += np.bincount(group, minlength=size)
-        self._sum += float(log_pace[rows].sum())
-        self._count += len(log_pace[rows])
+            self._sums[name] += np.bincount(group, weighed[known], minlength=size)
+            self._counts[name] += np.bincount(group, weight[known], minlength=size)
+        self._sum += float(weighed.sum())
+        self._count += float(weight.sum())
+        self._latest = float(weight[-1]) if len(weight) else self._latest
 
     def encode(self, rows: slice) -> Iterator[tuple[str, Column]]:
         """Each encoder's value for rows, from what has been added before."""
@@ -167,15 +170,28 @@ class _RunningMeans:
             group = self._codes[spec.name][rows]
             parent = typical[spec.parent] if spec.parent else np.full(len(group), self.overall)
             sums, counts = self._sums[spec.name][group], self._counts[spec.name][group]
-            shrunk = parent + (sums - counts * parent) / (counts + spec.prior_rows)
+            # The prior is counted in rows as fresh as the latest one added, at whatever time that was.
+            shrunk = parent + (sums - counts * parent) / (counts + spec.prior_rows * self._latest)
             typical[spec.name] = np.where(group == UNSEEN, parent, shrunk)
             yield spec.name, typical[spec.name]
 
 
 def fit_encoders(
-    specs: Sequence[EncoderSpec], pace: PaceSpec | None, columns: Columns, label: Column
+    specs: Sequence[EncoderSpec],
+    pace: PaceSpec | None,
+    columns: Columns,
+    label: Column,
+    *,
+    weights: Column | None = None,
 ) -> tuple[FittedEncoders, dict[str, Column]]:
     """Fit encoders on rows ordered by time.
+
+    Args:
+        specs: parents before children.
+        pace: how labels become comparable.
+        columns: of the rows, shape (n,) each.
+        label: of the rows, shape (n,).
+        weights: how many rows as fresh as the latest each is worth, growing with time, shape (n,); None for one each.
 
     Returns:
         The encoders as they will serve, and the training rows encoded from earlier blocks only; the first block has no
@@ -187,12 +203,13 @@ def fit_encoders(
     codes = {spec.name: indexes[spec.name].number([columns[key] for key in spec.keys]) for spec in specs}
     running = _RunningMeans(specs, codes)
     encoded = {spec.name: np.empty(len(label)) for spec in specs}
+    weights = np.ones(len(label)) if weights is None else weights
     edges = np.linspace(0, len(label), BLOCKS + 1).astype(int)
     for start, stop in pairwise(edges):
         block = slice(int(start), int(stop))
         for name, typical in running.encode(block):
             encoded[name][block] = typical + log_length[block]
-        running.add(block, log_pace)
+        running.add(block, log_pace, weights)
     values = _value_groups(running, codes, indexes)
     fitted = FittedEncoders(tuple(specs), pace, running.overall, tuple(indexes[s.name] for s in specs), values)
     return fitted, encoded

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from noriba.features import Column, Columns, FeatureSet
+    from noriba.records.evidence import WindowEvidence
     from noriba.training.models import Answers, Predictor
     from noriba.training.splits import TimeSplit
     from noriba.usecase import UseCase
@@ -26,11 +27,12 @@ LATENCY_CALLS = 300
 
 @dataclass(frozen=True)
 class Provenance:
-    """What is evaluated, for the record: the snapshot, and the digests of the bundle and of the code that made it."""
+    """For the record: the snapshot, the digests of the bundle and of the code that made it, what it learned from."""
 
     snapshot_id: str
     bundle_digest: str
     code_digest: str
+    window: WindowEvidence | None = None
 
 
 def measure(value: Column, outcome: Column, *, low: Column | None = None, high: Column | None = None) -> Metrics:
@@ -111,6 +113,7 @@ def evaluate(
         feature_fingerprint=use_case.features.fingerprint,
         bundle_digest=provenance.bundle_digest,
         code_digest=provenance.code_digest,
+        window=provenance.window,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Self
 
@@ -44,7 +45,7 @@ class Hyperparameters(TrainingPolicy):
 
         Args:
             given: SageMaker's hyper-parameters: `use_case`, and any field of `TrainingPolicy` as a string; quantiles
-                are separated by commas.
+                are separated by commas, windows are a list in JSON: `[{"kind": "last_days", "days": 60}]`.
 
         Raises:
             HyperparameterError: one is missing, unknown or out of range; the message names it.
@@ -59,7 +60,11 @@ class Hyperparameters(TrainingPolicy):
         if isinstance(quantiles := values["quantiles"], str):
             values["quantiles"] = tuple(quantiles.split(","))
         try:
+            if isinstance(windows := values["windows"], str):
+                values["windows"] = json.loads(windows)
             return use_case, cls.model_validate(values)
+        except json.JSONDecodeError as error:
+            raise HyperparameterError(f"bad hyper-parameters: windows: {error}; write a list in JSON") from error
         except ValidationError as error:
             faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
             raise HyperparameterError(f"bad hyper-parameters: {faults}") from error

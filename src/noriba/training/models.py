@@ -12,14 +12,16 @@ from noriba.features import as_column
 from noriba.features.columns import row_count, stack_columns, take_rows
 from noriba.features.feature_set import fingerprint_identities
 from noriba.training.calibration import IntervalShift, calibrate_interval
-from noriba.training.encoders import FittedEncoders, fit_encoders
-from noriba.training.quantiles import LoadedBoosters, QuantileBoosters, fit_quantiles
+from noriba.training.learning import learn
+from noriba.training.windows import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from noriba.features import Column, Columns
+    from noriba.training.encoders import FittedEncoders
     from noriba.training.hyperparameters import Hyperparameters
+    from noriba.training.quantiles import LoadedBoosters, QuantileBoosters
     from noriba.usecase import UseCase
 
 
@@ -109,6 +111,7 @@ def fit_model(
     *,
     fit: slice,
     calibration: slice,
+    weights: Column | None = None,
     report: Callable[[str], None] = lambda _line: None,
 ) -> Model:
     """Train on `fit`, calibrate on `calibration`; rows are ordered by time.
@@ -119,22 +122,11 @@ def fit_model(
         columns: feature columns and label of a snapshot.
         fit: rows to learn from.
         calibration: later rows, to set the interval on.
+        weights: how much each row of `fit` counts, the latest 1, shape (fit,); None when all count alike.
         report: told of progress, a line at a time.
     """
     label = columns[use_case.data.label]
-    names = use_case.features.names
-    learned = take_rows({name: columns[name] for name in names}, np.arange(fit.start, fit.stop))
-    encoders, encoded = fit_encoders(use_case.model.encoders, use_case.model.pace, learned, label[fit])
-    report(
-        f"encoders: {', '.join(f'{n} {len(v)} groups' for n, v in zip(encoders.names, encoders.values, strict=True))}"
-    )
-    boosters = fit_quantiles(
-        stack_columns({**learned, **encoded}, [*names, *encoded]),
-        np.log(label[fit]),
-        names=[*names, *encoded],
-        settings=settings,
-        report=report,
-    )
+    encoders, boosters = learn(use_case, settings, columns, Sample(fit, weights), report=report)
     uncalibrated = Model(
         use_case=use_case.name,
         feature_identities=use_case.features.identities,

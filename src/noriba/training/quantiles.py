@@ -57,9 +57,10 @@ def fit_quantiles(
     *,
     names: Sequence[str],
     settings: Hyperparameters,
+    weights: Column | None = None,
     report: Callable[[str], None] = lambda _line: None,
 ) -> QuantileBoosters:
-    """Grow the trees; the same rows and settings give the same bytes, whatever the number of threads.
+    """Grow the trees; the same rows, weights and settings give the same bytes, whatever the number of threads.
 
     The quantiles grow side by side, and only threads beyond that work within one: for a node of a tree is soon too
     small to be shared, and then threads mostly wait for each other.
@@ -78,7 +79,7 @@ def fit_quantiles(
     }
 
     def grow(quantile: float) -> str:
-        dataset = lightgbm.Dataset(matrix, log_label, feature_name=list(names))
+        dataset = lightgbm.Dataset(matrix, log_label, weight=weights, feature_name=list(names))
         booster = lightgbm.train({**parameters, "alpha": quantile}, dataset, num_boost_round=settings.trees)
         return _PARAMETERS.sub("\n", booster.model_to_string())
 

@@ -28,10 +28,13 @@ from noriba.usecase.policies import (
 from noriba.usecase.requests import PredictionRequest
 from noriba.usecase.simulators import Observation
 from noriba.usecase.traffic import LINEAGE, TrafficPolicy
+from noriba.usecase.windows import ALL_ROWS, AllRows, LastDays, RecentFirst, SinceChange, Window
 
 __all__ = [
+    "ALL_ROWS",
     "LINEAGE",
     "OWN_METRIC",
+    "AllRows",
     "AnswerSpec",
     "BusinessMetric",
     "CanaryStep",
@@ -40,6 +43,7 @@ __all__ = [
     "EncoderSpec",
     "GatePolicy",
     "Labels",
+    "LastDays",
     "Mask",
     "ModelSpec",
     "MonitoringPolicy",
@@ -47,12 +51,15 @@ __all__ = [
     "PaceSpec",
     "Policies",
     "PredictionRequest",
+    "RecentFirst",
     "RetrainingPolicy",
     "RolloutPolicy",
     "Rule",
+    "SinceChange",
     "TrafficPolicy",
     "TrainingPolicy",
     "UseCase",
+    "Window",
     "check_conversion",
     "find_default_use_case",
     "list_use_cases",

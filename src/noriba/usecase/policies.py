@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from noriba.usecase.traffic import TrafficPolicy
+from noriba.usecase.windows import ALL_ROWS, Window
 
 
 class RetrainingPolicy(BaseModel):
@@ -152,7 +153,10 @@ class MonitoringPolicy(BaseModel):
 
 
 class TrainingPolicy(BaseModel):
-    """How rows are split, and the model's shape; every number may be overridden by a hyper-parameter of a job."""
+    """How rows are split, and the model's shape; every number may be overridden by a hyper-parameter of a job.
+
+    Of several `windows` the first is what is learned from unless another does better in a trial (ADR 37).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -164,6 +168,18 @@ class TrainingPolicy(BaseModel):
     min_leaf_rows: int = Field(gt=0)
     learning_rate: float = Field(gt=0, le=1)
     seed: int = 20_260_101
+    windows: tuple[Window, ...] = Field(default=(ALL_ROWS,), min_length=1, description="tried when there are several")
+    window_margin: float = Field(
+        default=0.005, ge=0, lt=1, description="share by which a window's error must be below the first one's"
+    )
+    trial_trees: int = Field(default=40, gt=0, description="trees of the median that a window is tried with")
+
+    @field_validator("windows")
+    @classmethod
+    def _differ(cls, windows: tuple[Window, ...]) -> tuple[Window, ...]:
+        if len(set(windows)) < len(windows):
+            raise ValueError("a window stands there twice; leave one out")
+        return windows
 
 
 @dataclass(frozen=True)

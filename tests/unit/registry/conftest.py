@@ -6,13 +6,27 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from noriba.records.evidence import Evidence, Metrics
+from noriba.records.evidence import Evidence, Metrics, WindowEvidence, WindowTrial
 from noriba.registry.candidates import Candidate, Lineage
 from noriba.registry.gates import apply_gates
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
     from noriba.usecase import UseCase
+
+
+WINDOW = WindowEvidence(
+    window="last 7.5 days",
+    rows=9_000,
+    first_s=1.69e9,
+    last_s=1.70e9,
+    trials=(
+        WindowTrial(window="all rows", rows=20_000, mae=120.0),
+        WindowTrial(window="last 7.5 days", rows=8_000, mae=110.0, clearly_better=True),
+        WindowTrial(window="since the last change", rows=10),
+    ),
+    judged_rows=1_000,
+)
 
 
 class MakeMetrics(Protocol):
@@ -58,6 +72,7 @@ def evidence(metrics: MakeMetrics) -> MakeEvidence:
             "baseline": metrics(150.0, coverage=None, mean_width=None),
             "slices": (),
             "latency_p95_ms": 2.5,
+            "window": WINDOW,
             "feature_fingerprint": "f" * 64,
             "bundle_digest": "b" * 64,
             "code_digest": "c" * 64,

@@ -64,6 +64,11 @@ def test_metadata_hold_headline_metrics_to_the_last_digit(candidate: MakeCandida
     assert (metadata["coverage"], metadata["claimed_coverage"]) == ("0.81", "0.8")
 
 
+def test_metadata_say_what_part_of_the_past_was_learned_from_where_that_is_known(candidate: MakeCandidate) -> None:
+    assert candidate().metadata()["window"] == "last 7.5 days: 9000 rows since 2023-07-22"
+    assert "window" not in candidate(window=None).metadata()
+
+
 def test_metrics_that_there_are_not_are_left_out(candidate: MakeCandidate, metrics: MakeMetrics) -> None:
     metadata = candidate(candidate=metrics(coverage=None)).metadata()
 

@@ -137,6 +137,19 @@ def test_names_of_slices_are_cut_to_what_the_card_may_hold(
     assert names[-1] == f"from one borough to another: {long.value}"[:63]
 
 
+def test_the_card_says_which_windows_were_tried_and_what_came_of_it(
+    candidate: MakeCandidate, use_case: UseCase
+) -> None:
+    def observe(**changes: Any) -> str:
+        return str(read_card(candidate(**changes), use_case)["training_details"]["training_observations"])
+
+    assert observe().endswith(
+        "Learned from last 7.5 days: 9000 rows since 2023-07-22; MAE of trials on 1000 later rows: all rows 120, "
+        "last 7.5 days 110, since the last change too few rows."
+    )
+    assert observe(window=None).endswith("conformally calibrated.")
+
+
 def test_the_card_leads_back_to_model_job_data_and_image(full_candidate: Candidate, use_case: UseCase) -> None:
     card, lineage = read_card(full_candidate, use_case), full_candidate.lineage
 

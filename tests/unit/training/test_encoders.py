@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -222,3 +223,51 @@ def test_the_pace_is_the_label_over_length_and_offset() -> None:
     log_pace = measure_log_pace({"metres": np.array([900.0])}, np.array([500.0]), PACE)
 
     assert log_pace == pytest.approx(math.log(0.5))
+
+
+# --- rows that count for less ----------------------------------------------------------------------------------------
+
+
+@given(ROWS)
+def test_rows_that_count_alike_are_as_without_weights(rows: list[Row]) -> None:
+    columns, label = as_table(rows)
+
+    plain, encoded = fit_encoders(SPECS, PACE, columns, label)
+    weighed, encoded_too = fit_encoders(SPECS, PACE, columns, label, weights=np.ones(len(rows)))
+
+    assert weighed.overall == plain.overall
+    for name in encoded:
+        np.testing.assert_array_equal(encoded[name], encoded_too[name])
+
+
+@given(st.lists(st.tuples(AREAS, HOURS, POSITIVE, POSITIVE, st.integers(1, 4)), min_size=1, max_size=40))
+def test_a_row_of_weight_three_is_three_rows_and_the_prior_is_in_rows_of_the_latest(
+    rows: list[tuple[float, float, float, float, int]],
+) -> None:
+    """Weights of thirds and fourths, times whatever makes them whole."""
+    rows = sorted(rows, key=lambda row: row[-1])
+    times = np.array([row[-1] for row in rows])
+    columns, label = as_table([row[:-1] for row in rows])
+    repeated = {name: np.repeat(column, times) for name, column in columns.items()}
+    heavier = tuple(replace(spec, prior_rows=spec.prior_rows * times[-1]) for spec in SPECS)
+
+    weighed, _ = fit_encoders(SPECS, PACE, columns, label, weights=times / times[-1])
+    expected, _ = fit_encoders(heavier, PACE, repeated, np.repeat(label, times))
+
+    assert weighed.overall == pytest.approx(expected.overall)
+    for found, wanted in zip(weighed.values, expected.values, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9)
+
+
+def test_a_training_row_s_past_counts_as_it_did_at_its_time() -> None:
+    """Rows age together: in the middle of the table, the prior is no heavier than at its end."""
+    rows = 64
+    columns = {"area": np.zeros(rows), "hour": np.zeros(rows), "metres": np.full(rows, 900.0)}
+    label = np.full(rows, 500.0)
+    weights = 0.5 ** np.arange(rows - 1.0, -1.0, -1.0)
+
+    _, whole = fit_encoders([BY_AREA], PACE, columns, label, weights=weights)
+    half = {name: column[: rows // 2] for name, column in columns.items()}
+    fitted, _ = fit_encoders([BY_AREA], PACE, half, label[: rows // 2], weights=weights[: rows // 2] / weights[31])
+
+    np.testing.assert_allclose(whole["by_area"][rows // 2], fitted.encode(half)["by_area"][0], rtol=1e-12)

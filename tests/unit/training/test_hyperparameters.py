@@ -6,16 +6,15 @@ import pytest
 
 from noriba.errors import UnknownUseCaseError
 from noriba.training.hyperparameters import HyperparameterError, Hyperparameters
-from noriba.usecase import TrainingPolicy, load_use_case
+from noriba.usecase import ALL_ROWS, LastDays, TrainingPolicy, load_use_case
 
 
 def test_the_use_case_s_policy_gives_the_defaults() -> None:
     use_case, settings = Hyperparameters.parse({"use_case": "taxi_eta"})
 
     assert use_case is load_use_case("taxi_eta")
-    assert {
-        name: getattr(settings, name) for name in TrainingPolicy.model_fields
-    } == use_case.policies.training.model_dump()
+    policy = use_case.policies.training
+    assert {name: getattr(settings, name) for name in TrainingPolicy.model_fields} == dict(policy)
     assert settings.threads >= 1
 
 
@@ -29,6 +28,9 @@ def test_every_field_of_the_policy_may_be_given_as_a_string() -> None:
         "min_leaf_rows": "7",
         "learning_rate": "0.5",
         "seed": "1",
+        "windows": '[{"kind": "all"}, {"kind": "last_days", "days": 60}]',
+        "window_margin": "0.1",
+        "trial_trees": "5",
         "threads": "2",
     }
 
@@ -44,6 +46,9 @@ def test_every_field_of_the_policy_may_be_given_as_a_string() -> None:
         min_leaf_rows=7,
         learning_rate=0.5,
         seed=1,
+        windows=(ALL_ROWS, LastDays(days=60)),
+        window_margin=0.1,
+        trial_trees=5,
         threads=2,
     )
 
@@ -56,6 +61,12 @@ def test_every_field_of_the_policy_may_be_given_as_a_string() -> None:
         ("calibration_share", "nan"),
         ("holdout_share", "-0.1"),
         ("holdout_share", "half"),
+        ("windows", "last 60 days"),
+        ("windows", "[]"),
+        ("windows", '[{"kind": "last_days"}]'),
+        ("windows", '[{"kind": "all"}, {"kind": "all"}]'),
+        ("window_margin", "1"),
+        ("trial_trees", "0"),
         ("quantiles", "0.1,0.5"),
         ("quantiles", "0.1,0.5,0.9,0.99"),
         ("quantiles", "low,mid,high"),
