@@ -325,7 +325,7 @@ def test_before_the_first_snapshot_there_is_nothing_to_decide(cloud: Cloud, cont
 def roll_out(cloud: Cloud, *, purpose: str = "promotion") -> None:
     """What a rollout's first step leaves in the ledger."""
     item = {"use_case": "taxi_eta", "entry": "rollout", "execution": "arn:rollout", "purpose": purpose}
-    cloud.clients.dynamodb.Table("ledger").put_item(Item=item)  # type: ignore[arg-type]
+    cloud.clients.dynamodb.Table("ledger").put_item(Item=item)
 
 
 def crown(cloud: Cloud, *, snapshot_id: str) -> None:

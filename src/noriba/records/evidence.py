@@ -48,7 +48,7 @@ class WindowTrial(BaseModel):
 class WindowEvidence(BaseModel):
     """Which part of the past a model learned from, and what that was chosen by; no trials where nothing was to choose.
 
-    The trials were judged on rows before those of calibration and hold-out.
+    The trials were judged on the rows of calibration, which come before those of the hold-out.
     """
 
     model_config = ConfigDict(frozen=True)

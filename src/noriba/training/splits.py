@@ -43,8 +43,8 @@ def split_by_time(event_time_s: Column, *, calibration_share: float, holdout_sha
     if np.any(np.diff(event_time_s) < 0):
         raise ValueError("rows must be ordered by time before they are split")
     rows = len(event_time_s)
-    first_calibration = start_of_instant(event_time_s, round(rows * (1 - calibration_share - holdout_share)))
-    first_holdout = start_of_instant(event_time_s, round(rows * (1 - holdout_share)))
+    first_calibration = _start_of_instant(event_time_s, round(rows * (1 - calibration_share - holdout_share)))
+    first_holdout = _start_of_instant(event_time_s, round(rows * (1 - holdout_share)))
     split = TimeSplit(slice(0, first_calibration), slice(first_calibration, first_holdout), slice(first_holdout, rows))
     for name, part in vars(split).items():
         if part.stop - part.start < MIN_ROWS_PER_SLICE:
@@ -55,6 +55,6 @@ def split_by_time(event_time_s: Column, *, calibration_share: float, holdout_sha
     return split
 
 
-def start_of_instant(event_time_s: Column, row: int) -> int:
-    """The first row of the instant that `row` belongs to; shape (n,), ordered by time."""
+def _start_of_instant(event_time_s: Column, row: int) -> int:
+    """The first row of the instant that `row` belongs to."""
     return int(np.searchsorted(event_time_s, event_time_s[row], side="left")) if row < len(event_time_s) else row
