@@ -16,7 +16,7 @@ from backports import tarfile
 from noriba.aws.endpoints import find_status
 from noriba.aws.objects import split_uri
 from noriba.client import StepFailedError, abort_rollout, approve_model, wait_for_rollout
-from noriba.events import RetrainingDecided
+from noriba.events import DataFacts, RetrainingDecided, RetrainingWeighed
 from noriba.records.evidence import Evidence
 from noriba.records.names import name_endpoint
 from noriba.records.snapshot import name_channel_manifest, name_manifest
@@ -93,6 +93,23 @@ def test_a_second_candidate_is_judged_beside_the_champion(
     assert evidence.champion is not None
     assert evidence.champion.rows == evidence.candidate.rows
     assert challenger.version == champion.version + 1
+
+
+def test_every_decision_is_listed_and_announced_with_what_it_rests_upon(
+    loop: Loop, bus: BusRecorder, snapshot: SnapshotManifest, challenger: ModelPackage
+) -> None:
+    listed = loop.run_json("noriba", "retraining", "history", "--json")
+
+    assert [one["decided_at"] for one in listed] == sorted((one["decided_at"] for one in listed), reverse=True)
+    first, by_hand = listed[-1], next(one for one in listed if one["cause"] == "RetrainingRequested")
+    assert (first["outcome"], first["cause"]) == ("start", "DatasetSnapshotCreated")
+    assert first["evidence"]["data"]["rows"] == snapshot.rows_kept
+    assert first["evidence"]["data"]["landed_quarantined"] == snapshot.rows_quarantined > 0
+    assert by_hand["decision_id"] == challenger.metadata["decision_id"]
+    assert by_hand["evidence"]["data"]["later_rows"] > 0
+    assert by_hand["evidence"]["champion_snapshot_id"] == by_hand["evidence"]["last_training"]["snapshot_id"]
+    (announced,) = loop.eventually(lambda: bus.find("RetrainingWeighed", decision_id=by_hand["decision_id"]))
+    assert announced == by_hand["evidence"]
 
 
 def test_neither_waiting_nor_rejected_nor_an_edit_starts_a_rollout(
@@ -361,7 +378,24 @@ def doomed(loop: Loop, snapshot: SnapshotManifest) -> RetrainingDecided:
     key = name_manifest("taxi_eta", "snap-doomed")
     datasets.write(key, manifest.model_dump_json().encode())
     decision = decide("snap-doomed", datasets.uri(key))
-    loop.session.ledger.record_decision(decision, now=datetime.now(UTC))
+    data = DataFacts(
+        snapshot_id="snap-doomed",
+        rows=snapshot.rows_kept,
+        new_rows=0,
+        later_rows=0,
+        later_days=0.0,
+        landed_rows=0,
+        landed_quarantined=0,
+    )
+    evidence = RetrainingWeighed(
+        use_case="taxi_eta",
+        decision_id=decision.decision_id,
+        outcome="start",
+        cause=decision.cause,
+        reason=decision.reason,
+        data=data,
+    )
+    loop.session.ledger.record_decision(decision, evidence, now=datetime.now(UTC))
     return decision
 
 
