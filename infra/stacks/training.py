@@ -75,17 +75,19 @@ class TrainingStack(Stack):
         CfnOutput(self, "TrainMachineArn", value=machine.machine.state_machine_arn)
         CfnOutput(self, "ModelImageUri", value=self.image.uri)
 
-    def ask_on_alarms(self, use_case: str, names: Sequence[str]) -> None:
-        """Let alarms ask for training, whichever stack makes them.
+    def ask_on_alarms(self, use_case: str, names: Sequence[str], *, scope: Stack | None = None) -> None:
+        """Let alarms ask for training.
 
         The end of an alarm is told, too: one that was put off is asked for again while it stands.
 
         Args:
             use_case: whose model they watch.
-            names: of the alarms; names alone, so that this stack needs no other.
+            names: of the alarms.
+            scope: the stack that makes them, where CloudFormation names them: it needs this one, and not the other way
+                round. Names that are known may be given to this stack.
         """
         rule = EventRule(
-            self,
+            scope or self,
             f"Alarmed{to_construct_id(use_case)}",
             shared=self._shared,
             pattern=AlarmStateChanged.pattern(alarm_name=[*names]),

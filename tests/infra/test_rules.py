@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from aws_cdk import Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from moto.events.models import EventPattern
 
 from infra.application import build_app
@@ -37,16 +39,16 @@ from noriba.events import (
 from noriba.monitoring.causes import read_question
 from noriba.records.rollout import RolloutPlan
 from noriba.usecase import RolloutPolicy
-from tests.infra.assembly import Assembly
+from tests.infra.assembly import Assembly, Resource
 from tests.infra.conftest import USE_CASES
 
 if TYPE_CHECKING:
     from noriba.events import Event
-    from tests.infra.assembly import Resource
 
 DEFAULT_BUS, BUS = None, "<Bus>"
 GROUP = "noriba-taxi-eta"
 ARN = f"arn:aws:sagemaker:eu-west-1:123456789012:model-package/{GROUP}/7"
+WATCHING = "noriba-taxi-eta-watching"
 DECIDER = "<DecideRetrainingFunction.Arn>"
 JUDGE = "<JudgeRolloutFunction.Arn>"
 
@@ -414,15 +416,27 @@ def test_the_decider_is_asked_by_the_clock_as_by_an_event(rules: dict[str, Resou
     assert asked == {**tick, "detail-type": "Scheduled question", "detail": {"use_case": "taxi_eta"}}
 
 
-@pytest.fixture(scope="module")
-def alarmed(tmp_path_factory: pytest.TempPathFactory) -> Resource:
-    """The rule of alarms that ask for training, which a later stack makes."""
+@pytest.fixture(scope="module", params=["named by us", "named by CloudFormation"])
+def alarmed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Resource:
+    """The rule of an alarm that asks for training, which a later stack makes."""
     app = build_app(outdir=str(tmp_path_factory.mktemp("alarmed")), use_cases=USE_CASES)
-    stack = app.node.find_child("noriba-training")
-    assert isinstance(stack, TrainingStack)
-    stack.ask_on_alarms("taxi_eta", ["noriba-taxi-eta-error", "noriba-taxi-eta-drift"])
+    training = app.node.find_child("noriba-training")
+    assert isinstance(training, TrainingStack)
+    later = Stack(app, "noriba-later")
+    rule = cloudwatch.AlarmRule.from_boolean(value=True)
+    if request.param == "named by us":
+        training.ask_on_alarms("taxi_eta", [WATCHING])
+        cloudwatch.CompositeAlarm(later, "Watching", alarm_rule=rule, composite_alarm_name=WATCHING)
+    else:
+        alarm = cloudwatch.CompositeAlarm(later, "Watching", alarm_rule=rule)
+        training.ask_on_alarms("taxi_eta", [alarm.alarm_name], scope=later)
     app.synth()
-    return Assembly.load(Path(app.outdir), prefix="noriba").one("AWS::Events::Rule", "AlarmedTaxiEtaRule")
+    assembly = Assembly.load(Path(app.outdir), prefix="noriba")
+    found = assembly.one("AWS::Events::Rule", "AlarmedTaxiEtaRule")
+    # What deploys reads no token.
+    return Resource(
+        **{**vars(found), "properties": json.loads(json.dumps(found.properties).replace("<Watching>", WATCHING))}
+    )
 
 
 def change_alarm(name: str, state: str) -> dict[str, Any]:
@@ -449,7 +463,7 @@ def test_an_alarm_that_a_stack_connects_asks_for_training_of_its_use_case_and_is
     alarmed: Resource, state: str
 ) -> None:
     [target] = alarmed.properties["Targets"]
-    event = change_alarm("noriba-taxi-eta-error", state)
+    event = change_alarm(WATCHING, state)
     asked = json.loads(transform(target, event, quoted=True))
 
     assert hear({"Alarmed": alarmed}, event, DEFAULT_BUS) == {"Alarmed"}
@@ -459,7 +473,7 @@ def test_an_alarm_that_a_stack_connects_asks_for_training_of_its_use_case_and_is
     question = read_question(asked)
     assert (question.cause, question.asker) == (event["detail-type"], "alarm")
     assert question.alarm is not None
-    assert (question.alarm.name, question.alarm.state) == ("noriba-taxi-eta-error", state)
+    assert (question.alarm.name, question.alarm.state) == (WATCHING, state)
 
 
 def test_the_training_is_given_the_decision(rules: dict[str, Resource]) -> None:
