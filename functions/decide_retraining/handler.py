@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from functions.telemetry import count, logger
 from noriba.aws.bus import EventBus
 from noriba.aws.environment import Environment, dependency_loader
+from noriba.aws.executions import look_up
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
 from noriba.events import CLOCK_SKEW, RetrainingDecided, RetrainingWeighed
@@ -33,8 +34,10 @@ from noriba.usecase import load_use_case
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from noriba.aws.clients import Clients
     from noriba.aws.ledger import Champion, RolloutLock
     from noriba.events import AlarmFacts
+    from noriba.records.training import TrainingRecord
     from noriba.usecase import UseCase
 
 
@@ -81,8 +84,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     if snapshot_id is None:
         return {"train": False, "reason": "no snapshot yet"}
     datasets = ObjectStore(clients.s3, settings.datasets_bucket)
-    question = join_pending_alarm(question, ledger)
-    known = look(use_case, ledger, datasets, question, snapshot_id=snapshot_id)
+    last = read_last_training(ledger, clients)
+    question = join_pending_alarm(question, ledger, last)
+    known = look(ledger, datasets, question, last, snapshot_id=snapshot_id)
     decision = decide(use_case, ledger, known.situation, decision_id=question.decision_id, now=now)
     logger.info("decided", extra={"outcome": decision.outcome, "reason": decision.reason})
     # A limit in the way is an alarm.
@@ -131,21 +135,33 @@ def note_alarm(ledger: Ledger, alarm: AlarmFacts, *, now: datetime) -> bool:
     return any(one.name == alarm.name and one.state == "ALARM" for one in ledger.list_alarms())
 
 
-def join_pending_alarm(question: Question, ledger: Ledger) -> Question:
+def read_last_training(ledger: Ledger, clients: Clients) -> TrainingRecord | None:
+    """The latest training run; one whose execution was stopped, or timed out, has failed and could not say so."""
+    last = ledger.read_training()
+    execution_arn = ledger.find_training_execution(last.decision_id) if last and last.running else None
+    execution = look_up(clients.stepfunctions, execution_arn) if execution_arn else None
+    if last is None or execution is None or not execution.failed:
+        return last
+    return replace(last, running=False, failed=True)
+
+
+def join_pending_alarm(question: Question, ledger: Ledger, last: TrainingRecord | None) -> Question:
     """The question, asked for an alarm too that stands and was put off before; a person's is theirs alone."""
     if question.asker != "data":
         return question
-    alarm = find_pending(ledger.list_alarms(), ledger.read_training())
+    alarm = find_pending(ledger.list_alarms(), last)
     if alarm is None:
         return question
     return replace(question, asker="alarm", alarm=alarm)
 
 
-def look(use_case: UseCase, ledger: Ledger, datasets: ObjectStore, question: Question, *, snapshot_id: str) -> Known:
+def look(
+    ledger: Ledger, datasets: ObjectStore, question: Question, last: TrainingRecord | None, *, snapshot_id: str
+) -> Known:
     """All that the decision is to rest upon."""
-    manifest = SnapshotManifest.model_validate_json(datasets.read(name_manifest(use_case.name, snapshot_id)))
-    last, champion, rollout = ledger.read_training(), ledger.read_champion(), ledger.read_rollout()
-    content = datasets.find(name_manifest(use_case.name, last.snapshot_id)) if last else None
+    manifest = SnapshotManifest.model_validate_json(datasets.read(name_manifest(ledger.use_case, snapshot_id)))
+    champion, rollout = ledger.read_champion(), ledger.read_rollout()
+    content = datasets.find(name_manifest(ledger.use_case, last.snapshot_id)) if last else None
     trained_on = SnapshotManifest.model_validate_json(content) if content else None
     situation = Situation(
         asker=question.asker,

@@ -66,6 +66,8 @@ class TrainingStack(Stack):
         decided = EventRule(self, "Decided", shared=shared, pattern=RetrainingDecided.pattern(train=True))
         decided.start(machine, given=events.RuleTargetInput.from_event_path("$.detail"))
         self._decider = self._make_decider()
+        # One that was stopped, or timed out, could not release its lock.
+        machine.let_look_at_executions(self._decider.role)
         for cause in CAUSES:
             rule = EventRule(self, f"After{cause.__name__}", shared=shared, pattern=cause.pattern())
             rule.invoke(self._decider.function)

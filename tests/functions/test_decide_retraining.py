@@ -21,6 +21,8 @@ from noriba.usecase import load_use_case
 from tests.functions.conftest import Cloud, read_counts, read_event
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from noriba.records.snapshot import SnapshotManifest
@@ -536,6 +538,41 @@ def test_after_a_failure_an_alarm_waits_and_then_tries_the_same_rows_again(
     last = cloud.ledger().read_training()
     assert last is not None
     assert last.failures == 2
+
+
+@pytest.fixture
+def machine(cloud: Cloud) -> Iterator[str]:
+    """TRAIN, as far as its executions are looked at."""
+    sfn = cloud.clients.stepfunctions
+    role = "arn:aws:iam::123456789012:role/train"
+    definition = '{"StartAt": "Train", "States": {"Train": {"Type": "Succeed"}}}'
+    arn = sfn.create_state_machine(name="train", definition=definition, roleArn=role)["stateMachineArn"]
+    yield arn
+    sfn.delete_state_machine(stateMachineArn=arn)
+
+
+def test_a_training_that_was_stopped_holds_no_lock_and_has_failed(
+    cloud: Cloud, context: LambdaContext, machine: str
+) -> None:
+    commit(cloud)
+    first = decide_retraining(SNAPSHOT, context)
+    execution = cloud.clients.stepfunctions.start_execution(stateMachineArn=machine)["executionArn"]
+    cloud.clients.dynamodb.Table("ledger").update_item(
+        Key={"use_case": "taxi_eta", "entry": f"decision#{first['decision_id']}"},
+        UpdateExpression="SET execution = :taken",
+        ExpressionAttributeValues={":taken": execution},
+    )
+    running = decide_retraining(raise_alarm(1), context)
+    cloud.clients.stepfunctions.stop_execution(executionArn=execution)
+    waits = decide_retraining(raise_alarm(2), context)
+    let_hours_pass(cloud, 2)
+    tried = decide_retraining(ask_by_the_clock(), context)
+
+    outcomes = [read_evidence(cloud, answer).outcome for answer in (running, waits, tried)]
+    assert outcomes == ["running", "back_off", "start"]
+    last = cloud.ledger().read_training()
+    assert last is not None
+    assert (last.decision_id, last.failures) == (tried["decision_id"], 1)
 
 
 @pytest.mark.parametrize(

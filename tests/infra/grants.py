@@ -56,6 +56,7 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
         "dynamodb:PutItem": {"Ledger"},
         "dynamodb:Query": {"Ledger"},
         "events:PutEvents": {"Bus"},
+        "states:DescribeExecution": {"states:execution:<TrainMachine.Name>:*"},
         "sqs:SendMessage": {"DeadLettersQueue"},
         **USE_KEY,
     },

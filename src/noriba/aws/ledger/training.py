@@ -56,6 +56,10 @@ class TrainingEntries(Entries):
         """What a decision rests upon; None where it was taken before that was kept."""
         return _read_evidence(self._get(f"{entries.DECISION}{decision_id}"))
 
+    def find_training_execution(self, decision_id: str) -> str | None:
+        """The execution that took a decision to train by it; None when none has yet."""
+        return self._get(f"{entries.DECISION}{decision_id}").get("execution")
+
     def list_decisions(self) -> list[RetrainingDecided]:
         """All decisions, the oldest first."""
         return [decision for _, decision, _ in self.list_answers()]
