@@ -13,10 +13,12 @@ from job_tree import JobTree, exit_on_sigterm, report_metrics, say
 
 from noriba.features.frozen import freeze_features
 from noriba.records.artifacts import FEATURES_FILE, GOLDEN_FILE
+from noriba.records.experience import EXPERIENCE_FILE
 from noriba.records.profiles import PROFILE_FILE
 from noriba.records.snapshot import SnapshotManifest
 from noriba.training.bundles import save_bundle, write_golden
 from noriba.training.evaluation import Provenance, evaluate
+from noriba.training.experience import record_experience
 from noriba.training.hyperparameters import Hyperparameters
 from noriba.training.models import fit_model
 from noriba.training.profiles import profile_training
@@ -52,6 +54,7 @@ def train(tree: JobTree) -> None:
         "code.zip": code,
         FEATURES_FILE: freeze_features(use_case.features).encode(),
         GOLDEN_FILE: write_golden(use_case, model, held_out).encode(),
+        EXPERIENCE_FILE: record_experience(model, columns, split).model_dump_json().encode(),
         PROFILE_FILE: profile_training(use_case, columns).model_dump_json().encode(),
     }
     digest = save_bundle(model, tree.model, extras=extras)

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from noriba.errors import NoribaError
 from noriba.records.inference import CONTENT_TYPE, ModelAnswer, decode_answer, decode_refusal, encode_columns
 from noriba.records.names import read_version
+from noriba.records.wanted import NOTHING_MORE, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,6 +75,7 @@ class Endpoint:
         slices: Mapping[str, Sequence[str]] | None = None,
         variant: str | None = None,
         group: int | None = None,
+        wanted: Wanted = NOTHING_MORE,
     ) -> EndpointReply:
         """Send feature columns, named by identity.
 
@@ -84,6 +86,7 @@ class Endpoint:
             slices: the parts of the traffic that rows belong to, likewise.
             variant: which model is asked; any, by weight, when None.
             group: of the request's subject, likewise for what is captured.
+            wanted: what the model shall say besides its answer.
 
         Raises:
             NoModelError: there is no such endpoint, or it has no such variant.
@@ -97,7 +100,7 @@ class Endpoint:
                 ContentType=CONTENT_TYPE,
                 Accept=CONTENT_TYPE,
                 InferenceId=inference_id,
-                Body=encode_columns(columns, candidate_ids=candidate_ids, slices=slices, group=group),
+                Body=encode_columns(columns, candidate_ids=candidate_ids, slices=slices, group=group, wanted=wanted),
                 **({} if variant is None else {"TargetVariant": variant}),
             )
             body = reply["Body"].read()

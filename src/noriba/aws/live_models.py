@@ -15,6 +15,7 @@ from noriba.errors import FeatureDefinitionError, FeatureMismatchError
 from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_PREFIX
 from noriba.records.names import name_endpoint
+from noriba.records.wanted import Wanted
 from noriba.serving.requests import convert_request
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class LiveModels:
                     slices=converted.slices,
                     variant=variant,
                     group=group,
+                    wanted=Wanted(request.explain, use_case.policies.humility),
                 )
             except ModelRefusedError as error:
                 self._learn(error)

@@ -13,22 +13,25 @@ from noriba.usecase.loading import (
     load_source_module,
     load_use_case,
 )
+from noriba.usecase.meanings import Meaning, explain_column
 from noriba.usecase.metrics import BusinessMetric
 from noriba.usecase.model import EncoderSpec, ModelSpec, PaceSpec
 from noriba.usecase.policies import (
     CanaryStep,
     ComparisonPolicy,
     GatePolicy,
+    HumilityPolicy,
     MonitoringPolicy,
     Policies,
     RetrainingPolicy,
     RolloutPolicy,
     TrainingPolicy,
 )
-from noriba.usecase.requests import PredictionRequest
+from noriba.usecase.requests import MOST_EXPLAINED, PredictionRequest
 from noriba.usecase.simulators import Observation
 
 __all__ = [
+    "MOST_EXPLAINED",
     "OWN_METRIC",
     "AnswerSpec",
     "BusinessMetric",
@@ -37,8 +40,10 @@ __all__ = [
     "DataSpec",
     "EncoderSpec",
     "GatePolicy",
+    "HumilityPolicy",
     "Labels",
     "Mask",
+    "Meaning",
     "ModelSpec",
     "MonitoringPolicy",
     "Observation",
@@ -51,6 +56,7 @@ __all__ = [
     "TrainingPolicy",
     "UseCase",
     "check_conversion",
+    "explain_column",
     "find_default_use_case",
     "list_use_cases",
     "load_simulator",
