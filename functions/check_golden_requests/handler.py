@@ -16,9 +16,10 @@ from noriba.errors import FeatureMismatchError, NoribaError
 from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_FILE, GOLDEN_FILE, GoldenRecord, ModelArtifact
 from noriba.records.metrics import GOLDEN_REQUESTS_ASKED, GOLDEN_REQUESTS_FAILED
+from noriba.records.wanted import Wanted
 from noriba.rollout.golden import check_plausible, find_differences
 from noriba.serving.requests import convert_request
-from noriba.usecase import load_use_case
+from noriba.usecase import MOST_EXPLAINED, load_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -86,12 +87,16 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
 
 
 def check_requests(endpoint: Endpoint, use_case: UseCase, features: FeatureSet) -> Iterator[tuple[int, str]]:
-    """The use case's own requests, through the whole conversion: answers must make sense; number and fault of each."""
+    """The use case's own requests, through the whole conversion: answers must make sense; number and fault of each.
+
+    With all that apps may ask for: a model that cannot say why must not be found out by them.
+    """
     for number, body in enumerate(use_case.golden_requests):
         request = use_case.request.model_validate(body)
         try:
             converted = convert_request(use_case, request, also=[features])
-            reply = endpoint.ask(converted.columns, inference_id=str(uuid.uuid4()))
+            wanted = Wanted(len(request.candidate_ids()) <= MOST_EXPLAINED, use_case.policies.humility)
+            reply = endpoint.ask(converted.columns, inference_id=str(uuid.uuid4()), wanted=wanted)
         except _OF_THE_MODEL as error:
             yield number, str(error)
             continue
