@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Prefix, UseCaseName
-from noriba.cli.output import print_fields, print_json, print_line, print_table
+from noriba.cli.output import print_fields, print_json, print_line, print_table, write_time
 from noriba.client import Session, read_why
 from noriba.usecase import explain_column
 
@@ -37,22 +37,28 @@ def why(
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
-    one = found.versions[0].candidates
+    print_why(session.use_case, found)
+
+
+def print_why(use_case: UseCase, found: Why) -> None:
+    """All that is known, in words."""
     print_fields(
         {
             "prediction": found.prediction_id,
             "answered at": f"{found.answered_at:%Y-%m-%d %H:%M:%S} UTC",
-            "candidates": len(one),
+            "candidates": len(found.versions[0].candidates),
             "answered by": [f"version {version.model_version}" for version in found.versions],
         }
     )
     for version in found.versions:
-        _print_version(session.use_case, found, version)
+        _print_version(use_case, found, version)
 
 
 def _print_version(use_case: UseCase, found: Why, version: VersionAnswer) -> None:
     print_line("")
     origin = {} if version.origin is None else version.origin.model_dump()
+    if origin:
+        origin["changed_at"] = write_time(origin["changed_at"])
     print_fields({"version": version.model_version, **origin})
     if version.origin is None:
         print_line("the registry has this version no more")

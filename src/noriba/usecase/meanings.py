@@ -25,6 +25,8 @@ _UNITS = {
     "degrees": "degrees",
 }
 """Ends of names that are units."""
+_MOST_WHOLE = 1e15
+"""Whole numbers above it are measurements, and have no last digit to lose."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,9 @@ class Meaning:
             return "unknown"
         if self.vocabulary is not None and value in range(len(self.vocabulary.words)):
             return self.vocabulary.words[int(value)]
-        # Six digits tell two places in a street apart, and hide what no one can use.
-        return f"{value:.6g} {self.unit}".rstrip()
+        # A number of something is told whole; otherwise six digits tell two places in a street apart.
+        number = f"{value:.0f}" if value.is_integer() and abs(value) < _MOST_WHOLE else f"{value:.6g}"
+        return f"{number} {self.unit}".rstrip()
 
 
 def explain_column(use_case: UseCase, column: str) -> Meaning:

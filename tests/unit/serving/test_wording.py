@@ -22,6 +22,9 @@ from tests.unit.training.deliveries import USE_CASE
         # A model may have learned what the code no longer knows.
         ("length_km", 1.5, 2.0, "length is 1.5 km: 2.0 s longer"),
         ("m", 1.5, 2.0, "m is 1.5: 2.0 s longer"),
+        # Whole numbers are names, or counts: no digit of theirs is lost.
+        ("start_area", 470_811_092.0, 2.0, "start area is 470811092: 2.0 s longer"),
+        ("length_m", 1e300, 2.0, "length is 1e+300 m: 2.0 s longer"),
     ],
 )
 def test_a_contribution_reads_well_without_any_words(
