@@ -39,8 +39,16 @@ class Wanted:
         if not isinstance(explain, bool):
             # A string "false" would be true.
             raise ValueError("explain must be true or false")  # noqa: TRY004  # the body's fault, told like the others
-        # A ValidationError is a ValueError.
-        return cls(explain, None if humility is None else HumilityPolicy.model_validate(humility))
+        return cls(explain, None if humility is None else _read_policy(humility))
+
+
+def _read_policy(document: object) -> HumilityPolicy:
+    """A policy as far as it is known here: whoever asks may be newer than the model's container."""
+    if not isinstance(document, dict):
+        raise ValueError("humility must be an object")  # noqa: TRY004  # the body's fault, told like the others
+    known = {name: value for name, value in document.items() if name in HumilityPolicy.model_fields}
+    # A ValidationError is a ValueError.
+    return HumilityPolicy.model_validate(known)
 
 
 NOTHING_MORE = Wanted()

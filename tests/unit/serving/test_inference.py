@@ -157,10 +157,18 @@ def test_who_wants_nothing_more_sends_what_was_always_sent() -> None:
     assert encode_columns(COLUMNS, wanted=NOTHING_MORE) == b'{"columns": {"a@1": [1.0]}}'
 
 
-@pytest.mark.parametrize("wish", ['"explain": "false"', '"explain": null', '"humility": {"pride": 1}', '"humility": 1'])
+@pytest.mark.parametrize(
+    "wish", ['"explain": "false"', '"explain": null', '"humility": {"wider_than": 7}', '"humility": 1']
+)
 def test_a_wish_that_nobody_understands_is_refused(wish: str) -> None:
-    with pytest.raises(ValueError, match=r"explain must be|HumilityPolicy"):
+    with pytest.raises(ValueError, match=r"explain must be|humility must be|HumilityPolicy"):
         decode_invocation(f'{{"columns": {{"a@1": [1]}}, {wish}}}'.encode())
+
+
+def test_a_policy_of_tomorrow_is_followed_as_far_as_it_is_known() -> None:
+    body = b'{"columns": {"a@1": [1]}, "humility": {"wider_than": 0.5, "pride": 1}}'
+
+    assert decode_invocation(body).wanted == Wanted(humility=HumilityPolicy(wider_than=0.5))
 
 
 def test_what_a_model_says_besides_arrives() -> None:
