@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from noriba.monitoring.partitions import PARTITIONS, bind_partitions
 from noriba.records.observations import PREDICTIONS
-from noriba.records.statements import Statement
+from noriba.records.statements import Statement, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -74,7 +74,7 @@ def state_entries(
         at: when it was answered.
     """
     entries = [
-        f"try({column}[{_quote(name)}]) AS e{number}" for number, (column, name) in enumerate(_list_entries(names))
+        f"try({column}[{write_text(name)}]) AS e{number}" for number, (column, name) in enumerate(_list_entries(names))
     ]
     text = f"""SELECT {", ".join(["candidate_id", *entries])}
 FROM predictions
@@ -110,7 +110,3 @@ def pick_last_word(outcomes: Iterable[FoundOutcome]) -> dict[str | None, FoundOu
 
 def _list_entries(names: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
     return [(column, name) for column in names if column in PREDICTIONS.columns for name in names[column]]
-
-
-def _quote(name: str) -> str:
-    return "'" + name.replace("'", "''") + "'"
