@@ -31,7 +31,7 @@ def run() -> None:
         for _ in range(CALLS):
             request = parse_body(use_case.request, body)
             converted = convert_request(use_case, request)  # type: ignore[arg-type]  # the use case's own request
-            encode_columns(converted.columns, slices=converted.slices)
+            encode_columns(converted.columns, inputs=converted.inputs, slices=converted.slices)
 
     def theirs() -> None:
         for _ in range(CALLS):

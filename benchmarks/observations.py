@@ -1,4 +1,4 @@
-"""Observations: an hour of lines into Parquet, and a day asked by SQL; the peer reads the day's lines."""
+"""Observations: lines into Parquet, a day of it gathered for training, and asked by SQL; the peer reads the lines."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmarks.clock import time_in_turn
 from noriba.aws.compaction import Compaction
+from noriba.aws.gathering import TrafficGathering
 from noriba.aws.observations import Lines
 from noriba.events import OutcomeObserved
 from noriba.features import as_column
@@ -25,6 +26,7 @@ from noriba.usecase import load_use_case
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from noriba.aws.ledger import Ledger
     from noriba.aws.objects import ObjectStore
 
 ENDPOINT, USE_CASE, VARIANT = "noriba-taxi-eta", "taxi_eta", "v1"
@@ -61,6 +63,10 @@ class Folder:
         keys = sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file())
         return (key for key in keys if key.startswith(prefix) and key > after)
 
+    def find(self, key: str) -> bytes | None:
+        """An object's content, if there is one."""
+        return self.read(key) if (self.root / key).exists() else None
+
     def list_folders(self, prefix: str) -> Iterator[str]:
         """Folders right under a prefix."""
         return iter(sorted(path.name for path in (self.root / prefix).iterdir()))
@@ -71,8 +77,15 @@ class Folder:
         return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
 
 
+class NothingErased:
+    """A ledger that knows of no erasure."""
+
+    def find_erasure(self, _key: str) -> None:
+        """None."""
+
+
 def run() -> None:
-    """Print what a day weighs and how fast it is compacted, and seconds of a question to either side."""
+    """Print what a day weighs, how fast it is compacted and gathered, and seconds of a question to either side."""
     with tempfile.TemporaryDirectory() as scratch:
         captures, outcomes, tables = (Folder(Path(scratch, name)) for name in ("captures", "outcomes", "tables"))
         _fill(captures, outcomes)
@@ -85,20 +98,33 @@ def run() -> None:
         print(
             f"  compacted  {lines / once:>10,.0f} lines a second; {weight / 1e6:.0f} MB become {tables.size / 1e6:.0f}"
         )
+        _gather(tables, Folder(Path(scratch, "raw")))
         pair = time_in_turn(lambda: _ask_sql(tables), lambda: _read_lines(*buckets[:2]), runs=RUNS)
         print(f"  SQL        {min(pair.ours_s):>10.2f} s a question about {HOURS * LINES:,} predictions")
         print(f"  lines      {min(pair.theirs_s):>10.2f} s a question")
         print(f"  ratio      {pair.ratio:>10.1f} × reading lines")
 
 
+def _gather(tables: Folder, raw: Folder) -> None:
+    buckets = cast("tuple[ObjectStore, ObjectStore]", (tables, raw))
+    gathering = TrafficGathering(*buckets, cast("Ledger", NothingErased()), load_use_case(USE_CASE))
+    until = FIRST + timedelta(hours=HOURS)
+    [once] = time_in_turn(lambda: None, lambda: gathering.gather(FIRST.date(), until=until), runs=1).theirs_s
+    print(f"  gathered   {once:>10.2f} s a day of {HOURS * LINES // 2:,} rows; {raw.size / 1e6:.1f} MB")
+
+
 def _fill(captures: Folder, outcomes: Folder) -> None:
     noise = np.random.default_rng(1)
-    identities = load_use_case(USE_CASE).features.identities
+    features = load_use_case(USE_CASE).features
     for hour in (FIRST + timedelta(hours=number) for number in range(HOURS)):
         captured, reported = [], []
         for number in range(LINES):
             prediction_id, value = f"{hour:%d%H}-{number:08d}-0000-0000", float(noise.normal(900, 200))
-            asked = encode_columns({name: as_column([noise.normal()]) for name in identities})
+            columns, inputs = (
+                {name: as_column([noise.normal()]) for name in names}
+                for names in (features.identities, features.inputs)
+            )
+            asked = encode_columns(columns, inputs=inputs)
             answered = encode_answer(ModelAnswer((value - 90,), (value,), (value + 90,), 0.8, "digest"))
             sides = (("endpointInput", asked), ("endpointOutput", answered))
             body = {side: {"encoding": "JSON", "data": data.decode()} for side, data in sides}

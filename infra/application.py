@@ -13,7 +13,7 @@ from infra.settings_file import read_settings
 from infra.stacks.data import DataStack
 from infra.stacks.events import EventsStack
 from infra.stacks.monitoring import MonitoringData, MonitoringStack
-from infra.stacks.observations import ObservationsStack
+from infra.stacks.observations import ObservationsStack, ObservedData
 from infra.stacks.registry import RegistryStack
 from infra.stacks.rollout import RolloutData, RolloutStack
 from infra.stacks.serving import ServingStack
@@ -99,8 +99,7 @@ def build_app(
         app,
         f"{prefix}-observations",
         shared=shared,
-        captures=rollout.captures,
-        outcomes=serving.outcomes,
+        data=ObservedData(rollout.captures, serving.outcomes, data.raw, data.ledger),
         use_cases=declared,
     )
     MonitoringStack(

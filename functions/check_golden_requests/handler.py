@@ -15,6 +15,7 @@ from noriba.aws.objects import ObjectStore, split_uri
 from noriba.errors import FeatureMismatchError, NoribaError
 from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_FILE, GOLDEN_FILE, GoldenRecord, ModelArtifact
+from noriba.records.inference import encode_columns
 from noriba.records.metrics import GOLDEN_REQUESTS_ASKED, GOLDEN_REQUESTS_FAILED
 from noriba.records.wanted import Wanted
 from noriba.rollout.golden import check_plausible, find_differences
@@ -91,12 +92,13 @@ def check_requests(endpoint: Endpoint, use_case: UseCase, features: FeatureSet) 
 
     With all that apps may ask for: a model that cannot say why must not be found out by them.
     """
-    for number, body in enumerate(use_case.golden_requests):
-        request = use_case.request.model_validate(body)
+    for number, given in enumerate(use_case.golden_requests):
+        request = use_case.request.model_validate(given)
         try:
             converted = convert_request(use_case, request, also=[features])
             wanted = Wanted(len(request.candidate_ids()) <= MOST_EXPLAINED, use_case.policies.humility)
-            reply = endpoint.ask(converted.columns, inference_id=str(uuid.uuid4()), wanted=wanted)
+            body = encode_columns(converted.columns, wanted=wanted)
+            reply = endpoint.ask(body, inference_id=str(uuid.uuid4()))
         except _OF_THE_MODEL as error:
             yield number, str(error)
             continue
@@ -117,7 +119,8 @@ def group_by_fault(faults: Iterable[tuple[int, str]]) -> list[str]:
 def check_record(endpoint: Endpoint, record: GoldenRecord, features: FeatureSet) -> Iterator[str]:
     """Rows recorded in training: answers must be those of training."""
     try:
-        reply = endpoint.ask(features.compute_identified(record.columns()), inference_id=str(uuid.uuid4()))
+        body = encode_columns(features.compute_identified(record.columns()))
+        reply = endpoint.ask(body, inference_id=str(uuid.uuid4()))
     except _OF_THE_MODEL as error:
         yield f"recorded rows: {error}"
         return

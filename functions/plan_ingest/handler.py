@@ -12,7 +12,7 @@ from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
 from noriba.datasets.chunks import plan_file
-from noriba.datasets.sources import choose_source, load_sources
+from noriba.datasets.traffic import find_source
 from noriba.records.ingest import LandedObject
 from noriba.records.metrics import CHUNKS_PLANNED, OBJECTS_PLANNED
 from noriba.usecase import load_use_case
@@ -58,7 +58,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         use_case = load_use_case(landed.use_case)
         store = ObjectStore(clients.s3, landed.bucket)
         plan = plan_file(store.open(landed.key, version_id=landed.version_id, size=landed.size), size=landed.size)
-        source = choose_source(load_sources(use_case), plan.header)
+        source = find_source(use_case, plan.header, object_key=landed.key)
         logger.info("planned", extra={"source": source.name, "chunks": len(plan.chunks)})
         count(use_case.name, {OBJECTS_PLANNED: 1, CHUNKS_PLANNED: len(plan.chunks)})
         answer |= {"plan": plan.model_dump(mode="json"), "source": source.name}

@@ -11,7 +11,7 @@ from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.objects import ObjectStore
 from noriba.datasets.chunks import read_chunk
 from noriba.datasets.parts import describe_part, encode_parquet, name_part
-from noriba.datasets.sources import choose_source, load_sources
+from noriba.datasets.traffic import find_source
 from noriba.datasets.transformation import ROWS_AT_ONCE, transform_chunk
 from noriba.errors import RefusedObjectError
 from noriba.records.ingest import Chunk, ChunkResult, FilePlan, LandedObject, name_chunk_results, name_quarantine
@@ -72,7 +72,7 @@ def transform(task: Task, settings: Settings, clients: Clients) -> ChunkResult:
     """Read, validate, compute, write."""
     landed, chunk, use_case = task.landed, task.chunk, load_use_case(task.landed.use_case)
     file = ObjectStore(clients.s3, landed.bucket).open(landed.key, version_id=landed.version_id, size=landed.size)
-    source = choose_source(load_sources(use_case), task.plan.header)
+    source = find_source(use_case, task.plan.header, object_key=landed.key)
     transformed = transform_chunk(read_chunk(file, task.plan, chunk), source, use_case, object_key=landed.key)
     quarantine_key = None
     if transformed.quarantine is not None:

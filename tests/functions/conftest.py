@@ -36,6 +36,7 @@ ENVIRONMENT = {
     "AWS_DEFAULT_REGION": REGION,
     "BUS_NAME": "test-bus",
     "CAPTURES_BUCKET": "captures",
+    "CAPTURE_DAYS": "90",
     "DATASETS_BUCKET": "datasets",
     "LEDGER_TABLE": "ledger",
     "MODELS_BUCKET": "models",
@@ -44,6 +45,7 @@ ENVIRONMENT = {
     "POWERTOOLS_METRICS_NAMESPACE": "noriba",
     "POWERTOOLS_SERVICE_NAME": "test",
     "QUARANTINE_BUCKET": "quarantine",
+    "RAW_BUCKET": "raw",
     "RESOURCE_PREFIX": "noriba",
 }
 

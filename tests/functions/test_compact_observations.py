@@ -38,10 +38,12 @@ def capture(
     variant: str = "v7",
     at: datetime = AT,
     name: str = "a",
+    inputs: bool = True,
 ) -> None:
     """What SageMaker writes of an answer of two rows, beside a line that is cut off."""
     asked = encode_columns(
         {"x@1": as_column([1.5, float("nan")]), "y@2": as_column([3.0, 4.0])},
+        inputs={"y": as_column([3.0, 4.0]), "at": as_column([9.0, 9.0])} if inputs else None,
         candidate_ids=["near", None],
         slices={"part of day": ["day", "night"]},
         group=417,
@@ -111,9 +113,18 @@ def test_a_row_holds_what_was_answered_and_what_was_asked(cloud: Cloud, context:
         "subject_group": 417,
         "slices": [("part of day", "day")],
         "features": [("x@1", 1.5), ("y@2", 3.0)],
+        "inputs": [("y", 3.0), ("at", 9.0)],
     }
     assert (other["candidate_id"], other["value"], other["features"]) == (None, 4.0, [("x@1", None), ("y@2", 4.0)])
     assert (unreadable["prediction_id"], unreadable["value"]) == (None, None)
+
+
+def test_captures_of_earlier_versions_have_no_inputs(cloud: Cloud, context: LambdaContext) -> None:
+    capture(cloud, "p", inputs=False)
+
+    assert compact(context).predictions == 2
+
+    assert [row["inputs"] for row in read(cloud, PREDICTIONS)] == [[], [], []]
 
 
 def test_outcomes_are_a_use_case_s_own(cloud: Cloud, context: LambdaContext) -> None:

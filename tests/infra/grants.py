@@ -120,6 +120,18 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
         "events:PutEvents": {"Bus"},
         **USE_KEY,
     },
+    "GatherTraffic": {
+        "s3:GetObject": {
+            "ObservationsBucket/predictions/*",
+            "ObservationsBucket/outcomes/*",
+            "RawBucket/taxi_eta/traffic/*",
+        },
+        "s3:ListBucket": {"ObservationsBucket"},
+        "s3:PutObject": {"ObservationsBucket/gathered/*", "RawBucket/taxi_eta/traffic/*"},
+        "dynamodb:Query": {"Ledger"},
+        "sqs:SendMessage": {"DeadLettersQueue"},
+        **USE_KEY,
+    },
     "TidyRollouts": {
         "dynamodb:GetItem": {"Ledger"},
         "dynamodb:UpdateItem": {"Ledger"},

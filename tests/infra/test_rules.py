@@ -91,6 +91,7 @@ TIMED: dict[str, tuple[str, str]] = {
     "EveryMinuteRule": ("rate(1 minute)", JUDGE),
     "CompactRule": ("rate(1 hour)", "<CompactObservationsFunction.Arn>"),
     "LookTaxiEtaRule": ("rate(1 hour)", "<MonitorMachine>"),
+    "GatherRule": ("rate(1 hour)", "<GatherTrafficFunction.Arn>"),
 }
 
 

@@ -91,7 +91,7 @@ def test_stacks_wait_for_what_they_import(assembly: Assembly) -> None:
     assert depends_on("training") == {"events", "data", "registry"}
     assert depends_on("rollout") == {"events", "data", "registry", "serving"}
     assert depends_on("serving") == {"events", "data", "registry"}
-    assert depends_on("observations") == {"events", "rollout", "serving"}
+    assert depends_on("observations") == {"events", "data", "rollout", "serving"}
 
 
 def test_the_outputs_that_the_command_line_reads_are_there(assembly: Assembly) -> None:

@@ -22,6 +22,7 @@ from noriba.usecase import (
     PredictionRequest,
     RetrainingPolicy,
     Rule,
+    TrafficPolicy,
     TrainingPolicy,
     UseCase,
     check_conversion,
@@ -73,6 +74,10 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         "data.event_time 'pickup_at' is not an input; did you mean pickup_at_s?",
     ),
     "a label that is read": ({"data": {"label": "rain"}}, "data.label rain is also an input or a feature"),
+    "a label that traffic has another column of": (
+        {"data": {"label": "model_version"}},
+        "'model_version' is a column of captured traffic, which says where a row is from; rename it",
+    ),
     "two rules of one name": (
         {"data": {"rules": (Rule("a", "b", np.isnan), Rule("a", "c", np.isnan))}},  # type: ignore[arg-type]
         "two rules are named a",
@@ -257,3 +262,8 @@ def test_a_policy_refuses_numbers_that_make_no_sense(policy: Any, settings: dict
         policy(**settings)
 
     assert field in {fault["loc"][0] for fault in refused.value.errors() if fault["type"] != "missing"}
+
+
+def test_the_second_look_at_a_day_comes_after_the_first() -> None:
+    with pytest.raises(ValidationError, match="late_hours must be more than wait_hours"):
+        TrafficPolicy(wait_hours=72)

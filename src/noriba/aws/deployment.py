@@ -47,6 +47,7 @@ class Deployment(BaseModel):
     observations_database: str
     query_workgroup: str
     compact_function: str
+    gather_function: str
     ledger_table: str
     ingest_machine_arn: str
     settle_machine_arn: str

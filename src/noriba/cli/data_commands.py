@@ -1,7 +1,8 @@
-"""`land` and `datasets`: raw files in, snapshots out."""
+"""`land` and `gather`: raw files in, and what production was asked; `datasets`: snapshots out."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from noriba.cli.output import print_fields, print_json, print_line, print_table,
 from noriba.client import (
     Landing,
     Session,
+    gather_traffic,
     land_files,
     list_refused,
     list_snapshots,
@@ -39,6 +41,11 @@ class WaitFor(StrEnum):
 
 Files = Annotated[list[Path], typer.Argument(help="Parquet or CSV files.", exists=True, dir_okay=False, readable=True)]
 Wait = Annotated[WaitFor, typer.Option("--wait", help="Wait for the snapshot, or for the model trained on it as well.")]
+
+Day = Annotated[
+    datetime | None,
+    typer.Option("--day", formats=["%Y-%m-%d"], help="This UTC day as it stands now, instead of those that are due."),
+]
 
 
 def land(
@@ -74,6 +81,36 @@ def land(
         _print_landing(landing, manifest, package)
     if landing.states and len(landing.refused) == len(landing.states):
         raise typer.Exit(1)
+
+
+def gather(
+    use_case: UseCaseName = DEFAULT_USE_CASE,
+    prefix: Prefix = DEFAULT_PREFIX,
+    *,
+    day: Day = None,
+    as_json: AsJson = False,
+) -> None:
+    """Gather predictions whose outcomes are known as training rows, which the clock does by itself every day."""
+    days = gather_traffic(Session(prefix, use_case), day=None if day is None else day.date())
+    if as_json:
+        print_json([one.model_dump(mode="json") for one in days])
+        return
+    columns = ("day (UTC)", "rows", "landed", "no outcome", "no inputs", "contradicted", "left out")
+    rows = [
+        (
+            one.day,
+            one.rows,
+            "erased" if one.erased else "yes" if one.written else None,
+            one.without_outcome,
+            one.without_inputs,
+            one.contradicted,
+            one.left_out,
+        )
+        for one in days
+    ]
+    print_table(f"Traffic of {use_case}", columns, rows)
+    if any(one.written for one in days):
+        print_line("It is being ingested; see noriba datasets")
 
 
 def datasets(

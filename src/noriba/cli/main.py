@@ -40,6 +40,7 @@ def build_app() -> typer.Typer:
     app.callback()(_root)
     for command in (
         data_commands.land,
+        data_commands.gather,
         data_commands.datasets,
         model_commands.models,
         model_commands.approve,

@@ -28,6 +28,7 @@ from noriba.client.experiments import (
     start_experiment,
     stop_experiment,
 )
+from noriba.client.gathering import gather_traffic
 from noriba.client.interventions import (
     RolloutStatus,
     abort_rollout,
@@ -78,6 +79,7 @@ from noriba.client.why import NoSuchPredictionError, read_why
 from noriba.client.why_report import Answered, Effect, Origin, VersionAnswer, Why
 from noriba.monitoring.accuracy import VariantAccuracy
 from noriba.records.monitoring import Finding, MonitoringReport, PartNumbers
+from noriba.records.traffic import GatheredDay
 
 __all__ = [
     "NO_PROGRESS",
@@ -96,6 +98,7 @@ __all__ = [
     "FeatureDrift",
     "Finding",
     "ForeignBundleError",
+    "GatheredDay",
     "Landing",
     "LogLine",
     "MetricEffect",
@@ -133,6 +136,7 @@ __all__ = [
     "find_log",
     "find_model",
     "follow_rollout",
+    "gather_traffic",
     "land_files",
     "list_logs",
     "list_models",

@@ -6,9 +6,10 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.aws.bus import EventBus
+from noriba.client.snapshots import NoSuchSnapshotError, count_traffic, read_snapshot
 from noriba.client.waiting import StepFailedError
 from noriba.errors import NoribaError
 from noriba.events import RetrainingRequested
@@ -45,6 +46,7 @@ class ModelDetails(Model):
 
     lineage: dict[str, str]
     card: dict[str, Any]
+    rows_from_traffic: int | None = Field(description="of its snapshot's; None where there is no such snapshot")
 
 
 def list_models(session: Session) -> tuple[Model, ...]:
@@ -61,7 +63,9 @@ def read_details(session: Session, version: int) -> ModelDetails:
     """
     package = find_model(session, version)
     card = json.loads(session.registry.read_card(package.arn))
-    return ModelDetails(**_describe(package, _find_champion(session)), lineage=dict(package.metadata), card=card)
+    described = _describe(package, _find_champion(session))
+    traffic = _count_traffic(session, described["snapshot_id"])
+    return ModelDetails(**described, lineage=dict(package.metadata), card=card, rows_from_traffic=traffic)
 
 
 def find_model(session: Session, version: int | None = None) -> ModelPackage:
@@ -100,6 +104,13 @@ def request_training(session: Session, *, cause: str) -> str:
 def _find_champion(session: Session) -> str | None:
     champion = session.ledger.read_champion()
     return None if champion is None else champion.model_package_arn
+
+
+def _count_traffic(session: Session, snapshot_id: str | None) -> int | None:
+    try:
+        return None if snapshot_id is None else count_traffic(read_snapshot(session, snapshot_id))
+    except NoSuchSnapshotError:
+        return None
 
 
 def _describe(package: ModelPackage, champion: str | None) -> dict[str, Any]:

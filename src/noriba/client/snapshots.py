@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.errors import NoribaError
 from noriba.records.snapshot import SnapshotManifest, name_manifest
+from noriba.records.traffic import SOURCE
 
 if TYPE_CHECKING:
     from noriba.client.session import Session
@@ -29,6 +30,7 @@ class SnapshotSummary(BaseModel):
     rows_kept: int
     rows_quarantined: int
     rows_repeated: int
+    rows_from_traffic: int = Field(description="of the kept ones, those that production was asked and heard the end of")
     first_day: date
     last_day: date
 
@@ -69,6 +71,12 @@ def summarise_snapshot(manifest: SnapshotManifest, *, created_at: datetime | Non
         rows_kept=manifest.rows_kept,
         rows_quarantined=manifest.rows_quarantined,
         rows_repeated=manifest.rows_repeated,
+        rows_from_traffic=count_traffic(manifest),
         first_day=datetime.fromtimestamp(manifest.first_s, UTC).date(),
         last_day=datetime.fromtimestamp(manifest.last_s, UTC).date(),
     )
+
+
+def count_traffic(manifest: SnapshotManifest) -> int:
+    """The rows of a snapshot that captured traffic brought."""
+    return sum(item.rows_kept for item in manifest.objects if item.source == SOURCE)

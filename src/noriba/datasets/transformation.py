@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 BROKEN_LINE = "broken_line"
 ROWS_AT_ONCE = 2**16
 """Rows validated together: what validating takes, some hundred bytes a row, then does not grow with the chunk."""
-_EXPLANATION = ("_row", "_reasons", "_text")
+EXPLANATION = ("_row", "_reasons", "_text")
+"""Columns that a quarantined row has besides its own."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def transform_chunk(raw: RawRows, source: Source, use_case: UseCase, *, object_k
 
 def _explain_rows(table: pa.Table, row_numbers: Rows, verdict: Verdict) -> pa.Table:
     rows = np.flatnonzero(~verdict.kept)
-    refused = table.select([name for name in table.column_names if name not in _EXPLANATION]).take(pa.array(rows))
+    refused = table.select([name for name in table.column_names if name not in EXPLANATION]).take(pa.array(rows))
     refused = refused.append_column("_row", pa.array(row_numbers[rows], pa.int64()))
     return refused.append_column("_reasons", verdict.explain_all(rows))
 

@@ -127,6 +127,7 @@ class PredictionsFile:
                 "subject_group": one.group,
                 "slices": one.slices,
                 "features": one.features,
+                "inputs": one.inputs,
             }
             self._writer.add({**said, **row}, len(one.candidate_ids))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from noriba.records.inference import ModelAnswer, decode_answer
+from noriba.records.inference import ModelAnswer, decode_answer, read_inputs
 from noriba.timestamps import begin_hour
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class CapturedAnswer:
         slices: the part of the traffic that each row belongs to, by what divides it.
         group: of the request's subject; None where the variant was not picked by it.
         features: what the model was asked, by identity; None for what was not known.
+        inputs: what these were computed from, likewise; none of it where it was not sent along.
     """
 
     prediction_id: str
@@ -51,6 +52,7 @@ class CapturedAnswer:
     slices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     group: int | None = None
     features: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    inputs: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:
@@ -95,7 +97,8 @@ def parse_capture(line: str) -> CapturedAnswer | None:
             if len(labels) == rows
         },
         _check_group(request.get("group")),
-        {_check_text(name): _check_values(values, rows) for name, values in request["columns"].items()},
+        _check_columns(request["columns"], rows),
+        _check_columns(read_inputs(request, rows), rows),
     )
 
 
@@ -113,6 +116,10 @@ def _check_group(group: int | None) -> int | None:
     if group is not None and not 0 <= group < _MOST_GROUP:
         raise ValueError(f"{group} is no group")
     return group
+
+
+def _check_columns(columns: Mapping[str, Iterable[float | None]], rows: int) -> Mapping[str, tuple[float | None, ...]]:
+    return {_check_text(name): _check_values(values, rows) for name, values in columns.items()}
 
 
 def _check_values(values: Iterable[float | None], rows: int) -> tuple[float | None, ...]:

@@ -4,11 +4,16 @@ Columns travel under their identity, `name@hash`, so that a model can pick its o
 writes floats so that they read back bit for bit, and has null for an unknown value. The app's names of candidates,
 the slices that rows belong to and the subject's group travel beside the columns: a model does not read them, but what
 is captured of a request can then be joined to outcomes, and compared slice by slice and group by group.
+
+So do the input columns that features were computed from, for features of another definition will want to be computed
+from them. What is captured is kept, so little of it is written twice: an input that is the same in every row is one
+value, and one that is a feature as it stands is that feature's identity.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from types import NoneType
 from typing import TYPE_CHECKING, Any
@@ -80,6 +85,7 @@ class Refusal:
 def encode_columns(
     columns: Mapping[str, Column],
     *,
+    inputs: Mapping[str, Column] | None = None,
     candidate_ids: Sequence[str | None] = (),
     slices: Mapping[str, Sequence[str]] | None = None,
     group: int | None = None,
@@ -89,12 +95,15 @@ def encode_columns(
 
     Args:
         columns: of shape (n,) each.
+        inputs: what they were computed from, by the use case's own names; of shape (n,) each.
         candidate_ids: the app's name of each row, where it gave any.
         slices: what divides the traffic → the part that each row belongs to.
         group: of the request's subject, where it was given to a variant by it.
         wanted: what the model shall say besides its answer; a container of before there was any reads none of it.
     """
     document: dict[str, object] = {"columns": {name: _to_json(values) for name, values in columns.items()}}
+    if inputs:
+        document["inputs"] = _write_inputs(inputs, columns)
     if any(candidate_id is not None for candidate_id in candidate_ids):
         document["candidate_ids"] = list(candidate_ids)
     if slices:
@@ -125,6 +134,38 @@ def decode_invocation(body: bytes) -> Invocation:
     if row_count(columns) == 0:
         raise ValueError("columns must hold at least one row")
     return Invocation(columns, Wanted.read(document))
+
+
+def read_inputs(document: Mapping[str, Any], rows: int) -> dict[str, Sequence[float | None]]:
+    """The input columns in an invocation's document, each written out; none where it was sent without them.
+
+    Raises:
+        KeyError: an input is said to be a column that is not there.
+    """
+    return {name: _read_input(said, document["columns"], rows) for name, said in document.get("inputs", {}).items()}
+
+
+def _write_inputs(inputs: Mapping[str, Column], columns: Mapping[str, Column]) -> dict[str, object]:
+    """Each input in the shortest way that reads back bit for bit: one value, the name of an equal column, or a list."""
+    written: dict[str, object] = {}
+    names: dict[bytes, str] = {}
+    for name, values in inputs.items():
+        # By their bytes: zero and minus zero are equal, and not the same.
+        content, first = values.tobytes(), values.item(0)
+        if content == content[: values.itemsize] * len(values):
+            written[name] = None if math.isnan(first) else first
+        else:
+            names = names or {column.tobytes(): identity for identity, column in columns.items()}
+            written[name] = names.get(content) or _to_json(values)
+    return written
+
+
+def _read_input(
+    said: str | float | list[float | None] | None, columns: Mapping[str, Sequence[float | None]], rows: int
+) -> Sequence[float | None]:
+    if isinstance(said, str):
+        return columns[said]
+    return said if isinstance(said, list) else [said] * rows
 
 
 def encode_answer(answer: ModelAnswer) -> bytes:

@@ -59,6 +59,11 @@ PREDICTIONS_COMPACTED = Metric(
 )
 OUTCOMES_COMPACTED = Metric("compact_observations", "OutcomesCompacted", "outcomes that were, again or not")
 LINES_UNREADABLE = Metric("compact_observations", "LinesUnreadable", "lines of both that nobody could read")
+TRAFFIC_GATHERED = Metric(
+    "gather_traffic", "TrafficGathered", "predictions with their outcomes that were landed, again or not"
+)
+TRAFFIC_WITHOUT_OUTCOME = Metric("gather_traffic", "TrafficWithoutOutcome", "predictions of whose outcome nobody told")
+TRAFFIC_CONTRADICTED = Metric("gather_traffic", "TrafficContradicted", "predictions with different outcomes")
 CHAMPIONS_RESTORED = Metric(
     "tidy_rollouts", "ChampionsRestored", "times that production was half-way and is the champion's again"
 )

@@ -59,6 +59,9 @@ PREDICTIONS = ObservationTable(
         "slices": "map<string,string>",
         # By identity, name@hash: what a model was asked changes with its features, and the table must not.
         "features": "map<string,double>",
+        # What they were computed from, by the use case's own names. Files of earlier versions lack the column, which is
+        # then null. https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html
+        "inputs": "map<string,double>",
     },
 )
 OUTCOMES = ObservationTable(

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from noriba.events import CLOCK_SKEW, MOST_OUTCOME
+from noriba.features import as_column
 from noriba.serving.answers import omit_default
 from noriba.serving.problems import Problem, ProblemError, describe_faults, list_faults
 from noriba.timestamps import Timestamp
@@ -177,15 +178,17 @@ class Converted:
 
     Attributes:
         columns: under each feature's identity, of shape (n,).
+        inputs: what they were computed from, likewise of shape (n,).
         slices: what divides the traffic → the part that each of the n rows belongs to.
     """
 
     columns: dict[str, Column]
+    inputs: dict[str, Column]
     slices: dict[str, list[str]]
 
 
 def convert_request(use_case: UseCase, request: PredictionRequest, *, also: Iterable[FeatureSet] = ()) -> Converted:
-    """The feature columns of a request, and the slices that its rows belong to.
+    """The feature columns of a request, what they are computed from, and the slices that its rows belong to.
 
     Args:
         use_case: whose features as they are declared now.
@@ -195,7 +198,7 @@ def convert_request(use_case: UseCase, request: PredictionRequest, *, also: Iter
     Raises:
         FeatureMismatchError: one of these sets reads an input that requests no longer bring.
     """
-    inputs = request.to_columns()
+    inputs = {name: as_column(values) for name, values in request.to_columns().items()}
     declared = use_case.features.compute(inputs)
     everything = {**inputs, **declared}
     columns = use_case.features.identify(declared)
@@ -203,4 +206,4 @@ def convert_request(use_case: UseCase, request: PredictionRequest, *, also: Iter
         columns = {**features.compute_identified(inputs), **columns}
     # `tolist` gives plain words: JSON knows no others.
     slices = {name: label(everything).tolist() for name, label in use_case.data.slices.items()}
-    return Converted(columns, slices)
+    return Converted(columns, inputs, slices)

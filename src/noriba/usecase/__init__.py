@@ -29,8 +29,10 @@ from noriba.usecase.policies import (
 )
 from noriba.usecase.requests import MOST_EXPLAINED, PredictionRequest
 from noriba.usecase.simulators import Observation
+from noriba.usecase.traffic import LINEAGE, TrafficPolicy
 
 __all__ = [
+    "LINEAGE",
     "MOST_EXPLAINED",
     "OWN_METRIC",
     "AnswerSpec",
@@ -53,6 +55,7 @@ __all__ = [
     "RetrainingPolicy",
     "RolloutPolicy",
     "Rule",
+    "TrafficPolicy",
     "TrainingPolicy",
     "UseCase",
     "check_conversion",

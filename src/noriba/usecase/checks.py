@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from noriba.errors import UseCaseError
+from noriba.usecase.traffic import LINEAGE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -64,6 +65,9 @@ def _check_data(use_case: UseCase) -> Iterator[str]:
         yield f"data.event_time {_suggest(data.event_time, inputs, 'an input')}"
     if data.label in {*inputs, *features}:
         yield f"data.label {data.label} is also an input or a feature; a model would read what it must predict"
+    for name in (*inputs, *features, data.label):
+        if name in LINEAGE:
+            yield f"{name!r} is a column of captured traffic, which says where a row is from; rename it"
     if repeated := _find_repeated([rule.name for rule in data.rules]):
         yield f"data.rules: two rules are named {repeated}; reasons are counted by name, rename one"
 

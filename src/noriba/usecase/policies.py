@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from noriba.usecase.traffic import TrafficPolicy
+
 
 class RetrainingPolicy(BaseModel):
     """When new data are worth a training run."""
@@ -186,3 +188,4 @@ class Policies:
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
     monitoring: MonitoringPolicy = field(default_factory=MonitoringPolicy)
     humility: HumilityPolicy | None = field(default_factory=HumilityPolicy)
+    traffic: TrafficPolicy = field(default_factory=TrafficPolicy)

@@ -18,7 +18,20 @@ if TYPE_CHECKING:
 
 PLACES = ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_ROLE_ARN")
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
-COMMANDS = ("land", "datasets", "models", "approve", "reject", "predict", "status", "logs", "erase", "teardown", "why")
+COMMANDS = (
+    "land",
+    "gather",
+    "datasets",
+    "models",
+    "approve",
+    "reject",
+    "predict",
+    "status",
+    "logs",
+    "erase",
+    "teardown",
+    "why",
+)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -48,6 +48,14 @@ def test_a_line_says_who_asked_when_and_what_was_answered() -> None:
     assert found.candidate_ids == ("near", "far")
     assert found.answer == ANSWER
     assert found.features == {"a@1": (1.0, 2.0)}
+    assert found.inputs == {}
+
+
+def test_inputs_are_written_out_row_by_row() -> None:
+    found = parse_capture(broken("endpointInput", inputs={"a": "a@1", "at": 7.0, "rain": None, "b": [1.5, None]}))
+
+    assert found is not None
+    assert found.inputs == {"a": (1.0, 2.0), "at": (7.0, 7.0), "rain": (None, None), "b": (1.5, None)}
 
 
 def test_rows_without_names_have_none() -> None:
@@ -122,13 +130,18 @@ def broken(side: str, **changes: Any) -> str:
         broken("endpointInput", columns={"a@1": [1.0, 2.0], "b@2": [1.0]}),
         broken("endpointInput", columns={"a@1": [1.0, 10**400]}),
         broken("endpointInput", group=2**31),
+        broken("endpointInput", inputs={"a": "nowhere@1"}),
+        broken("endpointInput", inputs={"a": [1.0]}),
+        broken("endpointInput", inputs={"a": 10**400}),
+        broken("endpointInput", inputs={"a": {"b": 1.0}}),
+        broken("endpointInput", inputs={"\ud800": 1.0}),
         line(eventMetadata={"inferenceId": 7, "inferenceTime": "2026-07-01T12:00:00Z"}),
         line(eventMetadata={"inferenceId": "p", "inferenceTime": "2026-07-01T12:00:00"}),
     ],
 )
 def test_what_could_not_be_written_into_a_table_is_no_answer(text: str) -> None:
     """One such line would keep a whole hour from being compacted."""
-    with pytest.raises((ValueError, TypeError, AttributeError, OverflowError)):
+    with pytest.raises((ValueError, KeyError, TypeError, AttributeError, OverflowError)):
         parse_capture(text)
 
 

@@ -18,6 +18,7 @@ from noriba.records.inference import (
     decode_invocation,
     encode_answer,
     encode_columns,
+    read_inputs,
 )
 from noriba.records.wanted import NOTHING_MORE, Wanted
 from noriba.usecase import HumilityPolicy
@@ -45,6 +46,42 @@ def test_columns_arrive_bit_for_bit(table: dict[str, list[float]]) -> None:
     for name, column in columns.items():
         assert arrived[name].dtype == np.float64
         assert bits(arrived[name]) == bits(column)
+
+
+@given(TABLES, st.data())
+def test_inputs_arrive_bit_for_bit_however_short_they_are_written(
+    table: dict[str, list[float]], data: st.DataObject
+) -> None:
+    columns = {name: np.array(values) for name, values in table.items()}
+    rows = len(next(iter(columns.values())))
+    # Features as they stand, one value for all rows, and anything else.
+    kinds = st.one_of(
+        st.sampled_from(list(table.values())),
+        NUMBERS.map(lambda value: [value] * rows),
+        st.lists(NUMBERS, min_size=rows, max_size=rows),
+    )
+    drawn = data.draw(st.dictionaries(st.sampled_from(["a", "b", "c"]), kinds))
+    inputs = {name: np.array(values) for name, values in drawn.items()}
+
+    body = encode_columns(columns, inputs=inputs)
+
+    arrived = read_inputs(json.loads(body), rows)
+    assert list(arrived) == list(inputs)
+    for name, values in inputs.items():
+        assert bits(np.array(arrived[name], dtype=np.float64)) == bits(values)
+    assert decode_columns(body).keys() == columns.keys()
+
+
+def test_what_stands_there_already_is_not_written_again() -> None:
+    columns = {"far@1": np.array([1.5, 2.5]), "rain@2": np.array([0.0, -0.0])}
+    inputs = {"far": columns["far@1"], "at": np.array([7.0, 7.0]), "rain": np.array([math.nan] * 2)}
+    inputs["zero"] = np.array([-0.0, 0.0])
+
+    body = encode_columns(columns, inputs=inputs)
+
+    assert json.loads(body)["inputs"] == {"far": "far@1", "at": 7.0, "rain": None, "zero": [-0.0, 0.0]}
+    assert "inputs" not in json.loads(encode_columns(columns))
+    assert read_inputs(json.loads(encode_columns(columns)), 2) == {}
 
 
 def test_names_of_candidates_travel_beside_the_columns_and_are_not_read_by_a_model() -> None:

@@ -145,6 +145,15 @@ def test_a_request_becomes_feature_columns_under_their_identities(use_case: UseC
     assert np.isnan(by_name["rain"])
 
 
+def test_a_request_s_inputs_go_along_and_give_the_same_features_again(use_case: UseCase) -> None:
+    converted = convert_request(use_case, parse(use_case, RIDE))
+
+    assert set(converted.inputs) >= set(use_case.features.inputs)
+    again = use_case.features.compute_identified(converted.inputs)
+    for identity, column in converted.columns.items():
+        np.testing.assert_array_equal(again[identity], column, strict=True)
+
+
 def test_many_candidates_are_many_rows_each_as_if_it_were_alone(use_case: UseCase) -> None:
     origins = [{"zone_id": 75}, {"latitude": 40.7580, "longitude": -73.9855}, {"zone_id": 23}]
     together = parse(

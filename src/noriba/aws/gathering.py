@@ -1,0 +1,144 @@
+"""From observations to the raw bucket, day by day: which days are due is found by what lies in S3.
+
+A look at a day leaves a receipt. It takes the outcomes that were reported before a fixed moment after the day's end,
+so that what a look finds does not hang on when it is taken.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet
+
+from noriba.datasets.gathering import DayGathering, bound_day
+from noriba.datasets.last_words import LastWords
+from noriba.datasets.parts import encode_parquet
+from noriba.monitoring.partitions import ASTRAY
+from noriba.records.observations import (
+    OUTCOMES,
+    PREDICTIONS,
+    ObservationTable,
+    name_file,
+    name_folder,
+    read_hour_of_file,
+)
+from noriba.records.traffic import GatheredDay, Look, name_day, name_receipt, name_receipts
+from noriba.timestamps import begin_hour, to_microseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+
+    import pyarrow as pa
+
+    from noriba.aws.ledger import Ledger
+    from noriba.aws.objects import ObjectStore
+    from noriba.usecase import UseCase
+
+COMPACTED = timedelta(hours=3)
+"""How long after a moment all that was said before it is in its hour's file: captures come late, and then the clock."""
+_HOUR = timedelta(hours=1)
+_READ = {*OUTCOMES.columns, "model_version", "answered_at_us", "inputs"}
+"""Columns that are wanted of either table; of a prediction, features and bounds are not."""
+
+
+@dataclass(frozen=True)
+class DueLook:
+    """A look at a day that is to be taken, and before which moment an outcome must have been reported to count."""
+
+    day: date
+    look: Look
+    until: datetime
+
+
+class TrafficGathering:
+    """The gathering of one use case.
+
+    Args:
+        observations: the bucket of compacted observations.
+        raw: the bucket that is ingested.
+        ledger: knows what was erased.
+        use_case: whose traffic.
+    """
+
+    def __init__(self, observations: ObjectStore, raw: ObjectStore, ledger: Ledger, use_case: UseCase) -> None:
+        self._observations, self._raw, self._ledger, self._use_case = observations, raw, ledger, use_case
+
+    def find_due(self, *, now: datetime, since: datetime) -> list[DueLook]:
+        """Looks that are to be taken at days that began at a time or later, the oldest first."""
+        policy, name = self._use_case.policies.traffic, self._use_case.name
+        taken = set(self._observations.list_keys(name_receipts(name)))
+        due = []
+        for day in self._list_days(since):
+            begin, end = bound_day(day)
+            moments: tuple[tuple[Look, datetime], ...] = (
+                ("last", end + timedelta(hours=policy.late_hours)),
+                ("first", end + timedelta(hours=policy.wait_hours)),
+            )
+            # The latest alone: what an earlier look would have found, the later one has.
+            look, until = next(((look, until) for look, until in moments if until + COMPACTED <= now), (None, now))
+            if look and begin >= since and name_receipt(name, day, look) not in taken:
+                due.append(DueLook(day, look, until))
+        return due
+
+    def gather(self, day: date, *, until: datetime) -> GatheredDay:
+        """Join a day's predictions to the outcomes that were reported before a moment, and write what is new."""
+        words = LastWords()
+        begin, end = bound_day(day)
+        for outcomes in self._read(OUTCOMES, begin, until):
+            words.add(outcomes, before_us=to_microseconds(until))
+        words.finish()
+        gathering = DayGathering(self._use_case, day, words)
+        for predictions in self._read(PREDICTIONS, begin, end):
+            gathering.add(predictions)
+        found = gathering.finish()
+        key = name_day(self._use_case.name, day)
+        # As late as may be: what is written after an erasure would stay.
+        erased = self._ledger.find_erasure(key) is not None
+        return GatheredDay(
+            use_case=self._use_case.name,
+            day=day,
+            rows=0 if found.table is None else found.table.num_rows,
+            written=found.table is not None and not erased and self._write(key, encode_parquet(found.table)),
+            erased=erased,
+            without_outcome=found.without_outcome,
+            without_inputs=found.without_inputs,
+            contradicted=found.contradicted,
+            left_out=found.left_out,
+        )
+
+    def keep_receipt(self, due: DueLook, gathered: GatheredDay) -> None:
+        """Keep that a look was taken."""
+        key = name_receipt(self._use_case.name, due.day, due.look)
+        self._observations.write(key, gathered.model_dump_json().encode())
+
+    def _write(self, key: str, content: bytes) -> bool:
+        # By its content: of an object that is encrypted with a key of ours, the ETag says nothing.
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+        if self._raw.find(key) == content:
+            return False
+        self._raw.write(key, content)
+        return True
+
+    def _list_days(self, since: datetime) -> list[date]:
+        """Days on which something may have been answered."""
+        hours = [hour for _key, hour in self._list_files(PREDICTIONS, since)]
+        return sorted({moment.date() for hour in hours for moment in (hour - ASTRAY, hour, hour + ASTRAY)})
+
+    def _read(self, table: ObservationTable, since: datetime, until: datetime) -> Iterator[pa.Table]:
+        """An hour after the other: a day of a busy deployment is larger than the memory of a function."""
+        for key, hour in self._list_files(table, since - ASTRAY):
+            if hour > until + ASTRAY:
+                return
+            file = pyarrow.parquet.ParquetFile(io.BytesIO(self._observations.read(key)))
+            yield file.read(columns=[name for name in file.schema_arrow.names if name in _READ])
+
+    def _list_files(self, table: ObservationTable, since: datetime) -> Iterator[tuple[str, datetime]]:
+        first = begin_hour(since)
+        before = name_file(table, self._use_case.name, first - _HOUR)
+        for key in self._observations.list_keys(name_folder(table, self._use_case.name), after=before):
+            if (hour := read_hour_of_file(key)) is not None and hour >= first:
+                yield key, hour
