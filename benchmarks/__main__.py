@@ -2,7 +2,7 @@
 
 python -m benchmarks transform conversion
 python -m benchmarks load rollout       # a deployment must be up, with a model: noriba demo --keep
-python -m benchmarks accuracy decision drift --trips FOLDER     # the TLC's green_tripdata_2023-01..07.parquet
+python -m benchmarks accuracy decision drift reasons --trips FOLDER     # the TLC's green_tripdata_2023-01..07.parquet
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from benchmarks import (
     load,
     monitoring,
     observations,
+    reasons,
     rollout,
     training,
     transform,
@@ -39,11 +40,11 @@ def main() -> None:
         "names",
         nargs="*",
         help="transform, conversion, training, hostile, observations, monitoring, load, rollout, accuracy, decision, "
-        "drift; all but load and rollout when left out",
+        "drift, reasons; all but load and rollout when left out",
     )
     parser.add_argument("--rows", type=int, default=200_000, help="rows to transform, and to train on (%(default)s)")
     parser.add_argument("--runs", type=int, default=2_000, help="rollouts to simulate, for decision (%(default)s)")
-    parser.add_argument("--trips", type=Path, help="folder of real trips, for accuracy, decision and drift")
+    parser.add_argument("--trips", type=Path, help="folder of real trips, for accuracy, decision, drift and reasons")
     given = parser.parse_args()
     benchmarks: dict[str, Callable[[], None]] = {
         "transform": lambda: transform.run(given.rows),
@@ -57,6 +58,7 @@ def main() -> None:
         "accuracy": lambda: accuracy.run(given.trips),
         "decision": lambda: decision.run(given.trips, runs=given.runs),
         "drift": lambda: drift.run(given.trips),
+        "reasons": lambda: reasons.run(given.trips),
     }
     if unknown := set(given.names) - benchmarks.keys():
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(benchmarks)}")

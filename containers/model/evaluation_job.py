@@ -7,7 +7,6 @@ Output: `evaluation/evaluation.json`.
 from __future__ import annotations
 
 import hashlib
-import tarfile
 import tempfile
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from job_tree import JobTree, exit_on_sigterm, report_metrics, say
 
 from noriba.errors import CorruptBundleError
 from noriba.features.frozen import thaw_features
-from noriba.records.artifacts import FEATURES_FILE
+from noriba.records.artifacts import FEATURES_FILE, ModelArtifact
 from noriba.records.evidence import WINDOW_FILE, WindowEvidence
 from noriba.records.snapshot import SnapshotManifest
 from noriba.training.bundles import load_bundle
@@ -87,9 +86,5 @@ def _unpack(folder: Path, target: Path) -> Path:
     if not artifact.is_file():
         raise CorruptBundleError(f"input {folder.name} holds no {_ARTIFACT}")
     target.mkdir()
-    with tarfile.open(artifact) as archive:
-        for member in archive:
-            # A bundle is flat: nothing is written beside the target, whatever the archive says.
-            if member.isfile() and (content := archive.extractfile(member)) is not None:
-                (target / Path(member.name).name).write_bytes(content.read())
+    ModelArtifact(artifact.read_bytes()).unpack(target)
     return target

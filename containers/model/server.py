@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.h
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -15,23 +16,39 @@ import uvicorn
 from job_tree import JobTree, say
 
 from noriba.errors import FeatureMismatchError, NoribaError
-from noriba.records.inference import CONTENT_TYPE, ModelAnswer, Refusal, decode_columns, encode_answer, encode_refusal
+from noriba.records.inference import (
+    CONTENT_TYPE,
+    Invocation,
+    ModelAnswer,
+    Refusal,
+    decode_invocation,
+    encode_answer,
+    encode_refusal,
+)
 from noriba.training.bundles import load_bundle
+from noriba.training.doubts import find_doubts
+from noriba.training.experience import read_experience
+from noriba.training.explanations import explain
 
 if TYPE_CHECKING:
+    from noriba.records.experience import Experience
     from noriba.training.models import Predictor
 
 Scope: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
 Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 
+_SLOW = b'"explain": true'
+"""In a body as the predict function writes it: many milliseconds, which others need not wait for."""
+
 
 class ModelServer:
-    """The ASGI application of one model."""
+    """The ASGI application of one model; without experience, it doubts nothing."""
 
-    def __init__(self, predictor: Predictor, bundle_digest: str) -> None:
+    def __init__(self, predictor: Predictor, bundle_digest: str, experience: Experience | None = None) -> None:
         self._predictor = predictor
         self._digest = bundle_digest
+        self._experience = experience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -41,28 +58,41 @@ class ModelServer:
         if route == ("GET", "/ping"):
             await _send(send, 200, b"")
         elif route == ("POST", "/invocations"):
-            await _send(send, *self.answer(await _read_body(receive)))
+            body = await _read_body(receive)
+            await _send(send, *(await asyncio.to_thread(self.answer, body) if _SLOW in body else self.answer(body)))
         else:
             await _send(send, 404, _explain(f"no route {route[0]} {route[1]}; there are GET /ping, POST /invocations"))
 
     def answer(self, body: bytes) -> tuple[int, bytes]:
         """Status and body of an invocation: 400 for a body that is no table, 424 for columns of other features."""
         try:
-            answers = self._predictor.predict(decode_columns(body))
+            said = self._say(decode_invocation(body))
         except FeatureMismatchError as error:
             return 424, encode_refusal(Refusal(str(error), self._predictor.model.feature_fingerprint))
         except ValueError as error:
             return 400, _explain(str(error))
-        columns = (answers.low, answers.value, answers.high)
-        low, value, high = (tuple(column.tolist()) for column in columns)
-        return 200, encode_answer(ModelAnswer(low, value, high, self._predictor.model.claimed_coverage, self._digest))
+        return 200, encode_answer(said)
+
+    def _say(self, asked: Invocation) -> ModelAnswer:
+        model, wanted = self._predictor.model, asked.wanted
+        columns = self._predictor.pick(asked.columns)
+        answers = self._predictor.predict_features(columns)
+        explanations = explain(self._predictor, columns) if wanted.explain else ()
+        doubts = (
+            ()
+            if wanted.humility is None or self._experience is None
+            else find_doubts(model, self._experience, columns, answers, wanted.humility)
+        )
+        low, value, high = (tuple(column.tolist()) for column in (answers.low, answers.value, answers.high))
+        return ModelAnswer(low, value, high, model.claimed_coverage, self._digest, explanations, doubts)
 
 
 def build_server() -> ModelServer:
     """The application, its model loaded; uvicorn calls it once in each worker."""
-    model, digest = load_bundle(JobTree.from_environment().model)
+    bundle = JobTree.from_environment().model
+    model, digest = load_bundle(bundle)
     say(f"serving {model.use_case}, bundle {digest}")
-    return ModelServer(model.load(), digest)
+    return ModelServer(model.load(), digest, read_experience(bundle))
 
 
 def main() -> None:

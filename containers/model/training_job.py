@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import replace
 
 from code_snapshot import archive_code
 from job_tree import JobTree, exit_on_sigterm, report_metrics, say
@@ -14,10 +15,12 @@ from job_tree import JobTree, exit_on_sigterm, report_metrics, say
 from noriba.features.frozen import freeze_features
 from noriba.records.artifacts import FEATURES_FILE, GOLDEN_FILE
 from noriba.records.evidence import WINDOW_FILE
+from noriba.records.experience import EXPERIENCE_FILE
 from noriba.records.profiles import PROFILE_FILE
 from noriba.records.snapshot import SnapshotManifest
 from noriba.training.bundles import save_bundle, write_golden
 from noriba.training.evaluation import Provenance, evaluate
+from noriba.training.experience import record_experience
 from noriba.training.hyperparameters import Hyperparameters
 from noriba.training.models import fit_model
 from noriba.training.profiles import profile_training
@@ -57,6 +60,7 @@ def train(tree: JobTree) -> None:
         FEATURES_FILE: freeze_features(use_case.features).encode(),
         GOLDEN_FILE: write_golden(use_case, model, held_out).encode(),
         # Days that it did not learn from are not what requests are to be like.
+        EXPERIENCE_FILE: record_experience(model, columns, replace(split, fit=rows)).model_dump_json().encode(),
         PROFILE_FILE: profile_training(use_case, {name: column[rows.start :] for name, column in columns.items()})
         .model_dump_json()
         .encode(),

@@ -15,10 +15,12 @@ from noriba.aws.objects import ObjectStore, split_uri
 from noriba.errors import FeatureMismatchError, NoribaError
 from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_FILE, GOLDEN_FILE, GoldenRecord, ModelArtifact
+from noriba.records.inference import encode_columns
 from noriba.records.metrics import GOLDEN_REQUESTS_ASKED, GOLDEN_REQUESTS_FAILED
+from noriba.records.wanted import Wanted
 from noriba.rollout.golden import check_plausible, find_differences
 from noriba.serving.requests import convert_request
-from noriba.usecase import load_use_case
+from noriba.usecase import MOST_EXPLAINED, load_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -86,12 +88,17 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
 
 
 def check_requests(endpoint: Endpoint, use_case: UseCase, features: FeatureSet) -> Iterator[tuple[int, str]]:
-    """The use case's own requests, through the whole conversion: answers must make sense; number and fault of each."""
-    for number, body in enumerate(use_case.golden_requests):
-        request = use_case.request.model_validate(body)
+    """The use case's own requests, through the whole conversion: answers must make sense; number and fault of each.
+
+    With all that apps may ask for: a model that cannot say why must not be found out by them.
+    """
+    for number, given in enumerate(use_case.golden_requests):
+        request = use_case.request.model_validate(given)
         try:
             converted = convert_request(use_case, request, also=[features])
-            reply = endpoint.ask(converted.columns, inference_id=str(uuid.uuid4()))
+            wanted = Wanted(len(request.candidate_ids()) <= MOST_EXPLAINED, use_case.policies.humility)
+            body = encode_columns(converted.columns, wanted=wanted)
+            reply = endpoint.ask(body, inference_id=str(uuid.uuid4()))
         except _OF_THE_MODEL as error:
             yield number, str(error)
             continue
@@ -112,7 +119,8 @@ def group_by_fault(faults: Iterable[tuple[int, str]]) -> list[str]:
 def check_record(endpoint: Endpoint, record: GoldenRecord, features: FeatureSet) -> Iterator[str]:
     """Rows recorded in training: answers must be those of training."""
     try:
-        reply = endpoint.ask(features.compute_identified(record.columns()), inference_id=str(uuid.uuid4()))
+        body = encode_columns(features.compute_identified(record.columns()))
+        reply = endpoint.ask(body, inference_id=str(uuid.uuid4()))
     except _OF_THE_MODEL as error:
         yield f"recorded rows: {error}"
         return

@@ -13,10 +13,10 @@ from noriba.aws.gateway import answer, answering_problems, read_body, read_path
 from noriba.aws.ledger import Ledger
 from noriba.aws.live_models import LiveModels
 from noriba.aws.routing import Traffic
-from noriba.records.metrics import CANDIDATES_ANSWERED, REQUESTS_ANSWERED
+from noriba.records.metrics import CANDIDATES_ANSWERED, CANDIDATES_DOUBTED, REQUESTS_ANSWERED
 from noriba.serving.answers import write_answer
 from noriba.serving.problems import Problem, ProblemError
-from noriba.serving.requests import parse_body
+from noriba.serving.requests import check_explained, parse_body
 from noriba.usecase import PredictionRequest, load_use_case
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`POST /v1/{use_case}/predictions`."""
     use_case = load_use_case(read_path(event, "use_case"))
     request = cast("PredictionRequest", parse_body(use_case.request, read_body(event)))
+    check_explained(request)
     prediction_id = str(uuid.uuid4())
     reply = ask(use_case, request, prediction_id)
     candidates = request.candidate_ids()
@@ -57,7 +58,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         model_version=reply.model_version,
         candidate_ids=candidates,
     )
-    count(use_case.name, {REQUESTS_ANSWERED: 1, CANDIDATES_ANSWERED: len(candidates)})
+    doubted = sum(map(bool, reply.answer.doubts))
+    count(use_case.name, {REQUESTS_ANSWERED: 1, CANDIDATES_ANSWERED: len(candidates), CANDIDATES_DOUBTED: doubted})
     return answer(200, document)
 
 

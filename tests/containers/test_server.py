@@ -10,7 +10,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,10 +18,13 @@ import pytest
 
 from noriba.features.columns import take_rows
 from noriba.records.artifacts import GoldenRecord
+from noriba.records.experience import EXPERIENCE_FILE
+from noriba.records.explanations import Doubt
 from noriba.records.inference import CONTENT_TYPE, decode_answer, decode_refusal, encode_columns
+from noriba.records.wanted import Wanted
 from noriba.rollout.golden import check_plausible, find_differences
 from noriba.training.bundles import load_bundle
-from noriba.usecase import load_use_case
+from noriba.usecase import HumilityPolicy, load_use_case
 from tests.containers.programs import describe_environment, find_program, run_program
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ HOST = "127.0.0.1"
 START_S = 60.0
 STOP_S = 20.0
 ANSWER_S = 10.0
+WHY, HUMBLE = Wanted(explain=True), Wanted(humility=HumilityPolicy())
 
 
 @dataclass(frozen=True)
@@ -246,6 +250,53 @@ def test_when_told_to_stop_it_answers_what_was_asked_and_ends(training: Training
         with pytest.raises(ConnectionRefusedError):
             server.ask("GET", "/ping")
         idle.close()
+
+
+def test_who_asks_why_is_told_what_each_answer_is_made_of(server: Server, columns: dict[str, Column]) -> None:
+    plain = server.ask("POST", "/invocations", encode_columns(columns))[1]
+    explained = decode_answer(server.ask("POST", "/invocations", encode_columns(columns, wanted=WHY))[1])
+
+    assert replace(explained, explanations=()) == decode_answer(plain)
+    assert len(explained.explanations) == len(explained.value)
+    for explanation, value in zip(explained.explanations, explained.value, strict=True):
+        assert explanation.total == pytest.approx(value, abs=1e-6)
+    assert list(check_plausible(explained, rows=len(explained.value))) == []
+
+
+def test_a_ride_like_none_of_training_is_doubted_when_doubts_are_asked_for(
+    server: Server, columns: dict[str, Column]
+) -> None:
+    [distance] = [identity for identity in columns if identity.startswith("haversine_m@")]
+    [area] = [identity for identity in columns if identity.startswith("origin_area@")]
+    rows = len(columns[distance])
+    strange = {**columns, distance: columns[distance].copy(), area: columns[area].copy()}
+    strange[distance][1], strange[area][2] = 250_000.0, 7_777.0
+
+    humble = decode_answer(server.ask("POST", "/invocations", encode_columns(strange, wanted=HUMBLE))[1])
+    proud = decode_answer(server.ask("POST", "/invocations", encode_columns(strange))[1])
+
+    assert proud == replace(humble, doubts=())
+    assert len(humble.doubts) == rows
+    assert "above" in {doubt.kind for doubt in humble.doubts[1] if doubt.column == "haversine_m"}
+    assert Doubt(kind="unseen", column="origin_area", value=7_777.0) in humble.doubts[2]
+
+
+def test_a_bundle_of_before_experience_was_kept_doubts_nothing(
+    training: Training, columns: dict[str, Column], tmp_path: Path
+) -> None:
+    shutil.copytree(training.model, tmp_path / "model")
+    (tmp_path / "model" / EXPERIENCE_FILE).unlink()
+    seal = tmp_path / "model/seal.json"
+    sealed = json.loads(seal.read_text())
+    del sealed[EXPERIENCE_FILE]
+    seal.write_text(json.dumps(sealed))
+    [distance] = [identity for identity in columns if identity.startswith("haversine_m@")]
+    strange = {**columns, distance: columns[distance] + 250_000.0}
+
+    with serve(tmp_path) as server:
+        status, body = server.ask("POST", "/invocations", encode_columns(strange, wanted=HUMBLE))
+
+    assert (status, decode_answer(body).doubts) == (200, ())
 
 
 def test_several_workers_serve_one_model(training: Training, columns: dict[str, Column]) -> None:

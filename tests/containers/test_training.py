@@ -54,6 +54,7 @@ def test_a_training_ends_with_a_sealed_bundle_that_its_log_names(training: Train
         "quantile_2.txt",
         "features.json",
         "golden.json",
+        "experience.json",
         "profile.json",
         "window.json",
         "code.zip",

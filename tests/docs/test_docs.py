@@ -19,8 +19,11 @@ import typer.main
 import noriba
 from infra.settings import Settings
 from noriba.cli.main import build_app
+from noriba.records.explanations import Contribution
 from noriba.records.names import name_endpoint
+from noriba.serving.answers import PredictionExplanation
 from noriba.serving.requests import OutcomeRequest, parse_body
+from noriba.serving.wording import say_contribution
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
@@ -119,8 +122,11 @@ def test_the_examples_of_the_api_are_requests_that_it_takes() -> None:
     examples = [text for _document, text in find_blocks("http")]
     request = next(line for line in examples[0].splitlines() if line.startswith("{"))
     assert parse_body(load_use_case("taxi_eta").request, request)
-    outcome = next(text for document, text in find_blocks("json") if document.name == "api.md")
+    outcome, explanation = (text for document, text in find_blocks("json") if document.name == "api.md")
     assert parse_body(OutcomeRequest, outcome)
+    for one in PredictionExplanation.model_validate_json(explanation).features:
+        said = Contribution(column=one.feature, value=one.value, amount=one.amount)
+        assert one.text == say_contribution(load_use_case("taxi_eta"), said)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from noriba.records.inference import ModelAnswer, decode_columns, encode_answer
+from noriba.records.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -49,6 +50,7 @@ class Invocation:
     candidate_ids: list[str | None] | None
     variant: str
     group: int | None
+    wanted: Wanted
 
 
 @dataclass
@@ -99,9 +101,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         document = json.loads(body)
         inference_id = self.headers["X-Amzn-SageMaker-Inference-Id"]
-        asked = decode_columns(body), document.get("candidate_ids"), variant, document.get("group")
-        runtime.invocations.append(Invocation(name, inference_id, *asked))
-        model, columns = models[variant], asked[0]
+        model, columns = models[variant], decode_columns(body)
+        asked = document.get("candidate_ids"), variant, document.get("group"), Wanted.read(document)
+        runtime.invocations.append(Invocation(name, inference_id, columns, *asked))
         try:
             answer = encode_answer(model(columns))
         except ConnectionLost:

@@ -17,10 +17,12 @@ from noriba.aws.objects import split_uri
 from noriba.errors import CorruptBundleError
 from noriba.features import FeatureSet
 from noriba.features.frozen import freeze_features
+from noriba.records.explanations import Explanation
 from noriba.records.inference import ModelAnswer
+from noriba.records.wanted import NOTHING_MORE, Wanted
 from noriba.rollout.golden import RELATIVE_TOLERANCE
 from noriba.serving.requests import convert_request
-from noriba.usecase import load_use_case
+from noriba.usecase import MOST_EXPLAINED, load_use_case
 from tests.functions.artifacts import pack
 from tests.functions.conftest import Cloud, read_event
 from tests.functions.fake_runtime import ConnectionLost, ModelFailure, Throttled
@@ -102,7 +104,28 @@ def test_requests_go_through_the_whole_conversion(cloud: Cloud, context: LambdaC
         np.testing.assert_equal(dict(asked.columns), expected)
 
 
+def test_a_model_is_asked_for_all_that_apps_may_ask_for(cloud: Cloud, context: LambdaContext) -> None:
+    write_bundle(cloud)
+    cloud.runtime.put(STAGING, make_model())
+
+    check_golden_requests(TASK, context)
+
+    for body, asked in zip(USE_CASE.golden_requests, cloud.runtime.invocations, strict=False):
+        few = len(USE_CASE.request.model_validate(body).candidate_ids()) <= MOST_EXPLAINED
+        assert asked.wanted == Wanted(explain=few, humility=USE_CASE.policies.humility)
+    # What it recorded in training it answers as it did then, and says no more.
+    assert cloud.runtime.invocations[-1].wanted == NOTHING_MORE
+
+
+def explain_wrongly(columns: Mapping[str, Column]) -> ModelAnswer:
+    """A model whose reasons are another's."""
+    answer = make_model()(columns)
+    explanations = tuple(Explanation(base=value, contributions=(), rest=1.0) for value in answer.value)
+    return replace(answer, explanations=explanations)
+
+
 FAULTS: dict[str, tuple[Any, str]] = {
+    "reasons that are not its own": (explain_wrongly, "an explanation does not add up to its answer"),
     "another model": (make_model(scale=1.001), "value of recorded row 0: "),
     "a median outside its interval": (
         make_model(value=lambda value: value * 2),

@@ -14,6 +14,7 @@ from functions.compact_observations.handler import NotCompactedError, handler
 from noriba.events import OutcomeObserved
 from noriba.features import as_column
 from noriba.records.compaction import CompactionReport, CompactionTask
+from noriba.records.explanations import Doubt
 from noriba.records.inference import ModelAnswer, encode_answer, encode_columns
 from noriba.records.observations import OUTCOMES, PREDICTIONS, ObservationTable, name_file
 from noriba.timestamps import begin_hour, to_microseconds
@@ -47,7 +48,8 @@ def capture(
         slices={"part of day": ["day", "night"]},
         group=417,
     )
-    answer = ModelAnswer((1.0, 2.0), (3.0, 4.0), (5.0, 6.0), 0.8, "digest")
+    doubts = ((), (Doubt(kind="wide", value=2.0, bound=1.0), Doubt(kind="unknown", column="x")))
+    answer = ModelAnswer((1.0, 2.0), (3.0, 4.0), (5.0, 6.0), 0.8, "digest", doubts=doubts)
     sides = (("endpointInput", asked), ("endpointOutput", encode_answer(answer)))
     body = {side: {"encoding": "JSON", "data": data.decode()} for side, data in sides}
     metadata = {"inferenceId": prediction_id, "inferenceTime": at.isoformat()}
@@ -107,6 +109,7 @@ def test_a_row_holds_what_was_answered_and_what_was_asked(cloud: Cloud, context:
         "value": 3.0,
         "high": 5.0,
         "claimed_coverage": 0.8,
+        "doubts": 0,
         "subject_group": 417,
         "slices": [("part of day", "day")],
         "features": [("x@1", 1.5), ("y@2", 3.0)],

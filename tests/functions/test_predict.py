@@ -18,14 +18,16 @@ from noriba.aws.gateway import MAX_BODY_BYTES
 from noriba.aws.live_models import FeatureArchive
 from noriba.features import FeatureSet
 from noriba.features.frozen import freeze_features
+from noriba.records.explanations import Contribution, Doubt, Explanation
 from noriba.records.inference import ModelAnswer, Refusal, encode_refusal
+from noriba.records.wanted import Wanted
 from noriba.serving.answers import define_answer
 from noriba.usecase import load_use_case
 from tests.functions.conftest import Cloud, Listen, read_event
 from tests.functions.fake_runtime import ModelFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -358,3 +360,93 @@ def test_the_log_says_which_prediction_and_which_model(cloud: Cloud, context: La
     line = json.loads(read())
     assert line["prediction_id"] == document["prediction_id"]
     assert (line["model_version"], line["candidates"]) == (7, 2)
+
+
+# --- why, and how sure ------------------------------------------------------------------------------------------------
+
+
+def explain_and_doubt(columns: Mapping[str, Column]) -> ModelAnswer:
+    """As a model answers that was asked to explain, and does not know the place."""
+    plain = drive_at_eight_metres_a_second(columns)
+    explanations = tuple(
+        Explanation(
+            base=60.0, contributions=(Contribution(column="haversine_m", value=1.0, amount=t - 60.0),), rest=0.0
+        )
+        for t in plain.value
+    )
+    doubts = tuple(
+        (Doubt(kind="unseen", column="origin_area", value=9.0),) if not row else () for row in range(len(plain.value))
+    )
+    return replace(plain, explanations=explanations, doubts=doubts)
+
+
+def test_who_asks_why_is_told(cloud: Cloud, context: LambdaContext) -> None:
+    cloud.runtime.put(ENDPOINT, explain_and_doubt)
+
+    status, document = ask(context, RIDE | {"explain": True})
+
+    assert status == 200
+    jsonschema.validate(document, define_answer(USE_CASE).model_json_schema())
+    assert document["predictions"][0]["explanation"]["features"][0]["feature"] == "haversine_m"
+    assert cloud.runtime.invocations[-1].wanted == Wanted(explain=True, humility=USE_CASE.policies.humility)
+
+
+def test_who_does_not_ask_why_costs_the_model_no_explanation(cloud: Cloud, context: LambdaContext) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second)
+
+    _status, document = ask(context, RIDE)
+
+    assert not cloud.runtime.invocations[-1].wanted.explain
+    assert document["predictions"][0].keys() == {"eta_s", "eta_low_s", "eta_high_s"}
+
+
+def test_a_model_of_before_there_were_explanations_answers_without(cloud: Cloud, context: LambdaContext) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second)
+
+    status, document = ask(context, RIDE | {"explain": True})
+
+    assert (status, "explanation" in document["predictions"][0]) == (200, False)
+
+
+def test_more_candidates_than_a_model_explains_are_refused_before_it_is_asked(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second)
+    cars = [{"candidate_id": f"car-{car}", "origin": {"zone_id": 1 + car % 263}} for car in range(21)]
+    request = {"candidates": cars, "destination": {"zone_id": 74}, "pickup_at": RIDE["pickup_at"]}
+
+    status, problem = ask(context, {**request, "explain": True})
+
+    assert status == 422
+    assert problem["errors"][0]["field"] == "explain"
+    assert "at most 20 candidates are explained at once, not 21" in problem["detail"]
+    assert cloud.runtime.invocations == []
+    assert ask(context, {**request, "candidates": cars[:20], "explain": True})[0] == 200
+
+
+def test_low_confidence_is_told_and_counted(cloud: Cloud, context: LambdaContext, listen: Listen) -> None:
+    cloud.runtime.put(ENDPOINT, explain_and_doubt)
+    read = listen(logger)
+
+    near, far = json.loads(predict(CANDIDATES, context)["body"])["predictions"]
+
+    assert (near["confidence"], "confidence" in far) == ("low", False)
+    assert near["reasons"] == ["the area of the origin is 9; training never saw that"]
+    # What a ride is doubted for says where it begins.
+    assert "area" not in read()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda answer: replace(answer, explanations=answer.explanations * 2),
+        lambda answer: replace(answer, doubts=answer.doubts * 2),
+        lambda answer: replace(answer, value=tuple(v * 1.01 for v in answer.value)),
+    ],
+)
+def test_reasons_that_are_not_of_the_answer_are_no_prediction(
+    cloud: Cloud, context: LambdaContext, spoil: Callable[[ModelAnswer], ModelAnswer]
+) -> None:
+    cloud.runtime.put(ENDPOINT, lambda columns: spoil(explain_and_doubt(columns)))
+
+    assert ask(context, RIDE | {"explain": True})[0] == 502

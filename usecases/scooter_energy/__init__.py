@@ -1,11 +1,12 @@
 """How much energy a ride on a shared electric scooter will use: a small use case, with words and without places."""
 
-from noriba.usecase import AnswerSpec, DataSpec, EncoderSpec, ModelSpec, PaceSpec, UseCase
+from noriba.usecase import AnswerSpec, DataSpec, EncoderSpec, Meaning, ModelSpec, PaceSpec, UseCase
 from usecases.scooter_energy.features import FEATURES
 from usecases.scooter_energy.policy import POLICIES
 from usecases.scooter_energy.rules import RULES
 from usecases.scooter_energy.schema import ScooterEnergyRequest
 from usecases.scooter_energy.slices import SLICES
+from usecases.scooter_energy.words import MODES, SCOOTERS, SURFACES
 
 USE_CASE = UseCase(
     name="scooter_energy",
@@ -46,4 +47,12 @@ USE_CASE = UseCase(
             "started_at": "2026-07-01T12:00:00Z",
         },
     ),
+    meanings={
+        "planned_km": Meaning("the planned distance", "km"),
+        "scooter_number": Meaning("the scooter", vocabulary=SCOOTERS),
+        "surface_number": Meaning("the surface", vocabulary=SURFACES),
+        "mode_number": Meaning("the mode", vocabulary=MODES),
+        "load_kg": Meaning("the load", "kg"),
+        "cold_degrees": Meaning("the cold", "°C below 20 °C"),
+    },
 )

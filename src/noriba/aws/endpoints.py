@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from noriba.errors import NoribaError
-from noriba.records.inference import CONTENT_TYPE, ModelAnswer, decode_answer, decode_refusal, encode_columns
+from noriba.records.inference import CONTENT_TYPE, ModelAnswer, decode_answer, decode_refusal
 from noriba.records.names import read_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
-
-    from noriba.features import Column
 
 
 T = TypeVar("T")
@@ -65,27 +63,13 @@ class Endpoint:
         self._runtime = runtime
         self.name = name
 
-    def ask(
-        self,
-        columns: Mapping[str, Column],
-        *,
-        inference_id: str,
-        inputs: Mapping[str, Column] | None = None,
-        candidate_ids: Sequence[str | None] = (),
-        slices: Mapping[str, Sequence[str]] | None = None,
-        variant: str | None = None,
-        group: int | None = None,
-    ) -> EndpointReply:
-        """Send feature columns, named by identity.
+    def ask(self, body: bytes, *, inference_id: str, variant: str | None = None) -> EndpointReply:
+        """Send what `encode_columns` has written.
 
         Args:
-            columns: `name@hash` → values, one row a candidate.
+            body: feature columns, named by identity, and what travels beside them.
             inference_id: the prediction's id; capture, outcome and answer share it.
-            inputs: what they were computed from, for what is captured.
-            candidate_ids: the app's name of each row, likewise.
-            slices: the parts of the traffic that rows belong to, likewise.
             variant: which model is asked; any, by weight, when None.
-            group: of the request's subject, likewise for what is captured.
 
         Raises:
             NoModelError: there is no such endpoint, or it has no such variant.
@@ -99,17 +83,17 @@ class Endpoint:
                 ContentType=CONTENT_TYPE,
                 Accept=CONTENT_TYPE,
                 InferenceId=inference_id,
-                Body=encode_columns(columns, inputs=inputs, candidate_ids=candidate_ids, slices=slices, group=group),
+                Body=body,
                 **({} if variant is None else {"TargetVariant": variant}),
             )
-            body = reply["Body"].read()
+            answered = reply["Body"].read()
         except ClientError as error:
             raise _translate(error, variant) from error
         except BotoCoreError as error:
             raise ModelUnavailableError(f"endpoint {self.name} did not answer: {error}") from error
         version = read_version(reply["InvokedProductionVariant"])
         try:
-            return EndpointReply(decode_answer(body), version)
+            return EndpointReply(decode_answer(answered), version)
         except ValueError as error:
             raise ImplausibleAnswerError(f"what version {version} answered is no answer: {error}") from error
 

@@ -14,7 +14,9 @@ from noriba.aws.objects import ObjectStore
 from noriba.errors import FeatureDefinitionError, FeatureMismatchError
 from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_PREFIX
+from noriba.records.inference import encode_columns
 from noriba.records.names import name_endpoint
+from noriba.records.wanted import Wanted
 from noriba.serving.requests import convert_request
 
 if TYPE_CHECKING:
@@ -91,16 +93,16 @@ class LiveModels:
                 converted = convert_request(use_case, request, also=self._learned.values())
             except FeatureMismatchError as error:
                 raise ModelRefusedError(f"a model reads what requests no longer bring: {error}") from error
+            body = encode_columns(
+                converted.columns,
+                inputs=converted.inputs,
+                candidate_ids=request.candidate_ids(),
+                slices=converted.slices,
+                group=group,
+                wanted=Wanted(request.explain, use_case.policies.humility),
+            )
             try:
-                return self._endpoint.ask(
-                    converted.columns,
-                    inference_id=inference_id,
-                    inputs=converted.inputs,
-                    candidate_ids=request.candidate_ids(),
-                    slices=converted.slices,
-                    variant=variant,
-                    group=group,
-                )
+                return self._endpoint.ask(body, inference_id=inference_id, variant=variant)
             except ModelRefusedError as error:
                 self._learn(error)
         raise ModelRefusedError(f"endpoint {self._endpoint.name} has more models than anybody can ask")

@@ -19,7 +19,7 @@ CONTENT_TYPE = "application/json"
 
 
 class ModelPackage(BaseModel):
-    """A registered model, as the registry tells it."""
+    """A registered model, as the registry tells it; who changed it last, and when, where it says so."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,6 +29,8 @@ class ModelPackage(BaseModel):
     status: str
     note: str | None = None
     created_at: datetime
+    changed_at: datetime | None = None
+    changed_by: str | None = None
     image_uri: str
     model_data_uri: str
     metadata: dict[str, str]
@@ -97,6 +99,9 @@ class ModelRegistry:
             status=found["ModelApprovalStatus"],
             note=found.get("ApprovalDescription"),
             created_at=found["CreationTime"],
+            changed_at=found.get("LastModifiedTime"),
+            # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_UserContext.html
+            changed_by=found.get("LastModifiedBy", {}).get("IamIdentity", {}).get("Arn"),
             image_uri=container["Image"],
             model_data_uri=container["ModelDataUrl"],
             metadata=found.get("CustomerMetadataProperties", {}),

@@ -19,6 +19,7 @@ from noriba.cli import (
     prediction_commands,
     retraining_commands,
     rollout_commands,
+    why_command,
 )
 from noriba.cli.options import MisuseError
 from noriba.cli.output import print_json, print_line, print_problem
@@ -51,6 +52,7 @@ def build_app() -> typer.Typer:
         prediction_commands.accuracy,
         prediction_commands.drift,
         monitor_command.monitor,
+        why_command.why,
         operation_commands.status,
         operation_commands.logs,
         doctor_command.doctor,

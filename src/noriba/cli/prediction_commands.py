@@ -6,13 +6,15 @@ import json
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, MisuseError, Prefix, UseCaseName
 from noriba.cli.output import print_json, print_line, print_table, write_time
 from noriba.client import ApiClient, Prediction, Session, read_accuracy, read_drift
+
+_TOLD_APART = ("reasons", "explanation")
 
 Body = Annotated[
     str | None,
@@ -27,11 +29,14 @@ def predict(
     use_case: UseCaseName = DEFAULT_USE_CASE,
     prefix: Prefix = DEFAULT_PREFIX,
     *,
+    explain: Annotated[bool, typer.Option("--explain", help="Ask what each prediction is made of.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask for a prediction."""
     session = Session(prefix, use_case)
     request = read_request(body) if body is not None else dict(session.use_case.golden_requests[0])
+    if explain:
+        request["explain"] = True
     prediction = ApiClient.of(session).predict(use_case, request)
     if as_json:
         print_json({"request": request, "answer": prediction.answer, "latency_ms": prediction.latency_ms})
@@ -113,9 +118,23 @@ def drift(
 def print_prediction(prediction: Prediction) -> None:
     """An answer as a table."""
     answer = prediction.answer
-    rows = answer["predictions"]
+    rows = [{name: value for name, value in row.items() if name not in _TOLD_APART} for row in answer["predictions"]]
+    names = list(dict.fromkeys(name for row in rows for name in row))
     title = f"{answer['prediction_id']} · model version {answer['model_version']} · {prediction.latency_ms:.0f} ms"
-    print_table(title, list(rows[0]), [list(row.values()) for row in rows])
+    print_table(title, names, [[row.get(name) for name in names] for row in rows])
+    for row in answer["predictions"]:
+        _print_reasons(row)
+
+
+def _print_reasons(row: dict[str, Any]) -> None:
+    """What a prediction says of itself: why it may not be relied on, and what it is made of."""
+    whose = f"{row['candidate_id']}: " if "candidate_id" in row else ""
+    for reason in row.get("reasons", ()):
+        print_line(f"{whose}low confidence: {reason}")
+    if explanation := row.get("explanation"):
+        effects = [(f"{one['amount']:+g}", one["text"]) for one in explanation["features"]]
+        parts = [(explanation["base"], "with nothing known"), *effects, (f"{explanation['rest']:+g}", "all the rest")]
+        print_table(f"{whose}what it is made of", (explanation["unit"], "why"), parts)
 
 
 def read_request(given: str) -> dict[str, object]:

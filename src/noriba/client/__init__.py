@@ -15,6 +15,7 @@ entered. Where it goes is said by the environment, as for any AWS program.
 from noriba.aws.failures import AwsRefusedError, NoCloudError, translate_failures
 from noriba.aws.registry import ModelPackage
 from noriba.client.accuracy import AccuracyReport, read_accuracy
+from noriba.client.bundles import ForeignBundleError, NoLightGbmError
 from noriba.client.drift import DriftReport, FeatureDrift, NoProfileError, read_drift
 from noriba.client.erasing import Erased, commit_erasure, plan_erasure
 from noriba.client.experiments import (
@@ -75,6 +76,8 @@ from noriba.client.snapshots import (
 from noriba.client.status import DeploymentStatus, read_status
 from noriba.client.training import wait_for_answer, wait_for_candidate, wait_for_decision
 from noriba.client.waiting import StepFailedError
+from noriba.client.why import NoSuchPredictionError, read_why
+from noriba.client.why_report import Answered, Effect, Origin, VersionAnswer, Why
 from noriba.monitoring.accuracy import VariantAccuracy
 from noriba.records.monitoring import Finding, MonitoringReport, PartNumbers
 from noriba.records.traffic import GatheredDay
@@ -83,16 +86,19 @@ __all__ = [
     "NO_PROGRESS",
     "WAITING",
     "AccuracyReport",
+    "Answered",
     "ApiClient",
     "ApiError",
     "Approval",
     "AwsRefusedError",
     "DeploymentStatus",
     "DriftReport",
+    "Effect",
     "Erased",
     "ExperimentReport",
     "FeatureDrift",
     "Finding",
+    "ForeignBundleError",
     "GatheredDay",
     "Landing",
     "LogLine",
@@ -103,12 +109,15 @@ __all__ = [
     "MonitoringReport",
     "NoCloudError",
     "NoExperimentError",
+    "NoLightGbmError",
     "NoProfileError",
     "NoReportError",
     "NoRolloutError",
     "NoSuchLogError",
     "NoSuchModelError",
+    "NoSuchPredictionError",
     "NoSuchSnapshotError",
+    "Origin",
     "PartNumbers",
     "Prediction",
     "Progress",
@@ -120,6 +129,8 @@ __all__ = [
     "SplitReport",
     "StepFailedError",
     "VariantAccuracy",
+    "VersionAnswer",
+    "Why",
     "abort_rollout",
     "approve_model",
     "commit_erasure",
@@ -149,6 +160,7 @@ __all__ = [
     "read_rollout_status",
     "read_snapshot",
     "read_status",
+    "read_why",
     "reject_model",
     "request_training",
     "roll_back",

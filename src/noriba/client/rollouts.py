@@ -88,9 +88,12 @@ class Approval:
 
 
 def approve_model(session: Session, package: ModelPackage, *, note: str) -> Approval:
-    """Approve as the approver; the rollout begins by itself."""
+    """Approve as the approver; the rollout begins by itself.
+
+    The registry would know no more than the approver's role: who took it stands in the note.
+    """
     approval = look_before(session, package)
-    session.as_approver().approve(package.arn, note=note)
+    session.as_approver().approve(package.arn, note=f"{note}, by {name_asker(session, note)['by']}")
     return approval
 
 

@@ -123,6 +123,7 @@ class PredictionsFile:
                 "candidate_id": one.candidate_ids,
                 "answered_at_us": to_microseconds(one.at),
                 **{name: getattr(one.answer, name) for name in numbers},
+                "doubts": (tuple(map(len, one.answer.doubts)) or 0) if one.is_whole else None,
                 "subject_group": one.group,
                 "slices": one.slices,
                 "features": one.features,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -53,3 +54,11 @@ class ModelArtifact:
                 if member.name.removeprefix("./") == name and (file := archive.extractfile(member)) is not None:
                     return file.read()
         raise CorruptBundleError(f"the model's artifact holds no {name}; train it anew")
+
+    def unpack(self, folder: Path) -> None:
+        """Write the bundle's files into an existing folder."""
+        with tarfile.open(fileobj=io.BytesIO(self._content)) as archive:
+            for member in archive:
+                # A bundle is flat: nothing is written beside the folder, whatever the archive says.
+                if member.isfile() and (content := archive.extractfile(member)) is not None:
+                    (folder / Path(member.name).name).write_bytes(content.read())

@@ -57,8 +57,9 @@ class CapturedAnswer:
     @property
     def is_whole(self) -> bool:
         """Whether each row has its answer."""
-        rows = len(self.candidate_ids)
-        return len(self.answer.low) == len(self.answer.value) == len(self.answer.high) == rows
+        rows, answer = len(self.candidate_ids), self.answer
+        doubted = len(answer.doubts) in {0, rows}
+        return doubted and len(answer.low) == len(answer.value) == len(answer.high) == rows
 
 
 def parse_capture(line: str) -> CapturedAnswer | None:

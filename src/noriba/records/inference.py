@@ -19,9 +19,12 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from noriba.features import Column, as_column
 from noriba.features.columns import row_count
+from noriba.records.explanations import Doubt, Explanation
+from noriba.records.wanted import NOTHING_MORE, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,17 +32,46 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "application/json"
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html#API_runtime_InvokeEndpoint_Errors
 _LONGEST = 1500
+_EXTRAS: dict[str, TypeAdapter[Any]] = {
+    "explanations": TypeAdapter(tuple[Explanation, ...]),
+    "doubts": TypeAdapter(tuple[tuple[Doubt, ...], ...]),
+}
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What a model is asked.
+
+    Attributes:
+        columns: by identity, of shape (n,) each.
+        wanted: besides the answer.
+    """
+
+    columns: dict[str, Column]
+    wanted: Wanted = NOTHING_MORE
 
 
 @dataclass(frozen=True)
 class ModelAnswer:
-    """A model's answer: calibrated quantiles in the label's unit, one per row; low ≤ value ≤ high."""
+    """A model's answer: calibrated quantiles in the label's unit, one per row; low ≤ value ≤ high.
+
+    Attributes:
+        low: the interval's lower ends.
+        value: the medians.
+        high: the interval's upper ends.
+        claimed_coverage: the share of outcomes that the interval promises to hold.
+        bundle_digest: of the model.
+        explanations: one per row where they were asked for, and the container is none of before there were any.
+        doubts: per row, where they were asked for and any row has one.
+    """
 
     low: tuple[float, ...]
     value: tuple[float, ...]
     high: tuple[float, ...]
     claimed_coverage: float
     bundle_digest: str
+    explanations: tuple[Explanation, ...] = ()
+    doubts: tuple[tuple[Doubt, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +89,7 @@ def encode_columns(
     candidate_ids: Sequence[str | None] = (),
     slices: Mapping[str, Sequence[str]] | None = None,
     group: int | None = None,
+    wanted: Wanted = NOTHING_MORE,
 ) -> bytes:
     """The body of an invocation.
 
@@ -66,6 +99,7 @@ def encode_columns(
         candidate_ids: the app's name of each row, where it gave any.
         slices: what divides the traffic → the part that each row belongs to.
         group: of the request's subject, where it was given to a variant by it.
+        wanted: what the model shall say besides its answer; a container of before there was any reads none of it.
     """
     document: dict[str, object] = {"columns": {name: _to_json(values) for name, values in columns.items()}}
     if inputs:
@@ -76,14 +110,21 @@ def encode_columns(
         document["slices"] = {name: list(labels) for name, labels in slices.items()}
     if group is not None:
         document["group"] = group
+    document.update(wanted.to_json())
     return json.dumps(document).encode()
 
 
 def decode_columns(body: bytes) -> dict[str, Column]:
-    """The columns of an invocation.
+    """The columns of an invocation, see `decode_invocation`."""
+    return decode_invocation(body).columns
+
+
+def decode_invocation(body: bytes) -> Invocation:
+    """What a model is asked.
 
     Raises:
-        ValueError: not JSON, no `columns`, not numbers, without rows, or of different lengths.
+        ValueError: not JSON, no `columns`, not numbers, without rows, or of different lengths; or something is wanted
+            in words that nobody here knows.
     """
     # Whole numbers too are read as float: a column holds nothing else, however long a number is.
     document = json.loads(body, parse_int=float)
@@ -92,7 +133,7 @@ def decode_columns(body: bytes) -> dict[str, Column]:
     columns = {name: _to_column(name, values) for name, values in document["columns"].items()}
     if row_count(columns) == 0:
         raise ValueError("columns must hold at least one row")
-    return columns
+    return Invocation(columns, Wanted.read(document))
 
 
 def read_inputs(document: Mapping[str, Any], rows: int) -> dict[str, Sequence[float | None]]:
@@ -128,8 +169,13 @@ def _read_input(
 
 
 def encode_answer(answer: ModelAnswer) -> bytes:
-    """The body of an answer."""
-    return json.dumps(vars(answer)).encode()
+    """The body of an answer; what was not asked for is not in it."""
+    document: dict[str, object] = dict(vars(answer))
+    for name, adapter in _EXTRAS.items():
+        extra = document.pop(name)
+        if extra:
+            document[name] = adapter.dump_python(extra)
+    return json.dumps(document).encode()
 
 
 def decode_answer(body: bytes) -> ModelAnswer:
@@ -139,13 +185,17 @@ def decode_answer(body: bytes) -> ModelAnswer:
         ValueError: it is none. How many rows it answers, and how sensibly, is not looked at.
     """
     document = json.loads(body)
-    if not isinstance(document, dict) or document.keys() != ModelAnswer.__annotations__.keys():
+    needed = ModelAnswer.__annotations__.keys() - _EXTRAS.keys()
+    if not isinstance(document, dict) or document.keys() - _EXTRAS.keys() != needed:
         raise ValueError(f"not an object of {', '.join(ModelAnswer.__annotations__)}")
     for name in ("low", "value", "high"):
         if type(document[name]) is not list:
             raise ValueError(f"{name} is not a list of numbers")
         document[name] = tuple(_read_number(name, number) for number in document[name])
     document["claimed_coverage"] = _read_number("claimed_coverage", document["claimed_coverage"])
+    for name in _EXTRAS.keys() & document.keys():
+        # A ValidationError is a ValueError.
+        document[name] = _EXTRAS[name].validate_python(document[name])
     return ModelAnswer(**document)
 
 

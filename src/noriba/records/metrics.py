@@ -45,6 +45,7 @@ LIVE_MODELS_ASKED = Metric("check_live_models", "LiveModelsAsked", "models in pr
 LIVE_MODELS_REFUSED = Metric("check_live_models", "LiveModelsRefused", "models that it could not")
 REQUESTS_ANSWERED = Metric("predict", "RequestsAnswered", "requests that were answered with a prediction")
 CANDIDATES_ANSWERED = Metric("predict", "CandidatesAnswered", "predictions in those answers")
+CANDIDATES_DOUBTED = Metric("predict", "CandidatesDoubted", "those that say their confidence is low")
 OUTCOMES_TAKEN = Metric("record_outcome", "OutcomesTaken", "outcomes that were put on the bus")
 ENDPOINTS_LOOKED_AT = Metric("describe_service", "EndpointsLookedAt", "times that SageMaker said how an endpoint is")
 ENDPOINTS_UNKNOWN = Metric("describe_service", "EndpointsUnknown", "times that it did not say")

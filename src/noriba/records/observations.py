@@ -53,6 +53,8 @@ PREDICTIONS = ObservationTable(
         "value": "double",
         "high": "double",
         "claimed_coverage": "double",
+        # How many reasons the model gave to doubt its answer; 0 of one that cannot doubt. Null in files of before.
+        "doubts": "int",
         "subject_group": "int",
         "slices": "map<string,string>",
         # By identity, name@hash: what a model was asked changes with its features, and the table must not.

@@ -14,6 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from noriba.features import Column
     from noriba.records.artifacts import GoldenRecord
     from noriba.records.inference import ModelAnswer
 
@@ -33,6 +34,20 @@ def check_plausible(answer: ModelAnswer, *, rows: int) -> Iterator[str]:
         yield "a median lies outside its interval"
     elif not (low > 0).all():
         yield "an answer is not positive"
+    else:
+        yield from _check_extras(answer, value)
+
+
+def _check_extras(answer: ModelAnswer, value: Column) -> Iterator[str]:
+    """What was said besides, where it was: of each row, and of its own answer."""
+    for name, said in (("explanations", answer.explanations), ("doubts", answer.doubts)):
+        if said and len(said) != len(value):
+            yield f"{len(said)} {name} came back for {len(value)} rows"
+            return
+    totals = np.array([explanation.total for explanation in answer.explanations])
+    # Not `>`: what is no number compares false with everything.
+    if len(totals) and not (np.abs(totals - value) <= RELATIVE_TOLERANCE * value).all():
+        yield "an explanation does not add up to its answer"
 
 
 def find_differences(answer: ModelAnswer, record: GoldenRecord) -> Iterator[str]:

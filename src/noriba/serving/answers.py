@@ -9,9 +9,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import SkipJsonSchema
 
+from noriba.serving.wording import say_contribution, say_doubt
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from noriba.records.explanations import Doubt, Explanation
     from noriba.records.inference import ModelAnswer
     from noriba.usecase import AnswerSpec, UseCase
 
@@ -21,6 +24,30 @@ def omit_default(schema: dict[str, Any]) -> None:
     del schema["default"]
 
 
+class FeatureEffect(BaseModel):
+    """What one feature did to a prediction."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    feature: str
+    value: float | SkipJsonSchema[None] = Field(
+        default=None, description="of the feature; left out when not known", json_schema_extra=omit_default
+    )
+    amount: float = Field(allow_inf_nan=False, description="in the prediction's unit; below 0 where it made it smaller")
+    text: str = Field(description="the same in words")
+
+
+class PredictionExplanation(BaseModel):
+    """What a median is made of: base, all amounts and the rest add up to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    unit: str = Field(description="of base, amounts and rest")
+    base: float = Field(allow_inf_nan=False, description="the prediction when nothing is known")
+    features: tuple[FeatureEffect, ...] = Field(description="those that did most, in order")
+    rest: float = Field(allow_inf_nan=False, description="of all other features, and what rounding leaves")
+
+
 class CandidatePrediction(BaseModel):
     """Base of a use case's prediction, whose numbers have the names that the use case gives them."""
 
@@ -28,6 +55,15 @@ class CandidatePrediction(BaseModel):
 
     candidate_id: str | SkipJsonSchema[None] = Field(
         default=None, description="as the app sent it", json_schema_extra=omit_default
+    )
+    confidence: Literal["low"] | SkipJsonSchema[None] = Field(
+        default=None, description="given where it may not be relied on", json_schema_extra=omit_default
+    )
+    reasons: tuple[str, ...] | SkipJsonSchema[None] = Field(
+        default=None, description="why its confidence is low, in words", json_schema_extra=omit_default
+    )
+    explanation: PredictionExplanation | SkipJsonSchema[None] = Field(
+        default=None, description="where the request asks to explain", json_schema_extra=omit_default
     )
 
 
@@ -69,8 +105,9 @@ def write_answer(
     Raises:
         ValueError, TypeError: the model answered for other candidates than were asked about, or not with numbers.
     """
-    fields = use_case.answer
-    rows = zip(candidate_ids, answer.value, answer.low, answer.high, strict=True)
+    fields, nothing = use_case.answer, [None] * len(candidate_ids)
+    said = (answer.explanations or nothing, answer.doubts or nothing)
+    rows = zip(candidate_ids, answer.value, answer.low, answer.high, *said, strict=True)
     document = define_answer(use_case).model_validate(
         {
             "prediction_id": prediction_id,
@@ -83,12 +120,35 @@ def write_answer(
                     fields.value: round(value, fields.decimals),
                     fields.low: round(low, fields.decimals),
                     fields.high: round(high, fields.decimals),
+                    **_write_doubts(use_case, doubts),
+                    **_write_explanation(use_case, explanation, value),
                 }
-                for candidate_id, value, low, high in rows
+                for candidate_id, value, low, high, explanation, doubts in rows
             ],
         }
     )
     return document.model_dump(mode="json", exclude_none=True)
+
+
+def _write_doubts(use_case: UseCase, doubts: Sequence[Doubt] | None) -> dict[str, Any]:
+    return {"confidence": "low", "reasons": [say_doubt(use_case, doubt) for doubt in doubts]} if doubts else {}
+
+
+def _write_explanation(use_case: UseCase, explanation: Explanation | None, value: float) -> dict[str, Any]:
+    """Rounded like the prediction; the rest takes what rounding leaves, so that what an app is given adds up."""
+    if explanation is None:
+        return {}
+    decimals = use_case.answer.decimals
+    base = round(explanation.base, decimals)
+    amounts = [round(one.amount, decimals) for one in explanation.contributions]
+    features = [
+        {"feature": one.column, "value": one.value, "amount": amount, "text": say_contribution(use_case, one)}
+        for one, amount in zip(explanation.contributions, amounts, strict=True)
+    ]
+    # Plus nought: a minus nought is one to no reader.
+    rest = round(round(value, decimals) - base - sum(amounts), decimals) + 0.0
+    explained = {"unit": use_case.answer.unit, "base": base, "features": features, "rest": rest}
+    return {"explanation": explained}
 
 
 @lru_cache

@@ -24,6 +24,7 @@ from noriba.features import as_column
 from noriba.serving.answers import omit_default
 from noriba.serving.problems import Problem, ProblemError, describe_faults, list_faults
 from noriba.timestamps import Timestamp
+from noriba.usecase import MOST_EXPLAINED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -158,6 +159,17 @@ def check_observed(outcome: OutcomeRequest, *, now: datetime) -> None:
     if outcome.observed_at > now + CLOCK_SKEW:
         message = f"lies in the future; it is {now.isoformat(timespec='seconds')} here"
         raise ProblemError(Problem.of_field("observed_at", message))
+
+
+def check_explained(request: PredictionRequest) -> None:
+    """Refuse to explain more candidates than a model does while an app waits.
+
+    Raises:
+        ProblemError: 422 naming the field.
+    """
+    if request.explain and (found := len(request.candidate_ids())) > MOST_EXPLAINED:
+        message = f"at most {MOST_EXPLAINED} candidates are explained at once, not {found}; send fewer, or leave it out"
+        raise ProblemError(Problem.of_field("explain", message))
 
 
 @dataclass(frozen=True)

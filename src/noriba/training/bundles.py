@@ -6,6 +6,7 @@
     features.json       its feature definitions, so that they can be computed when the code has others
     golden.json         rows of the hold-out with the answers that this model gave in training
     window.json         what part of the past it learned from, and what that was chosen by
+    experience.json     what values it has seen, and how wide its intervals usually are
     profile.json        how its features were distributed in training, day by day
     code.zip            the code that trained it
     seal.json           SHA-256 of each file above; its own digest names the bundle

@@ -74,7 +74,7 @@ class Predictor:
 
     def __init__(self, model: Model, boosters: LoadedBoosters) -> None:
         self.model = model
-        self._boosters = boosters
+        self.boosters = boosters
         self._names = tuple(identity.partition("@")[0] for identity in model.feature_identities)
 
     def predict(self, columns: Mapping[str, Column]) -> Answers:
@@ -83,12 +83,20 @@ class Predictor:
         Raises:
             FeatureMismatchError: a column that the model was trained on is missing or defined otherwise.
         """
+        return self.predict_features(self.pick(columns))
+
+    def pick(self, columns: Mapping[str, Column]) -> dict[str, Column]:
+        """The columns that the model reads, under their plain names.
+
+        Raises:
+            FeatureMismatchError: see `predict`.
+        """
         if missing := [identity for identity in self.model.feature_identities if identity not in columns]:
             raise FeatureMismatchError(
                 f"the model needs {', '.join(missing)}; it was given {', '.join(sorted(columns)) or 'nothing'}"
             )
         given = zip(self._names, self.model.feature_identities, strict=True)
-        return self.predict_features({name: as_column(columns[identity]) for name, identity in given})
+        return {name: as_column(columns[identity]) for name, identity in given}
 
     def predict_features(self, columns: Columns) -> Answers:
         """Answers for feature columns under their plain names, known to be of the model's own definitions."""
@@ -98,10 +106,15 @@ class Predictor:
 
     def predict_log_quantiles(self, columns: Columns) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
         """Raw quantiles of log(label), shape (n, 3), sorted within each row."""
+        matrix, _names = self.tabulate(columns)
+        return np.sort(self.boosters.predict(matrix), axis=1)
+
+    def tabulate(self, columns: Columns) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float64]], tuple[str, ...]]:
+        """What the trees read: features and encoders' columns, shape (n, columns), and their names."""
         row_count({name: columns[name] for name in self._names})
         encoded = self.model.encoders.encode(columns)
-        matrix = stack_columns({**columns, **encoded}, [*self._names, *encoded])
-        return np.sort(self._boosters.predict(matrix), axis=1)
+        names = (*self._names, *encoded)
+        return stack_columns({**columns, **encoded}, names), names
 
 
 def fit_model(

@@ -50,6 +50,18 @@ class LoadedBoosters:
         threads = 1 if len(matrix) <= 1_000 else 0  # noqa: PLR2004  # measured: below it, waking threads costs more
         return np.column_stack([booster.predict(matrix, num_threads=threads) for booster in self.boosters])
 
+    def attribute(self, matrix: Matrix, place: int) -> Matrix:
+        """What each column adds to one quantile of log(label), and last, what it is when nothing is known.
+
+        Shapley values over the trees (TreeSHAP): where a column is not known, a tree is followed both ways, by the
+        rows of training that went there. Lundberg et al., "From local explanations to global understanding with
+        explainable AI for trees", Nature Machine Intelligence 2, 2020. Some ten milliseconds a row.
+
+        Returns:
+            Shape (n, columns + 1); the sum of a row is what `predict` gives.
+        """
+        return np.asarray(self.boosters[place].predict(matrix, pred_contrib=True, num_threads=1), dtype=np.float64)
+
 
 def fit_quantiles(
     matrix: Matrix,

@@ -13,19 +13,21 @@ from noriba.usecase.loading import (
     load_source_module,
     load_use_case,
 )
+from noriba.usecase.meanings import Meaning, explain_column
 from noriba.usecase.metrics import BusinessMetric
 from noriba.usecase.model import EncoderSpec, ModelSpec, PaceSpec
 from noriba.usecase.policies import (
     CanaryStep,
     ComparisonPolicy,
     GatePolicy,
+    HumilityPolicy,
     MonitoringPolicy,
     Policies,
     RetrainingPolicy,
     RolloutPolicy,
     TrainingPolicy,
 )
-from noriba.usecase.requests import PredictionRequest
+from noriba.usecase.requests import MOST_EXPLAINED, PredictionRequest
 from noriba.usecase.simulators import Observation
 from noriba.usecase.traffic import LINEAGE, TrafficPolicy
 from noriba.usecase.windows import ALL_ROWS, AllRows, LastDays, RecentFirst, SinceChange, Window
@@ -33,6 +35,7 @@ from noriba.usecase.windows import ALL_ROWS, AllRows, LastDays, RecentFirst, Sin
 __all__ = [
     "ALL_ROWS",
     "LINEAGE",
+    "MOST_EXPLAINED",
     "OWN_METRIC",
     "AllRows",
     "AnswerSpec",
@@ -42,9 +45,11 @@ __all__ = [
     "DataSpec",
     "EncoderSpec",
     "GatePolicy",
+    "HumilityPolicy",
     "Labels",
     "LastDays",
     "Mask",
+    "Meaning",
     "ModelSpec",
     "MonitoringPolicy",
     "Observation",
@@ -61,6 +66,7 @@ __all__ = [
     "UseCase",
     "Window",
     "check_conversion",
+    "explain_column",
     "find_default_use_case",
     "list_use_cases",
     "load_simulator",

@@ -56,6 +56,7 @@ def _list_faults(use_case: UseCase) -> Iterator[str]:
     yield from _check_answer(use_case)
     yield from _check_golden_requests(use_case)
     yield from _check_metrics(use_case)
+    yield from _check_meanings(use_case)
 
 
 def _check_data(use_case: UseCase) -> Iterator[str]:
@@ -131,6 +132,13 @@ def _check_metrics(use_case: UseCase) -> Iterator[str]:
         yield f"metrics: {OWN_METRIC!r} is what every experiment compares by already; give yours another name"
     if repeated := _find_repeated(names):
         yield f"metrics: two are named {repeated}; rename one"
+
+
+def _check_meanings(use_case: UseCase) -> Iterator[str]:
+    # Features that are no longer declared may have one: a model in production may have learned them.
+    for name, meaning in use_case.meanings.items():
+        if not meaning.phrase:
+            yield f"meanings[{name!r}] has an empty phrase; say what it is, or leave it out"
 
 
 def _list_conversion_faults(use_case: UseCase) -> Iterator[str]:

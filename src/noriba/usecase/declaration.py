@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from noriba.usecase.checks import check_use_case
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from noriba.features import FeatureSet
     from noriba.usecase.data import DataSpec
+    from noriba.usecase.meanings import Meaning
     from noriba.usecase.metrics import BusinessMetric
     from noriba.usecase.model import ModelSpec
     from noriba.usecase.policies import Policies
@@ -55,6 +56,8 @@ class UseCase:
         policies: numbers.
         golden_requests: requests that any model must answer sensibly before it may serve, as an app would send them.
         metrics: what apps may report of a prediction besides its outcome; experiments compare by them.
+        meanings: features, or encoders, in words, where their names are none that people would use; those of features
+            that models in production still read may outlive their declaration.
 
     Raises:
         UseCaseError: something in it does not fit; the message names it and the remedy.
@@ -70,6 +73,7 @@ class UseCase:
     policies: Policies
     golden_requests: Sequence[Mapping[str, object]]
     metrics: Sequence[BusinessMetric] = ()
+    meanings: Mapping[str, Meaning] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_use_case(self)

@@ -152,6 +152,29 @@ class MonitoringPolicy(BaseModel):
     )
 
 
+class HumilityPolicy(BaseModel):
+    """When a prediction says of itself that it may not be relied on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    beyond_range: float = Field(
+        default=0.05, ge=0, description="how far a feature may lie outside what training saw, as a share of its range"
+    )
+    unseen_groups: bool = Field(
+        default=False,
+        description="whether a combination of keys that training never saw is a reason; a single value always is",
+    )
+    wider_than: float = Field(
+        default=0.99,
+        gt=0,
+        le=1,
+        description="the share of training's calibration rows whose interval, over the median, may be narrower",
+    )
+    max_relative_width: float | None = Field(
+        default=None, gt=0, description="an interval may be so wide over the median; None for whatever is usual"
+    )
+
+
 class TrainingPolicy(BaseModel):
     """How rows are split, and the model's shape; every number may be overridden by a hyper-parameter of a job.
 
@@ -184,11 +207,12 @@ class TrainingPolicy(BaseModel):
 
 @dataclass(frozen=True)
 class Policies:
-    """All of a use case's."""
+    """All of a use case's; without humility, no prediction doubts itself."""
 
     training: TrainingPolicy
     gates: GatePolicy
     retraining: RetrainingPolicy
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
     monitoring: MonitoringPolicy = field(default_factory=MonitoringPolicy)
+    humility: HumilityPolicy | None = field(default_factory=HumilityPolicy)
     traffic: TrafficPolicy = field(default_factory=TrafficPolicy)

@@ -12,6 +12,8 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 
+from noriba.usecase import MOST_EXPLAINED
+
 if TYPE_CHECKING:
     from noriba.aws.registry import ModelPackage
     from tests.laptop.loop.conftest import Loop
@@ -53,12 +55,14 @@ def test_what_the_api_says_of_itself_is_so(described: Any, loop: Loop, route: st
 def keep_what_no_schema_can_say(route: str, body: Any) -> Any:
     """A body that also keeps the rules which the description tells in words.
 
-    The ends of a ride are near each other, no two candidates have one name, an outcome has come, and it is the year in
-    UTC that counts.
+    The ends of a ride are near each other, no two candidates have one name, few are explained at once, an outcome has
+    come, and it is the year in UTC that counts.
     """
     if route == PREDICTIONS:
         body = {**body, "pickup_at": min(max(body["pickup_at"], FIRST), LAST)}
         near = {"origin": body["destination"]}
+        if len(body.get("candidates") or ()) > MOST_EXPLAINED:
+            body["explain"] = False
         if body.get("candidates"):
             return {**body, "candidates": [{"candidate_id": f"{n}", **near} for n in range(len(body["candidates"]))]}
         return {**body, **near}

@@ -260,6 +260,62 @@ def find_outcomes(loop: Loop, prediction_id: str) -> list[dict[str, Any]]:
     return [event for event in events if event["detail"]["prediction_id"] == prediction_id]
 
 
+def test_why_is_told_to_the_app_at_once_and_to_an_operator_later(loop: Loop, champion: ModelPackage) -> None:
+    """By the model in the container, and by its bundle on another machine: the same."""
+    cars = [
+        {"candidate_id": "near", "origin": RIDE["origin"]},
+        # Far out at sea: no trip of training began there.
+        {"candidate_id": "far", "origin": {"latitude": 39.5, "longitude": -73.0}},
+    ]
+    request = {"candidates": cars, "destination": RIDE["destination"], "pickup_at": RIDE["pickup_at"], "explain": True}
+    answer = loop.api.predict("taxi_eta", request).answer
+    prediction_id, about = (
+        answer["prediction_id"],
+        {"candidate_id": "near", "observed_at": datetime.now(UTC).isoformat()},
+    )
+    outcome = {"prediction_id": prediction_id, "value": 1234.5, "metrics": {"cancelled": False}, **about}
+    assert loop.api.post("/v1/taxi_eta/outcomes", outcome)[0] == 202
+    near, far = answer["predictions"]
+    assert far["confidence"] == "low"
+    assert any("training saw no" in reason for reason in far["reasons"])
+
+    why = loop.eventually(lambda: see_why(loop, prediction_id), within_s=90)
+
+    [version] = why["versions"]
+    assert (version["model_version"], version["origin"]["snapshot_id"]) == (1, champion.metadata["snapshot_id"])
+    assert version["origin"]["note"].startswith("approved by a test, by arn:")
+    found = {one["candidate_id"]: one for one in version["candidates"]}
+    for told, one in ((near, found["near"]), (far, found["far"])):
+        explanation = told["explanation"]
+        total = explanation["base"] + sum(each["amount"] for each in explanation["features"]) + explanation["rest"]
+        assert total == pytest.approx(told["eta_s"], abs=1e-6)
+        assert one["base"] + sum(each["amount"] for each in one["contributions"]) == pytest.approx(
+            one["value"], abs=1e-6
+        )
+        assert [each["text"] for each in explanation["features"]] == [each["text"] for each in one["contributions"][:5]]
+        assert one["reasons"] == told.get("reasons", [])
+        assert round(one["value"], 1) == told["eta_s"]
+    assert found["near"]["features"].keys() == set(load_use_case("taxi_eta").features.identities)
+    assert (found["near"]["outcome"], found["near"]["metrics"]) == (1234.5, {"cancelled": 0.0})
+    assert found["near"]["error"] == pytest.approx(found["near"]["value"] - 1234.5)
+    assert found["far"]["outcome"] is None
+    words = loop.run("noriba", "why", prediction_id, "--hours", "1").stdout
+    assert "candidate far" in words
+    assert "low confidence: " in words
+
+
+def see_why(loop: Loop, prediction_id: str) -> dict[str, Any] | None:
+    """What the command says, as soon as the capture, the outcome and the metric are there."""
+    done = loop.run("noriba", "why", prediction_id, "--hours", "1", "--json")
+    said: dict[str, Any] = json.loads(done.stdout)
+    if done.returncode == 1:
+        assert said["error"] == "NoSuchPredictionError"
+        assert "--hours" in said["message"]
+        return None
+    candidates = said["versions"][0]["candidates"]
+    return said if any(one["outcome"] is not None and one["metrics"] for one in candidates) else None
+
+
 def test_an_outcome_from_the_future_is_refused(loop: Loop) -> None:
     outcome = {
         "prediction_id": "24e0b31f-f213-4188-90fc-589527eb6732",

@@ -19,7 +19,7 @@ from noriba.aws.endpoints import (
     describe_endpoint,
 )
 from noriba.features import Column, as_column
-from noriba.records.inference import ModelAnswer
+from noriba.records.inference import ModelAnswer, encode_columns
 from tests.functions.fake_runtime import ConnectionLost, FakeRuntime, ModelFailure, serve_runtime
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def fail(status: int, message: str) -> ModelAnswer:
 def test_a_model_answers_and_says_which_version_it_is(endpoint: Endpoint, runtime: FakeRuntime) -> None:
     runtime.put("noriba-taxi-eta", lambda _: ANSWER, variant="v12")
 
-    reply = endpoint.ask(COLUMNS, inference_id="prediction-1")
+    reply = endpoint.ask(encode_columns(COLUMNS), inference_id="prediction-1")
 
     assert reply.answer == ANSWER
     assert reply.model_version == 12
@@ -63,7 +63,7 @@ def test_a_model_answers_and_says_which_version_it_is(endpoint: Endpoint, runtim
 def test_columns_arrive_bit_for_bit_under_the_predictions_id(endpoint: Endpoint, runtime: FakeRuntime) -> None:
     runtime.put("noriba-taxi-eta", lambda _: ANSWER)
 
-    endpoint.ask(COLUMNS, inference_id="prediction-1")
+    endpoint.ask(encode_columns(COLUMNS), inference_id="prediction-1")
 
     (asked,) = runtime.invocations
     assert asked.inference_id == "prediction-1"
@@ -74,14 +74,14 @@ def test_columns_arrive_bit_for_bit_under_the_predictions_id(endpoint: Endpoint,
 
 def test_without_an_endpoint_there_is_no_model(endpoint: Endpoint) -> None:
     with pytest.raises(NoModelError, match="Endpoint noriba-taxi-eta of account 123456789012 not found"):
-        endpoint.ask(COLUMNS, inference_id="p")
+        endpoint.ask(encode_columns(COLUMNS), inference_id="p")
 
 
 def test_a_model_that_misses_its_columns_has_refused(endpoint: Endpoint, runtime: FakeRuntime) -> None:
     runtime.put("noriba-taxi-eta", lambda _: fail(400, "missing column haversine_m@9999"))
 
     with pytest.raises(ModelRefusedError, match="missing column haversine_m@9999"):
-        endpoint.ask(COLUMNS, inference_id="p")
+        endpoint.ask(encode_columns(COLUMNS), inference_id="p")
 
 
 @pytest.mark.parametrize("status", [500, 503])
@@ -89,7 +89,7 @@ def test_a_model_that_fails_is_unavailable(endpoint: Endpoint, runtime: FakeRunt
     runtime.put("noriba-taxi-eta", lambda _: fail(status, "out of memory"))
 
     with pytest.raises(ModelUnavailableError, match="out of memory"):
-        endpoint.ask(COLUMNS, inference_id="p")
+        endpoint.ask(encode_columns(COLUMNS), inference_id="p")
 
 
 def test_a_model_that_dies_while_it_answers_is_unavailable(endpoint: Endpoint, runtime: FakeRuntime) -> None:
@@ -99,7 +99,7 @@ def test_a_model_that_dies_while_it_answers_is_unavailable(endpoint: Endpoint, r
     runtime.put("noriba-taxi-eta", die)
 
     with pytest.raises(ModelUnavailableError, match="endpoint noriba-taxi-eta did not answer"):
-        endpoint.ask(COLUMNS, inference_id="p")
+        endpoint.ask(encode_columns(COLUMNS), inference_id="p")
 
 
 def test_where_nobody_listens_the_model_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ def test_where_nobody_listens_the_model_is_unavailable(monkeypatch: pytest.Monke
         endpoint = connect(f"http://127.0.0.1:{reserved.getsockname()[1]}", monkeypatch)
 
         with pytest.raises(ModelUnavailableError, match="endpoint noriba-taxi-eta did not answer"):
-            endpoint.ask(COLUMNS, inference_id="p")
+            endpoint.ask(encode_columns(COLUMNS), inference_id="p")
 
 
 def test_an_endpoint_that_is_not_there_has_no_state(clients: Clients) -> None:

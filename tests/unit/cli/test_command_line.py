@@ -30,6 +30,7 @@ COMMANDS = (
     "logs",
     "erase",
     "teardown",
+    "why",
 )
 
 

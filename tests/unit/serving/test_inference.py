@@ -10,14 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from noriba.records.explanations import Contribution, Doubt, Explanation
 from noriba.records.inference import (
     ModelAnswer,
     decode_answer,
     decode_columns,
+    decode_invocation,
     encode_answer,
     encode_columns,
     read_inputs,
 )
+from noriba.records.wanted import NOTHING_MORE, Wanted
+from noriba.usecase import HumilityPolicy
 
 # Every float64 there is: subnormal, infinite, minus nought; and NaN, whose payload means nothing.
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=64)
@@ -156,3 +160,69 @@ def test_an_answer_is_plain_json() -> None:
         "claimed_coverage": 0.8,
         "bundle_digest": "b" * 64,
     }
+
+
+# --- what is asked and said besides -----------------------------------------------------------------------------------
+
+COLUMNS = {"a@1": np.array([1.0])}
+PLAIN = ModelAnswer((90.0,), (100.0,), (110.0,), claimed_coverage=0.8, bundle_digest="b" * 64)
+SAID = ModelAnswer(
+    *((90.0,), (100.0,), (110.0,)),
+    claimed_coverage=0.8,
+    bundle_digest="b" * 64,
+    explanations=(
+        Explanation(base=80.0, contributions=(Contribution(column="a", value=None, amount=15.0),), rest=5.0),
+    ),
+    doubts=((Doubt(kind="above", column="a", value=9.0, bound=7.5), Doubt(kind="wide", value=0.2, bound=0.1)),),
+)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        NOTHING_MORE,
+        Wanted(explain=True),
+        Wanted(humility=HumilityPolicy(beyond_range=0.25, max_relative_width=2.0)),
+        Wanted(explain=True, humility=HumilityPolicy()),
+    ],
+)
+def test_what_else_is_wanted_arrives(wanted: Wanted) -> None:
+    assert decode_invocation(encode_columns(COLUMNS, wanted=wanted)).wanted == wanted
+
+
+def test_who_wants_nothing_more_sends_what_was_always_sent() -> None:
+    assert encode_columns(COLUMNS, wanted=NOTHING_MORE) == b'{"columns": {"a@1": [1.0]}}'
+
+
+@pytest.mark.parametrize(
+    "wish", ['"explain": "false"', '"explain": null', '"humility": {"wider_than": 7}', '"humility": 1']
+)
+def test_a_wish_that_nobody_understands_is_refused(wish: str) -> None:
+    with pytest.raises(ValueError, match=r"explain must be|humility must be|HumilityPolicy"):
+        decode_invocation(f'{{"columns": {{"a@1": [1]}}, {wish}}}'.encode())
+
+
+def test_a_policy_of_tomorrow_is_followed_as_far_as_it_is_known() -> None:
+    body = b'{"columns": {"a@1": [1]}, "humility": {"wider_than": 0.5, "pride": 1}}'
+
+    assert decode_invocation(body).wanted == Wanted(humility=HumilityPolicy(wider_than=0.5))
+
+
+def test_what_a_model_says_besides_arrives() -> None:
+    assert decode_answer(encode_answer(SAID)) == SAID
+
+
+def test_an_answer_of_before_there_was_more_to_say_is_read() -> None:
+    assert decode_answer(encode_answer(PLAIN)).explanations == ()
+    assert json.loads(encode_answer(PLAIN)).keys() == json.loads(encode_answer(SAID)).keys() - {
+        "explanations",
+        "doubts",
+    }
+
+
+@pytest.mark.parametrize(
+    "extra", [{"explanations": 1}, {"explanations": [{"base": 1}]}, {"doubts": [{"kind": "wide"}]}, {"reasons": []}]
+)
+def test_what_is_no_explanation_is_no_answer(extra: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"validation error|not an object"):
+        decode_answer(json.dumps({**json.loads(encode_answer(PLAIN)), **extra}).encode())
