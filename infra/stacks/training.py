@@ -31,9 +31,10 @@ from noriba.events import AlarmStateChanged, RetrainingDecided
 from noriba.monitoring.causes import ASKED_BY_THE_CLOCK, CAUSES
 from noriba.records.artifacts import FEATURES_PREFIX
 from noriba.records.metrics import TRAINING_LIMIT_REACHED
+from noriba.records.names import name_world_alarm
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_s3 as s3
@@ -73,26 +74,23 @@ class TrainingStack(Stack):
             rule.invoke(self._decider.function)
         for use_case in groups:
             self._ask_by_the_clock(use_case)
+            self._ask_on_alarm(use_case)
             self._watch_the_limit(use_case)
         CfnOutput(self, "TrainMachineArn", value=machine.machine.state_machine_arn)
         CfnOutput(self, "ModelImageUri", value=self.image.uri)
 
-    def ask_on_alarms(self, use_case: str, names: Sequence[str], *, scope: Stack | None = None) -> None:
-        """Let alarms ask for training.
+    def _ask_on_alarm(self, use_case: str) -> None:
+        """Let the alarm ask that says that the world has changed; by its name, for a later stack makes it.
 
-        The end of an alarm is told, too: one that was put off is asked for again while it stands.
-
-        Args:
-            use_case: whose model they watch.
-            names: of the alarms.
-            scope: the stack that makes them, where CloudFormation names them: it needs this one, and not the other way
-                round. Names that are known may be given to this stack.
+        Its end is told, too: an alarm that was put off is asked for again while it stands.
         """
         rule = EventRule(
-            scope or self,
+            self,
             f"Alarmed{to_construct_id(use_case)}",
             shared=self._shared,
-            pattern=AlarmStateChanged.pattern(alarm_name=[*names]),
+            pattern=AlarmStateChanged.pattern(
+                alarm_name=name_world_alarm(use_case, prefix=self._shared.settings.prefix)
+            ),
             from_aws=True,
         )
         question = {

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from aws_cdk import Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
 from moto.events.models import EventPattern
 
-from infra.application import build_app
-from infra.stacks.training import TrainingStack
 from noriba.events import (
     AlarmStateChanged,
     CandidateRegistered,
@@ -39,16 +34,14 @@ from noriba.events import (
 from noriba.monitoring.causes import read_question
 from noriba.records.rollout import RolloutPlan
 from noriba.usecase import RolloutPolicy
-from tests.infra.assembly import Assembly, Resource
-from tests.infra.conftest import USE_CASES
 
 if TYPE_CHECKING:
     from noriba.events import Event
+    from tests.infra.assembly import Assembly, Resource
 
 DEFAULT_BUS, BUS = None, "<Bus>"
 GROUP = "noriba-taxi-eta"
 ARN = f"arn:aws:sagemaker:eu-west-1:123456789012:model-package/{GROUP}/7"
-WATCHING = "noriba-taxi-eta-watching"
 DECIDER = "<DecideRetrainingFunction.Arn>"
 JUDGE = "<JudgeRolloutFunction.Arn>"
 
@@ -91,6 +84,7 @@ RULES: dict[str, tuple[str | None, dict[str, Any], str]] = {
         AlarmStateChanged.raised("noriba-taxi-eta-endpoint-errors", "noriba-taxi-eta-endpoint-latency"),
         JUDGE,
     ),
+    "AlarmedTaxiEtaRule": (DEFAULT_BUS, AlarmStateChanged.pattern(alarm_name="noriba-taxi-eta-world-changed"), DECIDER),
     "FoundTaxiEtaRule": (BUS, FindingChanged.pattern(use_case="taxi_eta"), "<Operators>"),
 }
 
@@ -416,29 +410,6 @@ def test_the_decider_is_asked_by_the_clock_as_by_an_event(rules: dict[str, Resou
     assert asked == {**tick, "detail-type": "Scheduled question", "detail": {"use_case": "taxi_eta"}}
 
 
-@pytest.fixture(scope="module", params=["named by us", "named by CloudFormation"])
-def alarmed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Resource:
-    """The rule of an alarm that asks for training, which a later stack makes."""
-    app = build_app(outdir=str(tmp_path_factory.mktemp("alarmed")), use_cases=USE_CASES)
-    training = app.node.find_child("noriba-training")
-    assert isinstance(training, TrainingStack)
-    later = Stack(app, "noriba-later")
-    rule = cloudwatch.AlarmRule.from_boolean(value=True)
-    if request.param == "named by us":
-        training.ask_on_alarms("taxi_eta", [WATCHING])
-        cloudwatch.CompositeAlarm(later, "Watching", alarm_rule=rule, composite_alarm_name=WATCHING)
-    else:
-        alarm = cloudwatch.CompositeAlarm(later, "Watching", alarm_rule=rule)
-        training.ask_on_alarms("taxi_eta", [alarm.alarm_name], scope=later)
-    app.synth()
-    assembly = Assembly.load(Path(app.outdir), prefix="noriba")
-    found = assembly.one("AWS::Events::Rule", "AlarmedTaxiEtaRule")
-    # What deploys reads no token.
-    return Resource(
-        **{**vars(found), "properties": json.loads(json.dumps(found.properties).replace("<Watching>", WATCHING))}
-    )
-
-
 def change_alarm(name: str, state: str) -> dict[str, Any]:
     """As CloudWatch sends it."""
     return {
@@ -459,21 +430,21 @@ def change_alarm(name: str, state: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("state", ["ALARM", "OK"])
-def test_an_alarm_that_a_stack_connects_asks_for_training_of_its_use_case_and_is_told_over(
-    alarmed: Resource, state: str
+def test_a_changed_world_asks_for_training_of_its_use_case_and_is_told_over(
+    assembly: Assembly, rules: dict[str, Resource], state: str
 ) -> None:
-    [target] = alarmed.properties["Targets"]
-    event = change_alarm(WATCHING, state)
+    [alarm] = assembly.find("AWS::CloudWatch::CompositeAlarm")
+    name = alarm.properties["AlarmName"]
+    [target] = rules["AlarmedTaxiEtaRule"].properties["Targets"]
+    event = change_alarm(name, state)
     asked = json.loads(transform(target, event, quoted=True))
 
-    assert hear({"Alarmed": alarmed}, event, DEFAULT_BUS) == {"Alarmed"}
-    assert hear({"Alarmed": alarmed}, change_alarm("noriba-taxi-eta-endpoint-errors", state), DEFAULT_BUS) == set()
-    assert target["Arn"] == DECIDER
+    assert hear(rules, event, DEFAULT_BUS) == {"AlarmedTaxiEtaRule"}
     assert asked["detail"] == {"use_case": "taxi_eta", "alarm": event["detail"]}
     question = read_question(asked)
     assert (question.cause, question.asker) == (event["detail-type"], "alarm")
     assert question.alarm is not None
-    assert (question.alarm.name, question.alarm.state) == (WATCHING, state)
+    assert (question.alarm.name, question.alarm.state) == (name, state)
 
 
 def test_the_training_is_given_the_decision(rules: dict[str, Resource]) -> None:
@@ -512,6 +483,7 @@ def test_whole_events_reach_the_planner_the_decider_and_the_archive(rules: dict[
         "DecidedRule",
         "CandidateRegisteredRule",
         "FoundTaxiEtaRule",
+        "AlarmedTaxiEtaRule",
     }
     for name in whole:
         for target in rules[name].properties["Targets"]:

@@ -73,5 +73,5 @@ def _read_alarm(detail: object) -> AlarmFacts:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise NoCauseError(
             f"detail.alarm is not what CloudWatch says of an alarm ({faults}); send the event's detail there, as "
-            "TrainingStack.ask_on_alarms does"
+            "the rule of the training stack does"
         ) from error
