@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from noriba.monitoring.assessment import assess_accuracy, assess_coverage, number_parts
-from noriba.monitoring.counts import read_counts, state_counts
+from noriba.monitoring.counts import Served, read_counts, state_counts
 from noriba.monitoring.days import assess_quality, sum_days
 from noriba.monitoring.drift import measure_drift
 from noriba.monitoring.measurements import Scale, read_measurements, state_measurements
@@ -45,7 +45,7 @@ def main(folder: Path, since: datetime, until: datetime) -> None:
         when: dict[str, Any] = {"since": since, "until": until}
         errors = state_measurements(USE_CASE, SLICES, Scale(2000.0, 120.0), now=until, **when)
         versions = read_measurements(_ask(engine, errors), SLICES)
-        asked = state_counts(profile, identities, use_case=USE_CASE, version=VERSION, by_hour=True, **when)
+        asked = state_counts(profile, identities, Served(USE_CASE, VERSION), now=until, by_hour=True, **when)
         counts = {
             datetime.fromtimestamp(int(row["hour_us"]) // 1_000_000, UTC): read_counts(row, profile, identities)
             for row in _ask(engine, asked)

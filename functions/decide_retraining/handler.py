@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from noriba.aws.ledger import Champion, RolloutLock
     from noriba.events import AlarmFacts
     from noriba.records.training import TrainingRecord
-    from noriba.usecase import UseCase
+    from noriba.usecase import RetrainingPolicy, UseCase
 
 
 class Settings(Environment):
@@ -85,7 +85,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return {"train": False, "reason": "no snapshot yet"}
     datasets = ObjectStore(clients.s3, settings.datasets_bucket)
     last = read_last_training(ledger, clients)
-    question = join_pending_alarm(question, ledger, last)
+    question = join_pending_alarm(question, ledger, last, use_case.policies.retraining, now=now)
     known = look(ledger, datasets, question, last, snapshot_id=snapshot_id)
     decision = decide(use_case, ledger, known.situation, decision_id=question.decision_id, now=now)
     logger.info("decided", extra={"outcome": decision.outcome, "reason": decision.reason})
@@ -145,11 +145,13 @@ def read_last_training(ledger: Ledger, clients: Clients) -> TrainingRecord | Non
     return replace(last, running=False, failed=True)
 
 
-def join_pending_alarm(question: Question, ledger: Ledger, last: TrainingRecord | None) -> Question:
+def join_pending_alarm(
+    question: Question, ledger: Ledger, last: TrainingRecord | None, policy: RetrainingPolicy, *, now: datetime
+) -> Question:
     """The question, asked for an alarm too that stands and was put off before; a person's is theirs alone."""
     if question.asker != "data":
         return question
-    alarm = find_pending(ledger.list_alarms(), last)
+    alarm = find_pending(ledger.list_alarms(), last, policy, now=now)
     if alarm is None:
         return question
     return replace(question, asker="alarm", alarm=alarm)

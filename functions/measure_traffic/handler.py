@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from noriba.usecase import UseCase
 
 _HOUR = timedelta(hours=1)
+_PLAIN = str.maketrans({'"': "'", "\\": "/", "\n": " ", "\r": " ", "\t": " "})
 
 Rows = list[dict[str, str | None]]
 
@@ -97,10 +98,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     measurements = Measurements(ObjectStore(clients.s3, settings.observations_bucket), use_case.name)
     answers = {one.name: list(read_rows(clients.athena, one.query)) for one in task.asked}
     measurements.write(build_hours(use_case, reference, measurements, task, answers))
-    report = write_report(use_case, reference, measurements, now=task.until)
+    before = measurements.find_report()
+    report = write_report(use_case, reference, measurements, before, now=task.until)
     # Told before it is kept: whoever is interrupted between the two tells again.
-    changes = list_changes(report, measurements.find_report())
-    EventBus(clients.events, settings.bus_name).publish_all(changes)
+    EventBus(clients.events, settings.bus_name).publish_all(list_changes(report, before))
     measurements.write_report(report)
     tell(report)
     return report.model_dump(mode="json")
@@ -127,15 +128,32 @@ def build_hours(
 
 
 def write_report(
-    use_case: UseCase, reference: Reference, measurements: Measurements, *, now: datetime
+    use_case: UseCase,
+    reference: Reference,
+    measurements: Measurements,
+    before: MonitoringReport | None,
+    *,
+    now: datetime,
 ) -> MonitoringReport:
-    """What the hours that were measured say."""
+    """What the hours that were measured say; a report before helps to tell what is over from what is not clear."""
     policy, version = use_case.policies.monitoring, reference.version
     since = begin_hour(now) - timedelta(hours=policy.window_hours)
     oldest = datetime.combine(list_whole_days(now)[0], time(), UTC)
     hours = measurements.read(since=min(since, oldest))
     window = [one for one in hours if one.hour >= since]
-    ripe = [one for one in window if one.hour + _HOUR <= now - timedelta(hours=policy.truth_hours)]
+    # Of younger hours the short outcomes have come alone, which are not like the others.
+    ripe = [one for one in hours if one.hour + _HOUR <= now - timedelta(hours=policy.truth_hours)]
+    last = ripe[-policy.window_hours :]
+    same = before is not None and before.model_version == version
+    were = {kind for kind, verdict in before.standing.items() if verdict == "changed"} if before and same else set()
+    findings = (
+        assess_accuracy(last, version, reference.evidence, policy, longer=ripe, was_changed="accuracy" in were),
+        assess_coverage(last, version, policy, longer=ripe, was_changed="coverage" in were),
+        assess_drift(hours, version, reference.profile, policy, now=now),
+        assess_quality(window, version, reference.profile, policy),
+        assess_outcomes(last, version, policy),
+    )
+    known = {one.kind: one.verdict for one in findings if one.verdict != "unknown"}
     return MonitoringReport(
         use_case=use_case.name,
         unit=use_case.answer.unit,
@@ -143,19 +161,14 @@ def write_report(
         since=since,
         until=now,
         parts=tuple(number_parts(window, version, reference.evidence)),
-        findings=(
-            assess_accuracy(window, version, reference.evidence, policy),
-            assess_coverage(window, version, policy),
-            assess_drift(hours, version, reference.profile, policy, now=now),
-            assess_quality(window, version, reference.profile, policy),
-            assess_outcomes(ripe, version, policy),
-        ),
+        findings=findings,
+        standing={**(before.standing if before else {}), **known},
     )
 
 
 def tell(report: MonitoringReport) -> None:
-    """Numbers for CloudWatch; a finding that cannot be made is none."""
-    total, changed = report.parts[0], {one.kind for one in report.findings if one.verdict == "changed"}
+    """Numbers for CloudWatch; of what cannot be told, the last answer stands."""
+    total, changed = report.parts[0], {kind: verdict == "changed" for kind, verdict in report.standing.items()}
     expected = total.expected_mae or None
     gauge(
         report.use_case,
@@ -173,11 +186,11 @@ def tell(report: MonitoringReport) -> None:
         {
             ANSWERS_MEASURED: total.answered,
             OUTCOMES_MEASURED: total.with_outcome,
-            ACCURACY_CHANGED: "accuracy" in changed,
-            COVERAGE_CHANGED: "coverage" in changed,
-            REQUESTS_CHANGED: "drift" in changed,
-            QUALITY_CHANGED: "quality" in changed,
-            OUTCOMES_CHANGED: "outcomes" in changed,
+            ACCURACY_CHANGED: changed.get("accuracy", False),
+            COVERAGE_CHANGED: changed.get("coverage", False),
+            REQUESTS_CHANGED: changed.get("drift", False),
+            QUALITY_CHANGED: changed.get("quality", False),
+            OUTCOMES_CHANGED: changed.get("outcomes", False),
         },
     )
     findings = {str(one.kind): f"{one.verdict}: {one.reason}" for one in report.findings}
@@ -185,17 +198,18 @@ def tell(report: MonitoringReport) -> None:
 
 
 def list_changes(report: MonitoringReport, before: MonitoringReport | None) -> list[FindingChanged]:
-    """What is otherwise than in the report before; a first report tells of what is wrong alone."""
-    same_model = before is not None and before.model_version == report.model_version
-    known = {one.kind: one.verdict for one in before.findings} if before is not None and same_model else {}
+    """What is otherwise than it stood before; that all is steady is no news at first."""
+    stood = before.standing if before is not None else {}
     return [
         FindingChanged(
             use_case=report.use_case,
             model_version=report.model_version,
             kind=one.kind,
             verdict=one.verdict,
-            reason=one.reason,
+            # EventBridge puts it between the quotes of a message as it is.
+            # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+            reason=one.reason.translate(_PLAIN),
         )
         for one in report.findings
-        if one.verdict != "unknown" and one.verdict != known.get(one.kind, "steady")
+        if one.verdict != "unknown" and one.verdict != stood.get(one.kind, "steady")
     ]

@@ -14,13 +14,12 @@ from noriba.aws.ledger import Ledger
 from noriba.aws.measurements import Measurements
 from noriba.aws.objects import ObjectStore
 from noriba.aws.references import read_reference
-from noriba.monitoring.counts import state_counts
+from noriba.monitoring.counts import Served, state_counts
 from noriba.monitoring.days import list_whole_days
 from noriba.monitoring.measurements import Scale, state_measurements
 from noriba.monitoring.partitions import ASTRAY
 from noriba.records.metrics import LOOKS_PLANNED
 from noriba.records.monitoring import COUNTS, ERRORS
-from noriba.timestamps import begin_hour
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
@@ -82,8 +81,8 @@ def choose_start(use_case: UseCase, measurements: Measurements, *, now: datetime
     No earlier than what findings are about: what was missed before that is not made up for.
     """
     oldest = datetime.combine(list_whole_days(now)[0], time(), UTC)
-    ripening = begin_hour(now) - timedelta(hours=use_case.policies.monitoring.truth_hours + 1)
-    return max(oldest, min(ripening, measurements.find_gap(since=oldest, until=now)))
+    ripe_after = timedelta(hours=use_case.policies.monitoring.truth_hours)
+    return measurements.find_gap(since=oldest, until=now, ripe_after=ripe_after)
 
 
 def state_queries(use_case: UseCase, reference: Reference, *, since: datetime, now: datetime) -> dict[str, Statement]:
@@ -93,13 +92,8 @@ def state_queries(use_case: UseCase, reference: Reference, *, since: datetime, n
     slices = list(use_case.data.slices)
     queries = {ERRORS: state_measurements(use_case.name, slices, scale, since=since, until=now, now=now)}
     if reference.profile is not None:
+        served = Served(use_case.name, reference.version)
         queries[COUNTS] = state_counts(
-            reference.profile,
-            reference.identities,
-            use_case=use_case.name,
-            version=reference.version,
-            since=since,
-            until=now,
-            by_hour=True,
+            reference.profile, reference.identities, served, since=since, until=now, now=now, by_hour=True
         )
     return queries

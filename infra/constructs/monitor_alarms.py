@@ -14,7 +14,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from noriba.records.metrics import FINDINGS
-from noriba.records.names import name_world_alarm
+from noriba.records.names import name_endpoint, name_world_alarm
 
 if TYPE_CHECKING:
     from noriba.records.metrics import Metric
@@ -40,6 +40,8 @@ class MonitorAlarms(Construct):
             kind: cloudwatch.Alarm(
                 self,
                 metric.name,
+                # The alarm that joins them says of itself only which of these has changed.
+                alarm_name=f"{name_endpoint(use_case, prefix=prefix)}-{kind}-changed",
                 metric=read_metric(metric, use_case, prefix=prefix),
                 threshold=1,
                 evaluation_periods=1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
@@ -49,7 +49,9 @@ class UseCaseDashboard(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._use_case, self._prefix = use_case, prefix
-        self.name = name_endpoint(use_case.name, prefix=prefix)
+        # Dashboards are those of an account, in all regions.
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudwatch-dashboard.html
+        self.name = f"{name_endpoint(use_case.name, prefix=prefix)}-{Stack.of(self).region}"
         unit = use_case.answer.unit
         cloudwatch.Dashboard(
             self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infra.machines.states import State, call, choose, invoke_function, is_true, present, put, succeed
+from infra.machines.states import TRANSIENT, State, call, choose, invoke_function, is_true, present, put, succeed
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,12 @@ def _ask(props: MonitoringProps) -> dict[str, State]:
             follow="Name the answer",
             ResultSelector={"id.$": "$.QueryExecution.QueryExecutionId"},
             ResultPath="$.execution",
+            # A query fails when a file is written over while it reads; compaction does that.
+            # https://docs.aws.amazon.com/athena/latest/ug/troubleshooting-athena.html
+            Retry=[
+                TRANSIENT,
+                {"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 20, "MaxAttempts": 3, "BackoffRate": 2},
+            ],
         ),
         "Name the answer": put("$.answer", {"name.$": "$.name", "query.$": "$.execution.id"}, follow="Answered"),
         "Answered": {"Type": "Pass", "OutputPath": "$.answer", "End": True},

@@ -91,7 +91,8 @@ class MonitoringStack(Stack):
         address = Fn.join(
             "",
             [
-                f"https://{self.region}.console.{self.url_suffix}",
+                # https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html
+                f"https://{self.region}.console.aws.amazon.com",
                 f"/cloudwatch/home?region={self.region}#dashboards/dashboard/{dashboard}",
             ],
         )

@@ -103,6 +103,7 @@ def answer_with(cloud: Cloud, rows: list[dict[str, Any]], columns: list[str]) ->
 
 SUMS = (
     "answered",
+    "requests",
     "width",
     "with_outcome",
     "error",
@@ -123,7 +124,7 @@ def errors_of(version: int, mae: float, *, covered: float = 0.8) -> list[dict[st
     found = []
     for ago in range(1, 25):
         error = mae * rng.normal(1, 0.05) * rows
-        sums = (rows, rows * 300.0, rows, error, error, error, 0, 0, round(covered * rows), 0.8 * rows)
+        sums = (rows, rows, rows * 300.0, rows, error, error, error, 0, 0, round(covered * rows), 0.8 * rows)
         hour_us = to_microseconds(THIS_HOUR - timedelta(hours=ago))
         found.append({"hour_us": hour_us, "model_version": version, "size": 50, **dict(zip(SUMS, sums, strict=True))})
     return found
@@ -189,7 +190,7 @@ def test_later_only_the_hours_that_outcomes_still_come_for_are_asked_about(
 
     plan = plan_monitoring(EVENT, context)
 
-    assert datetime.fromisoformat(plan["since"]) == THIS_HOUR - timedelta(hours=4)
+    assert datetime.fromisoformat(plan["since"]) == THIS_HOUR - timedelta(hours=3)
 
 
 def test_hours_that_were_missed_are_made_up_for(cloud: Cloud, context: LambdaContext) -> None:

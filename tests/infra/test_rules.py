@@ -471,8 +471,8 @@ def test_the_operators_read_what_was_found_of_which_model_and_where_to_look(rule
 
     said, _, address = text.strip('"').rpartition(". ")
     assert said == f"Taxi arrival time, version 3: accuracy is changed: {reason}"
-    assert address.startswith("https://<AWS::Region>.console.<AWS::URLSuffix>/cloudwatch/")
-    assert address.endswith("#dashboards/dashboard/noriba-taxi-eta")
+    assert address.startswith("https://<AWS::Region>.console.aws.amazon.com/cloudwatch/")
+    assert address.endswith("#dashboards/dashboard/noriba-taxi-eta-<AWS::Region>")
 
 
 def test_whole_events_reach_the_planner_the_decider_and_the_archive(rules: dict[str, Resource]) -> None:

@@ -30,9 +30,12 @@ class Measurements:
     def __init__(self, observations: ObjectStore, use_case: str) -> None:
         self._observations, self._use_case = observations, use_case
 
-    def find_gap(self, *, since: datetime, until: datetime) -> datetime:
-        """The first hour from that of `since` on that was not measured; the one of `until` when all were."""
-        measured = set(self._list_hours(since))
+    def find_gap(self, *, since: datetime, until: datetime, ripe_after: timedelta) -> datetime:
+        """The first hour from that of `since` on that was not measured for good; the one of `until` when all were.
+
+        For good: so long after its end, when its outcomes had come.
+        """
+        measured = {hour for hour, at in self._list_hours(since) if at >= hour + _HOUR + ripe_after}
         hour = begin_hour(since)
         while hour in measured and hour < begin_hour(until):
             hour += _HOUR
@@ -45,7 +48,7 @@ class Measurements:
 
     def read(self, *, since: datetime) -> list[HourMeasurement]:
         """The hours from that of `since` on, as far as they were measured, in order."""
-        keys = [name_measurement(self._use_case, hour) for hour in self._list_hours(since)]
+        keys = [name_measurement(self._use_case, hour) for hour, _at in self._list_hours(since)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return [HourMeasurement.model_validate_json(content) for content in pool.map(self._observations.read, keys)]
 
@@ -61,9 +64,10 @@ class Measurements:
     def _write(self, hour: HourMeasurement) -> None:
         self._observations.write(name_measurement(self._use_case, hour.hour), hour.model_dump_json().encode())
 
-    def _list_hours(self, since: datetime) -> Iterator[datetime]:
+    def _list_hours(self, since: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """Hours, and when they were measured last."""
         folder = name_measurements(self._use_case)
         # Not after the first hour's own file.
         before = name_measurement(self._use_case, begin_hour(since) - _HOUR)
-        for key in self._observations.list_keys(folder, after=before):
-            yield datetime.strptime(key.removeprefix(folder), "%Y-%m-%d/%H.json").replace(tzinfo=UTC)
+        for key, written_at in self._observations.list_written(folder, after=before):
+            yield datetime.strptime(key.removeprefix(folder), "%Y-%m-%d/%H.json").replace(tzinfo=UTC), written_at

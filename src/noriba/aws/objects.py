@@ -12,6 +12,7 @@ from noriba.errors import NoribaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
 
@@ -126,11 +127,15 @@ class ObjectStore:
 
     def list_keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Keys under a prefix, in order; those that follow another one, which need not be there."""
+        return (key for key, _at in self.list_written(prefix, after=after))
+
+    def list_written(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, datetime]]:
+        """Keys likewise, and when each was written last."""
         lister = self._s3.get_paginator("list_objects_v2")
         where = {"Bucket": self.bucket, "Prefix": prefix, **({"StartAfter": after} if after else {})}
         for page in lister.paginate(**where):  # type: ignore[arg-type]  # plain strings
             for found in page.get("Contents", []):
-                yield found["Key"]
+                yield found["Key"], found["LastModified"]
 
     def list_folders(self, prefix: str) -> Iterator[str]:
         """Names of what stands for folders right under a prefix, in order."""

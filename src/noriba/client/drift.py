@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from noriba.aws.references import read_profile
 from noriba.client.observations import ask_observations, compact_observations
 from noriba.errors import NoribaError
-from noriba.monitoring.counts import read_counts, state_counts
+from noriba.monitoring.counts import Served, read_counts, state_counts
 from noriba.monitoring.drift import measure_drift
 from noriba.records.names import read_package_version
 
@@ -66,7 +66,8 @@ def read_drift(session: Session, *, since: datetime, until: datetime, alpha: flo
     if profile is None:
         raise NoProfileError(f"version {version} was trained before profiles were kept; train anew")
     compact_observations(session, since=since)
-    asked = state_counts(profile, identities, use_case=session.use_case_name, version=version, since=since, until=until)
+    served = Served(session.use_case_name, version)
+    asked = state_counts(profile, identities, served, since=since, until=until, now=datetime.now(UTC))
     [row] = ask_observations(session, asked)
     found = measure_drift(profile, read_counts(row, profile, identities), alpha=alpha)
     columns = sorted(found.columns.items(), key=lambda item: item[1].p_value)

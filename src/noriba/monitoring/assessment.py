@@ -27,66 +27,91 @@ _MOST_IMPLAUSIBLE = 0.05
 
 
 def assess_accuracy(
-    hours: Sequence[HourMeasurement], version: int, evidence: Evidence, policy: MonitoringPolicy
+    hours: Sequence[HourMeasurement],
+    version: int,
+    evidence: Evidence,
+    policy: MonitoringPolicy,
+    *,
+    longer: Sequence[HourMeasurement] = (),
+    was_changed: bool = False,
 ) -> Finding:
-    """Whether errors have grown, over all or in a part of the traffic."""
-    expected = _list_expected(evidence)
-    watched = {
-        part: one for part, one in expected.items() if _count_outcomes(hours, version, part) >= policy.min_outcomes
-    }
-    if EVERYTHING not in watched:
-        outcomes = _count_outcomes(hours, version, EVERYTHING)
-        return _too_few("accuracy", f"{outcomes} outcomes; at least {policy.min_outcomes} are needed")
-    if len(_list_tallies(hours, version, EVERYTHING)) < FEWEST_BLOCKS:
-        return _too_few("accuracy", f"outcomes of fewer than {FEWEST_BLOCKS} hours")
+    """Whether errors have grown, over all or in a part of the traffic.
+
+    Args:
+        hours: those to look at, whose outcomes have come.
+        version: whose answers.
+        evidence: what it showed on its hold-out.
+        policy: the limits.
+        longer: hours of several days, these among them: a part that has four hours a day is looked at over more days.
+        was_changed: whether the last look found errors grown. What has changed is over when the mean is under its limit
+            again, and not when nobody can be sure any more; or the answer would go to and fro at the limit.
+    """
+    longer = longer or hours
+    expected = _list_expected(evidence, fewest=policy.min_outcomes)
+    looked_at = {part: longer if part else _choose(hours, longer, version) for part in expected}
+    found = {part: _list_tallies(some, version, part) for part, some in looked_at.items()}
+    tallies = {part: some for part, some in found.items() if _is_enough(some, policy)}
+    if EVERYTHING not in tallies:
+        outcomes = _count_outcomes(_list_tallies(hours, version, EVERYTHING))
+        return _too_few("accuracy", f"{outcomes} outcomes; {policy.min_outcomes} of {FEWEST_BLOCKS} hours are needed")
     worst: list[tuple[float, str]] = []
-    for part, known in watched.items():
-        tallies = _list_tallies(hours, version, part)
-        error = average_blocks([one.bounded for one in tallies], [one.with_outcome for one in tallies])
-        limit = policy.max_error_ratio if part == EVERYTHING else policy.max_part_error_ratio
-        if error.lower(policy.alpha / len(watched)) > limit * known.mae:
-            ratio = error.mean / known.mae
+    for part, some in tallies.items():
+        error = average_blocks([one.bounded for one in some], [one.with_outcome for one in some])
+        limit = (policy.max_part_error_ratio if part else policy.max_error_ratio) * expected[part].mae
+        bound = error.mean if was_changed else error.lower(policy.alpha / len(tallies))
+        if bound > limit:
+            ratio = error.mean / expected[part].mae
             where = part or "all of the traffic"
             worst.append((ratio, f"{where}: the error is {error.mean:.4g}, {ratio:.2f} times the hold-out's"))
     if worst:
         return Finding(kind="accuracy", verdict="changed", reason="; ".join(text for _, text in sorted(worst)[::-1]))
-    total = add_tallies(_list_tallies(hours, version, EVERYTHING))
+    total = add_tallies(tallies[EVERYTHING])
     ratio = total.abs_error / total.with_outcome / evidence.candidate.mae
     reason = f"the error is {ratio:.2f} times the hold-out's, over {total.with_outcome} outcomes"
     return Finding(kind="accuracy", verdict="steady", reason=reason)
 
 
-def assess_coverage(hours: Sequence[HourMeasurement], version: int, policy: MonitoringPolicy) -> Finding:
-    """Whether intervals hold what they claim."""
-    tallies = _list_tallies(hours, version, EVERYTHING)
+def assess_coverage(
+    hours: Sequence[HourMeasurement],
+    version: int,
+    policy: MonitoringPolicy,
+    *,
+    longer: Sequence[HourMeasurement] = (),
+    was_changed: bool = False,
+) -> Finding:
+    """Whether intervals hold what they claim; see `assess_accuracy`."""
+    tallies = _list_tallies(_choose(hours, longer or hours, version), version, EVERYTHING)
     total = add_tallies(tallies)
-    if total.with_outcome < policy.min_outcomes:
-        return _too_few("coverage", f"{total.with_outcome} outcomes; at least {policy.min_outcomes} are needed")
-    if len(tallies) < FEWEST_BLOCKS:
-        return _too_few("coverage", f"outcomes of fewer than {FEWEST_BLOCKS} hours")
+    if not _is_enough(tallies, policy):
+        needed = f"{policy.min_outcomes} of {FEWEST_BLOCKS} hours are needed"
+        return _too_few("coverage", f"{total.with_outcome} outcomes; {needed}")
     covered = average_blocks([one.covered for one in tallies], [one.with_outcome for one in tallies])
     claimed = total.claimed / total.with_outcome
     reason = f"intervals hold {covered.mean:.1%} of the outcomes, and claim {claimed:.1%}"
     # Two sides, each half of the risk.
-    too_few = covered.upper(policy.alpha / 2) < claimed - policy.max_coverage_gap
-    too_many = covered.lower(policy.alpha / 2) > claimed + policy.max_coverage_gap
-    return Finding(kind="coverage", verdict="changed" if too_few or too_many else "steady", reason=reason)
+    least, most = covered.lower(policy.alpha / 2), covered.upper(policy.alpha / 2)
+    if was_changed:
+        least = most = covered.mean
+    off = most < claimed - policy.max_coverage_gap or least > claimed + policy.max_coverage_gap
+    return Finding(kind="coverage", verdict="changed" if off else "steady", reason=reason)
 
 
 def assess_outcomes(ripe: Sequence[HourMeasurement], version: int, policy: MonitoringPolicy) -> Finding:
     """Whether outcomes come, and whether they can be true; of hours whose outcomes should be there by now."""
     total = add_tallies(_list_answers(ripe, version))
-    if total.answered < policy.min_outcomes:
-        return _too_few("outcomes", f"{total.answered} answers; at least {policy.min_outcomes} are needed")
-    share = total.with_outcome / total.answered
+    if total.requests < policy.min_outcomes:
+        return _too_few("outcomes", f"{total.requests} requests; at least {policy.min_outcomes} are needed")
+    # Of several candidates of a request, one is taken.
+    share = total.with_outcome / total.requests
     if share < policy.min_outcome_share:
-        reason = f"{share:.1%} of {total.answered} answers have an outcome, under {policy.min_outcome_share:.1%}"
+        reason = f"{share:.1%} of {total.requests} requests have an outcome, under {policy.min_outcome_share:.1%}"
         return Finding(kind="outcomes", verdict="changed", reason=reason)
     odd = total.implausible / max(total.with_outcome, 1)
     if odd > _MOST_IMPLAUSIBLE:
         reason = f"{odd:.1%} of the outcomes are farther from their prediction than can be; some app reports nonsense"
         return Finding(kind="outcomes", verdict="changed", reason=reason)
-    return Finding(kind="outcomes", verdict="steady", reason=f"{share:.1%} of {total.answered} answers have an outcome")
+    reason = f"{share:.1%} of {total.requests} requests have an outcome"
+    return Finding(kind="outcomes", verdict="steady", reason=reason)
 
 
 def number_parts(hours: Sequence[HourMeasurement], version: int, evidence: Evidence) -> list[PartNumbers]:
@@ -139,9 +164,17 @@ def find_quantile(sizes: dict[int, int], share: float) -> float | None:
     return None
 
 
-def _list_expected(evidence: Evidence) -> dict[str, Metrics]:
-    """What the hold-out showed, by part."""
-    return {EVERYTHING: evidence.candidate, **{f"{one.name}: {one.value}": one.candidate for one in evidence.slices}}
+def _list_expected(evidence: Evidence, *, fewest: int = 1) -> dict[str, Metrics]:
+    """What the hold-out showed, by part; a part of few rows is left out, for its error says little of it."""
+    parts = {f"{one.name}: {one.value}": one.candidate for one in evidence.slices if one.candidate.rows >= fewest}
+    return {EVERYTHING: evidence.candidate, **parts}
+
+
+def _choose(
+    hours: Sequence[HourMeasurement], longer: Sequence[HourMeasurement], version: int
+) -> Sequence[HourMeasurement]:
+    """These hours; more of them where too few had outcomes, as in a business of ten hours a day."""
+    return hours if len(_list_tallies(hours, version, EVERYTHING)) >= FEWEST_BLOCKS else longer
 
 
 def _list_answers(hours: Sequence[HourMeasurement], version: int, part: str = EVERYTHING) -> list[Tally]:
@@ -153,8 +186,12 @@ def _list_tallies(hours: Sequence[HourMeasurement], version: int, part: str) -> 
     return [tally for tally in _list_answers(hours, version, part) if tally.with_outcome]
 
 
-def _count_outcomes(hours: Sequence[HourMeasurement], version: int, part: str) -> int:
-    return sum(tally.with_outcome for tally in _list_tallies(hours, version, part))
+def _is_enough(tallies: Sequence[Tally], policy: MonitoringPolicy) -> bool:
+    return len(tallies) >= FEWEST_BLOCKS and _count_outcomes(tallies) >= policy.min_outcomes
+
+
+def _count_outcomes(tallies: Sequence[Tally]) -> int:
+    return sum(tally.with_outcome for tally in tallies)
 
 
 def _too_few(kind: str, what: str) -> Finding:

@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/athena/latest/ug/functions-env3.html (Trino's functi
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -25,17 +25,25 @@ if TYPE_CHECKING:
 
     from noriba.records.profiles import Profile
 
+_TAKEN = f"SELECT prediction_id || '=' || candidate_id FROM outcomes WHERE {PARTITIONS} AND candidate_id IS NOT NULL"  # noqa: S608 -- our own words
 _IDENTITY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*@[0-9a-f]+")
+
+
+class Served(NamedTuple):
+    """A model of a use case; others may have learned other features."""
+
+    use_case: str
+    version: int
 
 
 def state_counts(
     profile: Profile,
     identities: Sequence[str],
+    served: Served,
     *,
-    use_case: str,
-    version: int,
     since: datetime,
     until: datetime,
+    now: datetime,
     by_hour: bool = False,
 ) -> Statement:
     """A query for one row of counts; `read_counts` makes bins of it.
@@ -43,10 +51,11 @@ def state_counts(
     Args:
         profile: of the model's training.
         identities: of its features, `name@hash`; those that the profile does not know are left out.
-        use_case: whose observations.
-        version: of the model; others may have learned other features.
+        served: whose observations.
         since: when the first request was answered that counts.
         until: when the last one was.
+        now: when the last outcome was reported that counts. Of candidates with names, those are counted that have one:
+            what becomes training data, and not all that was weighed against it.
         by_hour: a row for each hour that has any; `hour_us` says when it began, in microseconds since 1970.
 
     Raises:
@@ -71,9 +80,11 @@ FROM (
   SELECT {", ".join(columns)}
   FROM predictions
   WHERE {PARTITIONS} AND model_version = ? AND value IS NOT NULL AND answered_at_us >= ? AND answered_at_us <= ?
+    AND (candidate_id IS NULL OR prediction_id || '=' || candidate_id IN ({_TAKEN}))
 ) AS asked_of{group}"""  # noqa: S608 -- identities were checked, edges are numbers
     moments = to_microseconds(since), to_microseconds(until)
-    return Statement(text, (*bind_partitions(use_case, since, until), version, *moments))
+    taken = bind_partitions(served.use_case, since, now)
+    return Statement(text, (*bind_partitions(served.use_case, since, until), served.version, *moments, *taken))
 
 
 def read_counts(

@@ -31,12 +31,14 @@ DAYS = 3
 """How many days are looked at together."""
 NEEDED = 2
 """How many of them must have drifted, the last one among them."""
+SETTLED = timedelta(hours=3)
+"""How long after its end a day is looked at: captures come within two hours or so."""
 _MOST_NAMED = 5
 
 
 def list_whole_days(now: datetime) -> list[date]:
-    """The days that are looked at, in UTC, the last one that is over at the end."""
-    today = now.astimezone(UTC).date()
+    """The days that are looked at, in UTC; the last one is that of which all has come."""
+    today = (now - SETTLED).astimezone(UTC).date()
     return [today - timedelta(days=ago) for ago in range(DAYS, 0, -1)]
 
 
@@ -96,11 +98,18 @@ def assess_quality(
 def sum_days(
     hours: Iterable[HourMeasurement], version: int, profile: Profile
 ) -> dict[date, dict[str, NDArray[np.int64]]]:
-    """Requests by day and feature, in the profile's bins; features of other bins are left out."""
+    """Requests by day and feature, in the profile's bins; features of other bins are left out.
+
+    So are days of which this version has served a part alone: the afternoon is no day.
+    """
     by_day: dict[date, list[HourMeasurement]] = defaultdict(list)
     for hour in hours:
         by_day[hour.hour.date()].append(hour)
-    sums = {day: _sum(some, version, profile) for day, some in by_day.items()}
+    sums = {
+        day: _sum(some, version, profile)
+        for day, some in by_day.items()
+        if all(version in hour.counts for hour in some if hour.versions)
+    }
     return {day: counts for day, counts in sums.items() if counts}
 
 

@@ -27,6 +27,8 @@ ASKED = f"{PARTITIONS} AND prediction_id IS NOT NULL AND answered_at_us >= ? AND
 """Rows of `predictions` that were asked in a time; `bind_answers` gives the values."""
 CANDIDATE = "coalesce('=' || candidate_id, '')"
 
+_ENDLESS = "1e300"
+"""No answer: what is not a number, or infinite, is not under it, on Trino as on DuckDB; nor is null."""
 ANSWERS = f"""
 answers AS (
   SELECT
@@ -44,7 +46,7 @@ answers AS (
       ORDER BY answered_at_us DESC, value DESC, low DESC, high DESC, claimed_coverage DESC
     ) AS place
   FROM predictions
-  WHERE {ASKED} AND value IS NOT NULL
+  WHERE {ASKED} AND abs(low) < {_ENDLESS} AND abs(value) < {_ENDLESS} AND abs(high) < {_ENDLESS}
 )"""
 """Answers; the one of several captures of one that counts has place 1. `bind_answers` gives the values."""
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _SMALLEST = 1e-9
 """What an error without a size, of zero, is taken for."""
 _UNLABELLED = "unlabelled"
-_SUMS = ("answered", "width", "with_outcome", "error", "abs_error", "bounded", "implausible", "close", "covered")
+_ASKED = ("answered", "requests", "width")
+_KNOWN = ("with_outcome", "error", "abs_error", "bounded", "implausible", "close", "covered", "claimed")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ errors AS (
   SELECT
     {HOUR_US} AS hour_us,
     a.model_version AS model_version,
+    row_number() OVER (PARTITION BY a.model_version, a.prediction_id ORDER BY a.candidate) AS candidate_place,
     a.high - a.low AS width,
     a.value - s.value AS error,
     abs(a.value - s.value) AS abs_error,
@@ -72,7 +74,7 @@ errors AS (
   WHERE a.place = 1
 ),
 sized AS (
-  SELECT *, CAST(floor(8e0 * ln({_at_least("abs_error", _SMALLEST)}) / ln(2e0)) AS INTEGER) AS size
+  SELECT *, try(CAST(floor(8e0 * ln({_at_least("abs_error", _SMALLEST)}) / ln(2e0)) AS INTEGER)) AS size
   FROM errors
 )
 SELECT
@@ -80,13 +82,14 @@ SELECT
   model_version,
   {picked}size,
   count(*) AS answered,
+  count_if(candidate_place = 1) AS requests,
   sum(width) AS width,
   count(error) AS with_outcome,
   sum(error) AS error,
   sum(abs_error) AS abs_error,
   sum({_at_most("abs_error", scale.bound)}) AS bounded,
-  sum(CASE WHEN abs_error >= {write_number(scale.bound)} THEN 1 ELSE 0 END) AS implausible,
-  sum(CASE WHEN abs_error <= {write_number(scale.close)} THEN 1 ELSE 0 END) AS close,
+  count_if(abs_error >= {write_number(scale.bound)}) AS implausible,
+  count_if(abs_error <= {write_number(scale.close)}) AS close,
   sum(covered) AS covered,
   sum(claimed) AS claimed
 FROM sized
@@ -107,7 +110,7 @@ def read_measurements(
             f"{name}: {label}" for number, name in enumerate(slices) if (label := row[f"label{number}"]) is not None
         )
         part = next(labels, EVERYTHING)
-        sums = {name: float(row[name] or 0) for name in (*_SUMS, "claimed")}
+        sums = {name: float(row[name] or 0) for name in (*_ASKED, *_KNOWN)}
         size = row["size"]
         sizes = {} if size is None else {int(size): int(sums["with_outcome"])}
         found[hour][int(row["model_version"] or 0)][part].append(Tally.model_validate({**sums, "sizes": sizes}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from noriba.events import DataFacts
+from noriba.records.traffic import SOURCE
 
 if TYPE_CHECKING:
     from noriba.records.snapshot import SnapshotManifest
@@ -27,8 +28,14 @@ def weigh_news(
     known_parts = {part.sha256 for part in trained_on.parts} if trained_on else set()
     known_objects = {(one.key, one.version_id) for one in trained_on.objects} if trained_on else set()
     latest_s = trained_on.last_s if trained_on else float("-inf")
+    if last is not None:
+        # A row that says to be of the future must not make all that comes look old.
+        latest_s = min(latest_s, last.started_at.timestamp())
     later = [part for part in manifest.parts if part.sha256 not in known_parts and part.last_s > latest_s]
-    landed = [one for one in manifest.objects if (one.key, one.version_id) not in known_objects]
+    # What apps report is quarantined row by row, and nobody can land it repaired: they must not stop all training.
+    landed = [
+        one for one in manifest.objects if (one.key, one.version_id) not in known_objects and one.source != SOURCE
+    ]
     span_s = manifest.last_s - max(latest_s, manifest.first_s) if later else 0.0
     return DataFacts(
         snapshot_id=manifest.snapshot_id,

@@ -83,13 +83,22 @@ def decide_retraining(policy: RetrainingPolicy, situation: Situation, *, now: da
     return decision
 
 
-def find_pending(alarms: Iterable[AlarmFacts], last: TrainingRecord | None) -> AlarmFacts | None:
+def find_pending(
+    alarms: Iterable[AlarmFacts], last: TrainingRecord | None, policy: RetrainingPolicy, *, now: datetime
+) -> AlarmFacts | None:
     """The first alarm that still stands and has had no training: what asks besides whatever has just happened.
 
-    An alarm has had its training when one has begun since it went off, or shortly before, unless that one failed.
+    An alarm has had its training when one has begun since it went off, or shortly before, unless that one failed. If it
+    still stands some time later, that training has not mended it: rows of the changed world may have come only since,
+    or the candidate was not good enough.
     """
     for alarm in alarms:
-        answered = last is not None and not last.failed and last.started_at + ONE_EVENT >= alarm.changed_at
+        answered = (
+            last is not None
+            and not last.failed
+            and last.started_at + ONE_EVENT >= alarm.changed_at
+            and _measure_age_s(last, now) < policy.alarm_again_s
+        )
         if alarm.state == "ALARM" and not answered:
             return alarm
     return None

@@ -28,6 +28,7 @@ class Tally(BaseModel):
 
     Attributes:
         answered: rows that were answered.
+        requests: that these belong to, each counted with the first of its candidates.
         width: of their intervals.
         with_outcome: those whose outcome is known.
         error: answer less outcome.
@@ -43,6 +44,7 @@ class Tally(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     answered: int = 0
+    requests: int = 0
     width: float = 0.0
     with_outcome: int = 0
     error: float = 0.0

@@ -83,6 +83,9 @@ class MonitoringReport(BaseModel):
     until: UtcTimestamp
     parts: tuple[PartNumbers, ...] = Field(description="all of the traffic first; answers of this version alone")
     findings: tuple[Finding, ...]
+    standing: dict[Kind, Literal["steady", "changed"]] = Field(
+        default={}, description="the last answers that were known, which stand until there is another"
+    )
 
     def find(self, kind: Kind) -> Finding:
         """The answer to one question."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 BINS = 20
 MOST_ROWS = 200_000
 """More say nothing new of a distribution."""
+MOST_DAYS = 366
+"""Of a longer history the last ones, so that each keeps rows enough to be held against others."""
 _DAY_S = 86_400.0
 
 
@@ -43,7 +45,8 @@ def profile_columns(columns: Mapping[str, Column], times_s: Column) -> Profile:
         columns: features, by name.
         times_s: of the rows, in seconds since 1970 UTC, ascending.
     """
-    thin = _thin(len(times_s))
+    begin = int(np.searchsorted(times_s, (np.floor(times_s[-1] / _DAY_S) - MOST_DAYS + 1) * _DAY_S))
+    thin = begin + _thin(len(times_s) - begin)
     taken, day = take_rows(columns, thin), np.floor(times_s[thin] / _DAY_S)
     row_count(taken)
     starts = np.concatenate([np.flatnonzero(np.diff(day, prepend=-np.inf)), [len(day)]])

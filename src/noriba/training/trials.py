@@ -77,7 +77,9 @@ def choose_window(
 
 
 def _differ(samples: Sequence[Sample]) -> bool:
-    return any(sample.weights is not None for sample in samples[1:]) or len({s.rows.start for s in samples}) > 1
+    if len(samples) == 1:
+        return False
+    return any(sample.weights is not None for sample in samples) or len({s.rows.start for s in samples}) > 1
 
 
 def _try_samples(

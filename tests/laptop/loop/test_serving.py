@@ -283,7 +283,7 @@ def test_why_is_told_to_the_app_at_once_and_to_an_operator_later(loop: Loop, cha
 
     [version] = why["versions"]
     assert (version["model_version"], version["origin"]["snapshot_id"]) == (1, champion.metadata["snapshot_id"])
-    assert version["origin"]["note"].startswith("approved by a test, by arn:")
+    assert version["origin"]["note"] == loop.session.registry.describe(champion.arn).note
     found = {one["candidate_id"]: one for one in version["candidates"]}
     for told, one in ((near, found["near"]), (far, found["far"])):
         explanation = told["explanation"]

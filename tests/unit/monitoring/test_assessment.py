@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
 import pytest
@@ -63,6 +63,7 @@ def tally_up(
     rows = len(errors)
     return Tally(
         answered=2 * rows,
+        requests=2 * rows,
         width=2 * rows * 300.0,
         with_outcome=rows,
         error=float(errors.sum()),
@@ -99,6 +100,62 @@ def test_a_part_is_held_against_its_own_hold_out() -> None:
     found = assess_accuracy(make_hours(100.0, rows=80, part=220.0), 3, measured(100.0, part_mae=220.0), POLICY)
 
     assert found.verdict == "steady"
+
+
+def test_a_part_that_has_four_hours_a_day_is_looked_at_over_days() -> None:
+    def late_only(hour: int) -> dict[str, Tally]:
+        rng = np.random.default_rng(hour)
+        parts = {EVERYTHING: tally_up(rng.exponential(100.0, 60))}
+        return {**parts, PART: tally_up(rng.exponential(300.0, 30))} if hour % 24 >= 20 else parts
+
+    days = [HourMeasurement(hour=DAY + timedelta(hours=hour), versions={3: late_only(hour)}) for hour in range(72)]
+
+    assert assess_accuracy(days[-24:], 3, measured(100.0), POLICY).verdict == "steady"
+    found = assess_accuracy(days[-24:], 3, measured(100.0), POLICY, longer=days)
+    assert found.verdict == "changed"
+    assert found.reason.startswith(PART)
+
+
+def test_a_business_of_ten_hours_a_day_has_an_answer_too() -> None:
+    open_hours = [hour for hour in make_hours(200.0, hours=72, rows=60) if 8 <= hour.hour.hour < 18]
+
+    assert assess_accuracy(open_hours[-10:], 3, measured(100.0), POLICY).verdict == "unknown"
+    assert assess_accuracy(open_hours[-10:], 3, measured(100.0), POLICY, longer=open_hours).verdict == "changed"
+    assert assess_coverage(open_hours[-10:], 3, POLICY, longer=open_hours).verdict == "steady"
+
+
+def test_a_part_that_the_hold_out_hardly_had_is_not_held_against_it() -> None:
+    hold_out = measured(100.0)
+    rare = hold_out.slices[0].model_copy(
+        update={"candidate": hold_out.candidate.model_copy(update={"rows": 5, "mae": 20.0})}
+    )
+    hours = make_hours(100.0, rows=80, part=100.0)
+
+    assert assess_accuracy(hours, 3, hold_out.model_copy(update={"slices": (rare,)}), POLICY).verdict == "steady"
+
+
+def test_what_has_changed_is_over_when_the_mean_is_below_the_limit_and_not_when_nobody_can_be_sure() -> None:
+    """At 1.2 times the hold-out's, with a limit of 1.15, a single look is not sure enough either way."""
+    hours = make_hours(120.0, rows=25)
+
+    assert assess_accuracy(hours, 3, measured(100.0), POLICY).verdict == "steady"
+    assert assess_accuracy(hours, 3, measured(100.0), POLICY, was_changed=True).verdict == "changed"
+    assert assess_accuracy(make_hours(105.0), 3, measured(100.0), POLICY, was_changed=True).verdict == "steady"
+    # Hours that hold now half and now nearly all of them, 74 % in the mean.
+    shares = [0.5, 0.98] * 12
+    off = [
+        HourMeasurement(hour=hour.hour, versions={3: {EVERYTHING: tally_up(np.full(25, 100.0), share)}})
+        for hour, share in zip(hours, shares, strict=True)
+    ]
+    assert assess_coverage(off, 3, POLICY).verdict == "steady"
+    assert assess_coverage(off, 3, POLICY, was_changed=True).verdict == "changed"
+
+
+def test_of_several_candidates_one_outcome_is_enough() -> None:
+    tally = Tally(answered=50 * 150, requests=50, with_outcome=49)
+    hours = [HourMeasurement(hour=DAY + timedelta(hours=n), versions={3: {EVERYTHING: tally}}) for n in range(24)]
+
+    assert assess_outcomes(hours, 3, POLICY).verdict == "steady"
 
 
 def test_one_app_s_nonsense_counts_for_no_more_than_the_bound() -> None:
@@ -139,7 +196,7 @@ def test_intervals_that_hold_too_few_or_too_many_are_noticed(covered: float, ver
 
 
 def test_outcomes_that_do_not_come_are_noticed() -> None:
-    silent = Tally(answered=50)
+    silent = Tally(answered=150, requests=50)
     hours = [HourMeasurement(hour=DAY + timedelta(hours=n), versions={3: {EVERYTHING: silent}}) for n in range(24)]
 
     assert assess_outcomes(hours, 3, POLICY).verdict == "changed"
@@ -237,6 +294,28 @@ def test_a_feature_that_goes_missing_is_named() -> None:
     assert found.verdict == "changed"
     assert found.reason.startswith("length is unknown in ")
     assert assess_quality(ask_on({1: 0.0}), 3, PROFILE, POLICY).verdict == "steady"
+
+
+def test_a_day_is_looked_at_when_its_captures_have_come() -> None:
+    midnight = NOW.replace(hour=0, minute=40)
+
+    assert list_whole_days(midnight)[-1].day == 2
+    assert list_whole_days(midnight + timedelta(hours=3))[-1].day == 3
+
+
+def test_a_day_of_which_the_model_served_the_evening_alone_is_no_day() -> None:
+    other = {2: {EVERYTHING: Tally(answered=1)}}
+    days = ask_on({3: 1.5, 2: 1.5, 1: 1.5})
+    noon = datetime.combine(list_whole_days(NOW)[1], time(16), UTC)
+    elsewhere = {"counts": {}, "versions": other}
+    fragment = [
+        hour.model_copy(update=elsewhere) if noon.date() == hour.hour.date() and hour.hour < noon else hour
+        for hour in days
+    ]
+
+    assert assess_drift(days, 3, PROFILE, POLICY, now=NOW).since == list_whole_days(NOW)[0]
+    found = assess_drift(fragment[24:], 3, PROFILE, POLICY, now=NOW)
+    assert (found.verdict, found.since) == ("steady", None)
 
 
 def test_counts_in_other_bins_than_the_model_s_are_left_out() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from noriba.monitoring.counts import read_counts, state_counts
+from noriba.monitoring.counts import Served, read_counts, state_counts
 from noriba.records.profiles import count_bins
 from noriba.training.profiles import profile_columns
 
@@ -32,11 +32,23 @@ def make_table(columns: dict[str, np.ndarray], **more: object) -> pa.Table:
     ]
     at_us = int((SINCE + timedelta(hours=3)).timestamp() * 1e6)
     shared = {"use_case": "taxi_eta", "day": "2026-07-01", "hour": 3, "model_version": 7, "value": 1.0}
-    shared |= {"answered_at_us": at_us, **more}
+    shared |= {"answered_at_us": at_us, "prediction_id": "p", "candidate_id": None, **more}
     return pa.table(
         {
             "features": pa.array(features, pa.map_(pa.string(), pa.float64())),
             **{name: [value] * rows for name, value in shared.items()},
+        }
+    )
+
+
+def make_outcomes() -> pa.Table:
+    return pa.table(
+        {
+            "use_case": ["taxi_eta"] * 2,
+            "day": ["2026-07-01"] * 2,
+            "hour": [4, 4],
+            "prediction_id": ["p", "q"],
+            "candidate_id": ["sent", "not sent"],
         }
     )
 
@@ -54,13 +66,20 @@ def test_bins_are_those_of_numpy_and_what_is_not_asked_about_does_not_count() ->
         make_table(few, value=None),
         make_table(few, use_case="scooter_energy"),
         make_table(few, day="2026-06-20"),
+        # Eight cars were weighed, and one was sent: the others are not what training will see.
+        make_table(few, candidate_id="not sent"),
         make_table(few, answered_at_us=int((UNTIL + timedelta(minutes=1)).timestamp() * 1e6)),
     ]
     engine = duckdb.connect()
-    predictions = pa.concat_tables([make_table(asked), *others], promote_options="permissive")
+    alone, sent = (
+        {name: values[rows] for name, values in asked.items()} for rows in (slice(1_500), slice(1_500, None))
+    )
+    ours = make_table(alone), make_table(sent, candidate_id="sent")
+    predictions = pa.concat_tables([*ours, *others], promote_options="permissive")
     engine.register("predictions", predictions)
+    engine.register("outcomes", make_outcomes())
 
-    statement = state_counts(profile, IDENTITIES, use_case="taxi_eta", version=7, since=SINCE, until=UNTIL)
+    statement = state_counts(profile, IDENTITIES, Served("taxi_eta", 7), since=SINCE, until=UNTIL, now=UNTIL)
     answer = engine.execute(statement.text, list(statement.values))
     names = [column[0] for column in answer.description or ()]
     [row] = answer.fetchall()
@@ -75,4 +94,4 @@ def test_what_is_no_identity_has_no_place_in_a_query() -> None:
     profile = profile_columns({"metres": np.arange(10.0)}, np.arange(10.0))
 
     with pytest.raises(ValueError, match="is no feature's identity"):
-        state_counts(profile, ["metres@1'] OR 1=1 --"], use_case="taxi_eta", version=7, since=SINCE, until=UNTIL)
+        state_counts(profile, ["metres@1'] OR 1=1 --"], Served("taxi_eta", 7), since=SINCE, until=UNTIL, now=UNTIL)

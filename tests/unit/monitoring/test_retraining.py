@@ -233,21 +233,31 @@ def go_off(hours_ago: float, *, name: str = "error", state: Literal["ALARM", "OK
     return AlarmFacts(name=name, state=state, reason="r", changed_at=changed_at, metric=None, dimensions={})
 
 
+def pending(alarms: list[AlarmFacts], last: TrainingRecord | None, *, hours: float = 0.0) -> AlarmFacts | None:
+    return find_pending(alarms, last, POLICY, now=NOW + timedelta(hours=hours))
+
+
+def test_an_alarm_that_stands_a_day_after_its_training_asks_again() -> None:
+    """Rows of the changed world may have come only since, or the candidate was not good enough."""
+    assert pending([go_off(3)], LAST, hours=21) is None
+    assert pending([go_off(3)], LAST, hours=23) == go_off(3)
+
+
 def test_an_alarm_is_pending_until_a_training_has_begun_for_it() -> None:
     """`LAST` began two hours ago."""
-    assert find_pending([], LAST) is None
-    assert find_pending([go_off(1)], None) == go_off(1)
-    assert find_pending([go_off(1)], LAST) == go_off(1)
-    assert find_pending([go_off(1, state="OK")], LAST) is None
-    assert find_pending([go_off(3)], LAST) is None
-    assert find_pending([go_off(3)], replace(LAST, failed=True)) == go_off(3)
+    assert pending([], LAST) is None
+    assert pending([go_off(1)], None) == go_off(1)
+    assert pending([go_off(1)], LAST) == go_off(1)
+    assert pending([go_off(1, state="OK")], LAST) is None
+    assert pending([go_off(3)], LAST) is None
+    assert pending([go_off(3)], replace(LAST, failed=True)) == go_off(3)
 
 
 def test_ten_alarms_of_one_event_have_had_their_training_when_the_first_has() -> None:
     burst = [go_off(2 - minutes / 60, name=f"alarm {minutes}") for minutes in range(10)]
 
-    assert find_pending(burst, LAST) is None
-    assert find_pending([*burst, go_off(1.5, name="much later")], LAST) == go_off(1.5, name="much later")
+    assert pending(burst, LAST) is None
+    assert pending([*burst, go_off(1.5, name="much later")], LAST) == go_off(1.5, name="much later")
 
 
 # --- failures --------------------------------------------------------------------------------------------------------
