@@ -78,10 +78,7 @@ def _ask(props: MonitoringProps) -> dict[str, State]:
             ResultPath="$.execution",
             # A query fails when a file is written over while it reads; compaction does that.
             # https://docs.aws.amazon.com/athena/latest/ug/troubleshooting-athena.html
-            Retry=[
-                TRANSIENT,
-                {"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 20, "MaxAttempts": 3, "BackoffRate": 2},
-            ],
+            Retry=[TRANSIENT, {**TRANSIENT, "ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 20}],
         ),
         "Name the answer": put("$.answer", {"name.$": "$.name", "query.$": "$.execution.id"}, follow="Answered"),
         "Answered": {"Type": "Pass", "OutputPath": "$.answer", "End": True},

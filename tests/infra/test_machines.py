@@ -101,7 +101,9 @@ def test_every_task_is_tried_again_after_a_fault_that_passes(machine: dict[str, 
     for name, state in list_tasks(machine["States"]):
         for retry in state["Retry"]:
             assert retry["MaxAttempts"] > 1, name
-            assert not {"States.ALL", "States.TaskFailed"} & set(retry["ErrorEquals"]), name
+            # A query may fail because a file that it reads is written over at that moment.
+            allowed = {"States.TaskFailed"} if name == "Query" else set()
+            assert not ({"States.ALL", "States.TaskFailed"} - allowed) & set(retry["ErrorEquals"]), name
 
 
 def test_retries_back_off_and_scatter_but_for_the_lock_s_turn(machine: dict[str, Any]) -> None:

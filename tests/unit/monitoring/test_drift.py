@@ -180,3 +180,16 @@ def test_a_large_snapshot_is_looked_at_in_part() -> None:
     assert sum(counts) == 200_000
     # Five standard deviations of such a draw.
     assert counts == pytest.approx([50_000] * 4, abs=5 * math.sqrt(50_000 * 0.6 * 0.75))
+
+
+def test_a_long_history_is_told_by_its_last_year() -> None:
+    """Thinned over all of it, no day would have rows enough to be held against others."""
+    rng = np.random.default_rng(8)
+    days, rows = 1_500, 300
+    times_s = np.repeat(np.arange(days) * DAY_S, rows) + np.tile(np.linspace(0, DAY_S - 1, rows), days)
+    profile = profile_columns({"length": rng.normal(0, 1, days * rows)}, times_s)
+
+    assert len(profile.days) == 366
+    assert profile.days[-1].toordinal() - profile.days[0].toordinal() == 365
+    changed = {"length": count_bins(rng.normal(5, 1, 400), profile.columns["length"].edges)}
+    assert measure_drift(profile, changed, alpha=0.05).verdict == "drifted"

@@ -9,6 +9,7 @@ from noriba.datasets.snapshots import build_manifest
 from noriba.events import DataFacts
 from noriba.monitoring.news import weigh_news
 from noriba.records.snapshot import IngestedObject, Part, SnapshotManifest
+from noriba.records.traffic import SOURCE
 from noriba.records.training import TrainingRecord
 from tests.unit.training.deliveries import USE_CASE
 
@@ -99,3 +100,21 @@ def test_nothing_new_is_nothing() -> None:
     facts = weigh(commit(JUNE), commit(JUNE))
 
     assert (facts.new_rows, facts.later_rows, facts.landed_rows, facts.landed_quarantined) == (0, 0, 0, 0)
+
+
+def test_one_row_of_the_future_makes_nothing_that_comes_later_look_old() -> None:
+    """`weigh` lets the training have begun on the first of January 2026, day 20,454."""
+    before = commit(land("liar.csv", days=(0, 47_000)))
+
+    assert weigh(commit(*before.objects, land("new.csv", days=(20_455, 20_460))), before).later_rows == 100
+    assert weigh(commit(*before.objects, land("old.csv", days=(10, 20))), before).later_rows == 0
+
+
+def test_traffic_that_breaks_rules_does_not_make_the_data_bad() -> None:
+    """Apps report it, and nobody can land it repaired."""
+    traffic = land("traffic/day=2026-07-01.parquet", days=(30, 31), bad=900).model_copy(update={"source": SOURCE})
+
+    found = weigh(commit(JUNE, traffic), commit(JUNE))
+
+    assert (found.landed_rows, found.landed_quarantined) == (0, 0)
+    assert found.new_rows == 100

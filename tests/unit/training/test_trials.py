@@ -117,3 +117,9 @@ def test_old_rows_that_count_for_less_are_weighed_in_the_whole_model_too() -> No
     assert choice.evidence.window == "half-life 5 days"
     assert choice.sample.rows == SPLIT.fit
     assert choice.sample.weights is not None
+
+
+def test_a_weighted_window_that_is_named_first_is_tried_too() -> None:
+    choice = choose(spread_over(80), RecentFirst(half_life_days=10), ALL_ROWS)
+
+    assert len(choice.evidence.trials) == 2
