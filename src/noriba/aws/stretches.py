@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from noriba.records.stretching import Stretch
 
 BELIEVED_S = 300.0
-"""It changes once an hour, by little."""
+"""It changes once an hour, by little. By the clock of day: a cloud that has its own time has that one alone."""
 
 
 class KnownStretch:
@@ -32,7 +32,7 @@ class KnownStretch:
 
     def find(self) -> Stretch | None:
         """How far intervals are stretched; None when not at all, or when the ledger cannot be asked."""
-        now_s = time.monotonic()
+        now_s = time.time()
         if now_s >= self._until_s:
             try:
                 self._known = self._open_ledger().read_stretch()

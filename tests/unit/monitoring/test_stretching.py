@@ -17,7 +17,7 @@ from noriba.records.stretching import Stretching
 from noriba.usecase import MonitoringPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 7, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ def measure(number: int, outcomes: int, covered: int, *, version: int = 3) -> Ho
     return HourMeasurement(hour=START + number * HOUR, versions={version: {EVERYTHING: tally}})
 
 
-def replay(scores: Sequence[np.ndarray], policy: MonitoringPolicy, *, late: int = 0) -> tuple[list[float], list[int]]:
+def replay(scores: Iterable[np.ndarray], policy: MonitoringPolicy, *, late: int = 0) -> tuple[list[float], list[int]]:
     """Answer hour by hour; the logarithm of the stretch by hour, and how many outcomes each hour's intervals held.
 
     Args:
