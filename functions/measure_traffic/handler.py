@@ -138,13 +138,16 @@ def follow_outcomes(
 
     What it answered before the first look at it, as a challenger or in an earlier time, is not counted.
     """
-    before = ledger.read_stretching()
+    before, policy = ledger.read_stretching(), use_case.policies.monitoring
+    if not reference.evidence.stretches:
+        # Its container would not: outcomes that nothing answers to would drive the number to its bound.
+        policy = policy.model_copy(update={"stretch_gain": 0.0})
     if before is None or before.version != reference.version:
         digest = reference.evidence.bundle_digest
         after = Stretching(version=reference.version, bundle_digest=digest, through=begin_hour(now))
     else:
         hours = measurements.read(since=before.through + _HOUR)
-        after = stretch_intervals(before, hours, use_case.policies.monitoring, now=now)
+        after = stretch_intervals(before, hours, policy, now=now)
     if after == before or ledger.replace_stretching(after, before=before):
         return after
     # Another look was quicker: it has counted these hours.

@@ -39,7 +39,7 @@ EVENT = {"use_case": "taxi_eta"}
 THIS_HOUR = begin_hour(datetime.now(UTC))
 
 
-def hold(mae: float) -> Evidence:
+def hold(mae: float, *, stretches: bool = True) -> Evidence:
     found = Metrics(rows=1000, mae=mae, rmse=1.0, rmsle=1.0, coverage=0.8, mean_width=300.0)
     return Evidence(
         use_case="taxi_eta",
@@ -54,6 +54,7 @@ def hold(mae: float) -> Evidence:
         feature_fingerprint="f",
         bundle_digest="b",
         code_digest="c",
+        stretches=stretches,
     )
 
 
@@ -371,6 +372,16 @@ def test_of_two_looks_at_once_one_counts_the_hours(cloud: Cloud, context: Lambda
     assert [ours] == counted
     assert ours.log_stretch == pytest.approx(22 * MISSED)
     assert ledger.read_stretching() == ours
+
+
+def test_a_container_that_cannot_stretch_is_not_asked_to(cloud: Cloud, context: LambdaContext) -> None:
+    version = promote(cloud)
+    begin_stretching(cloud, version)
+    older = hold(100.0, stretches=False).model_dump_json(exclude={"stretches"})
+    cloud.store("models").write("evaluation.json", older.encode())
+
+    assert measure(cloud, context, errors_of(version, 100.0, covered=0.5))["stretch"] == 1.0
+    assert open_ledger(cloud).read_stretch() is None
 
 
 def test_another_model_in_production_begins_anew(cloud: Cloud, context: LambdaContext) -> None:
