@@ -83,6 +83,9 @@ class ModelServer:
             if wanted.humility is None or self._experience is None
             else find_doubts(model, self._experience, columns, answers, wanted.humility)
         )
+        # Doubts are about what the model makes of a request, not about what outcomes have taught since.
+        if wanted.stretch is not None and wanted.stretch.bundle_digest == self._digest:
+            answers = answers.stretch(wanted.stretch.factor)
         low, value, high = (tuple(column.tolist()) for column in (answers.low, answers.value, answers.high))
         return ModelAnswer(low, value, high, model.claimed_coverage, self._digest, explanations, doubts)
 

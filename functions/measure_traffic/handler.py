@@ -20,6 +20,7 @@ from noriba.monitoring.assessment import assess_accuracy, assess_coverage, asses
 from noriba.monitoring.counts import read_counts
 from noriba.monitoring.days import assess_drift, assess_quality, list_whole_days
 from noriba.monitoring.measurements import read_measurements
+from noriba.monitoring.stretching import stretch_intervals
 from noriba.records.measurements import HourMeasurement
 from noriba.records.metrics import (
     ACCURACY_CHANGED,
@@ -29,6 +30,7 @@ from noriba.records.metrics import (
     COVERAGE_CHANGED,
     ERROR_RATIO,
     ESTIMATED_ERROR_RATIO,
+    INTERVAL_STRETCH,
     MEAN_ABSOLUTE_ERROR,
     MEAN_WIDTH,
     OUTCOMES_CHANGED,
@@ -37,6 +39,7 @@ from noriba.records.metrics import (
     REQUESTS_CHANGED,
 )
 from noriba.records.monitoring import COUNTS, ERRORS, MonitoringReport
+from noriba.records.stretching import Stretching
 from noriba.timestamps import UtcTimestamp, begin_hour
 from noriba.usecase import load_use_case
 
@@ -90,7 +93,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     settings, clients = load_dependencies()
     task = Task.model_validate(event)
     use_case = load_use_case(task.use_case)
-    champion = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case.name).read_champion()
+    ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case.name)
+    champion = ledger.read_champion()
     reference = None if champion is None else read_reference(clients, champion)
     if reference is None or reference.version != task.version:
         logger.info("not measured", extra={"use_case": use_case.name, "replaced": task.version})
@@ -99,7 +103,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     answers = {one.name: list(read_rows(clients.athena, one.query)) for one in task.asked}
     measurements.write(build_hours(use_case, reference, measurements, task, answers))
     before = measurements.find_report()
-    report = write_report(use_case, reference, measurements, before, now=task.until)
+    stretching = follow_outcomes(use_case, reference, measurements, ledger, now=task.until)
+    report = write_report(use_case, reference, measurements, before, stretching, now=task.until)
     # Told before it is kept: whoever is interrupted between the two tells again.
     EventBus(clients.events, settings.bus_name).publish_all(list_changes(report, before))
     measurements.write_report(report)
@@ -127,11 +132,35 @@ def build_hours(
         hour += _HOUR
 
 
+def follow_outcomes(
+    use_case: UseCase, reference: Reference, measurements: Measurements, ledger: Ledger, *, now: datetime
+) -> Stretching:
+    """How far intervals are to be stretched, as the ledger keeps it; a model that was not in production before: not.
+
+    What it answered before the first look at it, as a challenger or in an earlier time, is not counted.
+    """
+    before, policy = ledger.read_stretching(), use_case.policies.monitoring
+    if not reference.evidence.stretches:
+        # Its container would not: outcomes that nothing answers to would drive the number to its bound.
+        policy = policy.model_copy(update={"stretch_gain": 0.0})
+    if before is None or before.version != reference.version:
+        digest = reference.evidence.bundle_digest
+        after = Stretching(version=reference.version, bundle_digest=digest, through=begin_hour(now))
+    else:
+        hours = measurements.read(since=before.through + _HOUR)
+        after = stretch_intervals(before, hours, policy, now=now)
+    if after == before or ledger.replace_stretching(after, before=before):
+        return after
+    # Another look was quicker: it has counted these hours.
+    return ledger.read_stretching() or after
+
+
 def write_report(
     use_case: UseCase,
     reference: Reference,
     measurements: Measurements,
     before: MonitoringReport | None,
+    stretching: Stretching,
     *,
     now: datetime,
 ) -> MonitoringReport:
@@ -163,6 +192,7 @@ def write_report(
         parts=tuple(number_parts(window, version, reference.evidence)),
         findings=findings,
         standing={**(before.standing if before else {}), **known},
+        stretch=stretching.stretch.factor,
     )
 
 
@@ -177,6 +207,7 @@ def tell(report: MonitoringReport) -> None:
             BIAS: total.bias,
             COVERAGE: total.coverage,
             MEAN_WIDTH: total.mean_width if total.answered else None,
+            INTERVAL_STRETCH: report.stretch,
             ERROR_RATIO: total.mae and expected and total.mae / expected,
             ESTIMATED_ERROR_RATIO: total.estimated_mae and expected and total.estimated_mae / expected,
         },

@@ -16,6 +16,7 @@ from noriba.records.metrics import (
     COVERAGE,
     ERROR_RATIO,
     ESTIMATED_ERROR_RATIO,
+    INTERVAL_STRETCH,
     MEAN_ABSOLUTE_ERROR,
     MEAN_WIDTH,
     OUTCOMES_MEASURED,
@@ -84,6 +85,7 @@ class UseCaseDashboard(Construct):
                     self._draw(f"Width of intervals, {unit}", MEAN_WIDTH),
                     self._draw_requests(),
                 ],
+                [self._draw("How far intervals are stretched", INTERVAL_STRETCH)],
             ],
         )
 

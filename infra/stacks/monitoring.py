@@ -139,6 +139,7 @@ class MonitoringStack(Stack):
         for prefix in (MEASUREMENTS, REPORTS):
             allow_reading(function.role, bucket, prefix=prefix)
             allow_writing(function.role, bucket, prefix=prefix)
+        allow_table(function.role, self._data.ledger, "PutItem")
         allow_publishing(function.role, bus.event_bus_arn, sources=[FindingChanged.source])
         return function
 

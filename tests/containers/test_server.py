@@ -21,6 +21,7 @@ from noriba.records.artifacts import GoldenRecord
 from noriba.records.experience import EXPERIENCE_FILE
 from noriba.records.explanations import Doubt
 from noriba.records.inference import CONTENT_TYPE, decode_answer, decode_refusal, encode_columns
+from noriba.records.stretching import Stretch
 from noriba.records.wanted import Wanted
 from noriba.rollout.golden import check_plausible, find_differences
 from noriba.training.bundles import load_bundle
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from noriba.features import Column
+    from noriba.records.inference import ModelAnswer
     from tests.containers.conftest import Training
 
 HOST = "127.0.0.1"
@@ -279,6 +281,27 @@ def test_a_ride_like_none_of_training_is_doubted_when_doubts_are_asked_for(
     assert len(humble.doubts) == rows
     assert "above" in {doubt.kind for doubt in humble.doubts[1] if doubt.column == "haversine_m"}
     assert Doubt(kind="unseen", column="origin_area", value=7_777.0) in humble.doubts[2]
+
+
+def test_intervals_are_stretched_for_the_model_that_needs_it_and_doubts_stay_what_they_were(
+    server: Server, columns: dict[str, Column]
+) -> None:
+    def ask(stretch: Stretch | None) -> ModelAnswer:
+        # Every interval but the narrowest is a reason to doubt, so that a stretched one would be another.
+        wanted = Wanted(humility=HumilityPolicy(wider_than=0.5), stretch=stretch)
+        return decode_answer(server.ask("POST", "/invocations", encode_columns(columns, wanted=wanted))[1])
+
+    plain = ask(None)
+    stretched = ask(Stretch(factor=1.5, bundle_digest=plain.bundle_digest))
+
+    assert plain.doubts
+    assert replace(stretched, low=plain.low, high=plain.high) == plain
+    for end, was in ((stretched.low, plain.low), (stretched.high, plain.high)):
+        away = np.log(np.array(was) / np.array(plain.value))
+        assert np.abs(away).max() > 0.01
+        np.testing.assert_allclose(np.log(np.array(end) / np.array(plain.value)), 1.5 * away)
+    # A challenger is asked with the champion's words.
+    assert ask(Stretch(factor=1.5, bundle_digest="c" * 64)) == plain
 
 
 def test_a_bundle_of_before_experience_was_kept_doubts_nothing(

@@ -10,14 +10,18 @@ import numpy as np
 import pytest
 from moto.athena.models import QueryResults, athena_backends
 
+from functions.measure_traffic.handler import follow_outcomes
 from functions.measure_traffic.handler import handler as measure_traffic
 from functions.plan_monitoring.handler import handler as plan_monitoring
+from noriba.aws.ledger import Ledger
 from noriba.aws.measurements import Measurements
+from noriba.aws.references import Reference
 from noriba.features.frozen import freeze_features
 from noriba.records.artifacts import FEATURES_FILE
 from noriba.records.evidence import Evidence, Metrics
 from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
 from noriba.records.profiles import PROFILE_FILE
+from noriba.records.stretching import Stretching
 from noriba.timestamps import begin_hour, to_microseconds
 from noriba.training.profiles import profile_columns
 from noriba.usecase import load_use_case
@@ -35,7 +39,7 @@ EVENT = {"use_case": "taxi_eta"}
 THIS_HOUR = begin_hour(datetime.now(UTC))
 
 
-def hold(mae: float) -> Evidence:
+def hold(mae: float, *, stretches: bool = True) -> Evidence:
     found = Metrics(rows=1000, mae=mae, rmse=1.0, rmsle=1.0, coverage=0.8, mean_width=300.0)
     return Evidence(
         use_case="taxi_eta",
@@ -50,6 +54,7 @@ def hold(mae: float) -> Evidence:
         feature_fingerprint="f",
         bundle_digest="b",
         code_digest="c",
+        stretches=stretches,
     )
 
 
@@ -298,3 +303,95 @@ def test_what_an_earlier_model_was_asked_stays_counted(cloud: Cloud, context: La
     [kept] = [one for one in measurements.read(since=hour.hour) if one.hour == hour.hour]
     assert kept.counts == hour.counts
     assert kept.versions.keys() == {version}
+
+
+# --- intervals between trainings --------------------------------------------------------------------------------------
+
+MISSED = 0.1 * (0.8 - 0.5) * 40 / (40 + 30)
+"""What an hour adds whose intervals hold half of forty outcomes: gain, excess and weight, by hand."""
+
+
+def open_ledger(cloud: Cloud) -> Ledger:
+    return Ledger(cloud.clients.dynamodb.Table("ledger"), "taxi_eta")
+
+
+def begin_stretching(cloud: Cloud, version: int) -> Stretching:
+    """As a look 30 hours ago has left it."""
+    begun = Stretching(version=version, bundle_digest="b", through=THIS_HOUR - timedelta(hours=30))
+    assert open_ledger(cloud).replace_stretching(begun, before=None)
+    return begun
+
+
+def test_a_model_begins_with_the_intervals_that_it_was_trained_to_tell(
+    cloud: Cloud, context: LambdaContext, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it answered before, as a challenger or in an earlier time, is not counted, then or later."""
+    version = promote(cloud)
+
+    for _ in range(2):
+        assert measure(cloud, context, errors_of(version, 100.0, covered=0.5))["stretch"] == 1.0
+
+    begun = open_ledger(cloud).read_stretching()
+    assert begun == Stretching(version=version, bundle_digest="b", through=THIS_HOUR)
+    assert open_ledger(cloud).read_stretch() is None
+    assert read_counts(capsys)["taxi_eta"]["IntervalStretch"] == 2
+
+
+def test_intervals_that_held_too_few_are_stretched_by_each_ripe_hour_once(cloud: Cloud, context: LambdaContext) -> None:
+    version = promote(cloud)
+    begin_stretching(cloud, version)
+
+    reports = [measure(cloud, context, errors_of(version, 100.0, covered=0.5)) for _ in range(2)]
+
+    # Of the last 24 hours, the outcomes of three still come.
+    assert [report["stretch"] for report in reports] == [pytest.approx(np.exp(21 * MISSED))] * 2
+    after = open_ledger(cloud).read_stretching()
+    assert after is not None
+    assert after.through == THIS_HOUR - timedelta(hours=4)
+    assert open_ledger(cloud).read_stretch() == after.stretch
+
+
+def test_of_two_looks_at_once_one_counts_the_hours(cloud: Cloud, context: LambdaContext) -> None:
+    version = promote(cloud)
+    measure(cloud, context, errors_of(version, 100.0, covered=0.5))
+    begun = Stretching(version=version, bundle_digest="b", through=THIS_HOUR - timedelta(hours=30))
+    ledger = open_ledger(cloud)
+    assert ledger.replace_stretching(begun, before=ledger.read_stretching())
+    reference, now = Reference(version, hold(100.0), None, ()), THIS_HOUR + timedelta(minutes=5)
+    counted = []
+
+    class Overtaken(Measurements):
+        """Somebody else looks, an hour later, while these are read."""
+
+        def read(self, *, since: datetime) -> list[HourMeasurement]:
+            others = Measurements(cloud.store("observations"), "taxi_eta")
+            counted.append(follow_outcomes(USE_CASE, reference, others, ledger, now=now + timedelta(hours=1)))
+            return super().read(since=since)
+
+    ours = follow_outcomes(USE_CASE, reference, Overtaken(cloud.store("observations"), "taxi_eta"), ledger, now=now)
+
+    assert [ours] == counted
+    assert ours.log_stretch == pytest.approx(22 * MISSED)
+    assert ledger.read_stretching() == ours
+
+
+def test_a_container_that_cannot_stretch_is_not_asked_to(cloud: Cloud, context: LambdaContext) -> None:
+    version = promote(cloud)
+    begin_stretching(cloud, version)
+    older = hold(100.0, stretches=False).model_dump_json(exclude={"stretches"})
+    cloud.store("models").write("evaluation.json", older.encode())
+
+    assert measure(cloud, context, errors_of(version, 100.0, covered=0.5))["stretch"] == 1.0
+    assert open_ledger(cloud).read_stretch() is None
+
+
+def test_another_model_in_production_begins_anew(cloud: Cloud, context: LambdaContext) -> None:
+    version = promote(cloud)
+    begin_stretching(cloud, version)
+    assert measure(cloud, context, errors_of(version, 100.0, covered=0.5))["stretch"] > 1.2
+    newer = promote(cloud)
+
+    report = measure(cloud, context, errors_of(newer, 100.0, covered=0.5))
+
+    assert (report["model_version"], report["stretch"]) == (newer, 1.0)
+    assert open_ledger(cloud).read_stretch() is None

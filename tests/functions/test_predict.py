@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -15,11 +17,13 @@ from functions.predict import handler as predict_module
 from functions.predict.handler import handler as predict
 from functions.telemetry import logger
 from noriba.aws.gateway import MAX_BODY_BYTES
+from noriba.aws.ledger import Ledger
 from noriba.aws.live_models import FeatureArchive
 from noriba.features import FeatureSet
 from noriba.features.frozen import freeze_features
 from noriba.records.explanations import Contribution, Doubt, Explanation
 from noriba.records.inference import ModelAnswer, Refusal, encode_refusal
+from noriba.records.stretching import Stretch, Stretching
 from noriba.records.wanted import Wanted
 from noriba.serving.answers import define_answer
 from noriba.usecase import load_use_case
@@ -450,3 +454,50 @@ def test_reasons_that_are_not_of_the_answer_are_no_prediction(
     cloud.runtime.put(ENDPOINT, lambda columns: spoil(explain_and_doubt(columns)))
 
     assert ask(context, RIDE | {"explain": True})[0] == 502
+
+
+# --- intervals between trainings --------------------------------------------------------------------------------------
+
+
+def stretch(cloud: Cloud, log_stretch: float) -> Stretch:
+    """In the ledger, as a look of the monitor leaves it."""
+    ledger = Ledger(cloud.clients.dynamodb.Table("ledger"), "taxi_eta")
+    at = datetime(2026, 7, 4, 18, tzinfo=UTC)
+    after = Stretching(version=3, bundle_digest="abc", log_stretch=log_stretch, through=at)
+    assert ledger.replace_stretching(after, before=ledger.read_stretching())
+    return after.stretch
+
+
+def test_the_model_is_told_how_far_to_stretch_its_intervals(cloud: Cloud, context: LambdaContext) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second)
+    found = stretch(cloud, 0.25)
+
+    ask(context, RIDE)
+
+    assert cloud.runtime.invocations[-1].wanted.stretch == found
+
+
+def test_no_request_asks_the_ledger_again_within_some_minutes(
+    cloud: Cloud, context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second)
+    first = stretch(cloud, 0.25)
+    ask(context, RIDE)
+    second = stretch(cloud, -0.1)
+
+    ask(context, RIDE)
+    assert cloud.runtime.invocations[-1].wanted.stretch == first
+
+    now_s = time.time()
+    monkeypatch.setattr("noriba.aws.stretches.time.time", lambda: now_s + 301)
+    ask(context, RIDE)
+    assert cloud.runtime.invocations[-1].wanted.stretch == second
+
+
+def test_intervals_that_need_no_stretching_are_asked_for_as_always(cloud: Cloud, context: LambdaContext) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second)
+    stretch(cloud, 0.0)
+
+    ask(context, RIDE)
+
+    assert cloud.runtime.invocations[-1].wanted.stretch is None

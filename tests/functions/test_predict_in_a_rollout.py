@@ -97,7 +97,7 @@ def test_what_is_captured_knows_the_group_and_not_the_subject(cloud: Cloud, cont
 
 
 @pytest.mark.usefixtures("_no_ledger")
-def test_a_request_without_a_subject_is_split_by_sagemaker_and_asks_nobody_else(
+def test_a_request_without_a_subject_is_split_by_sagemaker_and_needs_nobody_else(
     cloud: Cloud, context: LambdaContext, listen: Listen
 ) -> None:
     serve_both(cloud)
@@ -105,7 +105,10 @@ def test_a_request_without_a_subject_is_split_by_sagemaker_and_asks_nobody_else(
     read = listen(logger)
 
     assert ask(context, RIDE)[1]["model_version"] == 2
-    assert "two models" not in read()
+    said = read()
+    assert "two models" not in said
+    assert "nobody knows how far intervals are to be stretched" in said
+    assert cloud.runtime.invocations[-1].wanted.stretch is None
 
 
 @pytest.mark.parametrize("stage", ["shadow", None])

@@ -108,6 +108,7 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
     },
     "MeasureTraffic": {
         "dynamodb:GetItem": {"Ledger"},
+        "dynamodb:PutItem": {"Ledger"},
         "athena:GetQueryResults": {WORKGROUP},
         "s3:GetObject": {
             "ModelsBucket/*",

@@ -326,7 +326,17 @@ def test_what_apps_call_reads_no_data_and_of_the_ledger_how_requests_are_split(
     [reading] = [s for s in statements if s.owner == "PredictRole" and s.actions == ("dynamodb:GetItem",)]
     assert reading.conditions == {
         "ForAllValues:StringEquals": {
-            "dynamodb:Attributes": ["use_case", "entry", "execution", "stage", "champion", "challenger", "percent"]
+            "dynamodb:Attributes": [
+                "use_case",
+                "entry",
+                "execution",
+                "stage",
+                "champion",
+                "challenger",
+                "percent",
+                "factor",
+                "bundle_digest",
+            ]
         },
         "StringEqualsIfExists": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
     }

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from noriba.aws.clients import Clients
     from noriba.aws.endpoints import EndpointReply
     from noriba.features import FeatureSet
+    from noriba.records.stretching import Stretch
     from noriba.usecase import PredictionRequest, UseCase
 
 MOST_MODELS = 4
@@ -81,6 +82,7 @@ class LiveModels:
         inference_id: str,
         variant: str | None = None,
         group: int | None = None,
+        stretch: Stretch | None = None,
     ) -> EndpointReply:
         """Convert a request into all features that are known to be needed, and ask.
 
@@ -99,7 +101,7 @@ class LiveModels:
                 candidate_ids=request.candidate_ids(),
                 slices=converted.slices,
                 group=group,
-                wanted=Wanted(request.explain, use_case.policies.humility),
+                wanted=Wanted(request.explain, use_case.policies.humility, stretch),
             )
             try:
                 return self._endpoint.ask(body, inference_id=inference_id, variant=variant)

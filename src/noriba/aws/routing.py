@@ -18,6 +18,7 @@ from noriba.aws.endpoints import (
     ModelUnavailableError,
     NoModelError,
 )
+from noriba.aws.stretches import KnownStretch
 from noriba.rollout.golden import check_plausible
 
 if TYPE_CHECKING:
@@ -39,11 +40,12 @@ class Traffic:
     Args:
         models: in production.
         open_ledger: called when it is first needed.
-        warn: told why the champion was asked for another model, or why nobody knows of a rollout.
+        warn: told why the champion was asked for another model, or why the ledger could not be asked.
     """
 
     def __init__(self, models: LiveModels, open_ledger: Callable[[], Ledger], *, warn: Callable[[str], None]) -> None:
         self._models, self._open_ledger, self._warn = models, open_ledger, warn
+        self._stretch = KnownStretch(open_ledger, warn=warn)
         self._split: Split | None = None
         self._known_until_s = 0.0
 
@@ -89,7 +91,11 @@ class Traffic:
         variant: str | None = None,
         group: int | None = None,
     ) -> EndpointReply:
-        reply = self._models.ask(use_case, request, inference_id=inference_id, variant=variant, group=group)
+        # Whichever model answers knows whether it is meant.
+        stretch = self._stretch.find()
+        reply = self._models.ask(
+            use_case, request, inference_id=inference_id, variant=variant, group=group, stretch=stretch
+        )
         fault = next(check_plausible(reply.answer, rows=len(request.candidate_ids())), None)
         if fault is not None:
             raise ImplausibleAnswerError(f"version {reply.model_version}: {fault}")

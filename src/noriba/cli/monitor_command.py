@@ -70,4 +70,5 @@ def print_parts(report: MonitoringReport) -> None:
             for one in report.parts
         ],
     )
+    print_line(f"intervals end {report.stretch:.3f} times as far from the median as this version was trained to")
     print_line("estimate: the error that the width of the intervals makes one expect, without any outcome")

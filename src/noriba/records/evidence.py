@@ -98,3 +98,6 @@ class Evidence(BaseModel):
     bundle_digest: str
     code_digest: str
     window: WindowEvidence | None = Field(default=None, description="what it learned from; None in older bundles")
+    stretches: bool = Field(
+        default=False, description="whether this container stretches intervals when asked to; older ones do not"
+    )

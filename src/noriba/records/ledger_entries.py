@@ -29,6 +29,10 @@ ROLLOUT = "rollout"
 SPLIT_ATTRIBUTES = ("execution", "stage", "champion", "challenger", "percent")
 """Of that entry: how requests are split between two models. All that those may see who need no more."""
 KEY_ATTRIBUTES = ("use_case", "entry")
+STRETCH = "stretch"
+"""How far the intervals of the model in production are stretched, and through which hour outcomes are in that."""
+STRETCH_ATTRIBUTES = ("factor", "bundle_digest")
+"""Of that entry: all that those may see who ask the model."""
 ROLLOUT_STEP = "rollout-step#"
 """`<execution>#<stage>`: when a stage of a rollout began, and the verdict on it."""
 COMPARISON = "comparison"

@@ -74,6 +74,9 @@ MEAN_ABSOLUTE_ERROR = Metric("measure_traffic", "MeanAbsoluteError", "of the win
 BIAS = Metric("measure_traffic", "Bias", "mean of answer less outcome, in the label's unit")
 COVERAGE = Metric("measure_traffic", "Coverage", "share of outcomes within the interval")
 MEAN_WIDTH = Metric("measure_traffic", "MeanWidth", "of the intervals, in the label's unit")
+INTERVAL_STRETCH = Metric(
+    "measure_traffic", "IntervalStretch", "how much farther from the median intervals end than they were trained to"
+)
 ERROR_RATIO = Metric("measure_traffic", "ErrorRatio", "the window's mean absolute error over the hold-out's")
 ESTIMATED_ERROR_RATIO = Metric(
     "measure_traffic", "EstimatedErrorRatio", "the same, guessed from the width of intervals without any outcome"

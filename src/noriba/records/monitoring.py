@@ -52,7 +52,7 @@ class PartNumbers(BaseModel):
         claimed_coverage: what the model claims it to be.
         mean_width: of the intervals.
         estimated_mae: the hold-out's error, in proportion to how much wider intervals are now. It needs no outcome,
-            and is only as good as the model's own doubts.
+            but for those that stretched them, and is only as good as the model's own doubts.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,6 +86,7 @@ class MonitoringReport(BaseModel):
     standing: dict[Kind, Literal["steady", "changed"]] = Field(
         default={}, description="the last answers that were known, which stand until there is another"
     )
+    stretch: float = Field(default=1.0, description="of intervals from now on, as the hours until then demand it")
 
     def find(self, kind: Kind) -> Finding:
         """The answer to one question."""

@@ -114,6 +114,8 @@ def evaluate(
         bundle_digest=provenance.bundle_digest,
         code_digest=provenance.code_digest,
         window=provenance.window,
+        # What serves the model is the image that evaluates it.
+        stretches=True,
     )
 
 

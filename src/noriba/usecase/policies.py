@@ -148,6 +148,15 @@ class MonitoringPolicy(BaseModel):
     implausible_ratio: float = Field(
         default=20.0, gt=1, description="an error counts for no more than so many times the hold-out's"
     )
+    stretch_gain: float = Field(
+        default=0.1,
+        ge=0,
+        le=0.5,
+        description="how quickly intervals follow outcomes between trainings, an hour; 0: not at all",
+    )
+    stretch_prior: float = Field(
+        default=30.0, gt=0, description="outcomes at which an hour counts for half as much as one of many more"
+    )
     close_to: float | None = Field(
         default=None,
         gt=0,

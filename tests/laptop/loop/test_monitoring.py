@@ -34,6 +34,10 @@ def test_answers_and_their_outcomes_are_in_the_next_look(loop: Loop, champion: M
     assert total.mae is not None
     assert total.estimated_mae is not None
     assert {one.kind for one in report.findings} == {"accuracy", "coverage", "drift", "quality", "outcomes"}
+    # From here on its outcomes are counted: intervals begin as they were trained.
+    begun = loop.session.ledger.read_stretching()
+    assert begun is not None
+    assert (begun.version, begun.log_stretch, report.stretch) == (champion.version, 0.0, 1.0)
     assert MonitoringReport.model_validate(loop.run_json("noriba", "monitor", "--last", "--json")) == report
 
 

@@ -20,6 +20,7 @@ from noriba.records.inference import (
     encode_columns,
     read_inputs,
 )
+from noriba.records.stretching import Stretch
 from noriba.records.wanted import NOTHING_MORE, Wanted
 from noriba.usecase import HumilityPolicy
 
@@ -184,6 +185,7 @@ SAID = ModelAnswer(
         Wanted(explain=True),
         Wanted(humility=HumilityPolicy(beyond_range=0.25, max_relative_width=2.0)),
         Wanted(explain=True, humility=HumilityPolicy()),
+        Wanted(stretch=Stretch(factor=1.0000000000000002, bundle_digest="b" * 64)),
     ],
 )
 def test_what_else_is_wanted_arrives(wanted: Wanted) -> None:
@@ -195,10 +197,18 @@ def test_who_wants_nothing_more_sends_what_was_always_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    "wish", ['"explain": "false"', '"explain": null', '"humility": {"wider_than": 7}', '"humility": 1']
+    "wish",
+    [
+        '"explain": "false"',
+        '"explain": null',
+        '"humility": {"wider_than": 7}',
+        '"humility": 1',
+        '"stretch": 1.1',
+        '"stretch": {"factor": 0, "bundle_digest": ""}',
+    ],
 )
 def test_a_wish_that_nobody_understands_is_refused(wish: str) -> None:
-    with pytest.raises(ValueError, match=r"explain must be|humility must be|HumilityPolicy"):
+    with pytest.raises(ValueError, match=r"explain must be|humility must be|HumilityPolicy|Stretch"):
         decode_invocation(f'{{"columns": {{"a@1": [1]}}, {wish}}}'.encode())
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from noriba.errors import FeatureMismatchError
 from noriba.features import FeatureSet
 from noriba.training.calibration import IntervalShift
-from noriba.training.models import fit_model
+from noriba.training.models import Answers, fit_model
 from tests.unit.training.deliveries import (
     FEATURES,
     INPUTS,
@@ -27,7 +27,7 @@ from tests.unit.training.deliveries import (
 
 if TYPE_CHECKING:
     from noriba.features import Column, Columns
-    from noriba.training.models import Answers, Model
+    from noriba.training.models import Model
     from noriba.training.splits import TimeSplit
 
 
@@ -51,6 +51,27 @@ def test_an_interval_that_claims_eight_in_ten_holds_eight_in_ten(model: Model) -
 
     assert model.claimed_coverage == pytest.approx(0.8)
     assert np.mean(covered) == pytest.approx(0.8, abs=0.04)
+
+
+POSITIVE = st.floats(1e-6, 1e9)
+
+
+@given(st.lists(st.tuples(POSITIVE, POSITIVE, POSITIVE).map(sorted), min_size=1), st.floats(0.1, 10.0))
+def test_stretched_intervals_are_intervals_around_the_same_median(rows: list[list[float]], factor: float) -> None:
+    told = Answers(*np.array(rows).T)
+
+    stretched = told.stretch(factor)
+
+    np.testing.assert_array_equal(stretched.value, told.value)
+    assert ((stretched.low > 0) & (stretched.low <= told.value) & (told.value <= stretched.high)).all()
+    for end, was in ((stretched.low, told.low), (stretched.high, told.high)):
+        np.testing.assert_allclose(np.log(end / told.value), factor * np.log(was / told.value), atol=1e-9)
+
+
+def test_stretched_by_nothing_an_interval_is_as_it_was() -> None:
+    told = Answers(np.array([80.0]), np.array([100.0]), np.array([130.0]))
+
+    np.testing.assert_allclose([told.stretch(1.0).low, told.stretch(1.0).high], [[80.0], [130.0]], rtol=1e-15)
 
 
 @settings(deadline=None, max_examples=50)

@@ -1,5 +1,6 @@
 """The ledger: what must be known exactly once, in one DynamoDB table. Entries: `noriba.records.ledger_entries`."""
 
+from noriba.aws.ledger.intervals import IntervalEntries
 from noriba.aws.ledger.models import Awaited, Champion, ModelEntries, RolloutLock
 from noriba.aws.ledger.objects import Claim, KnownVersion, ObjectEntries, ObjectState, ReceivedObject
 from noriba.aws.ledger.snapshots import SnapshotEntries
@@ -17,5 +18,5 @@ __all__ = [
 ]
 
 
-class Ledger(ObjectEntries, SnapshotEntries, TrainingEntries, ModelEntries):
+class Ledger(ObjectEntries, SnapshotEntries, TrainingEntries, ModelEntries, IntervalEntries):
     """The entries of one use case."""

@@ -1,0 +1,60 @@
+"""Intervals that keep their promise between two trainings: a little wider after hours that missed more than they may.
+
+After each hour the logarithm of the width grows by the share of outcomes that the intervals missed, less the share that
+they may miss, times a gain. That is the quantile tracker of Angelopoulos, Candès and Tibshirani (Conformal PID control
+for time series prediction, NeurIPS 2023), by hours instead of outcomes; adaptive conformal inference (Gibbs and Candès,
+NeurIPS 2021) is its ancestor. Nothing is assumed of the outcomes. As long as the bound is not reached, the steps add up
+to how far the logarithm has moved: so over many hours the misses less what they may be, in the mean, each hour by its
+weight, differ from zero by no more than the logarithm's range over gain times the sum of the weights.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from noriba.records.measurements import EVERYTHING, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from noriba.records.measurements import HourMeasurement
+    from noriba.records.stretching import Stretching
+    from noriba.usecase.policies import MonitoringPolicy
+
+MOST_LOG_STRETCH = math.log(2.0)
+"""Twice as wide, or half: who needs more needs another model."""
+_HOUR = timedelta(hours=1)
+
+
+def stretch_intervals(
+    before: Stretching, hours: Sequence[HourMeasurement], policy: MonitoringPolicy, *, now: datetime
+) -> Stretching:
+    """Count the hours that are ripe and were not counted yet, each once.
+
+    Args:
+        before: as it was left.
+        hours: as they were measured, in order; more than are needed do no harm.
+        policy: when outcomes have come, and how quickly to follow them.
+        now: the moment of the look.
+    """
+    ripe = now - timedelta(hours=policy.truth_hours) - _HOUR
+    log_stretch, through = before.log_stretch, before.through
+    for hour in hours:
+        if through < hour.hour <= ripe:
+            tally = hour.versions.get(before.version, {}).get(EVERYTHING, Tally())
+            log_stretch = _bound(log_stretch + _step(tally, policy))
+            through = hour.hour
+    # Turned off, nothing stays of what was found before.
+    return before.model_copy(update={"log_stretch": log_stretch if policy.stretch_gain else 0.0, "through": through})
+
+
+def _step(tally: Tally, policy: MonitoringPolicy) -> float:
+    """An hour's: gain, times its weight n / (n + prior), times the share that was missed beyond what may be."""
+    return policy.stretch_gain * (tally.claimed - tally.covered) / (tally.with_outcome + policy.stretch_prior)
+
+
+def _bound(log_stretch: float) -> float:
+    return max(-MOST_LOG_STRETCH, min(MOST_LOG_STRETCH, log_stretch))
