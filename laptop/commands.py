@@ -1,4 +1,4 @@
-"""`up`, `down`, `env`, `clock` and `demo`: what the laptop cloud adds to the `noriba` command."""
+"""`up`, `down`, `env`, `clock`, `demo` and `replay`: what the laptop cloud adds to the `noriba` command."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from laptop.clock_commands import clock, read_moment
 from laptop.demo import DEFAULT_ROWS, DemoError, DemoPlan, run_demo
 from laptop.faults.catalogue import FAULTS
+from laptop.replay_command import replay
 from laptop.state import (
     ASSEMBLY,
     NO_SETTINGS,
@@ -45,7 +46,7 @@ Port = Annotated[
 def add_commands(app: typer.Typer) -> None:
     """Add the commands, and let all others find the running laptop cloud."""
     point_here_unless_told_otherwise()
-    for command in (up, down, env, clock, demo):
+    for command in (up, down, env, clock, demo, replay):
         app.command()(command)
 
 

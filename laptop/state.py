@@ -51,13 +51,25 @@ def point_here_unless_told_otherwise() -> None:
 
     Whoever is sent there tells its time, too: "the last 24 hours" are those of the cloud.
     """
-    chosen = [name for name in _CHOICES if name in os.environ]
-    if chosen and "AWS_ENDPOINT_URL" not in chosen:
+    cloud = find_cloud_in_use()
+    if cloud is None:
         return
-    cloud = find_cloud()
-    if cloud is None or (chosen and os.environ["AWS_ENDPOINT_URL"] != cloud.endpoint_url):
-        return
-    if not chosen:
+    if not _list_choices():
         os.environ.update(cloud.environment)
     if cloud.clock is not None:
         enter(cloud.clock)
+
+
+def find_cloud_in_use() -> RunningCloud | None:
+    """The laptop cloud of this project, if it runs and the environment names no other place."""
+    chosen = _list_choices()
+    if chosen and "AWS_ENDPOINT_URL" not in chosen:
+        return None
+    cloud = find_cloud()
+    if cloud is None or (chosen and os.environ["AWS_ENDPOINT_URL"] != cloud.endpoint_url):
+        return None
+    return cloud
+
+
+def _list_choices() -> list[str]:
+    return [name for name in _CHOICES if name in os.environ]

@@ -69,7 +69,8 @@ def observe(table: pa.Table) -> Iterator[Observation]:
     for row in table.to_pylist():
         if row["surface"] in SURFACES.words:
             outcome = row.pop("energy_kwh")
-            yield Observation({**row, "started_at": row["started_at"].isoformat()}, outcome, row["started_at"])
+            started_at = row["started_at"]
+            yield Observation({**row, "started_at": started_at.isoformat()}, started_at, outcome, started_at)
 
 
 def write_files(table: pa.Table, folder: Path) -> list[Path]:

@@ -143,7 +143,8 @@ def observe(table: pa.Table) -> Iterator[Observation]:
             "pickup_at": row["pickup_at"].isoformat(),
             "rain_mm_per_h": row["rain_mm_per_h"],
         }
-        yield Observation(request, (row["dropoff_at"] - row["pickup_at"]).total_seconds(), row["dropoff_at"])
+        lasted_s = (row["dropoff_at"] - row["pickup_at"]).total_seconds()
+        yield Observation(request, row["pickup_at"], lasted_s, row["dropoff_at"])
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from noriba.usecase.declaration import AnswerSpec, UseCase, to_resource_name
 from noriba.usecase.loading import (
     find_default_use_case,
     list_use_cases,
+    load_observer,
     load_simulator,
     load_source_module,
     load_use_case,
@@ -69,6 +70,7 @@ __all__ = [
     "explain_column",
     "find_default_use_case",
     "list_use_cases",
+    "load_observer",
     "load_simulator",
     "load_source_module",
     "load_use_case",

@@ -15,7 +15,7 @@ from noriba.usecase.declaration import UseCase
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from noriba.usecase.simulators import Simulator
+    from noriba.usecase.simulators import Observer, Simulator
 
 _PACKAGE = "usecases"
 _LONGEST_TOLD = 64
@@ -50,6 +50,17 @@ def load_simulator(name: str) -> Simulator:
     """
     load_use_case(name)
     return cast("Simulator", _load_part(name, "simulator", without="give files of real rows instead"))
+
+
+def load_observer(name: str) -> Observer:
+    """What makes requests of a use case's recorded rows.
+
+    Raises:
+        UseCaseError: it has none.
+    """
+    load_use_case(name)
+    remedy = "give it one with observe_rows (see noriba.usecase.simulators), to replay its rows"
+    return cast("Observer", _load_part(name, "observer", without=remedy))
 
 
 def load_source_module(name: str) -> ModuleType:

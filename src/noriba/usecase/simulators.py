@@ -1,4 +1,7 @@
-"""What makes data up: the module `simulator` of a use case, for demonstrations and tests."""
+"""What makes data up, and requests of recorded rows: the modules `simulator` and `observer` of a use case.
+
+Both are for demonstrations, replays and tests, and may be left out.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
+    from noriba.features import Columns
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -17,11 +22,13 @@ class Observation:
 
     Attributes:
         request: the body of a prediction's request.
+        asked_at: when it would have been asked.
         outcome: in the label's unit.
         observed_at: when that was known.
     """
 
     request: dict[str, Any]
+    asked_at: datetime
     outcome: float
     observed_at: datetime
 
@@ -44,3 +51,14 @@ class Simulator(Protocol):
 
     def observe(self, table: Any) -> Iterator[Observation]:
         """The rows as an app meets them, one after the other; those that no app could have asked about are left out."""
+
+
+class Observer(Protocol):
+    """A module with this function."""
+
+    def observe_rows(self, columns: Columns) -> Iterator[Observation]:
+        """Recorded rows as an app would have asked about them, one after the other, none left out.
+
+        Args:
+            columns: input columns and label of rows that broke no rule.
+        """

@@ -1,0 +1,144 @@
+"""Recorded rows to replay: read from files, and made into what an app would ask and report.
+
+Files are read as an ingest reads them: with the extra `datasets`, and so not by whoever imports `noriba.client` alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from noriba.datasets.replays import RecordedFile, choose_rows, read_recorded
+from noriba.datasets.sources import load_sources
+from noriba.errors import NoribaError
+from noriba.features.columns import take_rows
+from noriba.usecase import load_observer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from noriba.usecase import Observation, UseCase
+
+
+class NothingToReplayError(NoribaError):
+    """Files hold no row of the days that are to be replayed, or none before them to learn from."""
+
+
+@dataclass(frozen=True)
+class Ride:
+    """One row that is asked about.
+
+    Attributes:
+        number: its place among all chosen rows; the same row of the same replay has the same one.
+        observation: what is asked, and what is reported later.
+    """
+
+    number: int
+    observation: Observation
+
+
+@dataclass(frozen=True)
+class Rides:
+    """What is replayed.
+
+    Attributes:
+        rows: between the first day and the last one.
+        chosen: those that are asked about, in the order in which they are asked.
+    """
+
+    rows: int
+    chosen: tuple[Ride, ...]
+
+
+def read_files(files: Sequence[Path], use_case: UseCase) -> dict[Path, RecordedFile]:
+    """Files as they would be ingested, without the rows that break a rule.
+
+    Raises:
+        RefusedObjectError: one cannot be read.
+    """
+    sources = load_sources(use_case)
+    found = {}
+    for path in files:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            found[path] = read_recorded(file, size=size, name=path.name, use_case=use_case, sources=sources)
+    return found
+
+
+def choose_rides(  # what makes two replays the same
+    recorded: Mapping[Path, RecordedFile],
+    use_case: UseCase,
+    *,
+    first_day: date,
+    last_day: date,
+    per_day: int,
+    seed: int,
+) -> Rides:
+    """The rows of some UTC days as rides, at most so many a day; those that the API would refuse are left out.
+
+    Raises:
+        NothingToReplayError: there is no row of these days.
+        UseCaseError: the use case has no observer.
+    """
+    names = list(next(iter(recorded.values())).columns)
+    columns = {name: np.concatenate([file.columns[name] for file in recorded.values()]) for name in names}
+    asked_at_s = columns[use_case.data.event_time]
+    since_s, until_s = begin_day(first_day).timestamp(), begin_day(last_day + timedelta(days=1)).timestamp()
+    rows = int(((asked_at_s >= since_s) & (asked_at_s < until_s)).sum())
+    if rows == 0:
+        raise NothingToReplayError(
+            f"no row of the files lies between {first_day} and {last_day} (UTC); {_say_when(asked_at_s)}"
+        )
+    chosen = choose_rows(asked_at_s, since_s=since_s, until_s=until_s, per_day=per_day, seed=seed)
+    observed = load_observer(use_case.name).observe_rows(take_rows(columns, chosen))
+    rides = (Ride(number, one) for number, one in enumerate(observed))
+    return Rides(rows, tuple(ride for ride in rides if _may_be_asked(use_case, ride.observation)))
+
+
+def write_earlier(
+    recorded: Mapping[Path, RecordedFile], use_case: UseCase, *, before: date, folder: Path
+) -> list[Path]:
+    """Files with the rows before a UTC day, as they stood in the given ones and under their names, to land.
+
+    Raises:
+        NothingToReplayError: there is none.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for path, file in recorded.items():
+        earlier = file.take(file.columns[use_case.data.event_time] < begin_day(before).timestamp())
+        if earlier.raw.num_rows:
+            written.append(folder / f"{path.stem}.parquet")
+            pq.write_table(earlier.raw, written[-1])
+    if not written:
+        raise NothingToReplayError(
+            f"no row of the files lies before {before}, to train the first model on; give earlier files too, or land "
+            "them first: noriba land"
+        )
+    return written
+
+
+def begin_day(day: date) -> datetime:
+    """A UTC day's first moment."""
+    return datetime.combine(day, time(), UTC)
+
+
+def _may_be_asked(use_case: UseCase, one: Observation) -> bool:
+    try:
+        use_case.request.model_validate(one.request)
+    except ValueError:
+        return False
+    return one.outcome > 0
+
+
+def _say_when(asked_at_s: np.ndarray[tuple[int], np.dtype[np.float64]]) -> str:
+    if not len(asked_at_s):
+        return "they hold no row that breaks no rule"
+    first, last = (datetime.fromtimestamp(float(moment), UTC) for moment in (asked_at_s.min(), asked_at_s.max()))
+    return f"they reach from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
