@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from laptop.replaying.apps import Apps
 from laptop.replaying.first_model import find_champion, make_first_model
 from laptop.replaying.journal import Journal
 from laptop.replaying.report_file import find_report, write_report
@@ -62,7 +63,7 @@ class ReplayPlan:
     report: Path
     train_on: Sequence[Path] = ()
     per_day: int = 300
-    step_hours: int = 1
+    step_hours: int = 2
     speed: float = 600.0
     auto_approve: bool = False
     seed: int = DEFAULT_SEED
@@ -125,6 +126,7 @@ def begin_replay(
         journal=journal,
         timeline=timeline,
         watcher=watcher,
+        apps=Apps(session),
         frozen=_load(session, package),
         auto_approve=plan.auto_approve,
         progress=progress,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from matplotlib import dates
 from matplotlib.figure import Figure
+
+from noriba.client.replays import begin_day
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +32,8 @@ def draw_replay(report: ReplayReport, paths: Sequence[Path]) -> None:
     """Draw a report that has a day or more, into files whose endings say what they are: `.png`, `.svg`."""
     figure = Figure(figsize=_INCHES, layout="constrained")
     errors, bias, coverage = figure.subplots(3, 1, sharex=True, height_ratios=(2, 1, 1))
-    days = [day.date for day in report.days]
+    # In the middle of their day.
+    days = [begin_day(day.date) + timedelta(hours=12) for day in report.days]
     style = {"marker": ".", "linewidth": 1.5}
     _plot(errors, days, [day.mae_s for day in report.days], label="the loop", color=_LOOP, **style)
     label = f"version {report.frozen_version}, frozen"
@@ -44,7 +48,7 @@ def draw_replay(report: ReplayReport, paths: Sequence[Path]) -> None:
     for axes, name in ((errors, "mean absolute error"), (bias, "bias")):
         axes.set_ylabel(f"{name}, {report.unit}")
     coverage.set_ylabel("coverage")
-    errors.set_ylim(bottom=0.0)
+    errors.set_ylim(0.0, 1.1 * errors.get_ylim()[1])
     for event in report.events:
         _mark((errors, bias, coverage), event)
     _explain(errors)

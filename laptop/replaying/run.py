@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from laptop.replaying.apps import Apps
 from laptop.replaying.first_model import NOTE
 from laptop.replaying.report_file import write_report
 from noriba.client import NO_PROGRESS, WAITING, Watcher, approve_model
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from laptop.replaying.apps import Apps
     from laptop.replaying.frozen_model import FrozenModel
     from laptop.replaying.journal import Answered, Journal
     from laptop.replaying.timelines import Timeline
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from noriba.records.replays import ReplayDay
 
 _DAY = timedelta(days=1)
+_JUST_BEFORE = timedelta(minutes=2)
+"""Before the next step: outcomes are on their way when what happens every hour happens."""
 
 
 @dataclass
@@ -43,6 +45,7 @@ class Replay:
         journal: what was asked and reported already.
         timeline: how time passes.
         watcher: what the loop does.
+        apps: who ask and report.
         frozen: the first model.
         auto_approve: whether candidates that passed their gates are approved here.
         told: called with each event that is new.
@@ -56,15 +59,12 @@ class Replay:
     journal: Journal
     timeline: Timeline
     watcher: Watcher
+    apps: Apps
     frozen: FrozenModel
     auto_approve: bool
     progress: Progress = NO_PROGRESS
     told: Callable[[ReplayEvent], object] = lambda _event: None
     day_done: Callable[[ReplayReport], object] = lambda _report: None
-    _apps: Apps = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._apps = Apps(self.session)
 
     def run(self) -> ReplayReport:
         """Go on until the last day is over and every outcome is reported; the report, which is also written.
@@ -84,8 +84,7 @@ class Replay:
                 rides = [ride for ride in of_day if begin <= ride.observation.asked_at < begin + step]
                 self._take_step(begin, rides)
             self._close_day(day, of_day, before, began_s)
-        self._take_step(begin_day(settings.last_day) + _DAY, ())
-        self._report_the_rest()
+        self._report_the_rest(begin_day(settings.last_day) + _DAY)
         self._note(before, began_s, finished=True)
         self.day_done(self.report)
         return self.report
@@ -96,10 +95,12 @@ class Replay:
         self.timeline.reach(begin)
         self.timeline.settle(self.watcher.is_rolling_forward)
         self._look()
-        self._tell_outcomes(self.timeline.now())
         unasked = [ride for ride in rides if ride.number not in self.journal.answered]
-        for one in self._apps.ask(unasked, now=self.timeline.now()):
+        for one in self.apps.ask(unasked, now=self.timeline.now()):
             self.journal.add_answer(one)
+        # What ends within the step is known when the step is over, and the loop looks then.
+        self.timeline.reach(begin + timedelta(hours=self.report.settings.step_hours) - _JUST_BEFORE)
+        self._tell_outcomes(self.timeline.now())
 
     def _look(self) -> None:
         if self.auto_approve and self._approve_newest():
@@ -138,20 +139,20 @@ class Replay:
         outcomes = [
             (one, self.rides[one.number].observation.outcome, self.timeline.stamp(self._know_at(one))) for one in due
         ]
-        for number in self._apps.report(outcomes):
+        for number in self.apps.report(outcomes):
             self.journal.add_report(number)
 
     def _know_at(self, one: Answered) -> datetime:
         """When the outcome is known: not before it was asked about, however late that was."""
         return max(self.rides[one.number].observation.observed_at, one.asked_at)
 
-    def _report_the_rest(self) -> None:
+    def _report_the_rest(self, end: datetime) -> None:
         """Rides that began on the last day and ended after it."""
-        if pending := self.journal.list_pending():
-            self.timeline.reach(max(self._know_at(one) for one in pending))
-            self.timeline.settle(self.watcher.is_rolling_forward)
-            self._tell_outcomes(self.timeline.now())
-            self._look()
+        self.timeline.reach(max((self._know_at(one) for one in self.journal.list_pending()), default=end))
+        self._tell_outcomes(self.timeline.now())
+        self.timeline.reach(end)
+        self.timeline.settle(self.watcher.is_rolling_forward)
+        self._look()
 
     def _close_day(self, day: date, of_day: Sequence[Ride], before: ReplayReport, began_s: float) -> None:
         self.report = self.report.model_copy(update={"days": (*self.report.days, self._measure(day, of_day))})
@@ -177,8 +178,8 @@ class Replay:
             "finished": finished,
             "claimed_coverage": None if last is None else last.claimed_coverage,
             "asked": len(self.journal.answered),
-            "failed": before.failed + self._apps.failed,
-            "failures": (*before.failures, *self._apps.failures),
+            "failed": before.failed + self.apps.failed,
+            "failures": (*before.failures, *self.apps.failures),
             "took_s": round(before.took_s + time.monotonic() - began_s, 1),
         }
         self.report = self.report.model_copy(update=update)
