@@ -14,7 +14,7 @@ from laptop.replaying.report_file import find_report, write_report
 from laptop.replaying.run import Replay
 from laptop.replaying.timelines import CloudTime, ScaledTime
 from laptop.state import HOME
-from noriba.client import NO_PROGRESS, Watcher, fetch_bundle, find_model
+from noriba.client import NO_PROGRESS, Watcher, find_model
 from noriba.client.replays import begin_day, choose_rides, read_files, write_earlier
 from noriba.errors import NoribaError
 from noriba.records.replays import ReplayedFile, ReplayReport, ReplaySettings
@@ -63,7 +63,7 @@ class ReplayPlan:
     report: Path
     train_on: Sequence[Path] = ()
     per_day: int = 300
-    step_hours: int = 2
+    step_hours: int = 1
     speed: float = 600.0
     auto_approve: bool = False
     seed: int = DEFAULT_SEED
@@ -190,7 +190,4 @@ def _load(session: Session, package: ModelPackage) -> FrozenModel:
     # LightGBM is loaded where a model is asked, and not for every command.
     from laptop.replaying.frozen_model import FrozenModel  # noqa: PLC0415
 
-    folder = HOME / "replay" / f"version-{package.version}"
-    shutil.rmtree(folder, ignore_errors=True)
-    fetch_bundle(session, package, folder)
-    return FrozenModel(folder, session.use_case)
+    return FrozenModel.fetch(session, package)

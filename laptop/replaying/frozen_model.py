@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from noriba.aws.objects import ObjectStore, split_uri
+from noriba.records.artifacts import ModelArtifact
 from noriba.training.bundles import load_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
     from typing import Any
 
+    from noriba.aws.registry import ModelPackage
+    from noriba.client import Session
     from noriba.features import Column
+    from noriba.training.models import Predictor
     from noriba.usecase import UseCase
 
 
 class FrozenModel:
-    """A bundle in a folder, asked here.
+    """A model in memory here, and the use case whose requests it is asked."""
 
-    Raises:
-        CorruptBundleError: it is not whole.
-    """
-
-    def __init__(self, folder: Path, use_case: UseCase) -> None:
-        model, _digest = load_bundle(folder)
-        self._predictor = model.load()
+    def __init__(self, predictor: Predictor, use_case: UseCase) -> None:
+        self._predictor = predictor
         self._use_case = use_case
+
+    @classmethod
+    def fetch(cls, session: Session, package: ModelPackage) -> Self:
+        """A registered model.
+
+        Raises:
+            CorruptBundleError: its artifact is not whole.
+        """
+        bucket, key = split_uri(package.model_data_uri)
+        artifact = ModelArtifact(ObjectStore(session.clients.s3, bucket).read(key))
+        with tempfile.TemporaryDirectory() as folder:
+            artifact.unpack(Path(folder))
+            model, _digest = load_bundle(Path(folder))
+        return cls(model.load(), session.use_case)
 
     def answer(self, requests: Sequence[Mapping[str, Any]]) -> Column:
         """Medians for requests of one row each, in the label's unit; of shape (n,).

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from noriba.records.replays import ReplayDay
 
 _DAY = timedelta(days=1)
-_JUST_BEFORE = timedelta(minutes=2)
-"""Before the next step: outcomes are on their way when what happens every hour happens."""
 
 
 @dataclass
@@ -95,12 +93,10 @@ class Replay:
         self.timeline.reach(begin)
         self.timeline.settle(self.watcher.is_rolling_forward)
         self._look()
+        self._tell_outcomes(self.timeline.now())
         unasked = [ride for ride in rides if ride.number not in self.journal.answered]
         for one in self.apps.ask(unasked, now=self.timeline.now()):
             self.journal.add_answer(one)
-        # What ends within the step is known when the step is over, and the loop looks then.
-        self.timeline.reach(begin + timedelta(hours=self.report.settings.step_hours) - _JUST_BEFORE)
-        self._tell_outcomes(self.timeline.now())
 
     def _look(self) -> None:
         if self.auto_approve and self._approve_newest():

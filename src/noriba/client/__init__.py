@@ -138,7 +138,6 @@ __all__ = [
     "approve_model",
     "commit_erasure",
     "draw_experiment",
-    "fetch_bundle",
     "find_log",
     "find_model",
     "follow_rollout",
