@@ -16,7 +16,6 @@ from noriba.aws.failures import AwsRefusedError, NoCloudError, translate_failure
 from noriba.aws.registry import ModelPackage
 from noriba.client.accuracy import AccuracyReport, read_accuracy
 from noriba.client.bundles import ForeignBundleError, NoLightGbmError
-from noriba.client.bundles import fetch_bundle
 from noriba.client.drift import DriftReport, FeatureDrift, NoProfileError, read_drift
 from noriba.client.erasing import Erased, commit_erasure, plan_erasure
 from noriba.client.experiments import (
@@ -77,9 +76,9 @@ from noriba.client.snapshots import (
 from noriba.client.status import DeploymentStatus, read_status
 from noriba.client.training import wait_for_answer, wait_for_candidate, wait_for_decision
 from noriba.client.waiting import StepFailedError
+from noriba.client.watching import Watcher
 from noriba.client.why import NoSuchPredictionError, read_why
 from noriba.client.why_report import Answered, Effect, Origin, VersionAnswer, Why
-from noriba.client.watching import Watcher
 from noriba.monitoring.accuracy import VariantAccuracy
 from noriba.records.monitoring import Finding, MonitoringReport, PartNumbers
 from noriba.records.traffic import GatheredDay
@@ -132,8 +131,8 @@ __all__ = [
     "StepFailedError",
     "VariantAccuracy",
     "VersionAnswer",
-    "Why",
     "Watcher",
+    "Why",
     "abort_rollout",
     "approve_model",
     "commit_erasure",

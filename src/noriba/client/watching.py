@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from noriba.aws.alarms import list_changes
 from noriba.client.monitoring import NoReportError, read_report
+from noriba.client.retraining import list_retrainings
 from noriba.client.rollouts import list_rollouts
 from noriba.records.replays import ReplayEvent
 
@@ -42,7 +43,7 @@ class Watcher:
 
     def look(self, now: datetime) -> list[ReplayEvent]:
         """What is new, in order of time."""
-        found = [*self._alarms(), *self._findings(), *self._decisions(now), *self._candidates(), *self._rollouts()]
+        found = [*self._alarms(), *self._findings(), *self._decisions(), *self._candidates(), *self._rollouts()]
         fresh = {event.key: event for event in found if event.key not in self._known and event.at >= self._since}
         self._known |= fresh.keys()
         self._looked_at = now
@@ -95,11 +96,11 @@ class Watcher:
                 version=report.model_version,
             )
 
-    def _decisions(self, now: datetime) -> Iterator[ReplayEvent]:
-        for decision in self._session.ledger.list_decisions():
+    def _decisions(self) -> Iterator[ReplayEvent]:
+        for decision in list_retrainings(self._session):
             yield ReplayEvent(
                 key=f"decision {decision.decision_id}",
-                at=now,
+                at=decision.decided_at,
                 kind="decision",
                 about=decision.decision_id,
                 text=decision.reason,

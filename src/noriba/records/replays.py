@@ -74,11 +74,11 @@ class ReplayEvent(_Record):
 
     Attributes:
         key: what makes it this one; seen again, it is not told again.
-        at: when; of decisions and findings when they were seen, a step later at most.
+        at: when; of a finding, until when the monitor had looked.
         about: the alarm, the version, the decision.
         text: what happened, in words.
         trained: of a decision, whether it was to train.
-        cause: of a decision.
+        cause: of a decision: the event that asked, or the alarm that did.
     """
 
     key: str
