@@ -26,7 +26,7 @@ from laptop.state import (
 from laptop_cloud.deploy import DeployError, deploy, synthesize
 from laptop_cloud.process import CloudError, check_port, start, stop
 from noriba.cli.options import DEFAULT_USE_CASE, AsJson, UseCaseName
-from noriba.cli.output import print_json, print_line, print_problem, print_table, show_progress
+from noriba.cli.output import print_fields, print_json, print_line, print_problem, print_table, show_progress
 from noriba.cli.prediction_commands import print_prediction
 from noriba.client import Prediction
 
@@ -131,10 +131,11 @@ Rows = Annotated[
 
 
 Scenario = Annotated[
-    Literal["rollout", "faults"] | None,
+    Literal["rollout", "faults", "drift"] | None,
     typer.Option(
         "--scenario",
-        help="Go on: `rollout` promotes a better model, rejects a worse one; `faults` lets rollouts go wrong.",
+        help="Go on: `rollout` promotes a better model, rejects a worse one; `faults` lets rollouts go wrong. Or see "
+        "a changed city learned: `drift`.",
     ),
 ]
 Only = Annotated[
@@ -186,7 +187,8 @@ def demo(  # noqa: PLR0913  # the options of a command
     if as_json:
         print_json(document)
     else:
-        print_summary(document)
+        if "model" in document:
+            print_summary(document)
         if "scenario" in document:
             print_scenario(document["scenario"])
         print_line(f"report: {report}")
@@ -228,6 +230,9 @@ def print_scenario(scenario: dict[str, Any]) -> None:
     """What became of each challenger, stage by stage; or of each fault."""
     if "faults" in scenario:
         print_faults(scenario["faults"])
+        return
+    if scenario["name"] == "drift":
+        print_fields({name: value for name, value in scenario.items() if name not in {"decision", "rollouts"}})
         return
     for rollout in scenario["rollouts"]:
         print_table(

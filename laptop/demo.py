@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from laptop import drift_scenario
 from laptop.demo_data import cut_files, simulate_files
 from laptop.fault_scenario import run_fault_scenario
 from laptop.memory import PeakMemory
@@ -16,6 +17,7 @@ from laptop.state import ASSEMBLY, DEMO_FILES, NO_SETTINGS, PROJECT_ROOT, STATE_
 from laptop.steps import LIMIT_S, check_gates, land
 from laptop_cloud.deploy import DeployError, deploy, synthesize
 from laptop_cloud.process import CloudError, check_port, start, stop
+from laptop_cloud.shared_clock import enter, leave
 from noriba.cli.output import show_progress
 from noriba.client import (
     ApiClient,
@@ -30,7 +32,8 @@ from noriba.client import (
 from noriba.errors import NoribaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from laptop_cloud.process import RunningCloud
@@ -141,16 +144,10 @@ def _is_ours(cloud: RunningCloud | None) -> bool:
 
 
 def _walk(plan: DemoPlan, walk: Walk) -> None:
-    with walk.phase("synthesize templates"):
-        synthesize(PROJECT_ROOT, ASSEMBLY, environment=NO_SETTINGS)
-    with walk.phase("start laptop cloud"):
-        cloud = start(state_dir=STATE_DIR, assembly=ASSEMBLY, port=plan.port)
-        # The next demo may end this very cloud, and no other.
-        _MARK.write_text(str(cloud.pid))
-        walk.document["endpoint_url"] = cloud.endpoint_url
-    with walk.phase("deploy stacks"):
-        outputs = deploy(cloud, ASSEMBLY, lambda line: walk.progress.update(f"deploying: {line.strip()[:100]}"))
-        walk.document["stacks"] = sorted(outputs)
+    if plan.scenario == "drift":
+        _walk_through_change(plan, walk)
+        return
+    cloud = _deploy(plan, walk, settings=NO_SETTINGS)
     with walk.phase("prepare trips"):
         files = _prepare_files(plan)
     # On the laptop cloud, whatever the environment says.
@@ -167,6 +164,37 @@ def _walk(plan: DemoPlan, walk: Walk) -> None:
         run_rollout_scenario(session, walk, DEMO_FILES, plan.report.with_suffix(".svg"))
     elif plan.scenario == "faults":
         run_fault_scenario(session, walk, package, cloud, assembly=ASSEMBLY, state_dir=STATE_DIR, only=plan.only)
+
+
+def _deploy(plan: DemoPlan, walk: Walk, *, settings: Mapping[str, str], clock: datetime | None = None) -> RunningCloud:
+    with walk.phase("synthesize templates"):
+        synthesize(PROJECT_ROOT, ASSEMBLY, environment=settings)
+    with walk.phase("start laptop cloud"):
+        cloud = start(state_dir=STATE_DIR, assembly=ASSEMBLY, port=plan.port, clock=clock)
+        # The next demo may end this very cloud, and no other.
+        _MARK.write_text(str(cloud.pid))
+        walk.document["endpoint_url"] = cloud.endpoint_url
+    with walk.phase("deploy stacks"):
+        outputs = deploy(cloud, ASSEMBLY, lambda line: walk.progress.update(f"deploying: {line.strip()[:100]}"))
+        walk.document["stacks"] = sorted(outputs)
+    return cloud
+
+
+def _walk_through_change(plan: DemoPlan, walk: Walk) -> None:
+    """The scenario `drift`, on a cloud that lives in its rides' time."""
+    DEMO_FILES.mkdir(parents=True, exist_ok=True)
+    settings = DEMO_FILES / "noriba.toml"
+    settings.write_text(drift_scenario.SETTINGS, encoding="utf-8")
+    cloud = _deploy(plan, walk, settings={"NORIBA_SETTINGS": str(settings)}, clock=drift_scenario.BEGIN)
+    if cloud.clock is None:
+        raise DemoError(walk.latest, f"the laptop cloud at {cloud.endpoint_url} runs without a clock")
+    enter(cloud.clock)
+    try:
+        session = Session(use_case_name=plan.use_case, environment=cloud.environment)
+        walk.document["api_url"] = session.deployment.api_url
+        drift_scenario.run_drift_scenario(session, walk, cloud, DEMO_FILES, plan.report)
+    finally:
+        leave()
 
 
 def _prepare_files(plan: DemoPlan) -> Sequence[Path]:

@@ -1,0 +1,125 @@
+"""What the scenario reads out of a replay's report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from laptop.drift_scenario import FIRST_DAY, LAST_DAY, PER_DAY, describe_change, find_missing, simulate_change
+from noriba.client.replays import choose_rides, read_files
+from noriba.records.replays import ReplayDay, ReplayEvent, ReplayReport, ReplaySettings
+from noriba.usecase import load_use_case
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ALARM = "noriba-taxi-eta-world-changed"
+CHANGED_AT = datetime.fromisoformat("2026-04-14T04:00:00+00:00")
+ERRORS = (100.0, 140.0, 200.0, 180.0, 120.0, 110.0)
+
+
+def make_event(kind: Any, after_h: float, **fields: Any) -> ReplayEvent:
+    at = CHANGED_AT + timedelta(hours=after_h)
+    return ReplayEvent(**{"key": f"{kind} {after_h}", "at": at, "kind": kind, "about": "", "text": "", **fields})
+
+
+EVENTS = (
+    make_event("alarm_fired", -30, about=ALARM),
+    make_event("alarm_fired", 20, about=ALARM),
+    make_event("decision", 21, cause="DatasetSnapshotCreated", trained=True),
+    make_event("decision", 30, cause=f"alarm {ALARM}", trained=False),
+    make_event("decision", 54, cause=f"alarm {ALARM}", trained=True, text="it rings"),
+    make_event("rollout_ended", 58, text="succeeded", version=2),
+)
+
+
+def make_report(*events: ReplayEvent, errors: tuple[float, ...] = ERRORS) -> ReplayReport:
+    days = [
+        ReplayDay(
+            date=FIRST_DAY + timedelta(days=number),
+            n=10 * (number + 1),
+            mae_s=error,
+            bias_s=0.0,
+            coverage=0.8,
+            model_version=1,
+            model_versions={1: 10},
+            frozen_mae_s=error,
+            frozen_bias_s=0.0,
+        )
+        for number, error in enumerate(errors)
+    ]
+    settings = ReplaySettings(
+        use_case="taxi_eta",
+        api_url="",
+        files=(),
+        first_day=FIRST_DAY,
+        last_day=LAST_DAY,
+        per_day=10,
+        step_hours=1,
+        seed=1,
+    )
+    return ReplayReport(
+        finished=True,
+        unit="s",
+        claimed_coverage=0.8,
+        settings=settings,
+        begun_at=CHANGED_AT,
+        frozen_version=1,
+        rows=1,
+        chosen=1,
+        asked=1,
+        failed=0,
+        failures=(),
+        took_s=1.0,
+        days=tuple(days),
+        events=events,
+    )
+
+
+def test_a_loop_that_closed_misses_nothing() -> None:
+    scenario = describe_change(make_report(*EVENTS), ALARM)
+
+    assert find_missing(scenario) == []
+    assert scenario["alarm_fired_after_s"] == 20 * 3600.0
+    assert scenario["decision"]["text"] == "it rings"
+    # The city changed within the 14th, and version 2 took over within the 16th: only whole days count.
+    assert (scenario["mae_before_s"], scenario["mae_during_s"]) == (100.0, 200.0)
+    assert scenario["mae_after_s"] == pytest.approx((50 * 120.0 + 60 * 110.0) / 110)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "missing"),
+    [
+        (1, "the alarm did not go off"),
+        (4, "the alarm led to no training"),
+        (5, "no model came into production after the change"),
+    ],
+)
+def test_each_stage_that_is_missing_is_named(left_out: int, missing: str) -> None:
+    events = [event for number, event in enumerate(EVENTS) if number != left_out]
+
+    assert missing in find_missing(describe_change(make_report(*events), ALARM))
+
+
+def test_an_error_that_stays_is_no_recovery() -> None:
+    report = make_report(*EVENTS, errors=(100.0, 140.0, 200.0, 190.0, 195.0, 200.0))
+
+    assert find_missing(describe_change(report, ALARM)) == ["the error is not what it was"]
+
+
+def test_every_day_has_the_rides_that_are_asked_about(tmp_path: Path) -> None:
+    use_case = load_use_case("taxi_eta")
+
+    history, days = simulate_change("taxi_eta", tmp_path)
+
+    rides = choose_rides(
+        read_files(days, use_case), use_case, first_day=FIRST_DAY, last_day=LAST_DAY, per_day=PER_DAY, seed=1
+    )
+    counted = Counter(ride.observation.asked_at.date() for ride in rides.chosen)
+    assert set(counted) == {FIRST_DAY + timedelta(days=number) for number in range((LAST_DAY - FIRST_DAY).days + 1)}
+    assert min(counted.values()) >= 0.99 * PER_DAY
+    kept = sum(file.raw.num_rows for file in read_files(history, use_case).values())
+    assert kept >= use_case.policies.retraining.min_rows
