@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 _IDLE_LIMIT_S = 1800.0
 _STRIDE = timedelta(seconds=15)
 """As often as a rollout looks at an endpoint; rules that fire every minute do so four strides later."""
-_LONGEST = timedelta(minutes=30)
-"""What a training run and its rollout may wait for by the clock before the next step comes."""
 
 
 class Timeline(Protocol):
@@ -43,9 +41,14 @@ class CloudTime:
     """A laptop cloud's own clock.
 
     What falls due on the way to a moment happens there, once each: the number of steps says how often the loop looks.
+
+    Args:
+        cloud: which has one.
+        patience: what a training run and its rollout may wait for by the clock before the next step comes.
     """
 
     cloud: RunningCloud
+    patience: timedelta = timedelta(minutes=30)
 
     def now(self) -> datetime:
         """What its clock tells."""
@@ -58,7 +61,7 @@ class CloudTime:
 
     def settle(self, is_rolling_forward: Callable[[], bool]) -> None:
         """Wait for what goes on; a training run or a rollout that waits by the clock is given the time."""
-        end = self.now() + _LONGEST
+        end = self.now() + self.patience
         wait_until_idle(self.cloud, limit_s=_IDLE_LIMIT_S)
         while is_rolling_forward() and (now := self.now()) < end:
             self.reach(now + _STRIDE)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from laptop.replaying.timelines import CloudTime
 from laptop.state import PROJECT_ROOT
 from laptop_cloud import process
 
@@ -98,3 +99,19 @@ def test_commands_that_go_to_this_cloud_tell_its_time_and_others_the_real_one(ru
         datetime.fromisoformat(told_so.stdout.strip()) - datetime.fromisoformat(here.stdout.strip())
     ) < timedelta(minutes=1)
     assert abs(datetime.fromisoformat(elsewhere.stdout.strip()) - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_a_replay_gives_time_to_what_only_waits_for_it_and_no_more_than_it_may(home: Path) -> None:
+    cloud = process.running(home / "laptop")
+    assert cloud is not None
+    time = CloudTime(cloud, patience=timedelta(minutes=2))
+    begin, answers = time.now() + timedelta(days=4), iter([True, True, False])
+
+    time.reach(begin)
+    time.settle(lambda: next(answers))
+    settled = time.now()
+    time.reach(begin)
+    time.settle(lambda: True)
+
+    assert begin + timedelta(seconds=30) <= settled < begin + timedelta(minutes=2)
+    assert settled + timedelta(minutes=2) <= time.now() < settled + timedelta(minutes=4)
