@@ -99,16 +99,19 @@ class Replay:
             self.journal.add_answer(one)
 
     def _look(self) -> None:
+        self._tell(self.watcher.look(self.timeline.now()))
         if self.auto_approve and self._approve_newest():
             self.timeline.settle(self.watcher.is_rolling_forward)
-        fresh = self.watcher.look(self.timeline.now())
-        self._tell(fresh)
+            self._tell(self.watcher.look(self.timeline.now()))
 
     def _tell(self, fresh: Sequence[ReplayEvent]) -> None:
         for event in fresh:
             self.told(event)
         events = sorted((*self.report.events, *fresh), key=lambda event: event.at)
         self.report = self.report.model_copy(update={"events": tuple(events)})
+        if fresh:
+            # An approval is told by nobody else, should the replay be killed within the day.
+            write_report(self.path, self.report)
 
     def _approve_newest(self) -> bool:
         """Approve the newest candidate where it waits and is newer than production; older ones are left to a person."""

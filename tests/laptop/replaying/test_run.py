@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -108,6 +109,46 @@ class FakeModel:
         return np.full(len(requests), 600.0)
 
 
+@dataclass
+class FakeDeployment:
+    """A session in which version 2 is in production, and models wait; whoever is approved takes over at once."""
+
+    waiting: dict[int, str]
+    champion: int = 2
+    approved: list[int] = field(default_factory=list)
+
+    @property
+    def registry(self) -> SimpleNamespace:
+        versions = sorted(self.waiting, reverse=True)
+        packages = [SimpleNamespace(version=one, status=self.waiting[one], arn=f"arn/{one}") for one in versions]
+        return SimpleNamespace(list_packages=lambda: iter(packages))
+
+    @property
+    def ledger(self) -> SimpleNamespace:
+        champion = SimpleNamespace(model_package_arn=f"arn/{self.champion}")
+        return SimpleNamespace(read_champion=lambda: champion)
+
+    @property
+    def deployment(self) -> SimpleNamespace:
+        return SimpleNamespace(rollout_machine_arn="arn:rollout")
+
+    @property
+    def clients(self) -> SimpleNamespace:
+        return SimpleNamespace(sts=SimpleNamespace(get_caller_identity=lambda: {"Arn": "arn:me"}))
+
+    def history(self, _machine_arn: str) -> SimpleNamespace:
+        return SimpleNamespace(find_newest=lambda: None)
+
+    def as_approver(self) -> SimpleNamespace:
+        return SimpleNamespace(approve=self.approve)
+
+    def approve(self, arn: str, *, note: str) -> None:
+        assert "noriba replay --auto-approve" in note
+        self.champion = int(arn.removeprefix("arn/"))
+        self.approved.append(self.champion)
+        self.waiting[self.champion] = "Approved"
+
+
 def make_rides() -> dict[int, Ride]:
     """Rides every four hours; the last of a day ends on the next one."""
     rides = {}
@@ -203,6 +244,27 @@ def test_one_that_was_killed_goes_on_and_asks_nothing_twice(tmp_path: Path, dies
     assert sorted(told) == list(range(DAYS * A_DAY))
     (tmp_path / "whole").mkdir()
     assert report.days == make_replay(tmp_path / "whole").run().days
+
+
+@pytest.mark.parametrize(
+    ("waiting", "approved"),
+    [
+        ({3: "PendingManualApproval"}, [3]),
+        ({3: "PendingManualApproval", 4: "PendingManualApproval"}, [4]),
+        ({3: "PendingManualApproval", 4: "Rejected"}, []),
+        ({1: "PendingManualApproval"}, []),
+    ],
+)
+def test_the_newest_candidate_is_approved_once_and_an_older_one_never(
+    tmp_path: Path, waiting: dict[int, str], approved: list[int]
+) -> None:
+    replay, deployment = make_replay(tmp_path), FakeDeployment(waiting)
+    replay.session, replay.auto_approve = cast("Any", deployment), True
+
+    report = replay.run()
+
+    assert deployment.approved == approved
+    assert [event.version for event in report.events if event.kind == "approval"] == approved
 
 
 def test_a_finished_one_does_nothing_more(tmp_path: Path) -> None:
