@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ALARM = "noriba-taxi-eta-world-changed"
-CHANGED_AT = datetime.fromisoformat("2026-04-14T04:00:00+00:00")
-ERRORS = (100.0, 140.0, 200.0, 180.0, 120.0, 110.0)
+CHANGED_AT = datetime.fromisoformat("2026-04-08T04:00:00+00:00")
+ERRORS = (100.0, 140.0, 200.0, 180.0, 130.0, 120.0, 125.0, 110.0)
 
 
 def make_event(kind: Any, after_h: float, **fields: Any) -> ReplayEvent:
@@ -30,6 +30,7 @@ EVENTS = (
     make_event("alarm_fired", -30, about=ALARM),
     make_event("alarm_fired", 20, about=ALARM),
     make_event("decision", 21, cause="DatasetSnapshotCreated", trained=True),
+    make_event("rollout_ended", 24, text="succeeded", version=1),
     make_event("decision", 30, cause=f"alarm {ALARM}", trained=False),
     make_event("decision", 54, cause=f"alarm {ALARM}", trained=True, text="it rings"),
     make_event("rollout_ended", 58, text="succeeded", version=2),
@@ -85,17 +86,17 @@ def test_a_loop_that_closed_misses_nothing() -> None:
     assert find_missing(scenario) == []
     assert scenario["alarm_fired_after_s"] == 20 * 3600.0
     assert scenario["decision"]["text"] == "it rings"
-    # The city changed within the 14th, and version 2 took over within the 16th: only whole days count.
-    assert (scenario["mae_before_s"], scenario["mae_during_s"]) == (100.0, 200.0)
-    assert scenario["mae_after_s"] == pytest.approx((50 * 120.0 + 60 * 110.0) / 110)
+    # The city changed within the second day, and version 2 took over within the fourth: only whole days count.
+    assert (scenario["mae_before_s"], scenario["mae_during_s"], scenario["mae_after_s"]) == (100.0, 200.0, 110.0)
+    assert [one["version"] for one in scenario["rollouts"]] == [2]
 
 
 @pytest.mark.parametrize(
     ("left_out", "missing"),
     [
         (1, "the alarm did not go off"),
-        (4, "the alarm led to no training"),
-        (5, "no model came into production after the change"),
+        (5, "the alarm led to no training"),
+        (6, "no model came into production after that"),
     ],
 )
 def test_each_stage_that_is_missing_is_named(left_out: int, missing: str) -> None:
@@ -105,7 +106,7 @@ def test_each_stage_that_is_missing_is_named(left_out: int, missing: str) -> Non
 
 
 def test_an_error_that_stays_is_no_recovery() -> None:
-    report = make_report(*EVENTS, errors=(100.0, 140.0, 200.0, 190.0, 195.0, 200.0))
+    report = make_report(*EVENTS, errors=(100.0, 140.0, 200.0, 190.0, 195.0, 200.0, 150.0, 160.0))
 
     assert find_missing(describe_change(report, ALARM)) == ["the error is not what it was"]
 
