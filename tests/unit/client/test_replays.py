@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from noriba.client.replays import NothingToReplayError, choose_rides, read_files, write_earlier
-from noriba.usecase import UseCaseError, load_observer, load_use_case
+from noriba.errors import UseCaseError
+from noriba.usecase import load_observer, load_use_case
 from usecases.taxi_eta.simulator import simulate, write_files
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def test_rides_are_numbered_in_the_order_in_which_they_are_asked_about(recorded:
 
 
 def test_days_without_rides_are_refused_with_those_that_there_are(recorded: dict[Path, RecordedFile]) -> None:
-    with pytest.raises(NothingToReplayError, match="between 2026-05-01 and 2026-05-02 .* from 2026-02-26 to 2026-03-0"):
+    with pytest.raises(
+        NothingToReplayError, match=r"between 2026-05-01 and 2026-05-02 .* from 2026-02-26 to 2026-03-0"
+    ):
         choose(recorded, date(2026, 5, 1), date(2026, 5, 2))
 
 
