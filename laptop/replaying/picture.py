@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from matplotlib import dates
+from matplotlib import dates, rc_context
 from matplotlib.figure import Figure
 
 from noriba.client.replays import begin_day
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from noriba.records.replays import ReplayEvent, ReplayReport
 
 _INCHES = (11.0, 8.0)
+_SVG: Any = {"svg.hashsalt": "replay", "svg.fonttype": "none"}
+"""The same report gives the same bytes, and words are words."""
 _LOOP, _FROZEN, _CLAIM = "#0550ae", "#8c959f", "#57606a"
 _MARKS = {
     "alarm_fired": ("alarm", "#cf222e", ":"),
@@ -56,9 +58,9 @@ def draw_replay(report: ReplayReport, paths: Sequence[Path]) -> None:
     asked = sum(day.n for day in report.days)
     errors.set_title(f"{settings.use_case}, {settings.first_day} to {settings.last_day}: {asked:,} rides", loc="left")
     coverage.xaxis.set_major_formatter(dates.ConciseDateFormatter(coverage.xaxis.get_major_locator()))  # type: ignore[no-untyped-call]  # matplotlib's own
-    for path in paths:
-        # The same report, the same bytes.
-        figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix == ".svg" else None)
+    with rc_context(_SVG):
+        for path in paths:
+            figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def _plot(axes: Axes, days: Sequence[Any], values: Sequence[float | None], **style: Any) -> None:
@@ -83,4 +85,5 @@ def _explain(axes: Axes) -> None:
     """A legend that names each kind of line once."""
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
-    axes.legend(once.values(), once.keys(), loc="lower left", fontsize=8, ncols=2)
+    style: Any = {"loc": "lower right", "bbox_to_anchor": (1, 1), "fontsize": 8, "ncols": 6, "frameon": False}
+    axes.legend(once.values(), once.keys(), **style)
