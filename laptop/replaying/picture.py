@@ -27,6 +27,8 @@ _MARKS = {
     "decision": ("retraining", "#bf8700", "--"),
     "rollout_ended": ("in production", "#1a7f37", "-"),
 }
+_WORLD = "-world-changed"
+"""How the name of `noriba.records.names.name_world_alarm` ends."""
 _TURNED_DOWN = ("rolled back", "#8250df", "-.")
 
 
@@ -69,7 +71,7 @@ def _plot(axes: Axes, days: Sequence[Any], values: Sequence[float | None], **sty
 
 
 def _mark(panels: Sequence[Axes], event: ReplayEvent) -> None:
-    if event.kind not in _MARKS or (event.kind == "decision" and not event.trained):
+    if event.kind not in _MARKS or not _is_marked(event):
         return
     label, color, line = _MARKS[event.kind]
     if event.kind == "rollout_ended" and not event.text.startswith("succeeded"):
@@ -79,6 +81,13 @@ def _mark(panels: Sequence[Axes], event: ReplayEvent) -> None:
     if event.kind == "rollout_ended":
         text = f" v{event.version}"
         panels[0].annotate(text, (event.at, 0.02), xycoords=("data", "axes fraction"), fontsize=8, color=color)
+
+
+def _is_marked(event: ReplayEvent) -> bool:
+    """Of alarms the one that a new model may quieten, of decisions those to train: others would hide the lines."""
+    if event.kind == "alarm_fired":
+        return event.about.endswith(_WORLD)
+    return event.kind != "decision" or bool(event.trained)
 
 
 def _explain(axes: Axes) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from laptop.replaying.picture import draw_replay
+from noriba.records.names import name_world_alarm
 from noriba.records.replays import ReplayDay, ReplayEvent, ReplayReport, ReplaySettings
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def make_report(*events: ReplayEvent) -> ReplayReport:
 
 
 EVENTS = (
-    make_event("alarm_fired", 1),
+    make_event("alarm_fired", 1, about=name_world_alarm("taxi_eta", prefix="noriba")),
     make_event("decision", 2, trained=True),
     make_event("rollout_ended", 3, text="succeeded", version=5),
     make_event("rollout_ended", 4, text="failed: worse", version=6),
@@ -86,10 +87,13 @@ def test_what_happened_stands_in_it(tmp_path: Path) -> None:
     assert "mean absolute error, s" in svg
 
 
-def test_a_decision_against_training_is_no_mark(tmp_path: Path) -> None:
-    _png, svg = draw(make_report(make_event("decision", 2, trained=False)), tmp_path / "one")
+def test_what_a_new_model_has_no_part_in_is_no_mark(tmp_path: Path) -> None:
+    others = (make_event("decision", 2, trained=False), make_event("alarm_fired", 3, about="noriba-serving-Latency"))
+
+    _png, svg = draw(make_report(*others), tmp_path / "one")
 
     assert "retraining" not in svg
+    assert "alarm" not in svg
 
 
 def test_the_same_report_gives_the_same_bytes(tmp_path: Path) -> None:
