@@ -73,7 +73,7 @@ def read_recorded(
 def choose_rows(asked_at_s: Column, *, since_s: float, until_s: float, per_day: int, seed: int) -> Rows:
     """Of each UTC day an even share of its rows, in order of time; the same ones every time.
 
-    A day's rows are divided into `per_day` stretches of equal numbers, and one row is drawn of each.
+    A day's rows are divided into `per_day` stretches of equal numbers, but for one,, and one row is drawn of each.
 
     Args:
         asked_at_s: of each row, in seconds since 1970; of shape (n,), in any order.
@@ -92,7 +92,8 @@ def choose_rows(asked_at_s: Column, *, since_s: float, until_s: float, per_day: 
     for day in np.unique(days):
         of_day = rows[days == day]
         if len(of_day) > per_day:
-            edges = np.linspace(0, len(of_day), per_day + 1)
+            # Whole numbers: stretches that shared a row could both draw it.
+            edges = np.arange(per_day + 1) * len(of_day) // per_day
             draws = np.random.default_rng([seed, int(day)]).random(per_day)
             of_day = of_day[(edges[:-1] + draws * np.diff(edges)).astype(np.int64)]
         chosen.append(of_day)

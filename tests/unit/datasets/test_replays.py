@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.parquet as pq
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from noriba.datasets.replays import DAY_S, choose_rows, read_recorded
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FIRST = date(2026, 1, 5)
 
 
+@example(moments=[float(row) for row in range(7)], since=0, until=3, per_day=5, seed=3)
 @given(
     moments=st.lists(st.floats(0, 5 * DAY_S - 1), max_size=80),
     since=st.integers(0, 2),
