@@ -21,6 +21,7 @@ from noriba.records.evidence import Evidence, Metrics
 from noriba.records.measurements import HourMeasurement
 from noriba.records.observations import TABLES
 from noriba.records.profiles import Profile
+from noriba.timestamps import from_microseconds
 from noriba.usecase import MonitoringPolicy
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ def main(folder: Path, since: datetime, until: datetime) -> None:
         versions = read_measurements(_ask(engine, errors), SLICES)
         asked = state_counts(profile, identities, Served(USE_CASE, VERSION), now=until, by_hour=True, **when)
         counts = {
-            datetime.fromtimestamp(int(row["hour_us"]) // 1_000_000, UTC): read_counts(row, profile, identities)
-            for row in _ask(engine, asked)
+            from_microseconds(int(row["hour_us"])): read_counts(row, profile, identities) for row in _ask(engine, asked)
         }
     hours = [
         HourMeasurement(

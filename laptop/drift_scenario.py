@@ -16,6 +16,7 @@ from laptop.replay_command import name_pictures, run_replay
 from laptop.replaying.beginning import ReplayPlan, begin_replay
 from noriba.client import StepFailedError
 from noriba.records.names import name_world_alarm
+from noriba.timestamps import begin_day
 from noriba.usecase import load_simulator
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ FIRST_DAY, LAST_DAY = date(2026, 4, 7), date(2026, 4, 22)
 latest fifth of the rows is kept for calibration and hold-out."""
 CHANGE = date(2026, 4, 8)
 PER_DAY = 1_000
-BEGIN = datetime.combine(FIRST_DAY, time(), UTC)
+BEGIN = begin_day(FIRST_DAY)
 _HISTORY_BEGINS = date(2026, 1, 5)
 _SEED = 20_260_407
 _CITY = ZoneInfo("America/New_York")

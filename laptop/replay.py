@@ -80,7 +80,7 @@ def replay(
             observed_at=one.observed_at.astimezone(UTC),
         )
 
-    fitting = (one for one in observations if _fits(request, one))
+    fitting = (one for one in observations if one.fits(request))
     with ThreadPoolExecutor(_AT_ONCE) as apps:
         for some in _batches(enumerate(fitting)):
             if over.is_set():
@@ -90,14 +90,6 @@ def replay(
             report(happened)
             done.reported += len(happened)
     return done
-
-
-def _fits(request: type, one: Observation) -> bool:
-    try:
-        request.model_validate(one.request)  # type: ignore[attr-defined]  # a use case's request
-    except ValueError:
-        return False
-    return one.outcome > 0
 
 
 def _batches(pairs: Iterator[tuple[int, Observation]]) -> Iterator[list[tuple[int, Observation]]]:

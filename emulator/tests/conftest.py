@@ -68,11 +68,11 @@ def cloud_state(tmp_path_factory: pytest.TempPathFactory, share_wheels: Callable
 
 @pytest.fixture(scope="session")
 def cloud(cloud_state: Path, assembly: Path) -> Iterator[RunningCloud]:
-    yield process.start(state_dir=cloud_state, assembly=assembly, port=_free_port())
+    yield process.start(state_dir=cloud_state, assembly=assembly, port=find_free_port())
     process.stop(cloud_state)
 
 
-def _free_port() -> int:
+def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -81,6 +81,11 @@ def _free_port() -> int:
 @pytest.fixture(scope="session")
 def client(cloud: RunningCloud) -> Clients:
     """`client("s3")`: a boto3 client of the laptop cloud."""
+    return connect(cloud)
+
+
+def connect(cloud: RunningCloud) -> Clients:
+    """Clients of a laptop cloud, each made once."""
     made: dict[str, Any] = {}
 
     def make(name: str) -> Any:

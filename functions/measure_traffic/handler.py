@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -40,17 +40,17 @@ from noriba.records.metrics import (
 )
 from noriba.records.monitoring import COUNTS, ERRORS, MonitoringReport
 from noriba.records.stretching import Stretching
-from noriba.timestamps import UtcTimestamp, begin_hour
+from noriba.timestamps import HOUR, UtcTimestamp, begin_day, begin_hour, from_microseconds
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from noriba.usecase import UseCase
 
-_HOUR = timedelta(hours=1)
 _PLAIN = str.maketrans({'"': "'", "\\": "/", "\n": " ", "\r": " ", "\t": " "})
 
 Rows = list[dict[str, str | None]]
@@ -121,7 +121,7 @@ def build_hours(
     for row in answers.get(COUNTS, []):
         if reference.profile is not None:
             found = read_counts(row, reference.profile, reference.identities)
-            at = datetime.fromtimestamp(int(row["hour_us"] or 0) // 1_000_000, UTC)
+            at = from_microseconds(int(row["hour_us"] or 0))
             counts[at] = {name: tuple(some.tolist()) for name, some in found.items()}
     known = {one.hour: one.counts for one in measurements.read(since=task.since)}
     hour = begin_hour(task.since)
@@ -129,7 +129,7 @@ def build_hours(
         # What another version was asked was counted while it was in production.
         own = {reference.version: counts[hour]} if hour in counts else {}
         yield HourMeasurement(hour=hour, versions=versions.get(hour, {}), counts={**known.get(hour, {}), **own})
-        hour += _HOUR
+        hour += HOUR
 
 
 def follow_outcomes(
@@ -147,7 +147,7 @@ def follow_outcomes(
         digest = reference.evidence.bundle_digest
         after = Stretching(version=reference.version, bundle_digest=digest, through=begin_hour(now))
     else:
-        hours = measurements.read(since=before.through + _HOUR)
+        hours = measurements.read(since=before.through + HOUR)
         after = stretch_intervals(before, hours, policy, now=now)
     if after == before or ledger.replace_stretching(after, before=before):
         return after
@@ -167,11 +167,11 @@ def write_report(
     """What the hours that were measured say; a report before helps to tell what is over from what is not clear."""
     policy, version = use_case.policies.monitoring, reference.version
     since = begin_hour(now) - timedelta(hours=policy.window_hours)
-    oldest = datetime.combine(list_whole_days(now)[0], time(), UTC)
+    oldest = begin_day(list_whole_days(now)[0])
     hours = measurements.read(since=min(since, oldest))
     window = [one for one in hours if one.hour >= since]
     # Of younger hours the short outcomes have come alone, which are not like the others.
-    ripe = [one for one in hours if one.hour + _HOUR <= now - timedelta(hours=policy.truth_hours)]
+    ripe = [one for one in hours if one.hour + HOUR <= now - timedelta(hours=policy.truth_hours)]
     last = ripe[-policy.window_hours :]
     same = before is not None and before.model_version == version
     were = {kind for kind, verdict in before.standing.items() if verdict == "changed"} if before and same else set()

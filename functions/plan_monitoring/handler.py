@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -20,6 +20,7 @@ from noriba.monitoring.measurements import Scale, state_measurements
 from noriba.monitoring.partitions import ASTRAY
 from noriba.records.metrics import LOOKS_PLANNED
 from noriba.records.monitoring import COUNTS, ERRORS
+from noriba.timestamps import begin_day
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def choose_start(use_case: UseCase, measurements: Measurements, *, now: datetime
 
     No earlier than what findings are about: what was missed before that is not made up for.
     """
-    oldest = datetime.combine(list_whole_days(now)[0], time(), UTC)
+    oldest = begin_day(list_whole_days(now)[0])
     ripe_after = timedelta(hours=use_case.policies.monitoring.truth_hours)
     return measurements.find_gap(since=oldest, until=now, ripe_after=ripe_after)
 

@@ -15,9 +15,10 @@ from laptop.replaying.run import Replay
 from laptop.replaying.timelines import CloudTime, ScaledTime
 from laptop.state import HOME
 from noriba.client import NO_PROGRESS, Watcher, find_model
-from noriba.client.replays import begin_day, choose_rides, read_files, write_earlier
+from noriba.client.replays import choose_rides, read_files, write_earlier
 from noriba.errors import NoribaError
 from noriba.records.replays import ReplayedFile, ReplayReport, ReplaySettings
+from noriba.timestamps import begin_day
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

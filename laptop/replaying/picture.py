@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib import dates, rc_context
 from matplotlib.figure import Figure
 
-from noriba.client.replays import begin_day
+from noriba.timestamps import begin_day
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

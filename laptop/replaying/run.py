@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from laptop.replaying.first_model import NOTE
 from laptop.replaying.report_file import write_report
 from noriba.client import NO_PROGRESS, WAITING, Watcher, approve_model
-from noriba.client.replays import begin_day
 from noriba.monitoring.replays import measure_day
 from noriba.records.names import read_package_version
 from noriba.records.replays import ReplayEvent, ReplayReport
+from noriba.timestamps import begin_day
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -18,7 +18,6 @@ from noriba.aws.measurements import Measurements
 from noriba.aws.references import Reference
 from noriba.features.frozen import freeze_features
 from noriba.records.artifacts import FEATURES_FILE
-from noriba.records.evidence import Evidence, Metrics
 from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
 from noriba.records.profiles import PROFILE_FILE
 from noriba.records.stretching import Stretching
@@ -27,6 +26,7 @@ from noriba.training.profiles import profile_columns
 from noriba.usecase import load_use_case
 from tests.functions.artifacts import pack
 from tests.functions.conftest import REGION, read_counts
+from tests.unit.monitoring.hold_outs import hold_out
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -45,25 +45,6 @@ def _hour_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "THIS_HOUR", begin_hour(datetime.now(UTC)))
 
 
-def hold(mae: float, *, stretches: bool = True) -> Evidence:
-    found = Metrics(rows=1000, mae=mae, rmse=1.0, rmsle=1.0, coverage=0.8, mean_width=300.0)
-    return Evidence(
-        use_case="taxi_eta",
-        snapshot_id="s",
-        holdout_first_s=0.0,
-        holdout_last_s=1.0,
-        claimed_coverage=0.8,
-        candidate=found,
-        baseline=found,
-        slices=(),
-        latency_p95_ms=1.0,
-        feature_fingerprint="f",
-        bundle_digest="b",
-        code_digest="c",
-        stretches=stretches,
-    )
-
-
 def promote(cloud: Cloud, *, profiled: bool = True) -> int:
     """Put a model into production; its version."""
     names = USE_CASE.features.names
@@ -73,7 +54,7 @@ def promote(cloud: Cloud, *, profiled: bool = True) -> int:
     if profiled:
         files[PROFILE_FILE] = profile.model_dump_json().encode()
     cloud.store("models").write("1.tar.gz", pack(files))
-    cloud.store("models").write("evaluation.json", hold(100.0).model_dump_json().encode())
+    cloud.store("models").write("evaluation.json", hold_out(100.0, stretches=True).model_dump_json().encode())
     arn = cloud.clients.sagemaker.create_model_package(
         ModelPackageGroupName="noriba-taxi-eta",
         ModelApprovalStatus="Approved",
@@ -363,7 +344,7 @@ def test_of_two_looks_at_once_one_counts_the_hours(cloud: Cloud, context: Lambda
     begun = Stretching(version=version, bundle_digest="b", through=THIS_HOUR - timedelta(hours=30))
     ledger = open_ledger(cloud)
     assert ledger.replace_stretching(begun, before=ledger.read_stretching())
-    reference, now = Reference(version, hold(100.0), None, ()), THIS_HOUR + timedelta(minutes=5)
+    reference, now = Reference(version, hold_out(100.0, stretches=True), None, ()), THIS_HOUR + timedelta(minutes=5)
     counted = []
 
     class Overtaken(Measurements):
@@ -384,7 +365,7 @@ def test_of_two_looks_at_once_one_counts_the_hours(cloud: Cloud, context: Lambda
 def test_a_container_that_cannot_stretch_is_not_asked_to(cloud: Cloud, context: LambdaContext) -> None:
     version = promote(cloud)
     begin_stretching(cloud, version)
-    older = hold(100.0, stretches=False).model_dump_json(exclude={"stretches"})
+    older = hold_out(100.0).model_dump_json(exclude={"stretches"})
     cloud.store("models").write("evaluation.json", older.encode())
 
     assert measure(cloud, context, errors_of(version, 100.0, covered=0.5))["stretch"] == 1.0

@@ -489,7 +489,7 @@ def test_no_request_asks_the_ledger_again_within_some_minutes(
     assert cloud.runtime.invocations[-1].wanted.stretch == first
 
     now_s = time.time()
-    monkeypatch.setattr("noriba.aws.stretches.time.time", lambda: now_s + 301)
+    monkeypatch.setattr("noriba.aws.routing.time.time", lambda: now_s + 301)
     ask(context, RIDE)
     assert cloud.runtime.invocations[-1].wanted.stretch == second
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
+from emulator.tests.conftest import connect, find_free_port
 from laptop_cloud import process
 from laptop_cloud.driving import CloudClock, move_clock, read_clock
 
@@ -37,10 +36,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, share_wheels: Callable[[Path
         "destinations": {"here": {"repositoryName": "container-assets", "imageTag": TAG}},
     }
     (assembly / "Model.assets.json").write_text(json.dumps({"dockerImages": {TAG: asset}}))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    yield process.start(state_dir=folder / "state", assembly=assembly, port=port, clock=BEGIN)
+    yield process.start(state_dir=folder / "state", assembly=assembly, port=find_free_port(), clock=BEGIN)
     process.stop(folder / "state")
 
 
@@ -51,20 +47,7 @@ def image(cloud: RunningCloud) -> str:
 
 @pytest.fixture(scope="session")
 def client(cloud: RunningCloud) -> Clients:
-    made: dict[str, Any] = {}
-
-    def make(name: str) -> Any:
-        if name not in made:
-            made[name] = boto3.client(  # type: ignore[call-overload]
-                name,
-                endpoint_url=cloud.endpoint_url,
-                region_name=cloud.region,
-                aws_access_key_id=cloud.account,
-                aws_secret_access_key=cloud.environment["AWS_SECRET_ACCESS_KEY"],
-            )
-        return made[name]
-
-    return make
+    return connect(cloud)
 
 
 @pytest.fixture

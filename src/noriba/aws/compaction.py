@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from noriba.aws.observations import Lines
+from noriba.aws.observations import Lines, list_hour_files
 from noriba.monitoring.observations import OutcomesFile, PredictionsFile
 from noriba.records.captures import OUTCOMES as REPORTED
 from noriba.records.captures import name_capture_folder, name_outcome_folder, read_hour
@@ -22,8 +22,6 @@ from noriba.records.observations import (
     PREDICTIONS,
     ObservationTable,
     name_file,
-    name_folder,
-    read_hour_of_file,
 )
 from noriba.timestamps import begin_hour
 
@@ -112,10 +110,7 @@ class Compaction:
 
     def _count_seen(self, table: ObservationTable, first: datetime) -> dict[datetime, int]:
         """How many objects of lines the files of a table were made of, by their hour."""
-        # Not after the first hour's own file.
-        before_first = name_file(table, self._use_case, first - timedelta(hours=1))
-        keys = self._observations.list_keys(name_folder(table, self._use_case), after=before_first)
-        files = {hour: key for key in keys if (hour := read_hour_of_file(key)) is not None}
+        files = {hour: key for key, hour in list_hour_files(self._observations, table, self._use_case, since=first)}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             notes = list(pool.map(self._observations.read_notes, files.values()))
         return {hour: int(note.get(_OBJECTS, 0)) for hour, note in zip(files, notes, strict=True)}

@@ -13,20 +13,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet
 
+from noriba.aws.observations import list_hour_files
 from noriba.datasets.gathering import DayGathering, bound_day
 from noriba.datasets.last_words import LastWords
 from noriba.datasets.parts import encode_parquet
 from noriba.monitoring.partitions import ASTRAY
-from noriba.records.observations import (
-    OUTCOMES,
-    PREDICTIONS,
-    ObservationTable,
-    name_file,
-    name_folder,
-    read_hour_of_file,
-)
+from noriba.records.observations import OUTCOMES, PREDICTIONS, ObservationTable
 from noriba.records.traffic import GatheredDay, Look, name_day, name_receipt, name_receipts
-from noriba.timestamps import begin_hour, to_microseconds
+from noriba.timestamps import to_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +34,6 @@ if TYPE_CHECKING:
 
 COMPACTED = timedelta(hours=3)
 """How long after a moment all that was said before it is in its hour's file: captures come late, and then the clock."""
-_HOUR = timedelta(hours=1)
 _READ = {*OUTCOMES.columns, "model_version", "answered_at_us", "inputs"}
 """Columns that are wanted of either table; of a prediction, features and bounds are not."""
 
@@ -125,20 +118,15 @@ class TrafficGathering:
 
     def _list_days(self, since: datetime) -> list[date]:
         """Days on which something may have been answered."""
-        hours = [hour for _key, hour in self._list_files(PREDICTIONS, since)]
+        hours = [
+            hour for _key, hour in list_hour_files(self._observations, PREDICTIONS, self._use_case.name, since=since)
+        ]
         return sorted({moment.date() for hour in hours for moment in (hour - ASTRAY, hour, hour + ASTRAY)})
 
     def _read(self, table: ObservationTable, since: datetime, until: datetime) -> Iterator[pa.Table]:
         """An hour after the other: a day of a busy deployment is larger than the memory of a function."""
-        for key, hour in self._list_files(table, since - ASTRAY):
+        for key, hour in list_hour_files(self._observations, table, self._use_case.name, since=since - ASTRAY):
             if hour > until + ASTRAY:
                 return
             file = pyarrow.parquet.ParquetFile(io.BytesIO(self._observations.read(key)))
             yield file.read(columns=[name for name in file.schema_arrow.names if name in _READ])
-
-    def _list_files(self, table: ObservationTable, since: datetime) -> Iterator[tuple[str, datetime]]:
-        first = begin_hour(since)
-        before = name_file(table, self._use_case.name, first - _HOUR)
-        for key in self._observations.list_keys(name_folder(table, self._use_case.name), after=before):
-            if (hour := read_hour_of_file(key)) is not None and hour >= first:
-                yield key, hour

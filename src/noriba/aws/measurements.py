@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from noriba.records.measurements import HourMeasurement, name_measurement, name_measurements
 from noriba.records.monitoring import MonitoringReport, name_latest_report
-from noriba.timestamps import begin_hour
+from noriba.timestamps import HOUR, begin_hour
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from noriba.aws.objects import ObjectStore
 
 _AT_ONCE = 16
-_HOUR = timedelta(hours=1)
 
 
 class Measurements:
@@ -35,10 +34,10 @@ class Measurements:
 
         For good: so long after its end, when its outcomes had come.
         """
-        measured = {hour for hour, at in self._list_hours(since) if at >= hour + _HOUR + ripe_after}
+        measured = {hour for hour, at in self._list_hours(since) if at >= hour + HOUR + ripe_after}
         hour = begin_hour(since)
         while hour in measured and hour < begin_hour(until):
-            hour += _HOUR
+            hour += HOUR
         return hour
 
     def write(self, hours: Iterable[HourMeasurement]) -> None:
@@ -68,6 +67,6 @@ class Measurements:
         """Hours, and when they were measured last."""
         folder = name_measurements(self._use_case)
         # Not after the first hour's own file.
-        before = name_measurement(self._use_case, begin_hour(since) - _HOUR)
+        before = name_measurement(self._use_case, begin_hour(since) - HOUR)
         for key, written_at in self._observations.list_written(folder, after=before):
             yield datetime.strptime(key.removeprefix(folder), "%Y-%m-%d/%H.json").replace(tzinfo=UTC), written_at

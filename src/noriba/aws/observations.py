@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from noriba.events import MetricsObserved, OutcomeObserved
 from noriba.records.captures import parse_capture
+from noriba.records.observations import name_file, name_folder, read_hour_of_file
+from noriba.timestamps import HOUR, begin_hour
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from noriba.aws.objects import ObjectStore
     from noriba.records.captures import CapturedAnswer
+    from noriba.records.observations import ObservationTable
 
 T = TypeVar("T")
 _AT_ONCE = 16
@@ -24,6 +27,17 @@ _AT_ONCE = 16
 def list_keys(store: ObjectStore, folders: Iterable[str]) -> list[str]:
     """Keys of the objects in some folders."""
     return [key for folder in folders for key in store.list_keys(folder)]
+
+
+def list_hour_files(
+    observations: ObjectStore, table: ObservationTable, use_case: str, *, since: datetime
+) -> Iterator[tuple[str, datetime]]:
+    """Keys of a table's files from the hour of a moment on, and their hours, in order."""
+    # Not after the first hour's own file.
+    before_first = name_file(table, use_case, begin_hour(since) - HOUR)
+    for key in observations.list_keys(name_folder(table, use_case), after=before_first):
+        if (hour := read_hour_of_file(key)) is not None:
+            yield key, hour
 
 
 @dataclass

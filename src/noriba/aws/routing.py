@@ -10,15 +10,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from noriba.aws.endpoints import (
     ImplausibleAnswerError,
     ModelRefusedError,
     ModelUnavailableError,
     NoModelError,
 )
-from noriba.aws.stretches import KnownStretch
+from noriba.aws.remembered import Remembered
 from noriba.rollout.golden import check_plausible
 
 if TYPE_CHECKING:
@@ -27,11 +25,12 @@ if TYPE_CHECKING:
     from noriba.aws.endpoints import EndpointReply
     from noriba.aws.ledger import Ledger
     from noriba.aws.live_models import LiveModels
-    from noriba.rollout.assignment import Split
     from noriba.usecase import PredictionRequest, UseCase
 
 KNOWN_S = 10.0
 """How long what is known of a rollout is believed: subjects meet a new share so much later."""
+STRETCH_KNOWN_S = 300.0
+"""It changes once an hour, by little."""
 
 
 class Traffic:
@@ -44,10 +43,23 @@ class Traffic:
     """
 
     def __init__(self, models: LiveModels, open_ledger: Callable[[], Ledger], *, warn: Callable[[str], None]) -> None:
-        self._models, self._open_ledger, self._warn = models, open_ledger, warn
-        self._stretch = KnownStretch(open_ledger, warn=warn)
-        self._split: Split | None = None
-        self._known_until_s = 0.0
+        self._models, self._warn = models, warn
+        # How requests are split; an answer by weight is better than none.
+        self._split = Remembered(
+            lambda: open_ledger().read_split(),
+            for_s=KNOWN_S,
+            clock=time.monotonic,
+            warn=warn,
+            ignorance="nobody knows whether two models are in production",
+        )
+        # How far intervals are stretched; as the model was trained, where nobody knows: what was known gets older.
+        self._stretch = Remembered(
+            lambda: open_ledger().read_stretch(),
+            for_s=STRETCH_KNOWN_S,
+            clock=_tell_time_s,
+            warn=warn,
+            ignorance="nobody knows how far intervals are to be stretched",
+        )
 
     def ask(self, use_case: UseCase, request: PredictionRequest, *, inference_id: str) -> EndpointReply:
         """Ask the model that answers this request's subject; any, by weight, where there is one model or no subject.
@@ -56,7 +68,7 @@ class Traffic:
             NoModelError, ModelUnavailableError, ModelRefusedError: see `LiveModels.ask`.
             ImplausibleAnswerError: what a model answered is no prediction for these rows.
         """
-        split = None if request.subject is None else self._find_split()
+        split = None if request.subject is None else self._split.find()
         group = None if split is None or request.subject is None else split.find_group(request.subject)
         variant = None if split is None or group is None else split.pick(group)
         try:
@@ -65,13 +77,13 @@ class Traffic:
             if variant is None:
                 raise
             # The rollout has gone on: one of its two models is there no more.
-            self._forget()
+            self._split.forget()
             return self._ask(use_case, request, inference_id)
         except (ModelUnavailableError, ModelRefusedError, ImplausibleAnswerError) as error:
             if split is None:
                 # A canary may have begun since somebody looked.
-                self._forget()
-            instead = split or self._find_split()
+                self._split.forget()
+            instead = split or self._split.find()
             if instead is None or variant == instead.champion:
                 raise
             self._warn(f"the champion is asked instead: {error}")
@@ -79,7 +91,7 @@ class Traffic:
                 return self._ask(use_case, request, inference_id, variant=instead.champion, group=group)
             except NoModelError:
                 # It answers under another configuration by now; why the first attempt failed is what counts.
-                self._forget()
+                self._split.forget()
                 raise error from None
 
     def _ask(
@@ -101,18 +113,7 @@ class Traffic:
             raise ImplausibleAnswerError(f"version {reply.model_version}: {fault}")
         return reply
 
-    def _find_split(self) -> Split | None:
-        """How requests are split at the moment; None while one model serves, or when the ledger cannot be asked."""
-        now_s = time.monotonic()
-        if now_s >= self._known_until_s:
-            try:
-                self._split = self._open_ledger().read_split()
-            except (ClientError, BotoCoreError) as error:
-                # An answer by weight is better than none.
-                self._warn(f"nobody knows whether two models are in production: {error}")
-                self._split = None
-            self._known_until_s = now_s + KNOWN_S
-        return self._split
 
-    def _forget(self) -> None:
-        self._known_until_s = 0.0
+def _tell_time_s() -> float:
+    """By the clock of day: a cloud that has its own time has that one alone."""
+    return time.time()

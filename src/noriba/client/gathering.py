@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
 from noriba.aws.functions import invoke
 from noriba.client.observations import compact_observations
 from noriba.records.traffic import GatherReport, GatherTask
+from noriba.timestamps import begin_day
 
 if TYPE_CHECKING:
     from datetime import date
@@ -23,7 +23,7 @@ def gather_traffic(session: Session, *, day: date | None = None) -> tuple[Gather
         FunctionError: a day could not be compacted or gathered, or the use case's policy says that none is.
     """
     if day is not None:
-        compact_observations(session, since=datetime.combine(day, time(), UTC))
+        compact_observations(session, since=begin_day(day))
         return _gather(session, GatherTask(use_case=session.use_case_name, day=day)).days
     days: list[GatheredDay] = []
     while True:

@@ -6,7 +6,7 @@ Files are read as an ingest reads them: with the extra `datasets`, and so not by
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from noriba.datasets.replays import RecordedFile, choose_rows, read_recorded
 from noriba.datasets.sources import load_sources
 from noriba.errors import NoribaError
 from noriba.features.columns import take_rows
+from noriba.timestamps import begin_day
 from noriba.usecase import load_observer
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def read_files(files: Sequence[Path], use_case: UseCase) -> dict[Path, RecordedF
     return found
 
 
-def choose_rides(  # what makes two replays the same
+def choose_rides(
     recorded: Mapping[Path, RecordedFile],
     use_case: UseCase,
     *,
@@ -98,7 +99,7 @@ def choose_rides(  # what makes two replays the same
     chosen = choose_rows(asked_at_s, since_s=since_s, until_s=until_s, per_day=per_day, seed=seed)
     observed = load_observer(use_case.name).observe_rows(take_rows(columns, chosen))
     rides = (Ride(number, one) for number, one in enumerate(observed))
-    return Rides(rows, tuple(ride for ride in rides if _may_be_asked(use_case, ride.observation)))
+    return Rides(rows, tuple(ride for ride in rides if ride.observation.fits(use_case.request)))
 
 
 def write_earlier(
@@ -122,19 +123,6 @@ def write_earlier(
             "them first: noriba land"
         )
     return written
-
-
-def begin_day(day: date) -> datetime:
-    """A UTC day's first moment."""
-    return datetime.combine(day, time(), UTC)
-
-
-def _may_be_asked(use_case: UseCase, one: Observation) -> bool:
-    try:
-        use_case.request.model_validate(one.request)
-    except ValueError:
-        return False
-    return one.outcome > 0
 
 
 def _say_when(asked_at_s: np.ndarray[tuple[int], np.dtype[np.float64]]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import isclose
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from noriba.monitoring.lookup import (
 )
 from noriba.records.captures import METRICS, name_outcome_folders
 from noriba.serving.wording import say_contribution, say_doubt
+from noriba.timestamps import from_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +70,7 @@ def read_why(
         )
     compact_observations(session, since=since)
     rows = _find_rows(session, prediction_id, since=since, until=until)
-    at = _read_moment(rows[0].answered_at_us)
+    at = from_microseconds(rows[0].answered_at_us)
     versions = sorted({row.model_version for row in rows})
     happened = _find_outcomes(session, prediction_id, at), _find_metrics(session, prediction_id, at)
     return Why(
@@ -169,7 +170,7 @@ def _find_asked(
         features = session.use_case.features
     names = {"features": features.identities, "inputs": features.inputs}
     statement = state_entries(
-        session.use_case_name, prediction_id, names, version=row.model_version, at=_read_moment(row.answered_at_us)
+        session.use_case_name, prediction_id, names, version=row.model_version, at=from_microseconds(row.answered_at_us)
     )
     return {one["candidate_id"]: read_entries(one, names) for one in ask_observations(session, statement)}
 
@@ -213,7 +214,7 @@ def _compare(row: FoundRow, outcome: FoundOutcome | None) -> dict[str, Any]:
     if outcome is None:
         return {"outcome": None, "observed_at": None, "error": None}
     error = None if row.value is None else row.value - outcome.value
-    return {"outcome": outcome.value, "observed_at": _read_moment(outcome.observed_at_us), "error": error}
+    return {"outcome": outcome.value, "observed_at": from_microseconds(outcome.observed_at_us), "error": error}
 
 
 def _describe_origin(package: ModelPackage) -> Origin:
@@ -226,7 +227,3 @@ def _describe_origin(package: ModelPackage) -> Origin:
         changed_by=package.changed_by,
         **{name: package.metadata.get(name) for name in lineage},
     )
-
-
-def _read_moment(microseconds: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)

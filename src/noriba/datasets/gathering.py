@@ -7,7 +7,7 @@ answer to the same request is the same row, and is taken once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from noriba.datasets.last_words import hash_name, name_rows
-from noriba.timestamps import to_microseconds
+from noriba.timestamps import begin_day, to_microseconds
 from noriba.usecase import LINEAGE
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class GatheredRows:
 
 def bound_day(day: date) -> tuple[datetime, datetime]:
     """When a UTC day begins, and when it is over."""
-    begin = datetime.combine(day, time(), UTC)
+    begin = begin_day(day)
     return begin, begin + _DAY
 
 

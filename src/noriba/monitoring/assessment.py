@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from noriba.records.evidence import Evidence, Metrics
     from noriba.records.measurements import HourMeasurement
+    from noriba.records.monitoring import Kind
     from noriba.usecase.policies import MonitoringPolicy
 
 _P90 = 0.9
@@ -194,5 +195,5 @@ def _count_outcomes(tallies: Sequence[Tally]) -> int:
     return sum(tally.with_outcome for tally in tallies)
 
 
-def _too_few(kind: str, what: str) -> Finding:
-    return Finding.model_validate({"kind": kind, "verdict": "unknown", "reason": f"not enough data: {what}"})
+def _too_few(kind: Kind, what: str) -> Finding:
+    return Finding(kind=kind, verdict="unknown", reason=f"not enough data: {what}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -129,5 +129,5 @@ def _name_columns(report: DriftReport) -> str:
     return "; ".join([*words, *([f"and {left} more"] if left > 0 else [])])
 
 
-def _find(verdict: str, reason: str) -> Finding:
-    return Finding.model_validate({"kind": "drift", "verdict": verdict, "reason": reason})
+def _find(verdict: Literal["steady", "unknown"], reason: str) -> Finding:
+    return Finding(kind="drift", verdict=verdict, reason=reason)

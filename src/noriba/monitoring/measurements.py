@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from noriba.monitoring.joins import ANSWERS, JOINED, SAID, bind_answers, bind_said
 from noriba.monitoring.partitions import HOUR_US
 from noriba.records.measurements import EVERYTHING, Tally, add_tallies
 from noriba.records.statements import Statement, write_number, write_text
+from noriba.timestamps import from_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
 _SMALLEST = 1e-9
 """What an error without a size, of zero, is taken for."""
@@ -105,7 +106,7 @@ def read_measurements(
         lambda: defaultdict(lambda: defaultdict(list))
     )
     for row in rows:
-        hour = datetime.fromtimestamp(int(row["hour_us"] or 0) // 1_000_000, UTC)
+        hour = from_microseconds(int(row["hour_us"] or 0))
         labels = (
             f"{name}: {label}" for number, name in enumerate(slices) if (label := row[f"label{number}"]) is not None
         )

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from noriba.records.measurements import EVERYTHING, Tally
+from noriba.timestamps import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 MOST_LOG_STRETCH = math.log(2.0)
 """Twice as wide, or half: who needs more needs another model."""
-_HOUR = timedelta(hours=1)
 
 
 def stretch_intervals(
@@ -40,7 +40,7 @@ def stretch_intervals(
         policy: when outcomes have come, and how quickly to follow them.
         now: the moment of the look.
     """
-    ripe = now - timedelta(hours=policy.truth_hours) - _HOUR
+    ripe = now - timedelta(hours=policy.truth_hours) - HOUR
     log_stretch, through = before.log_stretch, before.through
     for hour in hours:
         if through < hour.hour <= ripe:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from noriba.records.inference import ModelAnswer, decode_answer, read_inputs
-from noriba.timestamps import begin_hour
+from noriba.timestamps import HOUR, begin_hour
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 OUTCOMES, METRICS = "outcomes", "metrics"
 """Where what was observed lies, in the outcomes bucket: a folder for each day below these, and in it for each hour."""
-_HOUR = timedelta(hours=1)
 _MOST_GROUP = 2**31
 """What a column of groups cannot hold; there are a thousand."""
 _UNDER_HOUR = re.compile(
@@ -156,7 +155,7 @@ def name_capture_folders(endpoint: str, variant: str, *, since: datetime, until:
     hour = begin_hour(since)
     while hour <= until:
         yield name_capture_folder(endpoint, variant, hour)
-        hour += _HOUR
+        hour += HOUR
 
 
 def name_outcome_folders(*, since: datetime, until: datetime, of: str = OUTCOMES) -> Iterator[str]:

@@ -88,10 +88,6 @@ class MonitoringReport(BaseModel):
     )
     stretch: float = Field(default=1.0, description="of intervals from now on, as the hours until then demand it")
 
-    def find(self, kind: Kind) -> Finding:
-        """The answer to one question."""
-        return next(one for one in self.findings if one.kind == kind)
-
 
 def name_latest_report(use_case: str) -> str:
     """The key of the newest report."""

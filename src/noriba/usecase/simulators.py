@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from noriba.features import Columns
+    from noriba.usecase.requests import PredictionRequest
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,14 @@ class Observation:
     asked_at: datetime
     outcome: float
     observed_at: datetime
+
+    def fits(self, request: type[PredictionRequest]) -> bool:
+        """Whether an app may ask and report it: the API takes the request, and the outcome is one."""
+        try:
+            request.model_validate(self.request)
+        except ValueError:
+            return False
+        return self.outcome > 0
 
 
 class Simulator(Protocol):

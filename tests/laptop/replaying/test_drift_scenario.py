@@ -10,34 +10,36 @@ import pytest
 
 from laptop.drift_scenario import FIRST_DAY, LAST_DAY, PER_DAY, describe_change, find_missing, simulate_change
 from noriba.client.replays import choose_rides, read_files
-from noriba.records.replays import ReplayDay, ReplayEvent, ReplayReport, ReplaySettings
+from noriba.records.replays import ReplayDay
 from noriba.usecase import load_use_case
+from tests.laptop.replaying.reports import make_event, make_report
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from noriba.records.replays import ReplayEvent, ReplayReport
 
 ALARM = "noriba-taxi-eta-world-changed"
 CHANGED_AT = datetime.fromisoformat("2026-04-08T04:00:00+00:00")
 ERRORS = (100.0, 140.0, 200.0, 180.0, 130.0, 120.0, 125.0, 110.0)
 
 
-def make_event(kind: Any, after_h: float, **fields: Any) -> ReplayEvent:
-    at = CHANGED_AT + timedelta(hours=after_h)
-    return ReplayEvent(**{"key": f"{kind} {after_h}", "at": at, "kind": kind, "about": "", "text": "", **fields})
+def happen(kind: Any, after_h: float, **fields: Any) -> ReplayEvent:
+    return make_event(kind, CHANGED_AT + timedelta(hours=after_h), **fields)
 
 
 EVENTS = (
-    make_event("alarm_fired", -30, about=ALARM),
-    make_event("alarm_fired", 20, about=ALARM),
-    make_event("decision", 21, cause="DatasetSnapshotCreated", trained=True),
-    make_event("rollout_ended", 24, text="succeeded", version=1),
-    make_event("decision", 30, cause=f"alarm {ALARM}", trained=False),
-    make_event("decision", 54, cause=f"alarm {ALARM}", trained=True, text="it rings"),
-    make_event("rollout_ended", 58, text="succeeded", version=2),
+    happen("alarm_fired", -30, about=ALARM),
+    happen("alarm_fired", 20, about=ALARM),
+    happen("decision", 21, cause="DatasetSnapshotCreated", trained=True),
+    happen("rollout_ended", 24, text="succeeded", version=1),
+    happen("decision", 30, cause=f"alarm {ALARM}", trained=False),
+    happen("decision", 54, cause=f"alarm {ALARM}", trained=True, text="it rings"),
+    happen("rollout_ended", 58, text="succeeded", version=2),
 )
 
 
-def make_report(*events: ReplayEvent, errors: tuple[float, ...] = ERRORS) -> ReplayReport:
+def report_on(*events: ReplayEvent, errors: tuple[float, ...] = ERRORS) -> ReplayReport:
     days = [
         ReplayDay(
             date=FIRST_DAY + timedelta(days=number),
@@ -52,36 +54,11 @@ def make_report(*events: ReplayEvent, errors: tuple[float, ...] = ERRORS) -> Rep
         )
         for number, error in enumerate(errors)
     ]
-    settings = ReplaySettings(
-        use_case="taxi_eta",
-        api_url="",
-        files=(),
-        first_day=FIRST_DAY,
-        last_day=LAST_DAY,
-        per_day=10,
-        step_hours=1,
-        seed=1,
-    )
-    return ReplayReport(
-        finished=True,
-        unit="s",
-        claimed_coverage=0.8,
-        settings=settings,
-        begun_at=CHANGED_AT,
-        frozen_version=1,
-        rows=1,
-        chosen=1,
-        asked=1,
-        failed=0,
-        failures=(),
-        took_s=1.0,
-        days=tuple(days),
-        events=events,
-    )
+    return make_report(days, events)
 
 
 def test_a_loop_that_closed_misses_nothing() -> None:
-    scenario = describe_change(make_report(*EVENTS), ALARM)
+    scenario = describe_change(report_on(*EVENTS), ALARM)
 
     assert find_missing(scenario) == []
     assert scenario["alarm_fired_after_s"] == 20 * 3600.0
@@ -102,11 +79,11 @@ def test_a_loop_that_closed_misses_nothing() -> None:
 def test_each_stage_that_is_missing_is_named(left_out: int, missing: str) -> None:
     events = [event for number, event in enumerate(EVENTS) if number != left_out]
 
-    assert missing in find_missing(describe_change(make_report(*events), ALARM))
+    assert missing in find_missing(describe_change(report_on(*events), ALARM))
 
 
 def test_an_error_that_stays_is_no_recovery() -> None:
-    report = make_report(*EVENTS, errors=(100.0, 140.0, 200.0, 190.0, 195.0, 200.0, 150.0, 160.0))
+    report = report_on(*EVENTS, errors=(100.0, 140.0, 200.0, 190.0, 195.0, 200.0, 150.0, 160.0))
 
     assert find_missing(describe_change(report, ALARM)) == ["the error is not what it was"]
 

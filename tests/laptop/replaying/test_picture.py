@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from laptop.replaying.picture import draw_replay
 from noriba.records.names import name_world_alarm
-from noriba.records.replays import ReplayDay, ReplayEvent, ReplayReport, ReplaySettings
+from noriba.records.replays import ReplayDay
+from tests.laptop.replaying.reports import make_event, make_report
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from noriba.records.replays import ReplayEvent, ReplayReport
 
 FIRST = date(2026, 4, 7)
 
@@ -29,45 +32,19 @@ def make_day(number: int, mae: float | None) -> ReplayDay:
     )
 
 
-def make_event(kind: Any, hour: int, **fields: Any) -> ReplayEvent:
-    at = datetime(2026, 4, 8, hour, tzinfo=UTC)
-    return ReplayEvent(**{"key": f"{kind} {hour}", "at": at, "kind": kind, "about": "", "text": "", **fields})
+def happen(kind: Any, hour: int, **fields: Any) -> ReplayEvent:
+    return make_event(kind, datetime(2026, 4, 8, hour, tzinfo=UTC), **fields)
 
 
-def make_report(*events: ReplayEvent) -> ReplayReport:
-    settings = ReplaySettings(
-        use_case="taxi_eta",
-        api_url="",
-        files=(),
-        first_day=FIRST,
-        last_day=date(2026, 4, 9),
-        per_day=100,
-        step_hours=1,
-        seed=1,
-    )
-    return ReplayReport(
-        finished=True,
-        unit="s",
-        claimed_coverage=0.8,
-        settings=settings,
-        begun_at=datetime(2026, 4, 7, tzinfo=UTC),
-        frozen_version=4,
-        rows=1,
-        chosen=1,
-        asked=1,
-        failed=0,
-        failures=(),
-        took_s=1.0,
-        days=(make_day(0, 100.0), make_day(1, None), make_day(2, 120.0)),
-        events=events,
-    )
+def report(*events: ReplayEvent) -> ReplayReport:
+    return make_report((make_day(0, 100.0), make_day(1, None), make_day(2, 120.0)), events, frozen_version=4)
 
 
 EVENTS = (
-    make_event("alarm_fired", 1, about=name_world_alarm("taxi_eta", prefix="noriba")),
-    make_event("decision", 2, trained=True),
-    make_event("rollout_ended", 3, text="succeeded", version=5),
-    make_event("rollout_ended", 4, text="failed: worse", version=6),
+    happen("alarm_fired", 1, about=name_world_alarm("taxi_eta", prefix="noriba")),
+    happen("decision", 2, trained=True),
+    happen("rollout_ended", 3, text="succeeded", version=5),
+    happen("rollout_ended", 4, text="failed: worse", version=6),
 )
 
 
@@ -79,7 +56,7 @@ def draw(report: ReplayReport, folder: Path) -> tuple[bytes, str]:
 
 
 def test_what_happened_stands_in_it(tmp_path: Path) -> None:
-    png, svg = draw(make_report(*EVENTS), tmp_path / "one")
+    png, svg = draw(report(*EVENTS), tmp_path / "one")
 
     assert png.startswith(b"\x89PNG")
     words = ("the loop", "version 4, frozen", "alarm", "retraining", "in production", "rolled back", "v5", "v6")
@@ -88,13 +65,13 @@ def test_what_happened_stands_in_it(tmp_path: Path) -> None:
 
 
 def test_what_a_new_model_has_no_part_in_is_no_mark(tmp_path: Path) -> None:
-    others = (make_event("decision", 2, trained=False), make_event("alarm_fired", 3, about="noriba-serving-Latency"))
+    others = (happen("decision", 2, trained=False), happen("alarm_fired", 3, about="noriba-serving-Latency"))
 
-    _png, svg = draw(make_report(*others), tmp_path / "one")
+    _png, svg = draw(report(*others), tmp_path / "one")
 
     assert "retraining" not in svg
     assert "alarm" not in svg
 
 
 def test_the_same_report_gives_the_same_bytes(tmp_path: Path) -> None:
-    assert draw(make_report(*EVENTS), tmp_path / "one") == draw(make_report(*EVENTS), tmp_path / "two")
+    assert draw(report(*EVENTS), tmp_path / "one") == draw(report(*EVENTS), tmp_path / "two")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from noriba.monitoring.assessment import assess_accuracy, assess_coverage, assess_outcomes, number_parts
 from noriba.monitoring.days import assess_drift, assess_quality, list_whole_days
-from noriba.records.evidence import Evidence, Metrics, SliceEvidence
 from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
 from noriba.records.profiles import Profile, count_bins
 from noriba.training.profiles import profile_columns
 from noriba.usecase import MonitoringPolicy
+from tests.unit.monitoring.hold_outs import hold_out
+
+if TYPE_CHECKING:
+    from noriba.records.evidence import Evidence
 
 NOW = datetime(2026, 7, 4, 9, 20, tzinfo=UTC)
 DAY = datetime(2026, 7, 1, tzinfo=UTC)
@@ -22,23 +26,7 @@ PART = "distance: far"
 
 
 def measured(mae: float, *, part_mae: float | None = None) -> Evidence:
-    def metrics(value: float) -> Metrics:
-        return Metrics(rows=1000, mae=value, rmse=1.0, rmsle=1.0, coverage=0.8, mean_width=300.0)
-
-    return Evidence(
-        use_case="taxi_eta",
-        snapshot_id="s",
-        holdout_first_s=0.0,
-        holdout_last_s=1.0,
-        claimed_coverage=0.8,
-        candidate=metrics(mae),
-        baseline=metrics(mae),
-        slices=(SliceEvidence(name="distance", value="far", candidate=metrics(part_mae or mae)),),
-        latency_p95_ms=1.0,
-        feature_fingerprint="f",
-        bundle_digest="b",
-        code_digest="c",
-    )
+    return hold_out(mae, far=part_mae or mae)
 
 
 def make_hours(
