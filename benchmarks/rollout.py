@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.load import CLIENTS, REQUESTS_PER_S, open_session
+from benchmarks.load import CLIENTS, ask_steadily, open_session
 from noriba.client import (
-    ApiClient,
     approve_model,
     find_model,
     follow_rollout,
@@ -31,12 +30,14 @@ from noriba.client import (
 )
 
 if TYPE_CHECKING:
-    from noriba.client import Session
+    from collections.abc import Sequence
+
+    from benchmarks.load import Answer
 
 WARM_UP_S = 5.0
 """Sixteen apps at once are more than the cloud was just used to: functions start for them."""
 QUIET_S = 20.0
-WINDOW_S = 5.0
+WINDOW_S, EVERY_S = 5.0, 1.0
 OK = 200
 
 
@@ -44,10 +45,9 @@ def run() -> None:
     """Print failures, and the slowest window of each stretch beside the quiet one's."""
     session = open_session()
     candidate = wait_for_candidate(session, wait_for_answer(session, request_training(session, cause="benchmark")))
-    answers: list[tuple[float, int, float]] = []
     over, stretches = threading.Event(), [("warm-up", time.perf_counter())]
     with ThreadPoolExecutor(CLIENTS) as apps:
-        asking = [apps.submit(_ask_until, session, number, over, answers) for number in range(CLIENTS)]
+        asking = [apps.submit(ask_steadily, session, number, lambda _due_s: over.is_set()) for number in range(CLIENTS)]
         try:
             time.sleep(WARM_UP_S)
             stretches.append(("quiet", time.perf_counter()))
@@ -62,47 +62,34 @@ def run() -> None:
             wait_for_rollout(session, approval)
             stretches.append(("rollback", time.perf_counter()))
             wait_for_rollout(session, roll_back(session, version=None, reason="benchmark"))
-            stretches.append(("after", time.perf_counter()))
+            stretches.append(("", time.perf_counter()))
+            # The last windows reach past the end.
             time.sleep(WINDOW_S)
         finally:
             over.set()
-        for one in asking:
-            one.result()
-    _print(answers, [*stretches, ("", time.perf_counter())])
+        answers = [answer for app in asking for answer in app.result()]
+    _print(answers, stretches)
 
 
-def _print(answers: list[tuple[float, int, float]], stretches: list[tuple[str, float]]) -> None:
-    statuses = Counter(status for _at, status, _took_ms in answers)
+def _print(answers: Sequence[Answer], stretches: list[tuple[str, float]]) -> None:
+    statuses = Counter(answer.status for answer in answers)
     print(f"  {len(answers)} requests of {CLIENTS} clients: {dict(sorted(statuses.items()))}")
     quiet_ms = float("nan")
     for (name, begin_s), (_next, end_s) in pairwise(stretches):
-        windows: dict[int, list[float]] = defaultdict(list)
-        for at_s, _status, took_ms in answers:
-            if begin_s <= at_s < end_s:
-                windows[int((at_s - begin_s) / WINDOW_S)].append(took_ms)
-        every = [took_ms for window in windows.values() for took_ms in window]
-        # A window that was cut short has too few requests for a 99th percentile.
-        whole = [window for window in windows.values() if len(window) >= REQUESTS_PER_S] or [every]
-        slowest_ms = max(float(np.percentile(window, 99)) for window in whole)
-        quiet_ms = float(np.percentile(every, 99)) if name == "quiet" else quiet_ms
+        within = [answer.took_ms for answer in answers if begin_s <= answer.begun_s < end_s]
+        quiet_ms = float(np.percentile(within, 99)) if name == "quiet" else quiet_ms
+        slowest_ms = _find_slowest_ms(answers, begin_s, end_s)
         print(
-            f"  {name:9} {end_s - begin_s:5.1f} s, {len(every):5} requests, p99 of the slowest {WINDOW_S:.0f} s "
+            f"  {name:9} {end_s - begin_s:5.1f} s, {len(within):5} requests, p99 of the slowest {WINDOW_S:.0f} s "
             f"{slowest_ms:6.0f} ms, {slowest_ms / quiet_ms:4.1f} × the quiet p99"
         )
     if statuses.keys() != {OK}:
         raise SystemExit("  not every request was answered")
 
 
-def _ask_until(session: Session, number: int, over: threading.Event, answers: list[tuple[float, int, float]]) -> None:
-    """One app, asking at its own steady pace: when, how it was answered, and how long that took in milliseconds."""
-    api, requests = ApiClient.of(session), session.use_case.golden_requests
-    path, pause_s = f"/v1/{session.use_case.name}/predictions", CLIENTS / REQUESTS_PER_S
-    over.wait(number * pause_s / CLIENTS)
-    for turn in range(10**9):
-        start_s = time.perf_counter()
-        if over.is_set():
-            return
-        status, _answer = api.post(path, requests[(number + turn) % len(requests)])
-        took_s = time.perf_counter() - start_s
-        answers.append((start_s, status, took_s * 1000))
-        over.wait(max(0.0, pause_s - took_s))
+def _find_slowest_ms(answers: Sequence[Answer], begin_s: float, end_s: float) -> float:
+    """The 99th percentile of the slowest window; one begins each second, and the last ones reach past the stretch."""
+    return max(
+        float(np.percentile([one.took_ms for one in answers if at_s <= one.begun_s < at_s + WINDOW_S], 99))
+        for at_s in np.arange(begin_s, end_s, EVERY_S)
+    )
