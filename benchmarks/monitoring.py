@@ -33,6 +33,7 @@ _PEERS = {
     "nannyml": ["nannyml==0.13.1", "pandas<3", "numpy<2.3", "scipy<1.16", "statsmodels", "pyarrow"],
 }
 _DAY_S = 86_400.0
+_UV = Path(sys.executable).with_name("uv")
 
 
 def run() -> None:
@@ -63,8 +64,8 @@ def _measure(command: list[str]) -> dict[str, float]:
 def _make_environment(folder: Path, packages: list[str]) -> Path:
     python = folder / "bin" / "python"
     for command in (
-        ["uv", "venv", "-q", "--python", sys.executable, str(folder)],
-        ["uv", "pip", "install", "-q", "--python", str(python), *packages],
+        [str(_UV), "venv", "-q", "--python", sys.executable, str(folder)],
+        [str(_UV), "pip", "install", "-q", "--python", str(python), *packages],
     ):
         subprocess.run(command, check=True)  # noqa: S603  # our own commands
     return python

@@ -256,6 +256,29 @@ def test_many_events_at_once_share_a_few_environments(client: Clients, function:
     assert 1 < len(set(processes)) <= max(4, 2 * (os.cpu_count() or 1))
 
 
+def test_short_events_at_once_share_one_environment(client: Clients, function: Functions) -> None:
+    arn = function("import os\n\ndef handler(event, context):\n    return os.getpid()\n")
+    invoke(client, arn)
+
+    with ThreadPoolExecutor(16) as threads:
+        answers = [result for _, result in threads.map(lambda _: invoke(client, arn), range(32))]
+
+    assert len(set(answers)) == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "less_urgent"),
+    [({"detail-type": "ModelApproved"}, 10), ({"requestContext": {"requestId": "1"}, "body": "{}"}, 0)],
+    ids=["an event", "a request of an API"],
+)
+def test_what_nobody_waits_for_gives_way_to_requests(
+    client: Clients, function: Functions, event: dict[str, Any], less_urgent: int
+) -> None:
+    arn = function("import os\n\ndef handler(event, context):\n    return os.nice(0)\n")
+
+    assert invoke(client, arn, event)[1] == os.nice(0) + less_urgent
+
+
 def test_a_function_that_is_not_there_is_an_error(client: Clients) -> None:
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         client("lambda").invoke(FunctionName="no-such-function")

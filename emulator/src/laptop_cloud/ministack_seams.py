@@ -114,8 +114,9 @@ class Seam(Enum):
     PUT_OBJECT = "services.s3:_put_object"
     S3_ERROR = "services.s3:_error"
     PARSE_RANGE = "services.s3:_parse_range"
-    # Athena: take a query, and read the words of one.
+    # Athena: take a query, find the files of its tables, and read the words of one.
     START_QUERY = "services.athena:_start_query_execution"
+    FIND_TABLES = "services.athena:_rewrite_data_paths"
     SQL_TOKENS = "services.athena:_sql_tokens"
     # Lambda: find a function by ARN, run one invocation, run it with retries, its metrics, logs and workers.
     FIND_FUNCTION = "services.lambda_svc:_get_func_record_for_ref"

@@ -27,6 +27,7 @@ _START_LIMIT_S = 60.0
 _LOG_LIMIT_S = 2.0
 # How often a process that works is measured.
 _LOOK_S = 0.05
+_BACKGROUND_NICENESS = 10
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _MOST_ANSWER_BYTES = 6 * 2**20 + 100
 
@@ -48,6 +49,8 @@ class EnvironmentSettings:
     memory_mib: int
     clock: Path | None = None
     """Whose time the process tells, where it is not the real one."""
+    in_background: bool = False
+    """Whether nobody waits for it: on AWS it would take no processor from those that somebody waits for."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,9 @@ class Environment:
             errors="replace",
             start_new_session=True,
         )
+        if self.settings.in_background:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                psutil.Process(self.process.pid).nice(_BACKGROUND_NICENESS)
         threading.Thread(target=self._read_log, name="lambda-log", daemon=True).start()
         self._start()
         self.start_s = time.perf_counter() - began

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _IDLE_S = 180.0
 _LOOK_EVERY_S = 30.0
 _AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
+_WORTH_A_START_S = 0.2
 _LONGEST_QUEUE_S = 60.0
 _LAYER_PACKAGES = "python"
 
@@ -69,7 +70,7 @@ class PythonWorker(reach(Seam.WORKER)):  # type: ignore[misc]  # MiniStack has n
         environment, start_s = self.environment, None
         try:
             if environment is None or not environment.is_running():
-                environment = self._spawn()
+                environment = self._spawn(in_background=not _is_request(event))
                 start_s = environment.start_s
             return environment.invoke(event, request_id, arn), start_s
         except StartError as fault:
@@ -78,16 +79,16 @@ class PythonWorker(reach(Seam.WORKER)):  # type: ignore[misc]  # MiniStack has n
             error = {"errorType": "Runtime.ImportModuleError", "errorMessage": str(fault)}
             return Outcome(error=error, log=(str(fault),)), None
 
-    def _spawn(self) -> Environment:
+    def _spawn(self, *, in_background: bool = False) -> Environment:
         """Start a process; the name is MiniStack's, which calls it when a SnapStart version is published."""
         now = datetime.now(UTC)
         self.log_stream = f"{now:%Y/%m/%d}/[{self.config.get('Version', '$LATEST')}]{uuid.uuid4().hex}"
-        self.environment = Environment(self._settings())
+        self.environment = Environment(self._settings(in_background=in_background))
         self._proc = self.environment.process
         self.started.add(self)
         return self.environment
 
-    def _settings(self) -> EnvironmentSettings:
+    def _settings(self, *, in_background: bool) -> EnvironmentSettings:
         config = self.config
         code, replaced = self.store.prepare(self.code_zip)
         layers: list[Path] = []
@@ -103,6 +104,7 @@ class PythonWorker(reach(Seam.WORKER)):  # type: ignore[misc]  # MiniStack has n
             timeout_s=float(config["Timeout"]),
             memory_mib=int(config.get("MemorySize", 128)),
             clock=self.clock,
+            in_background=in_background,
         )
 
     def _variables(self, code: Path) -> dict[str, str]:
@@ -182,6 +184,14 @@ def _is_python(config: Json) -> bool:
     return str(config.get("Runtime", "")).startswith("python")
 
 
+def _is_request(event: Any) -> bool:
+    """Whether somebody waits for the answer at an API.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html#apigateway-example-event
+    """
+    return isinstance(event, dict) and "requestContext" in event
+
+
 def _has_snapshot(config: Json) -> bool:
     return (config.get("SnapStart") or {}).get("OptimizationStatus") == "On"
 
@@ -214,8 +224,35 @@ def _prepare_layer(arn: str, store: CodeStore) -> None:
 
 # --- invocations -----------------------------------------------------------------------------------------------------
 
-_turns: defaultdict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(_AT_ONCE))
-"""By function ARN. Lambda would start a hundred environments for a hundred events; a laptop is faster with a few."""
+
+class _Turns:
+    """Of one function: another invocation runs beside the others once it has waited longer than a start is worth.
+
+    Lambda would start a hundred environments for a hundred events. Here each start takes a processor from those that
+    are at work: where all asked but a moment at once, it makes them slower, so that more are asked at once.
+    """
+
+    def __init__(self) -> None:
+        self._free = threading.Semaphore(1)
+        self._more = threading.Semaphore(_AT_ONCE - 1)
+
+    def take(self) -> bool:
+        """Wait for a turn; whether there is one to give back.
+
+        A function that waits for itself would wait for ever, so nobody waits longer than a minute.
+        """
+        return (
+            self._free.acquire(timeout=_WORTH_A_START_S)
+            or self._more.acquire(blocking=False)
+            or self._free.acquire(timeout=_LONGEST_QUEUE_S)
+        )
+
+    def give_back(self) -> None:
+        self._free.release()
+
+
+_turns: defaultdict[str, _Turns] = defaultdict(_Turns)
+"""By function ARN."""
 
 
 def _run_python(run_other: Function) -> Function:
@@ -224,14 +261,13 @@ def _run_python(run_other: Function) -> Function:
         if not _is_python(config) or not function.get("code_zip"):
             result: Json = run_other(function, event, request_id)
             return result
-        turn = _turns[config["FunctionArn"]]
-        # A function that waits for itself would wait for ever, so nobody waits longer than this.
-        waited = turn.acquire(timeout=_LONGEST_QUEUE_S)
+        turns = _turns[config["FunctionArn"]]
+        taken = turns.take()
         try:
             return _run_in_pool(function, config, event, request_id)
         finally:
-            if waited:
-                turn.release()
+            if taken:
+                turns.give_back()
 
     return run
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -148,16 +147,14 @@ class Fleet:
         return None
 
     def bring_up(self) -> None:
-        """Start all servers and wait until they are healthy.
+        """Start all servers, and wait until they are healthy.
 
         Raises:
             JobFailedError: one is not, in SageMaker's words.
         """
         for variant in self.everyone:
             for server in variant.servers:
-                server.start()
-        for variant in self.everyone:
-            await_health(variant, variant.servers)
+                _start(variant, server)
 
     def retire(self, *, drain_s: float = DRAIN_S) -> None:
         """End all servers after their last request, and remove their folders."""
@@ -228,34 +225,34 @@ def shrink(variant: Variant, count: int, lock: threading.Lock) -> list[ModelServ
 
 
 def start_all(variant: Variant, servers: list[ModelServer]) -> None:
-    """Start servers of a variant and wait until they are healthy.
+    """Start servers of a variant, and wait until they are healthy.
 
     Raises:
         JobFailedError: one is not, in SageMaker's words; all are stopped.
     """
-    for server in servers:
-        server.start()
     try:
-        await_health(variant, servers)
+        for server in servers:
+            _start(variant, server)
     except JobFailedError:
         for server in servers:
             server.stop()
         raise
 
 
-def await_health(variant: Variant, servers: list[ModelServer]) -> None:
-    """Wait until servers of a variant, which have been started, are healthy.
+def _start(variant: Variant, server: ModelServer) -> None:
+    """Start one server, and wait until it is healthy.
+
+    SageMaker starts all at once, on an instance each. Here a start takes a processor from those that answer requests.
 
     Raises:
-        JobFailedError: one is not, in SageMaker's words.
+        JobFailedError: it is not, in SageMaker's words.
     """
-    deadline = time.monotonic() + variant.health_timeout_s
-    for server in servers:
-        if not server.wait_healthy(deadline - time.monotonic()):
-            raise JobFailedError(
-                f"The primary container for production variant {variant.name} did not pass the ping health "
-                "check. Please check CloudWatch logs for this endpoint."
-            )
+    server.start()
+    if not server.wait_healthy(variant.health_timeout_s):
+        raise JobFailedError(
+            f"The primary container for production variant {variant.name} did not pass the ping health "
+            "check. Please check CloudWatch logs for this endpoint."
+        )
 
 
 @dataclass(frozen=True)
