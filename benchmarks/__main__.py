@@ -3,7 +3,7 @@
 python -m benchmarks transform conversion
 python -m benchmarks load rollout       # a deployment must be up, with a model: noriba demo --keep
 python -m benchmarks accuracy decision drift reasons --trips FOLDER     # the TLC's green_tripdata_2023-01..07.parquet
-python -m benchmarks stretching --trips FOLDER     # months of 2020, 2021 and 2023
+python -m benchmarks stretching windows --trips FOLDER     # months of 2020, 2021 and 2023
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from benchmarks import (
     stretching,
     training,
     transform,
+    windows,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def main() -> None:
         "names",
         nargs="*",
         help="transform, conversion, training, hostile, observations, monitoring, load, rollout, accuracy, decision, "
-        "drift, reasons, stretching; all but load and rollout when left out",
+        "drift, reasons, stretching, windows; all but load and rollout when left out",
     )
     parser.add_argument("--rows", type=int, default=200_000, help="rows to transform, and to train on (%(default)s)")
     parser.add_argument("--runs", type=int, default=2_000, help="rollouts to simulate, for decision (%(default)s)")
@@ -62,6 +63,7 @@ def main() -> None:
         "drift": lambda: drift.run(given.trips),
         "reasons": lambda: reasons.run(given.trips),
         "stretching": lambda: stretching.run(given.trips),
+        "windows": lambda: windows.run(given.trips),
     }
     if unknown := set(given.names) - benchmarks.keys():
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(benchmarks)}")

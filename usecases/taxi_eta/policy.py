@@ -1,6 +1,15 @@
 """Numbers that people argue about, in one place."""
 
-from noriba.usecase import AllRows, GatePolicy, LastDays, MonitoringPolicy, Policies, RetrainingPolicy, TrainingPolicy
+from noriba.usecase import (
+    AllRows,
+    GatePolicy,
+    LastDays,
+    MonitoringPolicy,
+    Policies,
+    RetrainingPolicy,
+    SinceChange,
+    TrainingPolicy,
+)
 
 _TRAINING = TrainingPolicy(
     calibration_share=0.10,
@@ -10,9 +19,9 @@ _TRAINING = TrainingPolicy(
     leaves=127,
     min_leaf_rows=50,
     learning_rate=0.05,
-    # By what months of 2020 to 2023 would have had of each (ADR 37): in a city that stays, more rows are better; when
-    # it has come back from something else, the last two months are. What came since a change is often too little.
-    windows=(AllRows(), LastDays(days=60)),
+    # By what weeks of 2020 would have had of each (ADR 37): in a city that stays, more rows are better; when it has
+    # come back from something else, the last two months are; and right after a bridge has closed, the days since then.
+    windows=(AllRows(), LastDays(days=60), SinceChange(min_days=4)),
 )
 
 _GATES = GatePolicy(
