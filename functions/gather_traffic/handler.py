@@ -75,7 +75,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def gather_due(use_case: str, *, deadline_s: float) -> GatherReport:
-    """Take the looks that are due, the oldest day first, as far as the time goes.
+    """Take the looks that are due, as far as the time goes: the oldest day first, what has failed before last.
 
     Raises:
         NotGatheredError: it names the days that could not be gathered; the others were.
@@ -91,6 +91,7 @@ def gather_due(use_case: str, *, deadline_s: float) -> GatherReport:
         if taken and time.monotonic() > deadline_s:
             break
         try:
+            gathering.begin(one)
             taken.append(gathering.gather(one.day, until=one.until))
             gathering.keep_receipt(one, taken[-1])
         except Exception:  # what is wrong with one day holds up no other

@@ -204,6 +204,21 @@ def test_what_is_wrong_with_one_day_holds_up_no_other(cloud: Cloud, context: Lam
     assert list_landed(cloud) == [name_day("taxi_eta", list_noon(2).date())]
 
 
+def test_days_that_fail_each_time_do_not_stand_before_the_others(cloud: Cloud, context: LambdaContext) -> None:
+    serve(cloud, "p", at=list_noon(2))
+    for days_ago in range(5, 5 + MOST_DAYS):
+        broken = name_file(PREDICTIONS, "taxi_eta", begin_hour(list_noon(days_ago)))
+        cloud.store("observations").write(broken, b"no Parquet")
+
+    with pytest.raises(NotGatheredError):
+        gather(context)
+    assert list_landed(cloud) == []
+
+    with pytest.raises(NotGatheredError):
+        gather(context)
+    assert list_landed(cloud) == [name_day("taxi_eta", list_noon(2).date())]
+
+
 def test_a_day_without_a_use_case_is_nobody_s(context: LambdaContext) -> None:
     with pytest.raises(ValueError, match="day needs use_case"):
         handler({"day": "2026-07-01"}, context)

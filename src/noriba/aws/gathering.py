@@ -19,7 +19,7 @@ from noriba.datasets.last_words import LastWords
 from noriba.datasets.parts import encode_parquet
 from noriba.monitoring.partitions import ASTRAY
 from noriba.records.observations import OUTCOMES, PREDICTIONS, ObservationTable
-from noriba.records.traffic import GatheredDay, Look, name_day, name_receipt, name_receipts
+from noriba.records.traffic import GatheredDay, Look, name_attempt, name_day, name_receipt, name_receipts
 from noriba.timestamps import to_microseconds
 
 if TYPE_CHECKING:
@@ -61,9 +61,12 @@ class TrafficGathering:
         self._observations, self._raw, self._ledger, self._use_case = observations, raw, ledger, use_case
 
     def find_due(self, *, now: datetime, since: datetime) -> list[DueLook]:
-        """Looks that are to be taken at days that began at a time or later, the oldest first."""
+        """Looks that are to be taken at days that began at a time or later, the oldest first.
+
+        Those that were begun before come last: a day that ends the function, by its size, would hold up all others.
+        """
         policy, name = self._use_case.policies.traffic, self._use_case.name
-        taken = set(self._observations.list_keys(name_receipts(name)))
+        kept = set(self._observations.list_keys(name_receipts(name)))
         due = []
         for day in self._list_days(since):
             begin, end = bound_day(day)
@@ -73,9 +76,13 @@ class TrafficGathering:
             )
             # The latest alone: what an earlier look would have found, the later one has.
             look, until = next(((look, until) for look, until in moments if until + COMPACTED <= now), (None, now))
-            if look and begin >= since and name_receipt(name, day, look) not in taken:
+            if look and begin >= since and name_receipt(name, day, look) not in kept:
                 due.append(DueLook(day, look, until))
-        return due
+        return sorted(due, key=lambda one: name_attempt(name, one.day, one.look) in kept)
+
+    def begin(self, due: DueLook) -> None:
+        """Keep that a look was begun; whatever becomes of it, the next ones are not behind it."""
+        self._observations.write(name_attempt(self._use_case.name, due.day, due.look), b"")
 
     def gather(self, day: date, *, until: datetime) -> GatheredDay:
         """Join a day's predictions to the outcomes that were reported before a moment, and write what is new."""

@@ -79,3 +79,8 @@ def name_receipts(use_case: str) -> str:
 def name_receipt(use_case: str, day: date, look: Look) -> str:
     """Where it stands that a day was looked at, and what it came to."""
     return f"{name_receipts(use_case)}day={day:%Y-%m-%d}/{look}.json"
+
+
+def name_attempt(use_case: str, day: date, look: Look) -> str:
+    """Where it stands that a look was begun; without a receipt beside it, it has failed or is under way."""
+    return f"{name_receipts(use_case)}day={day:%Y-%m-%d}/{look}.begun"
