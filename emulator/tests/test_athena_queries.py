@@ -18,6 +18,14 @@ class Ask(Protocol):
     def __call__(self, query: str, *parameters: str) -> list[list[str | None]]: ...
 
 
+def write(client: Clients, bucket: str, hour: str, minutes: int) -> None:
+    """An hour's file with two rides."""
+    sink = io.BytesIO()
+    pa.parquet.write_table(pa.table({"rider": ["o'neil", "b?"], "minutes": [minutes, minutes + 1]}), sink)
+    key = f"rides/day=2026-07-01/hour={hour}/a.parquet"
+    client("s3").put_object(Bucket=bucket, Key=key, Body=sink.getvalue())
+
+
 @pytest.fixture
 def bucket(client: Clients, name: str) -> str:
     client("s3").create_bucket(Bucket=name)
@@ -28,10 +36,7 @@ def bucket(client: Clients, name: str) -> str:
 def rides(client: Clients, bucket: str) -> str:
     """A table with an hour in each file, whose partitions are projected; nobody adds them."""
     for hour, minutes in (("07", 10), ("19", 30)):
-        sink = io.BytesIO()
-        pa.parquet.write_table(pa.table({"rider": ["o'neil", "b?"], "minutes": [minutes, minutes + 1]}), sink)
-        key = f"rides/day=2026-07-01/hour={hour}/a.parquet"
-        client("s3").put_object(Bucket=bucket, Key=key, Body=sink.getvalue())
+        write(client, bucket, hour, minutes)
     glue = client("glue")
     glue.create_database(DatabaseInput={"Name": bucket})
     glue.create_table(
@@ -95,3 +100,16 @@ def test_parameters_that_do_not_fit_are_refused(ask: Ask, parameters: tuple[str,
     with pytest.raises(ClientError) as failure:
         ask("SELECT count(*) FROM rides WHERE hour = ?", *parameters)
     assert failure.value.response["Error"]["Code"] == "InvalidRequestException"
+
+
+def test_each_query_finds_what_lies_there_now(client: Clients, rides: str, ask: Ask) -> None:
+    query = "SELECT hour, min(minutes) FROM rides GROUP BY hour ORDER BY hour"
+    assert ask(query) == [["7", "10"], ["19", "30"]]
+
+    write(client, rides, "07", 40)
+    write(client, rides, "20", 30)
+    client("s3").delete_object(Bucket=rides, Key="rides/day=2026-07-01/hour=19/a.parquet")
+    client("s3").put_object(Bucket=rides, Key="rides/day=2026-07-01/_unfinished", Body=b"no Parquet")
+
+    assert ask(query) == [["7", "40"], ["20", "30"]]
+    assert ask(query) == [["7", "40"], ["20", "30"]]

@@ -9,6 +9,7 @@ from laptop_cloud import sagemaker
 from laptop_cloud.extensions import (
     alarms,
     api_gateway,
+    athena_files,
     athena_queries,
     athena_tasks,
     callbacks,
@@ -70,6 +71,7 @@ class Application:
         stack_outputs.install(endpoint_url)
         api_gateway.install()
         athena_queries.install()
+        athena_files.install()
         athena_tasks.install()
         ecr_images.install(assemblies)
         limits.install()

@@ -110,13 +110,16 @@ class Seam(Enum):
     WORKER_TIME = "core.lambda_runtime:time"
     # S3: one notification of a bucket; an object, and what a Range header asks of it.
     S3_EVENT = "services.s3:_fire_s3_event"
+    BUCKETS = "services.s3:_buckets"
+    READ_OBJECT = "services.s3:_get_object_data"
     GET_OBJECT = "services.s3:_get_object"
     PUT_OBJECT = "services.s3:_put_object"
     S3_ERROR = "services.s3:_error"
     PARSE_RANGE = "services.s3:_parse_range"
-    # Athena: take a query, find the files of its tables, and read the words of one.
+    # Athena: take a query, find its tables and their files, and read the words of one.
     START_QUERY = "services.athena:_start_query_execution"
     FIND_TABLES = "services.athena:_rewrite_data_paths"
+    FIND_FILES = "services.athena:_materialize_table_files"
     SQL_TOKENS = "services.athena:_sql_tokens"
     # Lambda: find a function by ARN, run one invocation, run it with retries, its metrics, logs and workers.
     FIND_FUNCTION = "services.lambda_svc:_get_func_record_for_ref"

@@ -11,7 +11,6 @@ file that AWS would find by a template of locations alone has to lie in such fol
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -35,16 +34,6 @@ class _ParameterError(ValueError):
 def install() -> None:
     """Close the gap."""
     wrap(Seam.START_QUERY, _with_parameters)
-    wrap(Seam.FIND_TABLES, _beside_requests)
-
-
-def _beside_requests(find: Function) -> Function:
-    """All files of a table are copied for a query; in the server's loop every other request would wait for that."""
-
-    async def find_tables(*args: Any, **kwargs: Any) -> Any:
-        return await asyncio.to_thread(lambda: asyncio.run(find(*args, **kwargs)))
-
-    return find_tables
 
 
 def _with_parameters(start: Function) -> Function:
