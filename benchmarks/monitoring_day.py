@@ -41,7 +41,7 @@ def main(folder: Path, since: datetime, until: datetime) -> None:
     with duckdb.connect() as engine:
         for table in TABLES:
             # As Athena's projected partitions have it: other days are not even listed.
-            days = sorted({f"day={at:%Y-%m-%d}" for at in (since, until)})
+            days = sorted({f"day={at:%Y-%m-%d}" for at in (since, until - timedelta(hours=1))})
             files = [f"{folder}/{table.name}/*/{day}/**/*.parquet" for day in days]
             read = f"read_parquet({files}, hive_partitioning = true, hive_types = {_TYPES})"
             engine.execute(f"CREATE VIEW {table.name} AS SELECT * FROM {read}")  # noqa: S608  # our own words
