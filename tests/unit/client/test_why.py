@@ -16,7 +16,8 @@ import pyarrow.parquet
 import pytest
 from botocore.exceptions import ClientError
 
-from noriba.client.why import NoSuchPredictionError, read_why
+from noriba.aws.why import NoSuchPredictionError
+from noriba.client.why import read_why
 from noriba.events import MetricsObserved, OutcomeObserved
 from noriba.monitoring.observations import OutcomesFile, PredictionsFile
 from noriba.records.captures import CapturedAnswer
