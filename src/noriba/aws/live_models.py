@@ -101,7 +101,7 @@ class LiveModels:
                 candidate_ids=request.candidate_ids(),
                 slices=converted.slices,
                 group=group,
-                wanted=Wanted(explain=request.explain, humility=use_case.policies.humility, stretch=stretch),
+                wanted=Wanted(request.explain, use_case.policies.humility, stretch),
             )
             try:
                 return self._endpoint.ask(body, inference_id=inference_id, variant=variant)

@@ -22,16 +22,16 @@ class Wanted:
 
     Attributes:
         explain: what each median is made of.
-        contributions: how many of them are told apart; as many as a person weighs when None. A model of before there
-            was the choice tells that many.
         humility: when to doubt an answer; None to doubt none.
         stretch: of intervals; None to tell them as they were trained.
+        contributions: how many an explanation tells apart; as many as a person weighs when None. A container of before
+            there was the choice tells that many.
     """
 
     explain: bool = False
-    contributions: int | None = None
     humility: HumilityPolicy | None = None
     stretch: Stretch | None = None
+    contributions: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fields of an invocation's document; none for what is not wanted."""
@@ -55,10 +55,10 @@ class Wanted:
         stretch = document.get("stretch")
         return cls(
             explain,
-            _read_number(document.get("contributions")),
             None if humility is None else _read_policy(humility),
             # A ValidationError is a ValueError; what it may hold tomorrow is not read.
             None if stretch is None else Stretch.model_validate(stretch),
+            _read_number(document.get("contributions")),
         )
 
 
