@@ -36,12 +36,10 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-r
 """
 
 
-def add_problem_responses(
-    api: apigateway.RestApi, *, own_words: Mapping[apigateway.ResponseType, tuple[int, str]]
-) -> None:
-    """Let the gateway speak as the functions do; `own_words` are status and detail of errors that this one has else."""
+def add_problem_responses(api: apigateway.RestApi, *, own_words: Mapping[str, tuple[int, str]]) -> None:
+    """Let the gateway speak as the functions do; `own_words`: by an error's name, status and detail that are this API's own."""
     for name, (kind, common_status, common_detail) in _ERRORS.items():
-        status, detail = own_words.get(kind, (common_status, common_detail))
+        status, detail = own_words.get(kind.response_type, (common_status, common_detail))
         problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
         _add(api, name, kind, json.dumps(problem), status=str(status))
     for name, (kind, title) in _OTHERS.items():

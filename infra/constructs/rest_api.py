@@ -31,7 +31,7 @@ class RestApiProps:
         description: for the console.
         unguarded: why there is no web ACL before it.
         server_errors: what it means when it answers 5xx.
-        own_words: status and detail of errors of which it says something else than all APIs do.
+        own_words: by the name of one of the gateway's own errors, status and detail that are not those of all APIs.
         sets_logging_role: whether it may give the account the role that API Gateway logs by; for one API alone.
     """
 
@@ -39,7 +39,7 @@ class RestApiProps:
     description: str
     unguarded: str
     server_errors: str
-    own_words: Mapping[apigateway.ResponseType, tuple[int, str]] = field(default_factory=dict)
+    own_words: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     sets_logging_role: bool = False
 
 

@@ -73,7 +73,7 @@ class OperatorsStack(Stack):
                 description="Noriba: why a prediction was made",
                 unguarded="IAM lets nobody in but the owner's own people; a web ACL is the owner's choice and cost",
                 server_errors="operators were answered 5xx: tables gave no answer in time, or the function failed",
-                own_words={apigateway.ResponseType.MISSING_AUTHENTICATION_TOKEN: (403, _UNSIGNED)},
+                own_words={"MISSING_AUTHENTICATION_TOKEN": (403, _UNSIGNED)},
             ),
             shared=shared,
             options=make_stage(self, shared, limits=LIMITS),
