@@ -78,10 +78,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     logger.info("asked why", extra={"use_case": use_case.name, "caller": caller, "hours": question.hours})
     try:
         found = find_why(use_case, prediction_id, question, deadline_s=deadline_s)
-    except NoSuchPredictionError as error:
-        count(use_case.name, {PREDICTIONS_NOT_FOUND: 1})
-        raise ProblemError(describe_absence(question)) from error
-    except (QueryError, FunctionError, ClientError, BotoCoreError) as error:
+    except (QueryError, ClientError, BotoCoreError) as error:
         logger.exception("not explained", extra={"use_case": use_case.name})
         detail = "observations gave no answer in time; ask again in a moment, about fewer hours, or by `noriba why`"
         raise ProblemError(Problem.of(503, detail)) from error
@@ -107,27 +104,43 @@ def read_question(event: dict[str, Any]) -> tuple[str, Question]:
 
 
 def find_why(use_case: UseCase, prediction_id: str, question: Question, *, deadline_s: float) -> Why:
-    """Compact what came since, and look.
+    """Compact what came since, as far as there is time, and look.
 
     Raises:
-        ProblemError: 503 while what came since is not compacted.
-        NoSuchPredictionError, QueryError, FunctionError: see `explain_prediction`.
+        ProblemError: 404 when it is not there, or not yet.
+        QueryError: see `explain_prediction`.
     """
     settings, clients = load_dependencies()
     traces = open_traces(settings, clients, use_case, deadline_s=deadline_s)
-    now = datetime.now(UTC)
-    # What is older, the clock has compacted.
-    if not traces.tables.compact(since=now - LATE, at_most_s=COMPACT_S):
-        raise ProblemError(Problem.of(503, "what came lately is still being made into tables; ask again in a moment"))
     endpoint = Endpoint(clients.sagemaker_runtime, name_endpoint(use_case.name, prefix=settings.resource_prefix))
-    return explain_prediction(
-        traces,
-        prediction_id,
-        since=now - timedelta(hours=question.hours),
-        until=now,
-        reasoner=LiveReasoner(endpoint, use_case.policies.humility),
-        candidate_id=question.candidate_id,
-    )
+    now = datetime.now(UTC)
+    whole = compact_lately(traces.tables, now)
+    try:
+        return explain_prediction(
+            traces,
+            prediction_id,
+            since=now - timedelta(hours=question.hours),
+            until=now,
+            reasoner=LiveReasoner(endpoint, use_case.policies.humility),
+            candidate_id=question.candidate_id,
+        )
+    except NoSuchPredictionError as error:
+        count(use_case.name, {PREDICTIONS_NOT_FOUND: 1})
+        raise ProblemError(describe_absence(question, whole=whole)) from error
+
+
+def compact_lately(tables: ObservationTables, now: datetime) -> bool:
+    """Compact what came since the clock did; whether all of it is.
+
+    On a busy day an hour takes longer than anybody waits here. The compactor then goes on by itself, and whoever asks
+    again finds what it has made; so it is no reason not to look.
+    """
+    try:
+        # What is older, the clock has compacted.
+        return tables.compact(since=now - LATE, at_most_s=COMPACT_S)
+    except (FunctionError, ClientError, BotoCoreError):
+        logger.exception("not compacted")
+        return False
 
 
 def open_traces(settings: Settings, clients: Clients, use_case: UseCase, *, deadline_s: float) -> Traces:
@@ -154,8 +167,13 @@ def find_package(registry: ModelRegistry, packages_arn: str, version: int) -> Mo
     return registry.find(f"{packages_arn}/{version}")
 
 
-def describe_absence(question: Question) -> Problem:
-    """Why a prediction may not be there, and what to do."""
+def describe_absence(question: Question, *, whole: bool) -> Problem:
+    """Why a prediction may not be there, and what to do; `whole` says whether all that came is compacted."""
+    if not whole:
+        # No fault of ours: a 5xx would be an alarm.
+        return Problem.of(
+            404, "not found so far; what came lately is still being made into tables: ask again in a minute"
+        )
     return Problem.of(
         404,
         f"no such prediction was captured within {question.hours:g} hours, or it has no such candidate. Look further "

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from functions.compact_observations.handler import handler as compact_observations
 from functions.explain_prediction.handler import handler as explain_prediction
@@ -92,18 +93,20 @@ def _nothing(table: str) -> pa.Table:
 
 @dataclass
 class Compactor:
-    """Lambda, which has one function; `done` and `fails` are what it says for once instead."""
+    """Lambda, which has one function; `done` is what it says, and `trouble` what becomes of its answer."""
 
     context: LambdaContext
     done: bool = True
-    fails: bool = False
+    trouble: str | None = None
     asked: list[str] = field(default_factory=list)
 
     def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
         self.asked.append(FunctionName)
         said = compact_observations(json.loads(Payload), self.context)
-        failure = {"FunctionError": "Unhandled"} if self.fails else {}
-        document = {"errorType": "NotCompactedError"} if self.fails else {**said, "done": self.done}
+        if self.trouble == "Read timeout":
+            raise ReadTimeoutError(endpoint_url="https://lambda")
+        failure = {"FunctionError": "Unhandled"} if self.trouble else {}
+        document = {"errorType": self.trouble} if self.trouble else {**said, "done": self.done}
         return {"Payload": SimpleNamespace(read=json.dumps(document).encode), **failure}
 
 
@@ -311,28 +314,46 @@ def test_a_container_of_before_tells_the_others_together(cloud: Cloud, context: 
         assert total == pytest.approx(candidate["value"])
 
 
-def test_while_what_came_lately_is_compacted_the_operator_asks_again(
+def test_what_is_not_found_while_tables_are_being_made_may_be_asked_for_again(
     compactor: Compactor, context: LambdaContext
 ) -> None:
     compactor.done = False
 
-    status, problem = ask(context)
+    status, problem = ask(context, ID.replace("0", "1"))
 
-    assert status == 503
-    assert "ask again in a moment" in problem["detail"]
+    assert status == 404
+    assert "ask again in a minute" in problem["detail"]
+
+
+@pytest.mark.parametrize("trouble", ["NotCompactedError", "Read timeout"])
+def test_what_the_tables_hold_is_told_though_others_are_not_made_yet(
+    compactor: Compactor, context: LambdaContext, listen: Listen, trouble: str
+) -> None:
+    """An hour that takes longer to compact than the gateway waits must not silence all of it."""
+    compactor.trouble = trouble
+    read = listen(logger)
+
+    status, why = ask(context)
+
+    assert (status, why["prediction_id"]) == (200, ID)
+    assert trouble in read()
+    assert "ask again in a minute" in ask(context, ID.replace("0", "1"))[1]["detail"]
 
 
 def test_what_went_wrong_stands_in_the_log_and_not_in_the_answer(
-    compactor: Compactor, context: LambdaContext, listen: Listen
+    compactor: Compactor, context: LambdaContext, listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compactor.fails = True
+    assert compactor
+    _settings, clients = load_dependencies()
+    failed = {"QueryExecution": {"Status": {"State": "FAILED", "StateChangeReason": "HIVE_BAD_DATA"}}}
+    monkeypatch.setattr(clients.athena, "get_query_execution", lambda **_: failed)
     read = listen(logger)
 
     status, problem = ask(context)
 
     assert status == 503
-    assert "NotCompactedError" in read()
-    assert "NotCompactedError" not in problem["detail"]
+    assert "HIVE_BAD_DATA" in read()
+    assert "HIVE_BAD_DATA" not in problem["detail"]
 
 
 @pytest.mark.usefixtures("compactor")

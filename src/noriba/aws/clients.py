@@ -39,7 +39,7 @@ _PROMPT = Config(
 # A function may run for a quarter of an hour; asked again meanwhile, it would run twice.
 _LONG = Config(read_timeout=900, tcp_keepalive=True)
 # Unless somebody waits for whoever asks: then it goes on by itself, and its answer is not waited for.
-_BRIEF = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=1, read_timeout=15)
+_BRIEF = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=1, read_timeout=10)
 
 
 class Clients:
