@@ -14,6 +14,7 @@ from infra.stacks.data import DataStack
 from infra.stacks.events import EventsStack
 from infra.stacks.monitoring import MonitoringData, MonitoringStack
 from infra.stacks.observations import ObservationsStack, ObservedData
+from infra.stacks.operators import OperatorsData, OperatorsStack
 from infra.stacks.registry import RegistryStack
 from infra.stacks.rollout import RolloutData, RolloutStack
 from infra.stacks.serving import ServingStack
@@ -107,6 +108,14 @@ def build_app(
         f"{prefix}-monitoring",
         shared=shared,
         data=MonitoringData(data.ledger, registry.models, observations.access),
+        compactor=observations.compactor,
+        use_cases=declared,
+    )
+    OperatorsStack(
+        app,
+        f"{prefix}-operators",
+        shared=shared,
+        data=OperatorsData(registry.models, serving.outcomes, observations.access),
         compactor=observations.compactor,
         use_cases=declared,
     )

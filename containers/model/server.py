@@ -28,7 +28,7 @@ from noriba.records.inference import (
 from noriba.training.bundles import load_bundle
 from noriba.training.doubts import find_doubts
 from noriba.training.experience import read_experience
-from noriba.training.explanations import explain
+from noriba.training.explanations import MOST_CONTRIBUTIONS, explain
 
 if TYPE_CHECKING:
     from noriba.records.experience import Experience
@@ -77,7 +77,8 @@ class ModelServer:
         model, wanted = self._predictor.model, asked.wanted
         columns = self._predictor.pick(asked.columns)
         answers = self._predictor.predict_features(columns)
-        explanations = explain(self._predictor, columns) if wanted.explain else ()
+        most = wanted.contributions or MOST_CONTRIBUTIONS
+        explanations = explain(self._predictor, columns, most=most) if wanted.explain else ()
         doubts = (
             ()
             if wanted.humility is None or self._experience is None

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from functions.telemetry import count, logger
-from noriba.aws.compaction import LATE, Compaction
+from noriba.aws.compaction import Compaction
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.objects import ObjectStore
 from noriba.errors import NoribaError
-from noriba.records.compaction import CompactionReport, CompactionTask
+from noriba.records.compaction import LATE, CompactionReport, CompactionTask
 from noriba.records.metrics import LINES_UNREADABLE, OUTCOMES_COMPACTED, PREDICTIONS_COMPACTED
 from noriba.records.names import name_endpoint
 from noriba.records.observations import OUTCOMES, PREDICTIONS

@@ -1,7 +1,8 @@
-"""The API's one stage: its limits, its metrics, and its logs where the account may write them."""
+"""An API's one stage: its limits, its metrics, and its logs where the account may write them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import RemovalPolicy
@@ -23,10 +24,19 @@ PUBLIC_BURST = 5
 """Of a route that needs no key: whoever asks for it costs us something, and nobody knows who."""
 
 
-def make_stage(scope: Construct, shared: Shared, *, public_routes: Iterable[str]) -> apigateway.StageOptions:
+@dataclass(frozen=True)
+class Limits:
+    """How many requests a second, and how many at once."""
+
+    requests_per_s: float
+    burst: int
+
+
+def make_stage(
+    scope: Construct, shared: Shared, *, limits: Limits, public_routes: Iterable[str] = ()
+) -> apigateway.StageOptions:
     """The stage; `public_routes` are paths that answer GET without a key."""
-    settings = shared.settings
-    logged = settings.api_logs != "none"
+    logged = shared.settings.api_logs != "none"
     common: dict[str, Any] = {
         "logging_level": apigateway.MethodLoggingLevel.ERROR if logged else apigateway.MethodLoggingLevel.OFF,
         # Bodies hold places.
@@ -42,8 +52,8 @@ def make_stage(scope: Construct, shared: Shared, *, public_routes: Iterable[str]
         **common,
         **(_log_access(scope, shared) if logged else {}),
         tracing_enabled=True,
-        throttling_rate_limit=settings.api_requests_per_s,
-        throttling_burst_limit=settings.api_burst,
+        throttling_rate_limit=limits.requests_per_s,
+        throttling_burst_limit=limits.burst,
         method_options={f"{path}/GET": public for path in public_routes},
     )
 
@@ -63,8 +73,8 @@ def end_logs(scope: Construct, api: apigateway.RestApi, shared: Shared) -> None:
         api.deployment_stage.node.add_dependency(group)
 
 
-def acknowledge_logs(api: apigateway.RestApi, shared: Shared) -> None:
-    """Say why logs are as they are: their role is one for all APIs of an account and region.
+def acknowledge_logs(api: apigateway.RestApi, shared: Shared, *, new_role: bool) -> None:
+    """Say why logs are as they are: their role is one for all APIs of an account and region, and this may make it.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
     """
@@ -72,7 +82,7 @@ def acknowledge_logs(api: apigateway.RestApi, shared: Shared) -> None:
         reason = "API Gateway's logging role is the account's, and not ours to set unasked; functions log each request"
         for rule in ("AwsSolutions-APIG1", "AwsSolutions-APIG6"):
             acknowledge(api, rule, reason=reason)
-    if shared.settings.api_logs == "new_role":
+    if new_role:
         acknowledge(
             api,
             "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",

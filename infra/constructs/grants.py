@@ -72,6 +72,18 @@ def allow_reading_attributes(role: iam.IRole, table: dynamodb.ITable, attributes
     allow_using_key(role, table.encryption_key, writing=False)
 
 
+def allow_describing_packages(role: iam.IRole, groups: Sequence[str]) -> None:
+    """Describe the versions of model package groups, given by name."""
+    for group in groups:
+        packages = f"model-package/{group}/*"
+        allow(role, ["sagemaker:DescribeModelPackage"], [format_arn(Stack.of(role), "sagemaker", packages)])
+        acknowledge_wildcard(
+            role,
+            f"arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:{packages}",
+            reason="versions of a model get their numbers at run time",
+        )
+
+
 def allow_publishing(role: iam.IRole, bus_arn: str, *, sources: Sequence[str]) -> None:
     """Put events of these sources on a bus, so that nobody can speak in another part's name.
 

@@ -36,9 +36,10 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-r
 """
 
 
-def add_problem_responses(api: apigateway.RestApi) -> None:
-    """Let the gateway speak as the functions do."""
-    for name, (kind, status, detail) in _ERRORS.items():
+def add_problem_responses(api: apigateway.RestApi, *, own_words: Mapping[str, tuple[int, str]]) -> None:
+    """Let the gateway speak as the functions do; `own_words` are this API's status and detail, by an error's name."""
+    for name, (kind, common_status, common_detail) in _ERRORS.items():
+        status, detail = own_words.get(kind.response_type, (common_status, common_detail))
         problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
         _add(api, name, kind, json.dumps(problem), status=str(status))
     for name, (kind, title) in _OTHERS.items():

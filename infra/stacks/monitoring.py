@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 from aws_cdk import CfnOutput, Duration, Fn, Stack
 from aws_cdk import aws_events as events
 
-from infra.constructs.acknowledgements import acknowledge_wildcard
 from infra.constructs.event_rule import EventRule, TimedRule
 from infra.constructs.function import PythonFunction
 from infra.constructs.grants import (
-    allow,
+    allow_describing_packages,
     allow_listing,
     allow_publishing,
     allow_reading,
     allow_table,
     allow_writing,
-    format_arn,
 )
 from infra.constructs.machine import Machine
 from infra.constructs.monitor_alarms import MonitorAlarms
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aws_cdk import aws_dynamodb as dynamodb
-    from aws_cdk import aws_iam as iam
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_s3 as s3
     from constructs import Construct
@@ -161,15 +158,8 @@ class MonitoringStack(Stack):
         allow_table(function.role, self._data.ledger, "GetItem")
         allow_reading(function.role, self._data.models)
         allow_listing(function.role, self._data.observations.bucket)
-        self._allow_describing(function.role)
+        prefix = self._shared.settings.prefix
+        allow_describing_packages(
+            function.role, [name_package_group(use_case.name, prefix=prefix) for use_case in self._use_cases]
+        )
         return function
-
-    def _allow_describing(self, role: iam.IRole) -> None:
-        for use_case in self._use_cases:
-            packages = f"model-package/{name_package_group(use_case.name, prefix=self._shared.settings.prefix)}/*"
-            allow(role, ["sagemaker:DescribeModelPackage"], [format_arn(self, "sagemaker", packages)])
-            acknowledge_wildcard(
-                role,
-                f"arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:{packages}",
-                reason="versions of a model get their numbers at run time",
-            )

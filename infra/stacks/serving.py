@@ -11,7 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 
 from infra.constructs.acknowledgements import acknowledge
 from infra.constructs.alarm import OperatorAlarm
-from infra.constructs.api_stage import STAGE, acknowledge_logs, end_logs, make_stage
+from infra.constructs.api_stage import STAGE, Limits, make_stage
 from infra.constructs.bucket import SecureBucket
 from infra.constructs.endpoint_alarms import EndpointAlarms
 from infra.constructs.event_archive import EventArchive
@@ -24,7 +24,7 @@ from infra.constructs.grants import (
     allow_reading_attributes,
     format_arn,
 )
-from infra.constructs.problem_responses import add_problem_responses
+from infra.constructs.rest_api import RestApiProps, make_rest_api
 from noriba.events import MetricsObserved, OutcomeObserved
 from noriba.records.artifacts import FEATURES_PREFIX
 from noriba.records.captures import METRICS, OUTCOMES
@@ -83,31 +83,21 @@ class ServingStack(Stack):
 
     def _make_api(self) -> apigateway.RestApi:
         settings = self._shared.settings
-        api = apigateway.RestApi(
+        limits = Limits(settings.api_requests_per_s, settings.api_burst)
+        api = make_rest_api(
             self,
             "Api",
-            # Its metrics know the API by this name alone.
-            rest_api_name=settings.prefix,
-            description="Noriba: predictions and outcomes",
-            endpoint_types=[apigateway.EndpointType.REGIONAL],
-            deploy_options=make_stage(self, self._shared, public_routes=(f"/v1/{name}" for name in PUBLIC)),
-            # It takes the place of the role that the account has, for every API in it, and stays after us.
-            cloud_watch_role=settings.api_logs == "new_role",
-        )
-        add_problem_responses(api)
-        acknowledge_logs(api, self._shared)
-        end_logs(self, api, self._shared)
-        for rule, reason in (
-            ("AwsSolutions-APIG2", "functions check requests, strictly, and name every field at fault"),
-            ("AwsSolutions-APIG3", "usage plans throttle each key; a web ACL is the owner's choice and cost"),
-        ):
-            acknowledge(api, rule, reason=reason)
-        OperatorAlarm(
-            self,
-            "ServerErrors",
-            metric=api.metric_server_error(period=Duration.minutes(1), statistic=cloudwatch.Stats.SUM),
-            meaning="apps were answered 5xx: no model in production, a failing endpoint, or a failing function",
-            operators=self._shared.operators,
+            RestApiProps(
+                name=settings.prefix,
+                description="Noriba: predictions and outcomes",
+                unguarded="usage plans throttle each key; a web ACL is the owner's choice and cost",
+                server_errors=(
+                    "apps were answered 5xx: no model in production, a failing endpoint, or a failing function"
+                ),
+                sets_logging_role=True,
+            ),
+            shared=self._shared,
+            options=make_stage(self, self._shared, limits=limits, public_routes=(f"/v1/{name}" for name in PUBLIC)),
         )
         OperatorAlarm(
             self,

@@ -263,6 +263,13 @@ def test_who_asks_why_is_told_what_each_answer_is_made_of(server: Server, column
     for explanation, value in zip(explained.explanations, explained.value, strict=True):
         assert explanation.total == pytest.approx(value, abs=1e-6)
     assert list(check_plausible(explained, rows=len(explained.value))) == []
+    whole = encode_columns(columns, wanted=Wanted(explain=True, contributions=99))
+    for all_told, told in zip(
+        decode_answer(server.ask("POST", "/invocations", whole)[1]).explanations, explained.explanations, strict=True
+    ):
+        assert all_told.rest == 0
+        assert all_told.contributions[: len(told.contributions)] == told.contributions
+        assert all_told.total == pytest.approx(told.total, abs=1e-6)
 
 
 def test_a_ride_like_none_of_training_is_doubted_when_doubts_are_asked_for(

@@ -45,7 +45,7 @@ class Invocation:
     """What was asked."""
 
     endpoint_name: str
-    inference_id: str
+    inference_id: str | None
     columns: dict[str, Column]
     candidate_ids: list[str | None] | None
     variant: str

@@ -99,9 +99,9 @@ class Assembly:
             for logical_id, body in template["Resources"].items()
         )
 
-    def find(self, kind: str) -> list[Resource]:
-        """The resources of a type such as `AWS::S3::Bucket`; there must be some."""
-        found = [resource for resource in self.resources if resource.type == kind]
+    def find(self, kind: str, *, stack: str | None = None) -> list[Resource]:
+        """The resources of a type such as `AWS::S3::Bucket`, of one stack or of all; there must be some."""
+        found = [one for one in self.resources if one.type == kind and stack in {None, one.stack}]
         assert found, f"no {kind} in {self.path}"
         return found
 

@@ -14,6 +14,20 @@ CONFIGURATIONS = {"sagemaker:endpoint-config/noriba-taxi-eta-*"}
 WORKGROUP = "athena:workgroup/noriba"
 TABLES = {f"glue:table/CatalogueDatabase/{table}" for table in ("predictions", "outcomes")}
 
+QUERIES: dict[str, set[str]] = {
+    "athena:StartQueryExecution": {WORKGROUP},
+    "athena:StopQueryExecution": {WORKGROUP},
+    "athena:GetQueryExecution": {WORKGROUP},
+    "athena:GetDataCatalog": {"athena:datacatalog/AwsDataCatalog"},
+    "glue:GetDatabase": {"glue:catalog", "glue:database/CatalogueDatabase", *TABLES},
+    "glue:GetTable": {"glue:catalog", "glue:database/CatalogueDatabase", *TABLES},
+    "s3:GetObject": {f"ObservationsBucket/{folder}/*" for folder in ("predictions", "outcomes", "results")},
+    "s3:ListBucket": {"ObservationsBucket"},
+    "s3:GetBucketLocation": {"ObservationsBucket"},
+    "s3:PutObject": {"ObservationsBucket/results/*"},
+    **USE_KEY,
+}
+
 IMAGES = {"ecr:repository/cdk-hnb659fds-container-assets-<AWS::AccountId>-<AWS::Region>"}
 
 FUNCTIONS: dict[str, dict[str, set[str]]] = {
@@ -121,6 +135,19 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
         "sagemaker:DescribeModelPackage": PACKAGES,
         "events:PutEvents": {"Bus"},
         **USE_KEY,
+    },
+    "ExplainPrediction": {
+        "lambda:InvokeFunction": {"CompactObservationsFunction"},
+        **QUERIES,
+        "athena:GetQueryResults": {WORKGROUP},
+        "s3:GetObject": {
+            *(f"ObservationsBucket/{folder}/*" for folder in ("predictions", "outcomes", "results")),
+            "OutcomesBucket/metrics/*",
+            "ModelsBucket/*",
+        },
+        "s3:ListBucket": {"ObservationsBucket", "OutcomesBucket"},
+        "sagemaker:DescribeModelPackage": PACKAGES,
+        "sagemaker:InvokeEndpoint": PRODUCTION,
     },
     "GatherTraffic": {
         "s3:GetObject": {
@@ -266,17 +293,7 @@ OTHERS: dict[str, dict[str, set[str]]] = {
     "MonitorRole": {
         **{action: resources for action, resources in MACHINE.items() if action != "events:PutEvents"},
         "lambda:InvokeFunction": {"PlanMonitoringFunction", "CompactObservationsFunction", "MeasureTrafficFunction"},
-        "athena:StartQueryExecution": {WORKGROUP},
-        "athena:StopQueryExecution": {WORKGROUP},
-        "athena:GetQueryExecution": {WORKGROUP},
-        "athena:GetDataCatalog": {"athena:datacatalog/AwsDataCatalog"},
-        "glue:GetDatabase": {"glue:catalog", "glue:database/CatalogueDatabase", *TABLES},
-        "glue:GetTable": {"glue:catalog", "glue:database/CatalogueDatabase", *TABLES},
-        "s3:GetObject": {f"ObservationsBucket/{folder}/*" for folder in ("predictions", "outcomes", "results")},
-        "s3:ListBucket": {"ObservationsBucket"},
-        "s3:GetBucketLocation": {"ObservationsBucket"},
-        "s3:PutObject": {"ObservationsBucket/results/*"},
-        **USE_KEY,
+        **QUERIES,
     },
     "JobsRole": {
         **CONTAINER,

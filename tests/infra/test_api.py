@@ -1,4 +1,4 @@
-"""The API: these routes and no others, keys where something is asked of a model, limits, and logs without riders."""
+"""The apps' API: these routes and no others, keys where something is asked of a model, limits, no riders in logs."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ ROUTES = {
 }
 
 CALLS = [("Predict", "sagemaker_runtime"), ("DescribeService", "sagemaker"), ("RecordOutcome", "events")]
+CALLS += [("ExplainPrediction", "functions"), ("ExplainPrediction", "athena"), ("ExplainPrediction", "s3")]
 BACKOFF_S = 1.0
 """The longest before the first retry: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
 
 
-def paths(assembly: Assembly) -> dict[str, str]:
+def climb_paths(assembly: Assembly, *, stack: str) -> dict[str, str]:
     """The path of each resource, by reference."""
-    resources = {f"<{r.name}>": r.properties for r in assembly.find("AWS::ApiGateway::Resource")}
+    resources = {f"<{r.name}>": r.properties for r in assembly.find("AWS::ApiGateway::Resource", stack=stack)}
 
     def climb(reference: str) -> str:
         if reference not in resources:
@@ -43,16 +44,16 @@ def paths(assembly: Assembly) -> dict[str, str]:
 
 
 def routes(assembly: Assembly) -> dict[tuple[str, str], dict[str, Any]]:
-    found = paths(assembly)
+    found = climb_paths(assembly, stack="serving")
     return {
         (method.properties["HttpMethod"], found[method.properties["ResourceId"]]): dict(method.properties)
-        for method in assembly.find("AWS::ApiGateway::Method")
+        for method in assembly.find("AWS::ApiGateway::Method", stack="serving")
     }
 
 
 @pytest.fixture(scope="session")
 def stage(assembly: Assembly) -> dict[str, Any]:
-    [found] = assembly.find("AWS::ApiGateway::Stage")
+    [found] = assembly.find("AWS::ApiGateway::Stage", stack="serving")
     return dict(found.properties)
 
 
@@ -79,7 +80,7 @@ def test_a_key_is_asked_for_where_something_is_posted(assembly: Assembly, route:
 
 def test_the_gateway_may_call_a_function_for_its_own_routes_only(assembly: Assembly) -> None:
     called: dict[str, set[str]] = {}
-    for permission in assembly.find("AWS::Lambda::Permission"):
+    for permission in assembly.find("AWS::Lambda::Permission", stack="serving"):
         if permission.properties["Principal"] == "apigateway.amazonaws.com":
             source = permission.properties["SourceArn"].split("<Api>/", 1)[1].split("/", 1)[1]
             called.setdefault(permission.properties["FunctionName"], set()).add(source)
@@ -93,7 +94,7 @@ def test_the_gateway_may_call_a_function_for_its_own_routes_only(assembly: Assem
 def test_the_usage_plan_and_the_stage_hold_the_same_limits(assembly: Assembly, customised: Assembly) -> None:
     for found, rate, burst in ((assembly, 50, 100), (customised, 7.5, 9)):
         [plan] = found.find("AWS::ApiGateway::UsagePlan")
-        [stage] = found.find("AWS::ApiGateway::Stage")
+        [stage] = found.find("AWS::ApiGateway::Stage", stack="serving")
         settings = stage.properties["MethodSettings"][0]
 
         assert plan.properties["Throttle"] == {"RateLimit": rate, "BurstLimit": burst}
@@ -116,7 +117,7 @@ def test_the_first_app_has_a_key_under_the_plan(assembly: Assembly) -> None:
 def test_routes_without_a_key_are_asked_once_a_second(assembly: Assembly, customised: Assembly) -> None:
     """Each request of the health costs us something, and anybody may ask."""
     for found in (assembly, customised):
-        [stage] = found.find("AWS::ApiGateway::Stage")
+        [stage] = found.find("AWS::ApiGateway::Stage", stack="serving")
         for settings in stage.properties["MethodSettings"][1:]:
             assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (1, 5)
         public = {(s["HttpMethod"], s["ResourcePath"]) for s in stage.properties["MethodSettings"][1:]}
@@ -125,45 +126,48 @@ def test_routes_without_a_key_are_asked_once_a_second(assembly: Assembly, custom
 
 def test_the_account_s_logging_role_is_not_touched_unasked(assembly: Assembly, customised: Assembly) -> None:
     """It is one for all APIs of an account and region, and would stay behind."""
-    [stage] = assembly.find("AWS::ApiGateway::Stage")
-
     assert "AWS::ApiGateway::Account" not in {r.type for r in assembly.resources}
-    # Without the role, a stage that logs cannot be made.
-    assert "AccessLogSetting" not in stage.properties
-    assert {s["LoggingLevel"] for s in stage.properties["MethodSettings"]} == {"OFF"}
+    for stage in assembly.find("AWS::ApiGateway::Stage"):
+        # Without the role, a stage that logs cannot be made.
+        assert "AccessLogSetting" not in stage.properties
+        assert {s["LoggingLevel"] for s in stage.properties["MethodSettings"]} == {"OFF"}
     assert len(customised.find("AWS::ApiGateway::Account")) == 1
 
 
 def test_where_the_account_has_a_logging_role_it_is_used(tmp_path: Path) -> None:
     found = synthesise(tmp_path, {"api_logs": "account_role"})
-    [stage] = found.find("AWS::ApiGateway::Stage")
 
     assert "AWS::ApiGateway::Account" not in {r.type for r in found.resources}
-    assert "AccessLogSetting" in stage.properties
-    assert {s["LoggingLevel"] for s in stage.properties["MethodSettings"]} == {"ERROR"}
+    for stage in found.find("AWS::ApiGateway::Stage"):
+        assert "AccessLogSetting" in stage.properties
+        assert {s["LoggingLevel"] for s in stage.properties["MethodSettings"]} == {"ERROR"}
 
 
 def test_the_log_that_the_gateway_would_make_is_there_before_the_stage_that_makes_it(customised: Assembly) -> None:
-    [stage] = customised.find("AWS::ApiGateway::Stage")
-    group = customised.one("AWS::Logs::LogGroup", "ExecutionLog")
+    for stack, api in (("serving", "Api"), ("operators", "OperatorsApi")):
+        [stage] = customised.find("AWS::ApiGateway::Stage", stack=stack)
+        groups = customised.find("AWS::Logs::LogGroup", stack=stack)
+        [group] = [group for group in groups if group.name == "ExecutionLog"]
 
-    assert group.properties["LogGroupName"] == "API-Gateway-Execution-Logs_<Api>/live"
-    assert "RetentionInDays" in group.properties
-    assert group.logical_id in stage.attributes["DependsOn"]
+        assert group.properties["LogGroupName"] == f"API-Gateway-Execution-Logs_<{api}>/live"
+        assert "RetentionInDays" in group.properties
+        assert group.logical_id in stage.attributes["DependsOn"]
 
 
 def test_the_access_log_says_what_was_asked_and_not_by_whom(customised: Assembly) -> None:
-    [stage] = [found.properties for found in customised.find("AWS::ApiGateway::Stage")]
-    log_format = json.loads(stage["AccessLogSetting"]["Format"])
+    for stage in customised.find("AWS::ApiGateway::Stage"):
+        log_format = stage.properties["AccessLogSetting"]["Format"]
 
-    assert {"requestId", "requestTime", "httpMethod", "resourcePath", "status"} <= log_format.keys()
-    for private in ("sourceIp", "identity", "caller", "user", "authorizer", "requestBody"):
-        assert private not in stage["AccessLogSetting"]["Format"]
+        assert {"requestId", "requestTime", "httpMethod", "resourcePath", "status"} <= json.loads(log_format).keys()
+        # The resource's path has no id in it, as the request's has.
+        for private in ("sourceIp", "identity", "caller", "user", "authorizer", "requestBody", "context.path"):
+            assert private not in log_format
 
 
 def test_bodies_are_never_logged(assembly: Assembly, customised: Assembly) -> None:
-    for found in (assembly, customised):
-        [stage] = found.find("AWS::ApiGateway::Stage")
+    stages = [stage for found in (assembly, customised) for stage in found.find("AWS::ApiGateway::Stage")]
+    assert len(stages) == 4
+    for stage in stages:
         for settings in stage.properties["MethodSettings"]:
             assert settings["DataTraceEnabled"] is False
             assert settings["LoggingLevel"] in {"OFF", "ERROR"}  # INFO would log requests
@@ -213,7 +217,7 @@ def test_a_function_outlives_what_it_asks(assembly: Assembly, function: str, ser
 def test_all_errors_that_an_app_can_run_into_are_covered(assembly: Assembly) -> None:
     statuses = {
         r.properties["ResponseType"]: r.properties.get("StatusCode")
-        for r in assembly.find("AWS::ApiGateway::GatewayResponse")
+        for r in assembly.find("AWS::ApiGateway::GatewayResponse", stack="serving")
     }
 
     assert statuses == {
@@ -232,11 +236,12 @@ def test_all_errors_that_an_app_can_run_into_are_covered(assembly: Assembly) -> 
 
 def test_the_deployment_waits_for_every_part_of_the_api(assembly: Assembly) -> None:
     """A deployment is a picture of the API; one taken before its last part would lack it."""
-    [deployment] = assembly.find("AWS::ApiGateway::Deployment")
-    parts = {
-        part.logical_id
-        for kind in ("Method", "Resource", "GatewayResponse")
-        for part in assembly.find(f"AWS::ApiGateway::{kind}")
-    }
+    for stack in ("serving", "operators"):
+        [deployment] = assembly.find("AWS::ApiGateway::Deployment", stack=stack)
+        parts = {
+            part.logical_id
+            for kind in ("Method", "Resource", "GatewayResponse")
+            for part in assembly.find(f"AWS::ApiGateway::{kind}", stack=stack)
+        }
 
-    assert parts <= set(deployment.attributes["DependsOn"])
+        assert parts <= set(deployment.attributes["DependsOn"])

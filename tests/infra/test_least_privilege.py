@@ -53,6 +53,20 @@ def test_a_role_may_do_this_and_no_more(grants: dict[str, dict[str, set[str]]], 
     assert grants[role] == expected_grants(role)
 
 
+def test_people_are_given_one_question_and_nobody_has_it_unasked(assembly: Assembly) -> None:
+    [policy] = assembly.find("AWS::IAM::ManagedPolicy")
+    [document] = policy.properties["PolicyDocument"]["Statement"]
+    statement = Statement.parse(policy.name, document)
+
+    assert (statement.effect, statement.actions) == ("Allow", ("execute-api:Invoke",))
+    [route] = statement.resources
+    assert route.endswith("/GET/v1/*/predictions/*/why")
+    assert "OperatorsApi" in route
+    assert not {"Roles", "Users", "Groups"} & policy.properties.keys()
+    # IAM's names are those of the account: a second region must not find it taken.
+    assert policy.properties["ManagedPolicyName"] == "noriba-ask-why-<AWS::Region>"
+
+
 # --- rules that hold for all ------------------------------------------------------------------------------------------
 
 
@@ -358,7 +372,7 @@ def test_a_model_in_service_reads_models_has_its_requests_captured_and_nothing_e
 def resource_statements(assembly: Assembly) -> Iterator[Statement]:
     for resource in assembly.resources:
         for name in ("PolicyDocument", "KeyPolicy"):
-            if resource.type != "AWS::IAM::Policy" and name in resource.properties:
+            if not resource.type.startswith("AWS::IAM::") and name in resource.properties:
                 for document in resource.properties[name]["Statement"]:
                     yield Statement.parse(resource.name, document)
 

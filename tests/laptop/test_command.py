@@ -134,6 +134,7 @@ def test_the_report_says_what_was_seen(walked: dict[str, Any]) -> None:
         "events",
         "monitoring",
         "observations",
+        "operators",
         "registry",
         "rollout",
         "serving",

@@ -38,6 +38,8 @@ _PROMPT = Config(
 
 # A function may run for a quarter of an hour; asked again meanwhile, it would run twice.
 _LONG = Config(read_timeout=900, tcp_keepalive=True)
+# Unless somebody waits for whoever asks: then it goes on by itself, and its answer is not waited for.
+_BRIEF = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=1, read_timeout=10)
 
 
 class Clients:
@@ -114,7 +116,7 @@ class Clients:
     @cached_property
     def functions(self) -> LambdaClient:
         """Functions that are called by name, and may take their time."""
-        config = self._config.merge(_LONG)
+        config = _BRIEF if self._config is _PROMPT else self._config.merge(_LONG)
         return self._session.client("lambda", config=config, endpoint_url=self._endpoint_url)
 
     @cached_property

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -27,15 +26,10 @@ from noriba.timestamps import begin_hour
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from noriba.aws.objects import ObjectStore
 
-LATE = timedelta(hours=26)
-"""How long after its hour began an object of lines is noticed by the clock.
-
-SageMaker's come within two hours or so. Firehose keeps a record for a day at most, and its folder is of when it came:
-https://docs.aws.amazon.com/firehose/latest/dev/troubleshooting.html
-"""
 _OBJECTS = "objects"
 _AT_ONCE = 16
 

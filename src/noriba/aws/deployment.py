@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
-STACKS = ("events", "data", "registry", "training", "rollout", "serving", "observations", "monitoring")
+STACKS = ("events", "data", "registry", "training", "rollout", "serving", "observations", "monitoring", "operators")
 DEFAULT_PREFIX = "noriba"
 
 
@@ -56,6 +56,7 @@ class Deployment(BaseModel):
     monitor_machine_arn: str
     approver_role_arn: str
     api_url: str
+    operators_api_url: str
     api_key_id: str
 
 

@@ -63,12 +63,13 @@ class Endpoint:
         self._runtime = runtime
         self.name = name
 
-    def ask(self, body: bytes, *, inference_id: str, variant: str | None = None) -> EndpointReply:
+    def ask(self, body: bytes, *, inference_id: str | None, variant: str | None = None) -> EndpointReply:
         """Send what `encode_columns` has written.
 
         Args:
             body: feature columns, named by identity, and what travels beside them.
-            inference_id: the prediction's id; capture, outcome and answer share it.
+            inference_id: the prediction's id; capture, outcome and answer share it. None for what is no prediction of
+                anybody's: what is captured of it is then joined to nothing.
             variant: which model is asked; any, by weight, when None.
 
         Raises:
@@ -82,8 +83,8 @@ class Endpoint:
                 EndpointName=self.name,
                 ContentType=CONTENT_TYPE,
                 Accept=CONTENT_TYPE,
-                InferenceId=inference_id,
                 Body=body,
+                **({} if inference_id is None else {"InferenceId": inference_id}),
                 **({} if variant is None else {"TargetVariant": variant}),
             )
             answered = reply["Body"].read()

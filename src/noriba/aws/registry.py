@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
@@ -106,6 +107,17 @@ class ModelRegistry:
             model_data_uri=container["ModelDataUrl"],
             metadata=found.get("CustomerMetadataProperties", {}),
         )
+
+    def find(self, arn: str) -> ModelPackage | None:
+        """One package; None when the registry has it no more, or never had."""
+        try:
+            return self.describe(arn)
+        except ClientError as error:
+            # SageMaker has no error of its own for this: a ValidationException, "ModelPackage … does not exist".
+            detail = error.response["Error"]
+            if detail["Code"] == "ValidationException" and "does not exist" in detail["Message"]:
+                return None
+            raise
 
     def list_packages(self) -> Iterator[ModelPackage]:
         """All packages, newest first."""

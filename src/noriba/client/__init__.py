@@ -14,6 +14,7 @@ entered. Where it goes is said by the environment, as for any AWS program.
 
 from noriba.aws.failures import AwsRefusedError, NoCloudError, translate_failures
 from noriba.aws.registry import ModelPackage
+from noriba.aws.why import NoSuchPredictionError
 from noriba.client.accuracy import AccuracyReport, read_accuracy
 from noriba.client.bundles import ForeignBundleError, NoLightGbmError
 from noriba.client.drift import DriftReport, FeatureDrift, NoProfileError, read_drift
@@ -77,11 +78,11 @@ from noriba.client.status import DeploymentStatus, read_status
 from noriba.client.training import wait_for_answer, wait_for_candidate, wait_for_decision
 from noriba.client.waiting import StepFailedError
 from noriba.client.watching import Watcher
-from noriba.client.why import NoSuchPredictionError, read_why
-from noriba.client.why_report import Answered, Effect, Origin, VersionAnswer, Why
+from noriba.client.why import read_why
 from noriba.monitoring.accuracy import VariantAccuracy
 from noriba.records.monitoring import Finding, MonitoringReport, PartNumbers
 from noriba.records.traffic import GatheredDay
+from noriba.records.why import Answered, Effect, Origin, VersionAnswer, Why
 
 __all__ = [
     "NO_PROGRESS",

@@ -6,24 +6,17 @@ It needs LightGBM, which nothing else here does.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from noriba.aws.objects import ObjectStore, split_uri
+from noriba.aws.reasons import ALL_CONTRIBUTIONS, Reasons, to_columns
 from noriba.errors import NoribaError
-from noriba.features.frozen import thaw_features
-from noriba.records.artifacts import FEATURES_FILE, ModelArtifact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from noriba.aws.registry import ModelPackage
-    from noriba.client.session import Session
-    from noriba.features import FeatureSet
-    from noriba.records.explanations import Doubt, Explanation
+    from noriba.records.artifacts import ModelArtifact
     from noriba.usecase import HumilityPolicy
 
 
@@ -35,19 +28,17 @@ class ForeignBundleError(NoribaError):
     """The artifact of a registered model is not the one that was registered."""
 
 
-@dataclass(frozen=True)
-class Reasons:
-    """Why a model answers as it does, an entry a row.
+class BundleReasoner:
+    """Asks the bundles that models were registered with; `humility` says when one doubts, never when None."""
 
-    Attributes:
-        values: the medians, in the label's unit.
-        explanations: what each is made of, all contributions told apart.
-        doubts: of each, where any row has one.
-    """
+    def __init__(self, humility: HumilityPolicy | None) -> None:
+        self._humility = humility
 
-    values: tuple[float, ...]
-    explanations: tuple[Explanation, ...]
-    doubts: tuple[tuple[Doubt, ...], ...]
+    def reason(
+        self, package: ModelPackage, artifact: ModelArtifact, rows: Sequence[Mapping[str, float | None]]
+    ) -> Reasons:
+        """Ask a model again, all contributions told apart; see `Bundle.reason`."""
+        return Bundle(artifact, package).reason(rows, humility=self._humility, most=ALL_CONTRIBUTIONS)
 
 
 class Bundle:
@@ -55,22 +46,6 @@ class Bundle:
 
     def __init__(self, artifact: ModelArtifact, package: ModelPackage) -> None:
         self._artifact, self._package = artifact, package
-
-    @classmethod
-    def find(cls, session: Session, package: ModelPackage) -> Self | None:
-        """Fetch the artifact that a package names; None when it is there no more."""
-        bucket, key = split_uri(package.model_data_uri)
-        content = ObjectStore(session.clients.s3, bucket).find(key)
-        return None if content is None else cls(ModelArtifact(content), package)
-
-    @property
-    def features(self) -> FeatureSet:
-        """As the model learned them.
-
-        Raises:
-            CorruptBundleError: it is too old to hold them.
-        """
-        return thaw_features(self._artifact.read(FEATURES_FILE).decode())
 
     def reason(
         self, rows: Sequence[Mapping[str, float | None]], *, humility: HumilityPolicy | None, most: int
@@ -109,11 +84,7 @@ class Bundle:
                 f"registered with {self._package.metadata['bundle_digest']}; find out who changed it"
             )
         predictor = model.load()
-        asked = {
-            name: np.array([np.nan if row[name] is None else row[name] for row in rows], dtype=np.float64)
-            for name in rows[0]
-        }
-        columns = predictor.pick(asked)
+        columns = predictor.pick(to_columns(rows))
         answers = predictor.predict_features(columns)
         doubts = find_doubts(model, experience, columns, answers, humility) if experience and humility else ()
         return Reasons(tuple(answers.value.tolist()), explain(predictor, columns, most=most), doubts)

@@ -1,13 +1,11 @@
-"""Observations, asked by SQL: what came since is compacted first."""
+"""Observations of a session's use case, asked by SQL: what came since is compacted first."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from noriba.aws.athena import QueryEngine
-from noriba.aws.functions import invoke
+from noriba.aws.tables import ObservationTables
 from noriba.monitoring.partitions import ASTRAY
-from noriba.records.compaction import CompactionReport, CompactionTask
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,6 +17,18 @@ _SLICE_S = 30.0
 """How long one call compacts; a connection that is silent for a minute is given up."""
 
 
+def open_tables(session: Session) -> ObservationTables:
+    """The tables of a deployment."""
+    deployment = session.deployment
+    return ObservationTables(
+        session.clients,
+        session.use_case_name,
+        compactor=deployment.compact_function,
+        workgroup=deployment.query_workgroup,
+        database=deployment.observations_database,
+    )
+
+
 def compact_observations(session: Session, *, since: datetime) -> None:
     """Compact all hours from a time on that are not yet, the one that has only begun among them.
 
@@ -28,8 +38,8 @@ def compact_observations(session: Session, *, since: datetime) -> None:
     Raises:
         FunctionError: hours could not be compacted.
     """
-    task = CompactionTask(use_case=session.use_case_name, since=since - ASTRAY, at_most_s=_SLICE_S)
-    while not _compact(session, task).done:
+    tables = open_tables(session)
+    while not tables.compact(since=since - ASTRAY, at_most_s=_SLICE_S):
         pass
 
 
@@ -39,13 +49,4 @@ def ask_observations(session: Session, statement: Statement) -> list[dict[str, s
     Raises:
         QueryError: there is none; a query may read no more than the deployment's `query_gib`.
     """
-    deployment = session.deployment
-    engine = QueryEngine(
-        session.clients.athena, workgroup=deployment.query_workgroup, database=deployment.observations_database
-    )
-    return engine.ask(statement)
-
-
-def _compact(session: Session, task: CompactionTask) -> CompactionReport:
-    answer = invoke(session.clients.functions, session.deployment.compact_function, task.model_dump_json())
-    return CompactionReport.model_validate_json(answer)
+    return open_tables(session).ask(statement)

@@ -21,6 +21,7 @@ class UseCaseStatus(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     api_url: str
+    operators_api_url: str
     use_case: str
     snapshot: str | None = Field(description="the newest")
     waiting_for_approval: tuple[int, ...] = Field(description="model versions")
@@ -70,6 +71,7 @@ def _read_state(session: Session) -> UseCaseStatus:
     }
     return UseCaseStatus(
         api_url=deployment.api_url,
+        operators_api_url=deployment.operators_api_url,
         use_case=session.use_case_name,
         snapshot=session.ledger.latest_snapshot(),
         waiting_for_approval=tuple(p.version for p in session.registry.list_packages() if p.status == WAITING),

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.timestamps import UtcTimestamp
+
+LATE = timedelta(hours=26)
+"""How long after its hour began an object of lines is noticed by the clock.
+
+SageMaker's come within two hours or so. Firehose keeps a record for a day at most, and its folder is of when it came:
+https://docs.aws.amazon.com/firehose/latest/dev/troubleshooting.html
+"""
 
 
 class CompactionTask(BaseModel):

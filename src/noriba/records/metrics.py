@@ -88,6 +88,10 @@ QUALITY_CHANGED = Metric(
     "measure_traffic", "QualityChanged", "1 while features are missing that were there in training"
 )
 OUTCOMES_CHANGED = Metric("measure_traffic", "OutcomesChanged", "1 while outcomes do not come, or cannot be true")
+PREDICTIONS_EXPLAINED = Metric("explain_prediction", "PredictionsExplained", "times that an operator was told why")
+PREDICTIONS_NOT_FOUND = Metric(
+    "explain_prediction", "PredictionsNotFound", "times that an operator asked about a prediction that was not found"
+)
 LEFTOVERS_REMOVED = Metric("tidy_rollouts", "LeftoversRemoved", "endpoints, configurations and models of past rollouts")
 
 FINDINGS: Mapping[Kind, Metric] = {

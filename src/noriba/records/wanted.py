@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_MOST = 1_000_000
+"""Contributions; JSON knows numbers that are infinite to us."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What else a model shall say.
@@ -20,15 +24,20 @@ class Wanted:
         explain: what each median is made of.
         humility: when to doubt an answer; None to doubt none.
         stretch: of intervals; None to tell them as they were trained.
+        contributions: how many an explanation tells apart; as many as a person weighs when None. A container of before
+            there was the choice tells that many.
     """
 
     explain: bool = False
     humility: HumilityPolicy | None = None
     stretch: Stretch | None = None
+    contributions: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fields of an invocation's document; none for what is not wanted."""
-        explain = {"explain": True} if self.explain else {}
+        explain: dict[str, Any] = {"explain": True} if self.explain else {}
+        if self.explain and self.contributions is not None:
+            explain["contributions"] = self.contributions
         said = {"humility": self.humility, "stretch": self.stretch}
         return {**explain, **{name: one.model_dump() for name, one in said.items() if one is not None}}
 
@@ -49,7 +58,17 @@ class Wanted:
             None if humility is None else _read_policy(humility),
             # A ValidationError is a ValueError; what it may hold tomorrow is not read.
             None if stretch is None else Stretch.model_validate(stretch),
+            _read_number(document.get("contributions")),
         )
+
+
+def _read_number(said: object) -> int | None:
+    if said is None:
+        return None
+    # JSON's numbers are read as float here. True would be 1.
+    if isinstance(said, bool) or not isinstance(said, int | float) or not 1 <= said <= _MOST:
+        raise ValueError(f"contributions must be a number from 1 to {_MOST}")
+    return int(said)
 
 
 def _read_policy(document: object) -> HumilityPolicy:

@@ -15,13 +15,13 @@ _OF_TIME = {"s", "min", "h"}
 
 def say_contribution(use_case: UseCase, contribution: Contribution) -> str:
     """One sentence: `straight-line distance is 6302 m: 210.4 s longer`."""
-    answer, meaning = use_case.answer, explain_column(use_case, contribution.column)
-    amount = round(contribution.amount, answer.decimals)
-    more, less = ("longer", "shorter") if answer.unit in _OF_TIME else ("more", "less")
-    effect = (
-        f"{abs(amount):.{answer.decimals}f} {answer.unit} {more if amount > 0 else less}" if amount else "no change"
-    )
-    return f"{meaning.phrase} is {meaning.say(contribution.value)}: {effect}"
+    meaning = explain_column(use_case, contribution.column)
+    return f"{meaning.phrase} is {meaning.say(contribution.value)}: {_say_amount(use_case, contribution.amount)}"
+
+
+def say_rest(use_case: UseCase, amount: float) -> str:
+    """What a model says of its smaller contributions: `everything else together: 14.9 s shorter`."""
+    return f"everything else together: {_say_amount(use_case, amount)}"
 
 
 def say_doubt(use_case: UseCase, doubt: Doubt) -> str:
@@ -38,3 +38,10 @@ def say_doubt(use_case: UseCase, doubt: Doubt) -> str:
         "unknown": f"{meaning.phrase} is unknown; training always knew it",
     }
     return sentences.get(doubt.kind, "the request is unlike what the model has learned from")
+
+
+def _say_amount(use_case: UseCase, amount: float) -> str:
+    answer, rounded = use_case.answer, round(amount, use_case.answer.decimals)
+    more, less = ("longer", "shorter") if answer.unit in _OF_TIME else ("more", "less")
+    told = f"{abs(rounded):.{answer.decimals}f} {answer.unit} {more if rounded > 0 else less}"
+    return told if rounded else "no change"

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -260,8 +261,18 @@ def find_outcomes(loop: Loop, prediction_id: str) -> list[dict[str, Any]]:
     return [event for event in events if event["detail"]["prediction_id"] == prediction_id]
 
 
-def test_why_is_told_to_the_app_at_once_and_to_an_operator_later(loop: Loop, champion: ModelPackage) -> None:
-    """By the model in the container, and by its bundle on another machine: the same."""
+@dataclass(frozen=True)
+class Told:
+    """What an app was told of a prediction at once, and an operator by the command later."""
+
+    answer: dict[str, Any]
+    why: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def told(loop: Loop, champion: ModelPackage) -> Told:
+    """A prediction for two cars, of which one arrived."""
+    assert champion
     cars = [
         {"candidate_id": "near", "origin": RIDE["origin"]},
         # Far out at sea: no trip of training began there.
@@ -275,33 +286,56 @@ def test_why_is_told_to_the_app_at_once_and_to_an_operator_later(loop: Loop, cha
     )
     outcome = {"prediction_id": prediction_id, "value": 1234.5, "metrics": {"cancelled": False}, **about}
     assert loop.api.post("/v1/taxi_eta/outcomes", outcome)[0] == 202
-    near, far = answer["predictions"]
+    return Told(answer, loop.eventually(lambda: see_why(loop, prediction_id), within_s=90))
+
+
+def test_why_is_told_to_the_app_at_once_and_to_an_operator_later(
+    loop: Loop, champion: ModelPackage, told: Told
+) -> None:
+    """By the model in the container, and by its bundle on another machine: the same."""
+    why, near_and_far = told.why, told.answer["predictions"]
+    near, far = near_and_far
     assert far["confidence"] == "low"
     assert any("training saw no" in reason for reason in far["reasons"])
-
-    why = loop.eventually(lambda: see_why(loop, prediction_id), within_s=90)
 
     [version] = why["versions"]
     assert (version["model_version"], version["origin"]["snapshot_id"]) == (1, champion.metadata["snapshot_id"])
     assert version["origin"]["note"] == loop.session.registry.describe(champion.arn).note
     found = {one["candidate_id"]: one for one in version["candidates"]}
-    for told, one in ((near, found["near"]), (far, found["far"])):
-        explanation = told["explanation"]
+    for said, one in ((near, found["near"]), (far, found["far"])):
+        explanation = said["explanation"]
         total = explanation["base"] + sum(each["amount"] for each in explanation["features"]) + explanation["rest"]
-        assert total == pytest.approx(told["eta_s"], abs=1e-6)
+        assert total == pytest.approx(said["eta_s"], abs=1e-6)
         assert one["base"] + sum(each["amount"] for each in one["contributions"]) == pytest.approx(
             one["value"], abs=1e-6
         )
         assert [each["text"] for each in explanation["features"]] == [each["text"] for each in one["contributions"][:5]]
-        assert one["reasons"] == told.get("reasons", [])
-        assert round(one["value"], 1) == told["eta_s"]
+        assert one["reasons"] == said.get("reasons", [])
+        assert round(one["value"], 1) == said["eta_s"]
     assert found["near"]["features"].keys() == set(load_use_case("taxi_eta").features.identities)
     assert (found["near"]["outcome"], found["near"]["metrics"]) == (1234.5, {"cancelled": 0.0})
     assert found["near"]["error"] == pytest.approx(found["near"]["value"] - 1234.5)
     assert found["far"]["outcome"] is None
-    words = loop.run("noriba", "why", prediction_id, "--hours", "1").stdout
+    words = loop.run("noriba", "why", why["prediction_id"], "--hours", "1").stdout
     assert "candidate far" in words
     assert "low confidence: " in words
+
+
+def test_an_operator_is_told_the_same_over_https_by_the_program_of_the_documents(loop: Loop, told: Told) -> None:
+    """By the model in production, which says all that its bundle says."""
+    pages = (PROJECT_ROOT / "docs/operations.md").read_text()
+    [program] = re.findall(r"^```python\n(.*?)^```", pages, re.DOTALL | re.MULTILINE)
+    url, prediction_id = loop.session.deployment.operators_api_url, told.why["prediction_id"]
+
+    assert loop.run_json("python", "-c", program, url, "taxi_eta", prediction_id) == told.why
+
+    unsigned = urllib3.request("GET", f"{url}/v1/taxi_eta/predictions/{prediction_id}/why")
+    assert (unsigned.status, unsigned.headers["content-type"]) == (403, "application/problem+json")
+    unknown = loop.run_json("python", "-c", program, url, "taxi_eta", str(uuid.uuid4()))
+    assert unknown["status"] == 404
+    lines = loop.run_json("noriba", "logs", "explain-prediction", "--json")
+    assert any("asked why" in line["message"] for line in lines)
+    assert not any(prediction_id in line["message"] for line in lines)
 
 
 def see_why(loop: Loop, prediction_id: str) -> dict[str, Any] | None:

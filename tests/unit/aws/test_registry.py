@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from noriba.aws.clients import Clients
@@ -163,3 +164,19 @@ def test_the_card_is_read_back(clients: Clients) -> None:
         stubber.add_response("describe_model_package", described, {"ModelPackageName": ARN})
 
         assert ModelRegistry(sagemaker, "noriba-taxi-eta").read_card(ARN) == CARD
+
+
+def test_a_package_that_the_registry_has_no_more_is_none() -> None:
+    sagemaker = Clients().sagemaker
+    missing = {"ModelPackageName": ARN}
+    with Stubber(sagemaker) as stubber:
+        for code, message in (
+            ("ValidationException", f"ModelPackage {ARN} does not exist."),
+            ("AccessDeniedException", "not authorized to perform sagemaker:DescribeModelPackage"),
+        ):
+            stubber.add_client_error("describe_model_package", code, message, expected_params=missing)
+        registry = ModelRegistry(sagemaker, "noriba-taxi-eta")
+
+        assert registry.find(ARN) is None
+        with pytest.raises(ClientError, match="not authorized"):
+            registry.find(ARN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -16,11 +16,13 @@ import pyarrow.parquet
 import pytest
 from botocore.exceptions import ClientError
 
-from noriba.client.why import NoSuchPredictionError, read_why
+from noriba.aws.why import NoSuchPredictionError
+from noriba.client.why import read_why
 from noriba.events import MetricsObserved, OutcomeObserved
 from noriba.monitoring.observations import OutcomesFile, PredictionsFile
 from noriba.records.captures import CapturedAnswer
 from noriba.records.inference import ModelAnswer
+from tests.unit.aws.fake_athena import FakeAthena
 from tests.unit.training.deliveries import FEATURES, USE_CASE
 
 if TYPE_CHECKING:
@@ -36,30 +38,6 @@ AT = UNTIL - timedelta(minutes=30)
 SINCE = UNTIL - timedelta(hours=2)
 ROWS = {"length_m": [900.0, 1e6], "start_area": [3.0, 4.0], "clock_hour": [8.0, np.nan]}
 NAMES = ("near", "far")
-
-
-@dataclass
-class FakeAthena:
-    """Runs queries as they come; `bind` is what Athena does with parameters."""
-
-    engine: duckdb.DuckDBPyConnection
-    answers: dict[str, Any] = field(default_factory=dict)
-
-    def start_query_execution(self, *, QueryString: str, ExecutionParameters: list[str], **_: Any) -> dict[str, str]:  # noqa: N803
-        for literal in ExecutionParameters:
-            QueryString = QueryString.replace("?", literal, 1)  # noqa: N806
-        found = self.engine.execute(QueryString)
-        names = [column[0] for column in found.description or ()]
-        rows = [names, *found.fetchall()]
-        said = [{"Data": [{} if v is None else {"VarCharValue": str(v)} for v in row]} for row in rows]
-        self.answers[str(len(self.answers))] = [{"ResultSet": {"Rows": said}}]
-        return {"QueryExecutionId": str(len(self.answers) - 1)}
-
-    def get_query_execution(self, **_: Any) -> dict[str, Any]:
-        return {"QueryExecution": {"Status": {"State": "SUCCEEDED"}}}
-
-    def get_paginator(self, _name: str) -> Any:
-        return SimpleNamespace(paginate=lambda **query: self.answers[query["QueryExecutionId"]])
 
 
 @dataclass

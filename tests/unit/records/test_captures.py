@@ -145,6 +145,11 @@ def test_what_could_not_be_written_into_a_table_is_no_answer(text: str) -> None:
         parse_capture(text)
 
 
+def test_what_was_asked_without_an_id_was_nobody_s_prediction() -> None:
+    """An operator's question, put to a model again."""
+    assert parse_capture(line(eventMetadata={"eventId": "e", "inferenceTime": "2026-07-01T12:00:00Z"})) is None
+
+
 @pytest.mark.parametrize(
     "changes", [{"value": [3.0]}, {"low": ["a", "b"]}, {"claimed_coverage": None}, {"high": [10**400, 1.0]}]
 )

@@ -183,6 +183,7 @@ SAID = ModelAnswer(
     [
         NOTHING_MORE,
         Wanted(explain=True),
+        Wanted(explain=True, contributions=12),
         Wanted(humility=HumilityPolicy(beyond_range=0.25, max_relative_width=2.0)),
         Wanted(explain=True, humility=HumilityPolicy()),
         Wanted(stretch=Stretch(factor=1.0000000000000002, bundle_digest="b" * 64)),
@@ -203,12 +204,18 @@ def test_who_wants_nothing_more_sends_what_was_always_sent() -> None:
         '"explain": null',
         '"humility": {"wider_than": 7}',
         '"humility": 1',
+        '"contributions": true',
+        '"contributions": 0',
+        '"contributions": 1e999',
+        '"contributions": "all"',
         '"stretch": 1.1',
         '"stretch": {"factor": 0, "bundle_digest": ""}',
     ],
 )
 def test_a_wish_that_nobody_understands_is_refused(wish: str) -> None:
-    with pytest.raises(ValueError, match=r"explain must be|humility must be|HumilityPolicy|Stretch"):
+    with pytest.raises(
+        ValueError, match=r"explain must be|contributions must be|humility must be|HumilityPolicy|Stretch"
+    ):
         decode_invocation(f'{{"columns": {{"a@1": [1]}}, {wish}}}'.encode())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from noriba.records.explanations import Contribution, Doubt
-from noriba.serving.wording import say_contribution, say_doubt
+from noriba.serving.wording import say_contribution, say_doubt, say_rest
 from noriba.usecase import explain_column, list_use_cases, load_use_case
 from tests.unit.training.deliveries import USE_CASE
 
@@ -31,6 +31,10 @@ def test_a_contribution_reads_well_without_any_words(
     column: str, value: float | None, amount: float, sentence: str
 ) -> None:
     assert say_contribution(USE_CASE, Contribution(column=column, value=value, amount=amount)) == sentence
+
+
+def test_what_is_not_told_apart_has_words_too() -> None:
+    assert say_rest(USE_CASE, -14.94) == "everything else together: 14.9 s shorter"
 
 
 def test_words_stand_for_numbers_where_a_use_case_has_words() -> None:

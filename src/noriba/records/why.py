@@ -30,7 +30,10 @@ class Answered(BaseModel):
     features: dict[str, float | None] = Field(description="by identity, name@hash; None for what was not known")
     inputs: dict[str, float | None] = Field(description="that features were computed from, where they were captured")
     base: float | None = Field(description="what the model answers when nothing is known; None without contributions")
-    contributions: tuple[Effect, ...] = Field(description="all of them, the largest first; they add up to value − base")
+    contributions: tuple[Effect, ...] = Field(
+        description="all of them, the largest first; last, without a name, what a model does not tell apart. "
+        "They add up to value − base"
+    )
     reasons: tuple[str, ...] = Field(description="why the model doubts its answer")
     outcome: float | None
     observed_at: datetime | None
