@@ -102,6 +102,7 @@ SUMS = (
     "error",
     "abs_error",
     "bounded",
+    "bounded_error",
     "implausible",
     "close",
     "covered",

@@ -15,7 +15,7 @@ from noriba.records.measurements import EVERYTHING, Tally, add_tallies
 from noriba.records.monitoring import Finding, PartNumbers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from noriba.records.evidence import Evidence, Metrics
     from noriba.records.measurements import HourMeasurement
@@ -55,11 +55,13 @@ def assess_accuracy(
     if EVERYTHING not in tallies:
         outcomes = _count_outcomes(_list_tallies(hours, version, EVERYTHING))
         return _too_few("accuracy", f"{outcomes} outcomes; {policy.min_outcomes} of {FEWEST_BLOCKS} hours are needed")
-    worst: list[tuple[float, str]] = []
+    # Each part is a question, and whether answers lean to one side is one more.
+    alpha = policy.alpha / (len(tallies) + 1)
+    worst = list(_find_bias(tallies[EVERYTHING], evidence, policy, alpha=alpha, was_changed=was_changed))
     for part, some in tallies.items():
         error = average_blocks([one.bounded for one in some], [one.with_outcome for one in some])
         limit = (policy.max_part_error_ratio if part else policy.max_error_ratio) * expected[part].mae
-        bound = error.mean if was_changed else error.lower(policy.alpha / len(tallies))
+        bound = error.mean if was_changed else error.lower(alpha)
         if bound > limit:
             ratio = error.mean / expected[part].mae
             where = part or "all of the traffic"
@@ -70,6 +72,23 @@ def assess_accuracy(
     ratio = total.abs_error / total.with_outcome / evidence.candidate.mae
     reason = f"the error is {ratio:.2f} times the hold-out's, over {total.with_outcome} outcomes"
     return Finding(kind="accuracy", verdict="steady", reason=reason)
+
+
+def _find_bias(
+    tallies: Sequence[Tally], evidence: Evidence, policy: MonitoringPolicy, *, alpha: float, was_changed: bool
+) -> Iterator[tuple[float, str]]:
+    """Whether answers are too high, or too low, on average; how much so, and in words.
+
+    Where few ask, this is seen days before the error's size is sure to have grown: in an emptied city each ride is a
+    little faster, and rides differ by more than that.
+    """
+    bias = average_blocks([one.bounded_error for one in tallies], [one.with_outcome for one in tallies])
+    expected, side = evidence.candidate.mae, abs(bias.mean)
+    # Two sides, each half of the risk.
+    unsure = 0.0 if was_changed else bias.mean - bias.lower(alpha / 2)
+    if side - unsure > policy.max_bias_share * expected:
+        word, share = "high" if bias.mean > 0 else "low", side / expected
+        yield share, f"all of the traffic: answers are too {word} by {side:.4g}, {share:.2f} times the hold-out's error"
 
 
 def assess_coverage(

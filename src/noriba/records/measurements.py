@@ -34,6 +34,7 @@ class Tally(BaseModel):
         error: answer less outcome.
         abs_error: without the sign.
         bounded: without the sign, no single one counting for more than a bound that the query was given.
+        bounded_error: the same with the sign; 0 in hours that were measured before it was kept.
         implausible: how many reached that bound.
         close: how many were no farther off than the use case calls close.
         covered: outcomes within the interval.
@@ -50,6 +51,7 @@ class Tally(BaseModel):
     error: float = 0.0
     abs_error: float = 0.0
     bounded: float = 0.0
+    bounded_error: float = 0.0
     implausible: int = 0
     close: int = 0
     covered: int = 0

@@ -77,6 +77,35 @@ def test_errors_half_again_as_large_are_noticed_within_a_day() -> None:
     assert "times the hold-out's" in found.reason
 
 
+def lean(by: float, *, seed: int = 0) -> list[HourMeasurement]:
+    """A day of twenty rides an hour that are as far off as on the hold-out, 100 s, but for what all of them share."""
+    rng = np.random.default_rng(seed)
+    tallies = [(errors, tally_up(np.abs(errors))) for errors in rng.laplace(by, 100.0, (24, 20))]
+    return [
+        HourMeasurement(
+            hour=DAY + timedelta(hours=hour),
+            versions={3: {EVERYTHING: tally.model_copy(update={"bounded_error": float(errors.sum())})}},
+        )
+        for hour, (errors, tally) in enumerate(tallies)
+    ]
+
+
+@pytest.mark.parametrize(("by", "word"), [(75.0, "high"), (-75.0, "low")])
+def test_answers_that_lean_to_one_side_are_noticed_where_few_ask(by: float, word: str) -> None:
+    found = assess_accuracy(lean(by), 3, measured(100.0), POLICY)
+
+    assert found.verdict == "changed"
+    assert found.reason.startswith(f"all of the traffic: answers are too {word} by ")
+    # How far off they are would not have told it.
+    assert "the error is" not in found.reason
+
+
+def test_answers_as_much_too_high_as_too_low_are_steady() -> None:
+    found = [assess_accuracy(lean(0.0, seed=seed), 3, measured(100.0), POLICY) for seed in range(200)]
+
+    assert {one.verdict for one in found} == {"steady"}
+
+
 def test_a_part_that_has_become_twice_as_bad_is_named_though_the_whole_looks_well() -> None:
     found = assess_accuracy(make_hours(100.0, rows=80, part=220.0), 3, measured(100.0), POLICY)
 
