@@ -68,16 +68,23 @@ class Approval:
         package: what was approved.
         last_rollout: the newest execution before the approval; None when there was none.
         serving: the version that answered in production then; None when none did.
+        tried: the version that an experiment tried then, which ends for this rollout; None when none ran.
         execution: of the rollout, where it was begun by hand.
     """
 
     package: ModelPackage
     last_rollout: str | None
     serving: int | None
+    tried: int | None = None
     execution: str | None = None
 
     def describe(self) -> str:
-        """What it means for production."""
+        """What it means for production, and for an experiment that runs."""
+        if self.tried is None:
+            return self._describe_turn()
+        return f"{self._describe_turn()}; the experiment with version {self.tried} ends for it"
+
+    def _describe_turn(self) -> str:
         version = self.package.version
         if self.serving is None:
             return f"version {version} approved; it will be the first in production"
@@ -207,7 +214,7 @@ def _say_where(session: Session, execution: Execution) -> str:
 def look_before(session: Session, package: ModelPackage) -> Approval:
     """What is known before a rollout of a package begins, so that it can be followed."""
     last = session.history(session.deployment.rollout_machine_arn).find_newest()
-    return Approval(package, None if last is None else last.arn, _find_serving(session))
+    return Approval(package, None if last is None else last.arn, _find_serving(session), _find_tried(session))
 
 
 def _find_earlier(session: Session, version: int | None) -> ModelPackage:
@@ -229,6 +236,15 @@ def _find_serving(session: Session) -> int | None:
     """The champion's version; None when there is none."""
     champion = session.ledger.read_champion()
     return None if champion is None else read_package_version(champion.model_package_arn)
+
+
+def _find_tried(session: Session) -> int | None:
+    """The version that an experiment under way tries; whatever else is rolled out takes its place."""
+    running = find_running(session)
+    if running is None or running[0].purpose != "experiment":
+        return None
+    described = _describe(session, running[1])
+    return None if described is None else described.version
 
 
 def find_approved(session: Session, version: int) -> ModelPackage:

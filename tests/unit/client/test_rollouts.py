@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from datetime import timedelta
+from typing import Any, Literal
 
 import pytest
 
 from noriba.aws.executions import Execution
 from noriba.aws.ledger import RolloutLock
-from noriba.aws.registry import ModelPackage
-from noriba.client.rollouts import NoRolloutError, _describe, find_running, roll_back
+from noriba.client.rollouts import NoRolloutError, _describe, approve_model, find_running, roll_back
 from noriba.records.rollout import RolloutPlan, RolloutStep
 from noriba.usecase import RolloutPolicy
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from noriba.client import Session
-
-BEGAN = datetime(2026, 7, 1, 12, tzinfo=UTC)
-GIVEN = {"use_case": "taxi_eta", "endpoint_name": "e", "model_package_arn": "arn:x/7", "version": 7}
-
-
-STEP = RolloutStep(stage="staging", began_at=BEGAN)
+from tests.unit.client.deployments import BEGAN, GIVEN, STEP, Deployed, make_package
 
 
 class FakeLedger:
@@ -83,75 +70,6 @@ def test_an_experiment_that_came_to_its_end_is_no_success_and_no_failure() -> No
     assert found.plan.canary[0].challenger == 50
 
 
-@dataclass
-class FakeHistory:
-    """Executions of ROLLOUT, the newest first."""
-
-    executions: list[Execution] = field(default_factory=list)
-
-    def look_up(self, arn: str) -> Execution | None:
-        return next((one for one in self.executions if one.arn == arn), None)
-
-    def find_newest(self) -> Execution | None:
-        return next(iter(self.executions), None)
-
-    def list_newest(self, _most: int) -> Iterable[Execution]:
-        return iter(self.executions)
-
-    def start(self, given: str) -> str:
-        arn = f"arn:e{len(self.executions)}"
-        self.executions.insert(0, Execution(arn=arn, status="RUNNING", started_at=BEGAN, given=given))
-        return arn
-
-
-@dataclass
-class Deployed:
-    """A deployment with versions in these states, whose lock an execution may hold."""
-
-    statuses: dict[int, str]
-    serving: int | None = None
-    lock: RolloutLock | None = None
-    rollouts: FakeHistory = field(default_factory=FakeHistory)
-
-    def as_session(self) -> Session:
-        caller = SimpleNamespace(get_caller_identity=lambda: {"Arn": "arn:ada"})
-        ledger = SimpleNamespace(
-            read_rollout=lambda: self.lock,
-            read_champion=lambda: self.serving and SimpleNamespace(model_package_arn=f"arn:x/{self.serving}"),
-            list_steps=lambda _arn: [STEP.model_copy(update={"stage": "production"})],
-        )
-        session = SimpleNamespace(
-            use_case_name="taxi_eta",
-            prefix="noriba",
-            ledger=ledger,
-            clients=SimpleNamespace(sts=caller),
-            deployment=SimpleNamespace(rollout_machine_arn="arn:m"),
-            history=lambda _machine: self.rollouts,
-            registry=SimpleNamespace(list_packages=lambda: [make_package(*one) for one in self.statuses.items()]),
-        )
-        return cast("Session", session)
-
-    def hold_lock(self, status: str = "RUNNING", **given: Any) -> Execution:
-        """An execution that took the lock, and never gave it back."""
-        execution = Execution(arn="arn:holder", status=status, started_at=BEGAN, given=json.dumps(GIVEN | given))
-        self.rollouts.executions.insert(0, execution)
-        self.lock = RolloutLock(execution=execution.arn)
-        return execution
-
-
-def make_package(version: int, status: str) -> ModelPackage:
-    return ModelPackage(
-        arn=f"arn:x/{version}",
-        group="noriba-taxi-eta",
-        version=version,
-        status=status,
-        created_at=BEGAN,
-        image_uri="image",
-        model_data_uri="s3://models/model.tar.gz",
-        metadata={},
-    )
-
-
 def test_a_rollout_is_under_way_while_the_holder_of_the_lock_runs() -> None:
     deployed = Deployed({7: "Approved"})
     holder = deployed.hold_lock()
@@ -198,3 +116,36 @@ def test_where_there_is_no_way_back_nothing_is_begun(version: int | None, said: 
     with pytest.raises(NoRolloutError, match=said):
         roll_back(deployed.as_session(), version=version, reason="late at night")
     assert deployed.rollouts.executions == []
+
+
+def test_who_approves_while_an_experiment_runs_is_told_that_it_ends() -> None:
+    deployed = Deployed({7: "Approved", 8: "PendingManualApproval"}, serving=6)
+    deployed.hold_lock(purpose="experiment", version=7)
+
+    approval = approve_model(deployed.as_session(), make_package(8, "PendingManualApproval"), note="better")
+
+    assert deployed.statuses[8] == "Approved"
+    assert approval.tried == 7
+    assert approval.describe() == (
+        "version 8 approved; it takes the place of version 6; the experiment with version 7 ends for it"
+    )
+
+
+def test_who_goes_back_while_an_experiment_runs_is_told_so_too() -> None:
+    deployed = Deployed({5: "Approved", 7: "Approved"}, serving=6)
+    deployed.hold_lock(purpose="experiment", version=7)
+
+    assert roll_back(deployed.as_session(), version=5, reason="late at night").tried == 7
+
+
+@pytest.mark.parametrize(("status", "purpose"), [("RUNNING", "promotion"), ("ABORTED", "experiment")])
+def test_of_an_experiment_that_does_not_run_nothing_is_said(
+    status: str, purpose: Literal["promotion", "experiment"]
+) -> None:
+    deployed = Deployed({8: "PendingManualApproval"}, serving=6)
+    deployed.hold_lock(status, purpose=purpose, version=7)
+
+    approval = approve_model(deployed.as_session(), make_package(8, "PendingManualApproval"), note="better")
+
+    assert approval.tried is None
+    assert approval.describe() == "version 8 approved; it takes the place of version 6"
