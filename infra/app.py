@@ -7,8 +7,13 @@ from pathlib import Path
 from infra.application import ROOT, build_app
 from infra.settings_file import SettingsError
 
-name = os.environ.get("NORIBA_SETTINGS", "noriba.toml")
+named = os.environ.get("NORIBA_SETTINGS")
+name = "noriba.toml" if named is None else named
+file = Path(ROOT, name) if name else None
+# With a name that was mistyped, the defaults would be deployed over another deployment.
+if named and file is not None and not file.exists():
+    sys.exit(f"\nNoriba's settings:\nNORIBA_SETTINGS names {named}, and there is no file {file}\n")
 try:
-    build_app(settings_file=Path(ROOT, name) if name else None).synth()
+    build_app(settings_file=file).synth()
 except SettingsError as error:
     sys.exit(f"\nNoriba's settings:\n{error}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from datetime import datetime
 from pathlib import Path
@@ -15,10 +16,10 @@ from laptop.faults.catalogue import FAULTS
 from laptop.replay_command import replay
 from laptop.state import (
     ASSEMBLY,
-    NO_SETTINGS,
     PROJECT_ROOT,
     REPORT,
     STATE_DIR,
+    choose_settings,
     find_cloud,
     make_private_home,
     point_here_unless_told_otherwise,
@@ -62,12 +63,15 @@ Clock = Annotated[
 
 
 def up(port: Port = None, clock: Clock = None, *, as_json: AsJson = False) -> None:
-    """Start the laptop cloud and deploy the stacks to it; deploys again when it runs already."""
+    """Start the laptop cloud and deploy the stacks to it; deploys again when it runs already.
+
+    With the defaults, not with noriba.toml, which is for an account of AWS. NORIBA_SETTINGS=FILE names other settings.
+    """
     try:
         make_private_home()
         check_place(port)
         with show_progress("making the templates") as progress:
-            synthesize(PROJECT_ROOT, ASSEMBLY, environment=NO_SETTINGS)
+            synthesize(PROJECT_ROOT, ASSEMBLY, environment=choose_settings(os.environ))
             progress.done("templates made")
             progress.update("starting the laptop cloud")
             cloud = start(state_dir=STATE_DIR, assembly=ASSEMBLY, port=port, clock=clock)

@@ -10,6 +10,8 @@ from laptop_cloud.process import running
 from laptop_cloud.shared_clock import enter
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from laptop_cloud.process import RunningCloud
 
 PROJECT_ROOT = Path(__file__).parent.parent
@@ -20,7 +22,7 @@ ASSEMBLY = HOME / "cdk.out"
 REPORT = HOME / "demo-report.json"
 DEMO_FILES = HOME / "demo"
 
-# A file of settings is for an account of AWS: other names, e-mails, instances.
+# `noriba.toml` is for an account of AWS: other names, e-mails, instances, what was kept there.
 NO_SETTINGS = {"NORIBA_SETTINGS": ""}
 
 # Whoever set one of these has said where commands are to go.
@@ -39,6 +41,11 @@ def make_private_home() -> None:
     """Make the folder, for nobody else's eyes: trips stand in it as they were landed."""
     HOME.mkdir(parents=True, exist_ok=True)
     HOME.chmod(0o700)
+
+
+def choose_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variable that names the settings of the laptop's stacks: a file only where somebody named one."""
+    return {**NO_SETTINGS, **{name: value for name, value in environment.items() if name in NO_SETTINGS}}
 
 
 def find_cloud() -> RunningCloud | None:

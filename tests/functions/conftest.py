@@ -34,6 +34,7 @@ BUCKETS = ("raw", "datasets", "quarantine", "models", "captures", "outcomes", "o
 EVENTS = Path(__file__).with_name("events")
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": REGION,
+    "AWS_REGION": REGION,
     "BUS_NAME": "test-bus",
     "CAPTURES_BUCKET": "captures",
     "CAPTURE_DAYS": "90",

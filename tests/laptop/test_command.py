@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet
 import pytest
 
-from laptop.state import PROJECT_ROOT
+from laptop.state import PROJECT_ROOT, choose_settings
 from usecases.taxi_eta.simulator import simulate, write_files
 
 if TYPE_CHECKING:
@@ -278,6 +278,28 @@ def test_a_port_that_is_taken_is_told_at_once(tmp_path: Path, words: tuple[str, 
     assert f"port {port} is taken (Address already in use); give another --port, or none" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "cdk.out").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [('rolout = "direct"\n', "mine.toml rolout: no such setting; did you mean rollout?"), (None, "there is no file")],
+    ids=["of a faulty file", "of none"],
+)
+def test_settings_that_somebody_named_for_the_laptop_hold(tmp_path: Path, content: str | None, said: str) -> None:
+    settings = tmp_path / "mine.toml"
+    if content is not None:
+        settings.write_text(content)
+
+    done = Home(tmp_path).run("up", NORIBA_SETTINGS=str(settings))
+
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert not (tmp_path / "laptop").exists()
+
+
+def test_settings_for_an_account_of_aws_do_not_hold_on_the_laptop() -> None:
+    assert choose_settings({"AWS_REGION": "eu-west-1"}) == {"NORIBA_SETTINGS": ""}
+    assert choose_settings({"NORIBA_SETTINGS": "mine.toml"}) == {"NORIBA_SETTINGS": "mine.toml"}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,9 @@ class Clients:
     def __init__(
         self, session: boto3.Session | None = None, *, endpoint_url: str | None = None, prompt: bool = False
     ) -> None:
-        self._session = session or boto3.Session()
+        # boto3 knows AWS_DEFAULT_REGION alone; the AWS CLI and `cdk` go by AWS_REGION first.
+        # https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
+        self._session = session or boto3.Session(region_name=os.environ.get("AWS_REGION"))
         self._endpoint_url = endpoint_url
         self._config = _PROMPT if prompt else _PATIENT
 

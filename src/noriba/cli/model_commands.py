@@ -66,7 +66,8 @@ def approve(
 ) -> None:
     """Approve a candidate as the approver, or an earlier version to go back to it; its rollout begins.
 
-    Waits until the version answers in production, or until it waits for outcomes, which may take days.
+    Waits until the version answers in production, or until it waits for outcomes, which may take days. An experiment
+    that runs ends for it.
     """
     session = Session(prefix, use_case)
     package = find_model(session, version)
@@ -81,7 +82,8 @@ def approve(
                 f"version {package.version} is compared with version {approval.serving}, by what really happens"
             )
     if as_json:
-        print_json({"model_package_arn": package.arn, "version": package.version, "in_production": serves})
+        document = {"model_package_arn": package.arn, "version": package.version, "in_production": serves}
+        print_json({**document, "ended_experiment": approval.tried})
     elif wait and not serves:
         print_line("It takes over by itself when outcomes say so: noriba rollout status")
 

@@ -170,8 +170,11 @@ def rollback(
     session = Session(prefix, use_case)
     back = roll_back(session, version=version, reason=reason)
     with show_progress(f"going back to version {back.package.version}") as progress:
+        if back.tried is not None:
+            progress.done(f"the experiment with version {back.tried} ends for it")
         if wait:
             wait_for_rollout(session, back, limit_s=limit, progress=progress)
             progress.done(f"version {back.package.version} answers in production")
     if as_json:
-        print_json({"model_package_arn": back.package.arn, "version": back.package.version, "in_production": wait})
+        document = {"model_package_arn": back.package.arn, "version": back.package.version, "in_production": wait}
+        print_json({**document, "ended_experiment": back.tried})

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.aws.objects import ObjectStore
 from noriba.aws.observations import Lines, list_keys
-from noriba.client.interventions import end_rollout, find_running
+from noriba.client.interventions import end_rollout, read_running
 from noriba.client.progress import NO_PROGRESS
 from noriba.client.rollouts import (
     MOST_SHOWN,
@@ -19,8 +19,8 @@ from noriba.client.rollouts import (
     Rollout,
     begin_rollout,
     find_approved,
+    find_running,
     is_captured,
-    is_rolling_out,
     list_rollouts,
     look_before,
     name_asker,
@@ -130,7 +130,7 @@ def start_experiment(session: Session, *, version: int, percent: int, lasts: tim
         raise NoExperimentError("nothing is in production yet to compare with")
     if approval.serving == version:
         raise NoExperimentError(f"version {version} is the champion; name another approved version: noriba models")
-    if is_rolling_out(session):
+    if find_running(session) is not None:
         raise NoExperimentError("a rollout is under way, and there is one at a time: noriba rollout status")
     if not is_captured(session):
         raise NoExperimentError("production captures nothing, so nothing could be compared: set capture_percent")
@@ -149,7 +149,7 @@ def stop_experiment(
         NoRolloutError: none is under way.
         NoExperimentError: what is under way is something else.
     """
-    lock, execution = find_running(session)
+    lock, execution = read_running(session)
     if not _is_experiment(execution.given):
         raise NoExperimentError("the rollout under way is no experiment; to end it: noriba rollout abort")
     end_rollout(session, lock, error=EXPERIMENT_ENDED, reason=reason, limit_s=limit_s, progress=progress)

@@ -11,7 +11,7 @@ from noriba.aws.comparisons import give_verdict
 from noriba.aws.endpoints import describe_endpoint
 from noriba.aws.objects import ObjectStore
 from noriba.client.progress import NO_PROGRESS
-from noriba.client.rollouts import NoRolloutError
+from noriba.client.rollouts import NoRolloutError, find_running
 from noriba.client.waiting import wait_until
 from noriba.records.names import IN_PROGRESS, name_endpoint, read_package_version, read_version
 from noriba.records.rollout import ChallengerVerdict, RolloutStep, name_comparison
@@ -49,7 +49,7 @@ def read_rollout_status(session: Session) -> RolloutStatus:
     Raises:
         NoRolloutError: none is.
     """
-    lock, execution = find_running(session)
+    lock, execution = read_running(session)
     awaited = lock.awaited
     steps = tuple(session.ledger.list_steps(execution.arn))
     counted = _find_tally(session, execution.arn, steps[-1].stage) if steps else None
@@ -81,7 +81,7 @@ def pause_rollout(session: Session, *, paused: bool) -> bool:
     Raises:
         NoRolloutError: none is under way.
     """
-    lock, execution = find_running(session)
+    lock, execution = read_running(session)
     if not session.ledger.pause_rollout(execution.arn, paused=paused):
         raise NoRolloutError(f"no rollout of {session.use_case_name} is under way any more")
     return lock.awaited is not None
@@ -96,7 +96,7 @@ def promote_challenger(session: Session, *, reason: str) -> str:
     Raises:
         NoRolloutError: no rollout waits for a verdict.
     """
-    lock, _execution = find_running(session)
+    lock, _execution = read_running(session)
     verdict = ChallengerVerdict(decision="promote", reason=f"{_name_caller(session)}: {reason}")
     if lock.awaited is None or not _answer(session, lock.awaited, verdict):
         raise NoRolloutError(f"the rollout of {session.use_case_name} waits for no verdict; see noriba rollout status")
@@ -114,7 +114,7 @@ def abort_rollout(
     Raises:
         NoRolloutError: none is under way.
     """
-    lock, _execution = find_running(session)
+    lock, _execution = read_running(session)
     return end_rollout(session, lock, error=ABORTED, reason=reason, limit_s=limit_s, progress=progress)
 
 
@@ -149,18 +149,16 @@ def _find_tally(session: Session, execution: str, stage: str) -> Tally | None:
     return None if found is None else Tally.model_validate_json(found)
 
 
-def find_running(session: Session) -> tuple[RolloutLock, Execution]:
+def read_running(session: Session) -> tuple[RolloutLock, Execution]:
     """The rollout that holds the lock, and runs.
 
     Raises:
         NoRolloutError: none does.
     """
-    lock = session.ledger.read_rollout()
-    history = session.history(session.deployment.rollout_machine_arn)
-    execution = None if lock is None else history.look_up(lock.execution)
-    if lock is None or execution is None or execution.status != "RUNNING":
+    running = find_running(session)
+    if running is None:
         raise NoRolloutError(f"no rollout of {session.use_case_name} is under way")
-    return lock, execution
+    return running
 
 
 def _answer(session: Session, awaited: Awaited | None, verdict: ChallengerVerdict) -> bool:

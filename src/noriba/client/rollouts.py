@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from noriba.aws.executions import Execution
+    from noriba.aws.ledger import RolloutLock
     from noriba.aws.registry import ModelPackage
     from noriba.client.progress import Progress
     from noriba.client.session import Session
@@ -67,16 +68,23 @@ class Approval:
         package: what was approved.
         last_rollout: the newest execution before the approval; None when there was none.
         serving: the version that answered in production then; None when none did.
+        tried: the version that an experiment tried then, which ends for this rollout; None when none ran.
         execution: of the rollout, where it was begun by hand.
     """
 
     package: ModelPackage
     last_rollout: str | None
     serving: int | None
+    tried: int | None = None
     execution: str | None = None
 
     def describe(self) -> str:
-        """What it means for production."""
+        """What it means for production, and for an experiment that runs."""
+        if self.tried is None:
+            return self._describe_turn()
+        return f"{self._describe_turn()}; the experiment with version {self.tried} ends for it"
+
+    def _describe_turn(self) -> str:
         version = self.package.version
         if self.serving is None:
             return f"version {version} approved; it will be the first in production"
@@ -206,24 +214,37 @@ def _say_where(session: Session, execution: Execution) -> str:
 def look_before(session: Session, package: ModelPackage) -> Approval:
     """What is known before a rollout of a package begins, so that it can be followed."""
     last = session.history(session.deployment.rollout_machine_arn).find_newest()
-    champion = session.ledger.read_champion()
-    serving = None if champion is None else read_package_version(champion.model_package_arn)
-    return Approval(package, None if last is None else last.arn, serving)
+    return Approval(package, None if last is None else last.arn, _find_serving(session), _find_tried(session))
 
 
 def _find_earlier(session: Session, version: int | None) -> ModelPackage:
     """The package of a version; of the champion before this one when None."""
+    if version is not None:
+        return find_approved(session, version)
     packages = {package.version: package for package in session.registry.list_packages()}
-    if version is None:
-        champion = session.ledger.read_champion()
-        serving = None if champion is None else read_package_version(champion.model_package_arn)
-        # One look at Step Functions for each: mostly the second or third is the one.
-        rollouts = _iterate_rollouts(session)
-        done = (one.version for one in rollouts if one.reached_production and one.version != serving)
-        version = next((one for one in done if one in packages and packages[one].status == "Approved"), None)
-    if version is None:
-        raise NoRolloutError("no earlier version was in production that is still approved; approve one: noriba models")
-    return _check_approved(packages.get(version), version)
+    serving = _find_serving(session)
+    # One look at Step Functions for each: mostly the second or third is the one.
+    for rollout in _iterate_rollouts(session):
+        package = packages.get(rollout.version)
+        earlier = rollout.reached_production and rollout.version != serving
+        if earlier and package is not None and package.status == "Approved":
+            return package
+    raise NoRolloutError("no earlier version was in production that is still approved; approve one: noriba models")
+
+
+def _find_serving(session: Session) -> int | None:
+    """The champion's version; None when there is none."""
+    champion = session.ledger.read_champion()
+    return None if champion is None else read_package_version(champion.model_package_arn)
+
+
+def _find_tried(session: Session) -> int | None:
+    """The version that an experiment under way tries; whatever else is rolled out takes its place."""
+    running = find_running(session)
+    if running is None or running[0].purpose != "experiment":
+        return None
+    described = _describe(session, running[1])
+    return None if described is None else described.version
 
 
 def find_approved(session: Session, version: int) -> ModelPackage:
@@ -236,15 +257,19 @@ def find_approved(session: Session, version: int) -> ModelPackage:
     if version not in packages:
         there = ", ".join(f"{one.version} ({one.status})" for one in packages.values()) or "none"
         raise NoRolloutError(f"no version {version}; versions of {session.use_case_name}: {there}")
-    return _check_approved(packages[version], version)
+    if packages[version].status != "Approved":
+        raise NoRolloutError(f"version {version} is not approved; approve it: noriba approve {version}")
+    return packages[version]
 
 
-def is_rolling_out(session: Session) -> bool:
-    """Whether a rollout holds the lock, and its execution runs."""
+def find_running(session: Session) -> tuple[RolloutLock, Execution] | None:
+    """The rollout that holds the lock, and runs; None when none does."""
     lock = session.ledger.read_rollout()
     history = session.history(session.deployment.rollout_machine_arn)
     execution = None if lock is None else history.look_up(lock.execution)
-    return execution is not None and execution.status == "RUNNING"
+    if lock is None or execution is None or execution.status != "RUNNING":
+        return None
+    return lock, execution
 
 
 def is_captured(session: Session) -> bool:
@@ -255,12 +280,6 @@ def is_captured(session: Session) -> bool:
         return False
     config = sagemaker.describe_endpoint_config(EndpointConfigName=state.config)
     return bool(config.get("DataCaptureConfig", {}).get("EnableCapture"))
-
-
-def _check_approved(package: ModelPackage | None, version: int) -> ModelPackage:
-    if package is None or package.status != "Approved":
-        raise NoRolloutError(f"version {version} is not approved; approve it: noriba approve {version}")
-    return package
 
 
 def _iterate_rollouts(session: Session) -> Iterator[Rollout]:

@@ -126,7 +126,7 @@ class FakeDeployment:
     @property
     def ledger(self) -> SimpleNamespace:
         champion = SimpleNamespace(model_package_arn=f"arn/{self.champion}")
-        return SimpleNamespace(read_champion=lambda: champion)
+        return SimpleNamespace(read_champion=lambda: champion, read_rollout=lambda: None)
 
     @property
     def deployment(self) -> SimpleNamespace:

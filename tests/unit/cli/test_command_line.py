@@ -93,6 +93,30 @@ def test_without_a_cloud_that_is_what_it_says(capsys: pytest.CaptureFixture[str]
     assert "no laptop cloud is running here" in capsys.readouterr().err
 
 
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret"}
+REGION = {"AWS_REGION": "eu-west-1"}
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        (KEYS, "AWS_ACCESS_KEY_ID is set, but no region of AWS. Set AWS_REGION"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1", **KEYS}, "AWS_ENDPOINT_URL is set, but no region of AWS"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1", **REGION}, "AWS_ENDPOINT_URL is set, but there are no credentials"),
+        (REGION, "no laptop cloud is running here, and the environment names no account of AWS"),
+    ],
+    ids=["no region", "no region of a cloud", "no credentials of a cloud", "a region alone"],
+)
+def test_what_is_missing_is_named_where_the_rest_is_there(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, there: dict[str, str], said: str
+) -> None:
+    for name, value in there.items():
+        monkeypatch.setenv(name, value)
+
+    assert run("status") == 1
+    assert said in capsys.readouterr().err
+
+
 def test_a_use_case_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("predict", "--use-case", "bus_eta") == 2
     assert "no use case 'bus_eta'; installed:" in capsys.readouterr().err

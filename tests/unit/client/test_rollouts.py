@@ -1,23 +1,19 @@
-"""What an execution of ROLLOUT says of itself."""
+"""What an execution of ROLLOUT says of itself, which one is under way, and what a person begins beside it."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Any, Literal
 
 import pytest
 
 from noriba.aws.executions import Execution
-from noriba.client.rollouts import _describe
+from noriba.aws.ledger import RolloutLock
+from noriba.client.rollouts import NoRolloutError, _describe, approve_model, find_running, roll_back
 from noriba.records.rollout import RolloutPlan, RolloutStep
 from noriba.usecase import RolloutPolicy
-
-BEGAN = datetime(2026, 7, 1, 12, tzinfo=UTC)
-GIVEN = {"use_case": "taxi_eta", "endpoint_name": "e", "model_package_arn": "arn:x/7", "version": 7}
-
-
-STEP = RolloutStep(stage="staging", began_at=BEGAN)
+from tests.unit.client.deployments import BEGAN, GIVEN, STEP, Deployed, make_package
 
 
 class FakeLedger:
@@ -72,3 +68,84 @@ def test_an_experiment_that_came_to_its_end_is_no_success_and_no_failure() -> No
 
     assert (found.status, found.cause) == ("ended", "experiment, by arn:ops: do fewer cancel?")
     assert found.plan.canary[0].challenger == 50
+
+
+def test_a_rollout_is_under_way_while_the_holder_of_the_lock_runs() -> None:
+    deployed = Deployed({7: "Approved"})
+    holder = deployed.hold_lock()
+
+    assert find_running(deployed.as_session()) == (RolloutLock(execution=holder.arn), holder)
+
+
+def test_a_lock_whose_holder_was_stopped_or_forgotten_says_nothing_is_under_way() -> None:
+    stopped, forgotten = Deployed({}), Deployed({}, lock=RolloutLock(execution="arn:gone"))
+    stopped.hold_lock(status="ABORTED")
+
+    assert find_running(stopped.as_session()) is None
+    assert find_running(forgotten.as_session()) is None
+    assert find_running(Deployed({}).as_session()) is None
+
+
+def test_without_a_version_the_way_back_is_the_newest_that_served_before_and_is_still_approved() -> None:
+    deployed = Deployed({4: "Approved", 5: "Approved", 6: "Rejected", 7: "Approved"}, serving=7)
+    deployed.rollouts.executions = [
+        Execution(
+            arn=f"arn:v{version}", status="SUCCEEDED", started_at=BEGAN, given=json.dumps(GIVEN | {"version": version})
+        )
+        for version in (7, 6, 3, 5, 4)
+    ]
+
+    back = roll_back(deployed.as_session(), version=None, reason="late at night")
+
+    begun = deployed.rollouts.executions[0]
+    assert (back.package.version, back.serving, back.execution) == (5, 7, begun.arn)
+    assert json.loads(begun.given)["rollback"] == {"by": "arn:ada", "reason": "late at night"}
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        (None, "no earlier version was in production that is still approved"),
+        (6, "version 6 is not approved; approve it: noriba approve 6"),
+        (99, r"no version 99; versions of taxi_eta: 6 \(Rejected\), 7 \(Approved\)"),
+    ],
+)
+def test_where_there_is_no_way_back_nothing_is_begun(version: int | None, said: str) -> None:
+    deployed = Deployed({6: "Rejected", 7: "Approved"}, serving=7)
+
+    with pytest.raises(NoRolloutError, match=said):
+        roll_back(deployed.as_session(), version=version, reason="late at night")
+    assert deployed.rollouts.executions == []
+
+
+def test_who_approves_while_an_experiment_runs_is_told_that_it_ends() -> None:
+    deployed = Deployed({7: "Approved", 8: "PendingManualApproval"}, serving=6)
+    deployed.hold_lock(purpose="experiment", version=7)
+
+    approval = approve_model(deployed.as_session(), make_package(8, "PendingManualApproval"), note="better")
+
+    assert deployed.statuses[8] == "Approved"
+    assert approval.tried == 7
+    assert approval.describe() == (
+        "version 8 approved; it takes the place of version 6; the experiment with version 7 ends for it"
+    )
+
+
+def test_who_goes_back_while_an_experiment_runs_is_told_so_too() -> None:
+    deployed = Deployed({5: "Approved", 7: "Approved"}, serving=6)
+    deployed.hold_lock(purpose="experiment", version=7)
+
+    assert roll_back(deployed.as_session(), version=5, reason="late at night").tried == 7
+
+
+@pytest.mark.parametrize(("status", "purpose"), [("RUNNING", "promotion"), ("ABORTED", "experiment")])
+def test_of_an_experiment_that_does_not_run_nothing_is_said(
+    status: str, purpose: Literal["promotion", "experiment"]
+) -> None:
+    deployed = Deployed({8: "PendingManualApproval"}, serving=6)
+    deployed.hold_lock(status, purpose=purpose, version=7)
+
+    approval = approve_model(deployed.as_session(), make_package(8, "PendingManualApproval"), note="better")
+
+    assert approval.tried is None
+    assert approval.describe() == "version 8 approved; it takes the place of version 6"

@@ -1,0 +1,217 @@
+"""At each step, what happens when it fails."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from functions.check_golden_requests.handler import GoldenRequestsFailedError
+from noriba.aws.endpoints import ModelUnavailableError
+from noriba.events import RolledBack
+from tests.infra.executions import Failure
+from tests.infra.rollout.rollouts import (
+    CHAMPION,
+    ENDPOINT,
+    MISSING,
+    MODEL,
+    PACKAGE,
+    SHADOW,
+    STAGING,
+    THROTTLED,
+    describe,
+    roll_out,
+    say,
+)
+
+UNDER_LOCK = (
+    "look_at_the_approval_again",
+    "announce_staging",
+    "create_model",
+    "configure_staging",
+    "create_staging_endpoint",
+    "look_at_staging",
+    "check_golden_requests",
+    "delete_staging_endpoint",
+    "delete_staging_configuration",
+    "is_there_a_champion",
+    "look_at_the_champion",
+    "read_its_configuration",
+    "who_is_the_champion",
+    "announce_shadow",
+    "record_shadow",
+    "configure_shadow",
+    "update_endpoint_for_shadow",
+    "look_at_shadow",
+    "await_the_verdict_on_shadow",
+    "tell_the_verdict_on_shadow",
+    "keep_the_verdict_on_shadow",
+    "announce_canary",
+    "record_canary",
+    "configure_canary",
+    "update_endpoint_for_canary",
+    "look_at_canary",
+    "await_the_verdict_on_canary",
+    "judge_canary_at_last",
+    "shift_requests",
+    "look_at_the_next_share",
+    "announce_production",
+    "record_production",
+    "configure_production",
+    "is_there_an_endpoint",
+    "update_endpoint_for_production",
+    "look_at_production",
+)
+
+
+@pytest.mark.parametrize("step", UNDER_LOCK)
+def test_a_failure_at_any_step_is_announced_unlocked_and_reported(known_attempt: dict[str, Any], step: str) -> None:
+    failure = Failure("SomeError", "and its cause")
+    execution = roll_out(known_attempt, **{step: failure})
+    _, kind, detail = execution.published[-1]
+
+    assert execution.failure == failure
+    assert execution.visited[-3:] == ("Release the lock after failure", "Did an experiment end?", "Failed")
+    assert kind == "RolledBack"
+    assert RolledBack.model_validate(detail) == RolledBack(
+        use_case="taxi_eta", model_package_arn=PACKAGE, error=failure.error, reason=failure.cause
+    )
+
+
+@pytest.mark.parametrize("step", UNDER_LOCK[: UNDER_LOCK.index("update_endpoint_for_shadow")])
+def test_before_production_is_reached_nothing_of_it_is_touched(known_attempt: dict[str, Any], step: str) -> None:
+    execution = roll_out(known_attempt, **{step: Failure("SomeError")})
+    touched = [
+        state
+        for state, parameters in execution.calls
+        if parameters.get("EndpointName") == ENDPOINT and not state.startswith(("Is ", "Look "))
+    ]
+
+    assert touched == []
+    assert "Record champion" not in execution.visited
+
+
+@pytest.mark.parametrize("step", ["create_staging_endpoint", "look_at_staging", "check_golden_requests"])
+def test_a_staging_that_fails_is_removed(known_attempt: dict[str, Any], step: str) -> None:
+    execution = roll_out(known_attempt, **{step: Failure("SomeError")})
+
+    assert execution.called("Delete staging endpoint after failure") == {"EndpointName": STAGING}
+    assert execution.called("Delete staging configuration after failure") == {"EndpointConfigName": STAGING}
+    assert execution.called("Delete model after failure") == {"ModelName": MODEL}
+
+
+def test_a_staging_that_is_still_being_made_is_deleted_when_it_can_be(known_attempt: dict[str, Any]) -> None:
+    """SageMaker refuses before, and a staging endpoint costs money until somebody finds it."""
+    seen = [describe("Creating"), THROTTLED, describe("Creating"), describe("InService")]
+    execution = roll_out(known_attempt, look_at_staging=Failure("SomeError"), is_staging_still_there=seen)
+
+    assert [state for state, _ in execution.calls].count("Is staging still there?") == 4
+    assert execution.called("Delete staging endpoint after failure") == {"EndpointName": STAGING}
+    assert execution.failure == Failure("SomeError")
+
+
+def test_a_staging_that_was_never_made_does_not_hide_the_failure(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        create_model=Failure("SomeError"),
+        is_staging_still_there=MISSING,
+        delete_staging_configuration_after_failure=MISSING,
+        delete_model_after_failure=MISSING,
+    )
+
+    assert "Delete staging endpoint after failure" not in execution.visited
+    assert execution.failure == Failure("SomeError")
+    assert execution.published[-1][2]["error"] == "SomeError"
+
+
+@pytest.mark.parametrize("stage", ["staging", "production"])
+def test_an_endpoint_that_is_on_its_way_is_looked_at_again(definition: dict[str, Any], stage: str) -> None:
+    states = definition["States"]
+    decided = {rule["And"][1]["StringEquals"] for rule in states[f"Is {stage} in service?"]["Choices"]}
+
+    assert not decided & {"Creating", "Updating", "SystemUpdating", "RollingBack"}
+    assert states[f"Is {stage} in service?"]["Default"] == f"Wait for {stage}"
+    assert states[f"Wait for {stage}"] == {"Type": "Wait", "Seconds": 15, "Next": f"Look at {stage}"}
+
+
+@pytest.mark.parametrize("status", ["Failed", "OutOfService", "UpdateRollbackFailed"])
+@pytest.mark.parametrize("stage", ["staging", "production"])
+def test_an_endpoint_that_does_not_come_up_is_a_failure_with_its_own_words(
+    known_attempt: dict[str, Any], stage: str, status: str
+) -> None:
+    execution = roll_out(known_attempt, **{f"look_at_{stage}": describe(status)})
+
+    assert execution.failure is not None
+    assert execution.failure.error == "EndpointFailed"
+    assert execution.failure.cause == "endpoint-x: no capacity"
+    _, kind, detail = execution.published[-1]
+    assert (kind, detail["error"], detail["reason"]) == ("RolledBack", "EndpointFailed", "endpoint-x: no capacity")
+
+
+def test_golden_requests_are_asked_again_when_the_endpoint_could_not_be_reached(definition: dict[str, Any]) -> None:
+    retried = [
+        error for retry in definition["States"]["Check golden requests"]["Retry"] for error in retry["ErrorEquals"]
+    ]
+
+    assert ModelUnavailableError.__name__ in retried
+    assert not {GoldenRequestsFailedError.__name__, "States.TaskFailed"} & set(retried)
+
+
+def test_what_a_function_raised_is_told_without_its_trace(known_attempt: dict[str, Any]) -> None:
+    document = {"errorMessage": "golden request 0: late", "errorType": "GoldenRequestsFailedError", "stackTrace": ["…"]}
+    failed = Failure("GoldenRequestsFailedError", json.dumps(document))
+    execution = roll_out(known_attempt, check_golden_requests=failed)
+
+    assert execution.failure == Failure("GoldenRequestsFailedError", "golden request 0: late")
+    assert execution.published[-1][2]["reason"] == "golden request 0: late"
+
+
+def test_an_update_that_sagemaker_took_back_is_no_success(known_attempt: dict[str, Any]) -> None:
+    """It leaves the endpoint in service, with what it served before."""
+    execution = roll_out(known_attempt, look_at_production=describe("InService", "noriba-taxi-eta-v6-old"))
+
+    assert "Record champion" not in execution.visited
+    assert execution.published[-1][1] == "RolledBack"
+
+
+def test_a_rollback_that_cannot_be_announced_is_unlocked_all_the_same(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt, create_model=Failure("SomeError"), announce_rollback=Failure("EventBridgeIsAway")
+    )
+
+    assert execution.visited[-3:] == ("Release the lock after failure", "Did an experiment end?", "Failed")
+    assert execution.failure == Failure("SomeError")
+
+
+def test_what_cannot_be_recorded_as_the_champion_is_none(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        record_champion=Failure("SomeError"),
+        look_at_production_after_failure=[describe("InService", MODEL), describe("InService")],
+    )
+
+    assert execution.called("Restore the champion")["EndpointConfigName"] == CHAMPION
+    assert execution.published[-1][1] == "RolledBack"
+    assert execution.failure == Failure("SomeError")
+
+
+def test_what_cannot_be_given_back_is_tried_twenty_times(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        await_the_verdict_on_shadow=say("reject"),
+        look_at_production_after_failure=describe("InService", SHADOW),
+        restore_the_champion=Failure("SageMaker.ResourceInUse"),
+    )
+
+    assert execution.visited.count("Restore the champion") == 20
+    assert execution.visited[-1] == "Failed"
+    assert execution.failure == Failure("ChallengerRejectedError", "because")
+
+
+def test_a_failure_after_the_switch_is_not_called_a_rollback(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(known_attempt, announce_completion=Failure("SomeError"))
+
+    assert "RolledBack" not in [kind for _, kind, _ in execution.published]
+    assert execution.visited[-3:] == ("Release the lock after failure", "Did an experiment end?", "Failed")
+    assert execution.failure == Failure("SomeError")

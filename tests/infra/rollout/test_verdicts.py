@@ -1,0 +1,119 @@
+"""What a verdict does, how long is waited for it, and how production is given back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.infra.executions import LATE, Failure, answer_function
+from tests.infra.rollout.rollouts import CANARY, CHAMPION, ENDPOINT, MODEL, SHADOW, describe, roll_out, say
+
+
+@pytest.mark.parametrize("stage", ["shadow", "canary"])
+def test_a_challenger_that_is_rejected_leaves_production_to_the_champion(
+    known_attempt: dict[str, Any], stage: str
+) -> None:
+    left = SHADOW if stage == "shadow" else CANARY
+    execution = roll_out(
+        known_attempt,
+        **{f"await_the_verdict_on_{stage}": say("reject", "its error is larger by 9 to 12")},
+        look_at_production_after_failure=[
+            describe("InService", left),
+            describe("Updating", left),
+            describe("InService"),
+        ],
+    )
+
+    assert execution.failure == Failure("ChallengerRejectedError", "its error is larger by 9 to 12")
+    assert execution.called("Restore the champion") == {"EndpointName": ENDPOINT, "EndpointConfigName": CHAMPION}
+    assert execution.published[-1][2]["reason"] == "its error is larger by 9 to 12"
+    assert execution.called("Delete model after failure") == {"ModelName": MODEL}
+    assert "Record champion" not in execution.visited
+
+
+def test_a_shadow_whose_time_is_up_gets_a_verdict_all_the_same(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        await_the_verdict_on_shadow=LATE,
+        judge_shadow_at_last=answer_function(say("reject", "its time is up")),
+    )
+
+    assert execution.called("Judge shadow at last")["Payload"] == {"use_case": "taxi_eta", "at_last": True}
+    assert execution.failure == Failure("ChallengerRejectedError", "its time is up")
+
+
+def test_a_verdict_that_somebody_holds_back_is_asked_for_every_hour_and_not_after_the_whole_time_again(
+    known_attempt: dict[str, Any],
+) -> None:
+    held = answer_function({**say("continue", "paused"), "paused": True})
+    execution = roll_out(
+        known_attempt,
+        await_the_verdict_on_shadow=LATE,
+        await_the_end_of_the_pause_of_shadow=LATE,
+        judge_shadow_at_last=[held, held, answer_function(say("promote"))],
+    )
+    first, *later = [call for state, call in execution.calls if state.endswith("shadow") and state.startswith("Await")]
+
+    assert execution.visited.count("Await the verdict on shadow") == 1
+    assert execution.visited.count("Await the end of the pause of shadow") == len(later) == 2
+    assert known_attempt["States"]["Await the end of the pause of shadow"]["TimeoutSeconds"] == 3600
+    # How long it has been compared is not forgotten; only whom to answer is new.
+    assert ":since" in first["ExpressionAttributeValues"]
+    assert {name for call in later for name in call["ExpressionAttributeValues"]} == {":token", ":mine"}
+    assert execution.visited[-1] == "Completed"
+
+
+def test_who_resumes_a_rollout_may_answer_it_at_once(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        await_the_verdict_on_shadow=LATE,
+        judge_shadow_at_last=answer_function({**say("continue", "paused"), "paused": True}),
+        await_the_end_of_the_pause_of_shadow=say("reject", "its error is larger"),
+    )
+
+    assert execution.failure == Failure("ChallengerRejectedError", "its error is larger")
+
+
+def test_a_pause_of_a_month_stays_far_from_the_events_that_an_execution_may_have(known_attempt: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
+    held = answer_function({**say("continue", "paused"), "paused": True})
+    asked = 25
+    execution = roll_out(
+        known_attempt,
+        await_the_verdict_on_shadow=LATE,
+        await_the_end_of_the_pause_of_shadow=LATE,
+        judge_shadow_at_last=[*[held] * asked, answer_function(say("reject"))],
+    )
+    # Of a state that calls a service: entered, scheduled, started, submitted, ended, left.
+    pause = execution.visited.index("Await the end of the pause of shadow")
+    states_an_hour = (execution.visited.index("Rejected in shadow") - pause) / asked
+
+    assert states_an_hour * 6 * 24 * 30 < 25_000
+
+
+def test_a_canary_that_nobody_asked_waits_as_long_again(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        judge_canary_at_last=[
+            answer_function({**say("continue", "it was asked nothing yet"), "paused": False}),
+            answer_function(say("promote")),
+        ],
+    )
+
+    assert execution.visited.count("Await the verdict on canary") == 3
+    assert "Await the end of the pause of canary" not in execution.visited
+    assert execution.visited[-1] == "Completed"
+
+
+def test_production_is_given_back_however_often_that_must_be_tried(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(
+        known_attempt,
+        await_the_verdict_on_shadow=say("reject"),
+        look_at_production_after_failure=[describe("InService", SHADOW)] * 3 + [describe("InService")],
+        restore_the_champion=[Failure("SageMaker.ResourceInUse"), Failure("SageMaker.ResourceInUse"), {}],
+    )
+
+    assert execution.visited.count("Restore the champion") == 3
+    assert execution.visited.count("Wait longer for the champion") == 2
+    assert execution.failure == Failure("ChallengerRejectedError", "because")
