@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,19 @@ def test_why_it_could_not_start_is_told(state_dir: Path, tmp_path: Path) -> None
             process.start(state_dir=state_dir, assembly=tmp_path, port=taken.getsockname()[1])
 
     assert process.running(state_dir) is None
+
+
+def test_two_that_start_at_the_same_moment_are_two(tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "other"]
+    try:
+        with ThreadPoolExecutor(2) as both:
+            clouds = list(both.map(lambda folder: process.start(state_dir=folder, assembly=tmp_path), folders))
+
+        assert len({cloud.port for cloud in clouds}) == 2
+        assert all(process.running(folder) == cloud for folder, cloud in zip(folders, clouds, strict=True))
+    finally:
+        for folder in folders:
+            process.stop(folder)
 
 
 def test_its_environment_sends_every_client_to_it(cloud: RunningCloud) -> None:

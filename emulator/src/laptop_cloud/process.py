@@ -24,6 +24,7 @@ _STOP_LIMIT_S = 15.0
 _ANSWER_LIMIT_S = 5.0
 _SHORT_S = 0.5
 _POLL_S = 0.05
+_CHANCES = 3
 _TAIL_LINES = 30
 
 _started: dict[int, subprocess.Popen[bytes]] = {}
@@ -84,11 +85,18 @@ def start(
     check_port(port)
     state_dir.mkdir(parents=True, exist_ok=True)
     state_dir.chmod(0o700)
-    settings = CloudSettings(
-        port=port or _choose_port(), state_dir=state_dir.resolve(), account=account, region=region, clock=clock
-    )
-    process = _spawn(settings, assembly)
-    _wait_until_it_answers(process, settings)
+    for chance in range(_CHANCES):
+        settings = CloudSettings(
+            port=port or _choose_port(), state_dir=state_dir.resolve(), account=account, region=region, clock=clock
+        )
+        process = _spawn(settings, assembly)
+        try:
+            _wait_until_it_answers(process, settings)
+            break
+        except CloudError:
+            # Whoever starts at the same moment may have chosen the same port, and been quicker.
+            if port is not None or chance == _CHANCES - 1 or not _is_taken(settings.port):
+                raise
     cloud = RunningCloud(
         pid=process.pid,
         port=settings.port,
@@ -187,12 +195,28 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], settings: CloudSett
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise CloudError(f"the laptop cloud ended with status {process.returncode}:\n{_tail(settings.state_dir)}")
-        if _answers(settings.endpoint_url, within_s=_SHORT_S):
+        if _listens(process, settings.port) and _answers(settings.endpoint_url, within_s=_SHORT_S):
             return
         time.sleep(_POLL_S)
     process.kill()
     process.wait()
     raise CloudError(f"the laptop cloud did not answer within {_START_LIMIT_S:.0f} s:\n{_tail(settings.state_dir)}")
+
+
+def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Whether it is this process that answers there, and not somebody else's cloud."""
+    with suppress(psutil.Error):
+        connections = psutil.Process(process.pid).net_connections(kind="tcp")
+        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections)
+    return False
+
+
+def _is_taken(port: int) -> bool:
+    try:
+        find_free_port(port, only=True)
+    except OSError:
+        return True
+    return False
 
 
 def _choose_port() -> int:
