@@ -102,7 +102,7 @@ SUMS = (
     "error",
     "abs_error",
     "bounded",
-    "bounded_error",
+    "lean",
     "implausible",
     "close",
     "covered",

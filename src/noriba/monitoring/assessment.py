@@ -57,7 +57,7 @@ def assess_accuracy(
         return _too_few("accuracy", f"{outcomes} outcomes; {policy.min_outcomes} of {FEWEST_BLOCKS} hours are needed")
     # Each part is a question, and whether answers lean to one side is one more.
     alpha = policy.alpha / (len(tallies) + 1)
-    worst = list(_find_bias(tallies[EVERYTHING], evidence, policy, alpha=alpha, was_changed=was_changed))
+    worst = list(_find_lean(tallies[EVERYTHING], policy, alpha=alpha, was_changed=was_changed))
     for part, some in tallies.items():
         error = average_blocks([one.bounded for one in some], [one.with_outcome for one in some])
         limit = (policy.max_part_error_ratio if part else policy.max_error_ratio) * expected[part].mae
@@ -74,21 +74,20 @@ def assess_accuracy(
     return Finding(kind="accuracy", verdict="steady", reason=reason)
 
 
-def _find_bias(
-    tallies: Sequence[Tally], evidence: Evidence, policy: MonitoringPolicy, *, alpha: float, was_changed: bool
+def _find_lean(
+    tallies: Sequence[Tally], policy: MonitoringPolicy, *, alpha: float, was_changed: bool
 ) -> Iterator[tuple[float, str]]:
-    """Whether answers are too high, or too low, on average; how much so, and in words.
+    """Whether more answers are too high than too low, or the other way round; how much so, and in words.
 
-    Where few ask, this is seen days before the error's size is sure to have grown: in an emptied city each ride is a
-    little faster, and rides differ by more than that.
+    Of medians, half are. One outcome counts as much as another, so a lie moves little, and where few ask this is seen
+    days before the error is sure to have grown: in an emptied city every ride is a little faster.
     """
-    bias = average_blocks([one.bounded_error for one in tallies], [one.with_outcome for one in tallies])
-    expected, side = evidence.candidate.mae, abs(bias.mean)
+    lean = average_blocks([one.lean for one in tallies], [one.with_outcome for one in tallies])
     # Two sides, each half of the risk.
-    unsure = 0.0 if was_changed else bias.mean - bias.lower(alpha / 2)
-    if side - unsure > policy.max_bias_share * expected:
-        word, share = "high" if bias.mean > 0 else "low", side / expected
-        yield share, f"all of the traffic: answers are too {word} by {side:.4g}, {share:.2f} times the hold-out's error"
+    unsure = 0.0 if was_changed else lean.mean - lean.lower(alpha / 2)
+    if abs(lean.mean) - unsure > policy.max_lean:
+        share, word = (1 + abs(lean.mean)) / 2, "high" if lean.mean > 0 else "low"
+        yield share, f"all of the traffic: {share:.1%} of the answers are too {word}; about half should be"
 
 
 def assess_coverage(

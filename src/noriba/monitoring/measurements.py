@@ -24,7 +24,7 @@ _SMALLEST = 1e-9
 """What an error without a size, of zero, is taken for."""
 _UNLABELLED = "unlabelled"
 _ASKED = ("answered", "requests", "width")
-_ERRORS = ("error", "abs_error", "bounded", "bounded_error")
+_ERRORS = ("error", "abs_error", "bounded", "lean")
 _KNOWN = ("with_outcome", *_ERRORS, "implausible", "close", "covered", "claimed")
 
 
@@ -90,7 +90,7 @@ SELECT
   sum(error) AS error,
   sum(abs_error) AS abs_error,
   sum({_at_most("abs_error", scale.bound)}) AS bounded,
-  sum(sign(error) * {_at_most("abs_error", scale.bound)}) AS bounded_error,
+  sum(sign(error)) AS lean,
   count_if(abs_error >= {write_number(scale.bound)}) AS implausible,
   count_if(abs_error <= {write_number(scale.close)}) AS close,
   sum(covered) AS covered,

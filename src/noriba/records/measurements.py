@@ -34,7 +34,7 @@ class Tally(BaseModel):
         error: answer less outcome.
         abs_error: without the sign.
         bounded: without the sign, no single one counting for more than a bound that the query was given.
-        bounded_error: the same with the sign; 0 in hours that were measured before it was kept.
+        lean: answers that were too high, less those that were too low; 0 in hours measured before it was kept.
         implausible: how many reached that bound.
         close: how many were no farther off than the use case calls close.
         covered: outcomes within the interval.
@@ -51,7 +51,7 @@ class Tally(BaseModel):
     error: float = 0.0
     abs_error: float = 0.0
     bounded: float = 0.0
-    bounded_error: float = 0.0
+    lean: float = 0.0
     implausible: int = 0
     close: int = 0
     covered: int = 0

@@ -133,8 +133,8 @@ class MonitoringPolicy(BaseModel):
         default=0.001, gt=0, lt=0.5, description="probability that a look at a model at its limit calls it changed"
     )
     max_error_ratio: float = Field(default=1.15, ge=1, description="MAE over that of the hold-out")
-    max_bias_share: float = Field(
-        default=0.25, gt=0, description="|mean of answer less outcome| over the MAE of the hold-out"
+    max_lean: float = Field(
+        default=0.16, gt=0, lt=1, description="|share of answers too high - share too low|; of medians, 0 is expected"
     )
     max_part_error_ratio: float = Field(default=1.5, ge=1, description="the same in the worst part of the traffic")
     max_coverage_gap: float = Field(default=0.05, gt=0, lt=1, description="|coverage - claim|")

@@ -84,7 +84,7 @@ def lean(by: float, *, seed: int = 0) -> list[HourMeasurement]:
     return [
         HourMeasurement(
             hour=DAY + timedelta(hours=hour),
-            versions={3: {EVERYTHING: tally.model_copy(update={"bounded_error": float(errors.sum())})}},
+            versions={3: {EVERYTHING: tally.model_copy(update={"lean": float(np.sign(errors).sum())})}},
         )
         for hour, (errors, tally) in enumerate(tallies)
     ]
@@ -95,7 +95,8 @@ def test_answers_that_lean_to_one_side_are_noticed_where_few_ask(by: float, word
     found = assess_accuracy(lean(by), 3, measured(100.0), POLICY)
 
     assert found.verdict == "changed"
-    assert found.reason.startswith(f"all of the traffic: answers are too {word} by ")
+    assert found.reason.startswith(f"all of the traffic: ")
+    assert f"% of the answers are too {word}; about half should be" in found.reason
     # How far off they are would not have told it.
     assert "the error is" not in found.reason
 
