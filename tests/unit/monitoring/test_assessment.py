@@ -95,7 +95,7 @@ def test_answers_that_lean_to_one_side_are_noticed_where_few_ask(by: float, word
     found = assess_accuracy(lean(by), 3, measured(100.0), POLICY)
 
     assert found.verdict == "changed"
-    assert found.reason.startswith(f"all of the traffic: ")
+    assert found.reason.startswith("all of the traffic: ")
     assert f"% of the answers are too {word}; about half should be" in found.reason
     # How far off they are would not have told it.
     assert "the error is" not in found.reason
