@@ -107,6 +107,7 @@ class TrafficGathering:
             without_outcome=found.without_outcome,
             without_inputs=found.without_inputs,
             contradicted=found.contradicted,
+            not_begun=found.not_begun,
             left_out=found.left_out,
         )
 
