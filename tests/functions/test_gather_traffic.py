@@ -6,7 +6,7 @@ import io
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow.parquet
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from functions.gather_traffic import handler as module
 from functions.gather_traffic.handler import MOST_DAYS, NotGatheredError, TrafficOffError, handler
 from noriba.aws.erasure import Buckets, delete_objects, plan_erasure
+from noriba.aws.gathering import TrafficGathering
 from noriba.client.snapshots import count_traffic
 from noriba.records.observations import OUTCOMES, PREDICTIONS, name_file
 from noriba.records.snapshot import SnapshotManifest
@@ -27,6 +28,8 @@ from tests.unit.datasets.asked import Told, capture, write_outcomes, write_predi
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from noriba.aws.ledger import Ledger
+    from noriba.records.erasure import Erasure
     from tests.functions.conftest import Cloud
 
 TAXI = load_use_case("taxi_eta")
@@ -267,18 +270,56 @@ def test_a_gathered_day_is_ingested_with_its_lineage_and_a_later_look_takes_its_
     assert (landed.key, landed.source, landed.rows_kept) == (name_day("taxi_eta", noon.date()), SOURCE, 2)
 
 
+def erase(cloud: Cloud, key: str) -> None:
+    places = Buckets(raw=cloud.store("raw"), datasets=cloud.store("datasets"), quarantine=cloud.store("quarantine"))
+    erasure = plan_erasure(
+        cloud.ledger(),
+        places,
+        key,
+        use_case="taxi_eta",
+        erased_by="someone",
+        reason="request 17",
+        now=datetime.now(UTC),
+    )
+    cloud.ledger().begin_erasure(erasure)
+    delete_objects(places, erasure)
+
+
+class ErasedMeanwhile:
+    """A ledger in which a day is erased right after it was said that it is not."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud, self._ledger = cloud, cloud.ledger()
+
+    def find_erasure(self, key: str) -> Erasure | None:
+        found = self._ledger.find_erasure(key)
+        if found is None:
+            erase(self._cloud, key)
+        return found
+
+
+def test_a_day_that_is_erased_while_it_is_gathered_is_not_left_behind(cloud: Cloud, context: LambdaContext) -> None:
+    noon = list_noon(2)
+    serve(cloud, "p", at=noon)
+    gather(context)
+    tell(cloud, "p", at=noon + timedelta(hours=2), value=700.0)
+    cloud.land("taxi_eta/traffic/elsewhere.parquet", b"x")
+    ledger = cast("Ledger", ErasedMeanwhile(cloud))
+
+    gathering = TrafficGathering(cloud.store("observations"), cloud.store("raw"), ledger, TAXI)
+    day = gathering.gather(noon.date(), until=datetime.now(UTC))
+
+    assert (day.rows, day.erased, day.written) == (1, True, False)
+    assert list_landed(cloud) == ["taxi_eta/traffic/elsewhere.parquet"]
+
+
 def test_a_day_that_was_erased_stays_erased(cloud: Cloud, context: LambdaContext) -> None:
     noon = list_noon(2)
     serve(cloud, "p", at=noon)
     gather(context)
     land(cloud, context, noon.date(), "first")
-    places = Buckets(raw=cloud.store("raw"), datasets=cloud.store("datasets"), quarantine=cloud.store("quarantine"))
     key = name_day("taxi_eta", noon.date())
-    erasure = plan_erasure(
-        cloud.ledger(), places, key, use_case="taxi_eta", erased_by="someone", reason="request 17", now=noon
-    )
-    cloud.ledger().begin_erasure(erasure)
-    delete_objects(places, erasure)
+    erase(cloud, key)
 
     [day] = gather(context, use_case="taxi_eta", day=noon.date()).days
 

@@ -95,14 +95,12 @@ class TrafficGathering:
         for predictions in self._read(PREDICTIONS, begin, end):
             gathering.add(predictions)
         found = gathering.finish()
-        key = name_day(self._use_case.name, day)
-        # As late as may be: what is written after an erasure would stay.
-        erased = self._ledger.find_erasure(key) is not None
+        written, erased = self._land(name_day(self._use_case.name, day), found.table)
         return GatheredDay(
             use_case=self._use_case.name,
             day=day,
             rows=0 if found.table is None else found.table.num_rows,
-            written=found.table is not None and not erased and self._write(key, encode_parquet(found.table)),
+            written=written,
             erased=erased,
             without_outcome=found.without_outcome,
             without_inputs=found.without_inputs,
@@ -116,13 +114,28 @@ class TrafficGathering:
         key = name_receipt(self._use_case.name, due.day, due.look)
         self._observations.write(key, gathered.model_dump_json().encode())
 
-    def _write(self, key: str, content: bytes) -> bool:
+    def _land(self, key: str, rows: pa.Table | None) -> tuple[bool, bool]:
+        """Write a day that was not erased; whether it was written, and whether it was erased."""
+        if self._is_erased(key):
+            return False, True
+        version_id = None if rows is None else self._write(key, encode_parquet(rows))
+        # Whoever began to erase it since may have listed what to delete before this was there; and whoever begins from
+        # here on finds it.
+        if version_id is None or not self._is_erased(key):
+            return version_id is not None, False
+        self._raw.delete_version(key, version_id)
+        return False, True
+
+    def _is_erased(self, key: str) -> bool:
+        return self._ledger.find_erasure(key) is not None
+
+    def _write(self, key: str, content: bytes) -> str | None:
+        """The id of the version that was written; None where it says so already."""
         # By its content: of an object that is encrypted with a key of ours, the ETag says nothing.
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
         if self._raw.find(key) == content:
-            return False
-        self._raw.write(key, content)
-        return True
+            return None
+        return self._raw.write(key, content)
 
     def _list_days(self, since: datetime) -> list[date]:
         """Days on which something may have been answered."""
