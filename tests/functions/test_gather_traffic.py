@@ -15,6 +15,7 @@ from functions.gather_traffic import handler as module
 from functions.gather_traffic.handler import MOST_DAYS, NotGatheredError, TrafficOffError, handler
 from noriba.aws.erasure import Buckets, delete_objects, plan_erasure
 from noriba.aws.gathering import TrafficGathering
+from noriba.aws.objects import ObjectStore
 from noriba.client.snapshots import count_traffic
 from noriba.records.observations import OUTCOMES, PREDICTIONS, name_file
 from noriba.records.snapshot import SnapshotManifest
@@ -26,7 +27,10 @@ from tests.functions.ingest import Ingest
 from tests.unit.datasets.asked import Told, capture, write_outcomes, write_predictions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_s3 import S3Client
 
     from noriba.aws.ledger import Ledger
     from noriba.records.erasure import Erasure
@@ -220,6 +224,40 @@ def test_days_that_fail_each_time_do_not_stand_before_the_others(cloud: Cloud, c
     with pytest.raises(NotGatheredError):
         gather(context)
     assert list_landed(cloud) == [name_day("taxi_eta", list_noon(2).date())]
+
+
+class SlowStore(ObjectStore):
+    """A bucket in which an hour passes with every write; S3 itself tells whole seconds."""
+
+    def __init__(self, s3: S3Client, bucket: str) -> None:
+        super().__init__(s3, bucket)
+        self._written: list[str] = []
+
+    def write(self, key: str, content: bytes, *, notes: Mapping[str, str] | None = None) -> str:
+        self._written.append(key)
+        return super().write(key, content, notes=notes)
+
+    def list_written(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, datetime]]:
+        times = {key: MIDNIGHT + number * timedelta(hours=1) for number, key in enumerate(self._written)}
+        return ((key, times.get(key, moment)) for key, moment in super().list_written(prefix, after=after))
+
+
+def test_a_day_that_was_interrupted_once_does_not_stand_behind_one_that_ends_the_function_each_time(
+    cloud: Cloud,
+) -> None:
+    for days_ago in (6, 5, 4):
+        serve(cloud, "p", at=list_noon(days_ago))
+    store = SlowStore(cloud.clients.s3, "observations")
+    gathering = TrafficGathering(store, cloud.store("raw"), cloud.ledger(), TAXI)
+
+    begun = []
+    for _ in range(6):
+        first = gathering.find_due(now=datetime.now(UTC), since=list_noon(30))[0]
+        # And the function is ended.
+        gathering.begin(first)
+        begun.append((list_noon(0).date() - first.day).days)
+
+    assert begun == [6, 5, 4, 6, 5, 4]
 
 
 def test_a_day_without_a_use_case_is_nobody_s(context: LambdaContext) -> None:

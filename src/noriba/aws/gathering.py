@@ -63,10 +63,11 @@ class TrafficGathering:
     def find_due(self, *, now: datetime, since: datetime) -> list[DueLook]:
         """Looks that are to be taken at days that began at a time or later, the oldest first.
 
-        Those that were begun before come last: a day that ends the function, by its size, would hold up all others.
+        Those that were begun before come last, the one begun longest ago first: a day that ends the function each
+        time, by its size, would hold up all others, and those that were interrupted once as well.
         """
         policy, name = self._use_case.policies.traffic, self._use_case.name
-        kept = set(self._observations.list_keys(name_receipts(name)))
+        kept = dict(self._observations.list_written(name_receipts(name)))
         due = []
         for day in self._list_days(since):
             begin, end = bound_day(day)
@@ -78,7 +79,7 @@ class TrafficGathering:
             look, until = next(((look, until) for look, until in moments if until + COMPACTED <= now), (None, now))
             if look and begin >= since and name_receipt(name, day, look) not in kept:
                 due.append(DueLook(day, look, until))
-        return sorted(due, key=lambda one: name_attempt(name, one.day, one.look) in kept)
+        return sorted(due, key=lambda one: kept.get(name_attempt(name, one.day, one.look), since))
 
     def begin(self, due: DueLook) -> None:
         """Keep that a look was begun; whatever becomes of it, the next ones are not behind it."""
