@@ -86,7 +86,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     datasets = ObjectStore(clients.s3, settings.datasets_bucket)
     last = read_last_training(ledger, clients)
     question = join_pending_alarm(question, ledger, last, use_case.policies.retraining, now=now)
-    known = look(ledger, datasets, question, last, snapshot_id=snapshot_id)
+    known = look(ledger, datasets, question, last, snapshot_id=snapshot_id, now=now)
     decision = decide(use_case, ledger, known.situation, decision_id=question.decision_id, now=now)
     logger.info("decided", extra={"outcome": decision.outcome, "reason": decision.reason})
     # A limit in the way is an alarm.
@@ -158,7 +158,13 @@ def join_pending_alarm(
 
 
 def look(
-    ledger: Ledger, datasets: ObjectStore, question: Question, last: TrainingRecord | None, *, snapshot_id: str
+    ledger: Ledger,
+    datasets: ObjectStore,
+    question: Question,
+    last: TrainingRecord | None,
+    *,
+    snapshot_id: str,
+    now: datetime,
 ) -> Known:
     """All that the decision is to rest upon."""
     manifest = SnapshotManifest.model_validate_json(datasets.read(name_manifest(ledger.use_case, snapshot_id)))
@@ -167,7 +173,7 @@ def look(
     trained_on = SnapshotManifest.model_validate_json(content) if content else None
     situation = Situation(
         asker=question.asker,
-        data=weigh_news(manifest, last=last, trained_on=trained_on),
+        data=weigh_news(manifest, last=last, trained_on=trained_on, now=now),
         last=last,
         champion_snapshot_id=ledger.read_training_snapshot(champion.model_package_arn) if champion else None,
         # An experiment leaves the champion where it is, for weeks: the next candidate is held against the same one.

@@ -41,6 +41,11 @@ def allow_writing(role: iam.IRole, bucket: s3.IBucket, *, prefix: str = "") -> N
     allow_using_key(role, bucket.encryption_key, writing=True)
 
 
+def allow_deleting_versions(role: iam.IRole, bucket: s3.IBucket, *, prefix: str) -> None:
+    """Delete versions of objects under a prefix, given by their ids."""
+    _allow_objects(role, bucket, prefix, ["s3:DeleteObjectVersion"])
+
+
 def allow_listing(role: iam.IRole, bucket: s3.IBucket) -> None:
     """List keys; a reader without it is told 403 for an object that is not there."""
     allow(role, ["s3:ListBucket"], [bucket.bucket_arn])

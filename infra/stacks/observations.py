@@ -10,7 +10,13 @@ from aws_cdk import CfnOutput, Duration, Stack
 from infra.constructs.bucket import SecureBucket
 from infra.constructs.event_rule import TimedRule
 from infra.constructs.function import PythonFunction
-from infra.constructs.grants import allow_listing, allow_reading, allow_table, allow_writing
+from infra.constructs.grants import (
+    allow_deleting_versions,
+    allow_listing,
+    allow_reading,
+    allow_table,
+    allow_writing,
+)
 from infra.constructs.observation_catalogue import ObservationCatalogue
 from infra.constructs.query_access import QueryAccess
 from infra.constructs.query_workgroup import QueryWorkgroup
@@ -134,6 +140,8 @@ class ObservationsStack(Stack):
         for use_case in use_cases:
             allow_reading(function.role, raw, prefix=name_folder(use_case))
             allow_writing(function.role, raw, prefix=name_folder(use_case))
+            # What it wrote while that was being erased.
+            allow_deleting_versions(function.role, raw, prefix=name_folder(use_case))
         # Whether a day was erased.
         allow_table(function.role, ledger, "Query")
         return function

@@ -6,7 +6,7 @@ import io
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow.parquet
 import pytest
@@ -14,6 +14,8 @@ import pytest
 from functions.gather_traffic import handler as module
 from functions.gather_traffic.handler import MOST_DAYS, NotGatheredError, TrafficOffError, handler
 from noriba.aws.erasure import Buckets, delete_objects, plan_erasure
+from noriba.aws.gathering import TrafficGathering
+from noriba.aws.objects import ObjectStore
 from noriba.client.snapshots import count_traffic
 from noriba.records.observations import OUTCOMES, PREDICTIONS, name_file
 from noriba.records.snapshot import SnapshotManifest
@@ -25,8 +27,13 @@ from tests.functions.ingest import Ingest
 from tests.unit.datasets.asked import Told, capture, write_outcomes, write_predictions
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from collections.abc import Iterator, Mapping
 
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_s3 import S3Client
+
+    from noriba.aws.ledger import Ledger
+    from noriba.records.erasure import Erasure
     from tests.functions.conftest import Cloud
 
 TAXI = load_use_case("taxi_eta")
@@ -219,6 +226,40 @@ def test_days_that_fail_each_time_do_not_stand_before_the_others(cloud: Cloud, c
     assert list_landed(cloud) == [name_day("taxi_eta", list_noon(2).date())]
 
 
+class SlowStore(ObjectStore):
+    """A bucket in which an hour passes with every write; S3 itself tells whole seconds."""
+
+    def __init__(self, s3: S3Client, bucket: str) -> None:
+        super().__init__(s3, bucket)
+        self._written: list[str] = []
+
+    def write(self, key: str, content: bytes, *, notes: Mapping[str, str] | None = None) -> str:
+        self._written.append(key)
+        return super().write(key, content, notes=notes)
+
+    def list_written(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, datetime]]:
+        times = {key: MIDNIGHT + number * timedelta(hours=1) for number, key in enumerate(self._written)}
+        return ((key, times.get(key, moment)) for key, moment in super().list_written(prefix, after=after))
+
+
+def test_a_day_that_was_interrupted_once_does_not_stand_behind_one_that_ends_the_function_each_time(
+    cloud: Cloud,
+) -> None:
+    for days_ago in (6, 5, 4):
+        serve(cloud, "p", at=list_noon(days_ago))
+    store = SlowStore(cloud.clients.s3, "observations")
+    gathering = TrafficGathering(store, cloud.store("raw"), cloud.ledger(), TAXI)
+
+    begun = []
+    for _ in range(6):
+        first = gathering.find_due(now=datetime.now(UTC), since=list_noon(30))[0]
+        # And the function is ended.
+        gathering.begin(first)
+        begun.append((list_noon(0).date() - first.day).days)
+
+    assert begun == [6, 5, 4, 6, 5, 4]
+
+
 def test_a_day_without_a_use_case_is_nobody_s(context: LambdaContext) -> None:
     with pytest.raises(ValueError, match="day needs use_case"):
         handler({"day": "2026-07-01"}, context)
@@ -267,18 +308,56 @@ def test_a_gathered_day_is_ingested_with_its_lineage_and_a_later_look_takes_its_
     assert (landed.key, landed.source, landed.rows_kept) == (name_day("taxi_eta", noon.date()), SOURCE, 2)
 
 
+def erase(cloud: Cloud, key: str) -> None:
+    places = Buckets(raw=cloud.store("raw"), datasets=cloud.store("datasets"), quarantine=cloud.store("quarantine"))
+    erasure = plan_erasure(
+        cloud.ledger(),
+        places,
+        key,
+        use_case="taxi_eta",
+        erased_by="someone",
+        reason="request 17",
+        now=datetime.now(UTC),
+    )
+    cloud.ledger().begin_erasure(erasure)
+    delete_objects(places, erasure)
+
+
+class ErasedMeanwhile:
+    """A ledger in which a day is erased right after it was said that it is not."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud, self._ledger = cloud, cloud.ledger()
+
+    def find_erasure(self, key: str) -> Erasure | None:
+        found = self._ledger.find_erasure(key)
+        if found is None:
+            erase(self._cloud, key)
+        return found
+
+
+def test_a_day_that_is_erased_while_it_is_gathered_is_not_left_behind(cloud: Cloud, context: LambdaContext) -> None:
+    noon = list_noon(2)
+    serve(cloud, "p", at=noon)
+    gather(context)
+    tell(cloud, "p", at=noon + timedelta(hours=2), value=700.0)
+    cloud.land("taxi_eta/traffic/elsewhere.parquet", b"x")
+    ledger = cast("Ledger", ErasedMeanwhile(cloud))
+
+    gathering = TrafficGathering(cloud.store("observations"), cloud.store("raw"), ledger, TAXI)
+    day = gathering.gather(noon.date(), until=datetime.now(UTC))
+
+    assert (day.rows, day.erased, day.written) == (1, True, False)
+    assert list_landed(cloud) == ["taxi_eta/traffic/elsewhere.parquet"]
+
+
 def test_a_day_that_was_erased_stays_erased(cloud: Cloud, context: LambdaContext) -> None:
     noon = list_noon(2)
     serve(cloud, "p", at=noon)
     gather(context)
     land(cloud, context, noon.date(), "first")
-    places = Buckets(raw=cloud.store("raw"), datasets=cloud.store("datasets"), quarantine=cloud.store("quarantine"))
     key = name_day("taxi_eta", noon.date())
-    erasure = plan_erasure(
-        cloud.ledger(), places, key, use_case="taxi_eta", erased_by="someone", reason="request 17", now=noon
-    )
-    cloud.ledger().begin_erasure(erasure)
-    delete_objects(places, erasure)
+    erase(cloud, key)
 
     [day] = gather(context, use_case="taxi_eta", day=noon.date()).days
 

@@ -157,6 +157,7 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
         },
         "s3:ListBucket": {"ObservationsBucket"},
         "s3:PutObject": {"ObservationsBucket/gathered/*", "RawBucket/taxi_eta/traffic/*"},
+        "s3:DeleteObjectVersion": {"RawBucket/taxi_eta/traffic/*"},
         "dynamodb:Query": {"Ledger"},
         "sqs:SendMessage": {"DeadLettersQueue"},
         **USE_KEY,

@@ -229,6 +229,7 @@ def test_nobody_deletes_data(grants: dict[str, dict[str, set[str]]]) -> None:
     }
 
     assert {(role, action) for role, action in deletions if not action.startswith("logs:")} == {
+        ("GatherTrafficRole", "s3:DeleteObjectVersion"),  # what it wrote while that was being erased
         ("RolloutRole", "dynamodb:DeleteItem"),  # its lock
         ("JudgeRolloutRole", "dynamodb:DeleteItem"),  # that it is comparing
         ("RolloutRole", "sagemaker:DeleteEndpoint"),  # staging, by the table above

@@ -63,10 +63,11 @@ class TrafficGathering:
     def find_due(self, *, now: datetime, since: datetime) -> list[DueLook]:
         """Looks that are to be taken at days that began at a time or later, the oldest first.
 
-        Those that were begun before come last: a day that ends the function, by its size, would hold up all others.
+        Those that were begun before come last, the one begun longest ago first: a day that ends the function each
+        time, by its size, would hold up all others, and those that were interrupted once as well.
         """
         policy, name = self._use_case.policies.traffic, self._use_case.name
-        kept = set(self._observations.list_keys(name_receipts(name)))
+        kept = dict(self._observations.list_written(name_receipts(name)))
         due = []
         for day in self._list_days(since):
             begin, end = bound_day(day)
@@ -78,7 +79,7 @@ class TrafficGathering:
             look, until = next(((look, until) for look, until in moments if until + COMPACTED <= now), (None, now))
             if look and begin >= since and name_receipt(name, day, look) not in kept:
                 due.append(DueLook(day, look, until))
-        return sorted(due, key=lambda one: name_attempt(name, one.day, one.look) in kept)
+        return sorted(due, key=lambda one: kept.get(name_attempt(name, one.day, one.look), since))
 
     def begin(self, due: DueLook) -> None:
         """Keep that a look was begun; whatever becomes of it, the next ones are not behind it."""
@@ -95,18 +96,17 @@ class TrafficGathering:
         for predictions in self._read(PREDICTIONS, begin, end):
             gathering.add(predictions)
         found = gathering.finish()
-        key = name_day(self._use_case.name, day)
-        # As late as may be: what is written after an erasure would stay.
-        erased = self._ledger.find_erasure(key) is not None
+        written, erased = self._land(name_day(self._use_case.name, day), found.table)
         return GatheredDay(
             use_case=self._use_case.name,
             day=day,
             rows=0 if found.table is None else found.table.num_rows,
-            written=found.table is not None and not erased and self._write(key, encode_parquet(found.table)),
+            written=written,
             erased=erased,
             without_outcome=found.without_outcome,
             without_inputs=found.without_inputs,
             contradicted=found.contradicted,
+            not_begun=found.not_begun,
             left_out=found.left_out,
         )
 
@@ -115,13 +115,28 @@ class TrafficGathering:
         key = name_receipt(self._use_case.name, due.day, due.look)
         self._observations.write(key, gathered.model_dump_json().encode())
 
-    def _write(self, key: str, content: bytes) -> bool:
+    def _land(self, key: str, rows: pa.Table | None) -> tuple[bool, bool]:
+        """Write a day that was not erased; whether it was written, and whether it was erased."""
+        if self._is_erased(key):
+            return False, True
+        version_id = None if rows is None else self._write(key, encode_parquet(rows))
+        # Whoever began to erase it since may have listed what to delete before this was there; and whoever begins from
+        # here on finds it.
+        if version_id is None or not self._is_erased(key):
+            return version_id is not None, False
+        self._raw.delete_version(key, version_id)
+        return False, True
+
+    def _is_erased(self, key: str) -> bool:
+        return self._ledger.find_erasure(key) is not None
+
+    def _write(self, key: str, content: bytes) -> str | None:
+        """The id of the version that was written; None where it says so already."""
         # By its content: of an object that is encrypted with a key of ours, the ETag says nothing.
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
         if self._raw.find(key) == content:
-            return False
-        self._raw.write(key, content)
-        return True
+            return None
+        return self._raw.write(key, content)
 
     def _list_days(self, since: datetime) -> list[date]:
         """Days on which something may have been answered."""

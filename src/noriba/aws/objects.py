@@ -110,6 +110,10 @@ class ObjectStore:
         """Whether there is, or was, an object of that key."""
         return any(True for _ in self._list_versions(key))
 
+    def delete_version(self, key: str, version_id: str) -> None:
+        """Delete one version of an object, for good; one that is gone is no error."""
+        self._s3.delete_object(Bucket=self.bucket, Key=key, VersionId=version_id)
+
     def delete_versions(self, key: str) -> int:
         """Delete every version of one object, for good; how many."""
         versions = list(self._list_versions(key))

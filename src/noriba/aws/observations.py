@@ -104,4 +104,6 @@ def _read(store: ObjectStore, keys: Iterable[str]) -> Iterator[str]:
         # A pool would fetch all of them ahead, and an hour may be larger than the memory of a function.
         for first in range(0, len(names), _AT_ONCE):
             for content in pool.map(store.read, names[first : first + _AT_ONCE]):
-                yield from content.decode(errors="replace").splitlines()
+                # Not by `splitlines`: U+2028 may stand in a string of JSON as it is, and ends no line of it.
+                lines = content.decode(errors="replace").split("\n")
+                yield from lines if lines[-1] else lines[:-1]

@@ -95,7 +95,7 @@ def gather(
     if as_json:
         print_json([one.model_dump(mode="json") for one in days])
         return
-    columns = ("day (UTC)", "rows", "landed", "no outcome", "no inputs", "contradicted", "left out")
+    columns = ("day (UTC)", "rows", "landed", "no outcome", "no inputs", "contradicted", "not begun", "left out")
     rows = [
         (
             one.day,
@@ -104,6 +104,7 @@ def gather(
             one.without_outcome,
             one.without_inputs,
             one.contradicted,
+            one.not_begun,
             one.left_out,
         )
         for one in days

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from noriba.datasets.last_words import hash_name, name_rows
+from noriba.events import CLOCK_SKEW
 from noriba.timestamps import begin_day, to_microseconds
 from noriba.usecase import LINEAGE
 
@@ -37,6 +38,7 @@ class GatheredRows:
         without_outcome: answers that nobody reported on.
         without_inputs: answers with an outcome that were captured without all the inputs that are declared now.
         contradicted: answers with different outcomes.
+        not_begun: rows that say to begin later than their outcome was observed.
         left_out: rows over the most that a day may have, and reports over what fits into memory.
     """
 
@@ -44,6 +46,7 @@ class GatheredRows:
     without_outcome: int
     without_inputs: int
     contradicted: int
+    not_begun: int
     left_out: int
 
 
@@ -87,17 +90,19 @@ class DayGathering:
     def finish(self) -> GatheredRows:
         """All that was taken, each prediction and candidate once."""
         if not self._found:
-            return GatheredRows(None, self._answered, 0, 0, self._words.left_out)
+            return GatheredRows(None, self._answered, 0, 0, 0, self._words.left_out)
         found = _take_once(pa.concat_tables(self._found))
         names = found[_NAME].to_pylist()
         whole = found.filter(found["whole"])
-        drawn = _draw(whole, self._use_case.policies.traffic.max_rows_per_day)
+        begun = self._take_begun(whole)
+        drawn = _draw(begun, self._use_case.policies.traffic.max_rows_per_day)
         return GatheredRows(
             self._label(drawn) if drawn.num_rows else None,
             without_outcome=self._answered - len(names),
             without_inputs=found.num_rows - whole.num_rows,
             contradicted=self._words.count_contradicted(names),
-            left_out=whole.num_rows - drawn.num_rows + self._words.left_out,
+            not_begun=whole.num_rows - begun.num_rows,
+            left_out=begun.num_rows - drawn.num_rows + self._words.left_out,
         )
 
     def _spread(self, known: pa.Table) -> pa.Table:
@@ -114,6 +119,14 @@ class DayGathering:
         for name, values in columns.items():
             spread = spread.append_column(name, values)
         return spread.append_column("whole", pa.array(whole))
+
+    def _take_begun(self, rows: pa.Table) -> pa.Table:
+        """What has ended has begun: a lie about when would stand as the latest of all rows in every later training."""
+        observed_us = self._words.read_observed_us(rows[_NAME].to_pylist())
+        observed_s = np.fromiter(observed_us, np.float64, rows.num_rows) / 1e6
+        begins_s = rows[self._use_case.data.event_time].to_numpy()
+        # One that is not known is for the rules to judge.
+        return rows.filter(pa.array(~(begins_s > observed_s + CLOCK_SKEW.total_seconds())))
 
     def _label(self, rows: pa.Table) -> pa.Table:
         """The rows in their order, as a file has them."""

@@ -79,6 +79,10 @@ class LastWords:
         """The values, in the label's unit."""
         return (self._words[name].value for name in names)
 
+    def read_observed_us(self, names: Iterable[str]) -> Iterator[int]:
+        """When each was observed, in microseconds since 1970."""
+        return (self._words[name].observed_at_us for name in names)
+
     def count_contradicted(self, names: Iterable[str]) -> int:
         """How many of them have different outcomes."""
         return sum(self._words[name].is_contradicted for name in names)

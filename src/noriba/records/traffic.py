@@ -49,6 +49,7 @@ class GatheredDay(BaseModel):
     without_outcome: int = Field(default=0, description="answers whose outcome nobody reported")
     without_inputs: int = Field(default=0, description="captured without all the inputs that are declared now")
     contradicted: int = Field(default=0, description="answers with different outcomes; the last observed counts")
+    not_begun: int = Field(default=0, description="rows that say to begin later than their outcome was observed")
     left_out: int = Field(default=0, description="rows over a day's most, and outcomes over what fits into memory")
 
 

@@ -21,7 +21,10 @@ BINS = 20
 MOST_ROWS = 200_000
 """More say nothing new of a distribution."""
 MOST_DAYS = 366
-"""Of a longer history the last ones, so that each keeps rows enough to be held against others."""
+"""Of a longer history the last ones that have rows, so that each keeps rows enough to be held against others.
+
+Not the last by the calendar: one row that says to be of 2098 would be all that is seen.
+"""
 _DAY_S = 86_400.0
 
 
@@ -45,15 +48,20 @@ def profile_columns(columns: Mapping[str, Column], times_s: Column) -> Profile:
         columns: features, by name.
         times_s: of the rows, in seconds since 1970 UTC, ascending.
     """
-    begin = int(np.searchsorted(times_s, (np.floor(times_s[-1] / _DAY_S) - MOST_DAYS + 1) * _DAY_S))
+    begin = int(_find_starts(np.floor(times_s / _DAY_S))[-MOST_DAYS:][0])
     thin = begin + _thin(len(times_s) - begin)
     taken, day = take_rows(columns, thin), np.floor(times_s[thin] / _DAY_S)
     row_count(taken)
-    starts = np.concatenate([np.flatnonzero(np.diff(day, prepend=-np.inf)), [len(day)]])
+    starts = np.append(_find_starts(day), len(day))
     return Profile(
         days=tuple(datetime.fromtimestamp(day[start] * _DAY_S, UTC).date() for start in starts[:-1]),
         columns={name: _profile(values, starts) for name, values in taken.items()},
     )
+
+
+def _find_starts(day: Column) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Where each day's rows begin; shape (days that have rows,)."""
+    return np.flatnonzero(np.diff(day, prepend=-np.inf))
 
 
 def _thin(rows: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

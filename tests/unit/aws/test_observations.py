@@ -46,6 +46,18 @@ def test_all_good_lines_are_read_and_other_use_cases_outcomes_left_out(store: Ob
     assert lines.unreadable == 1
 
 
+@pytest.mark.parametrize("separator", ["\u2028", "\u0085"])
+def test_a_separator_of_lines_within_a_name_ends_no_line(store: ObjectStore, separator: str) -> None:
+    named = HAPPENED.model_copy(update={"candidate_id": f"car{separator}7"})
+    detail = named.model_dump_json()
+    lines = Lines()
+
+    keys = keep(store, f'{{"time": "2026-07-01T00:00:10Z", "detail": {detail}}}', "")
+
+    assert [one.candidate_id for one in lines.read_outcomes(store, keys, use_case="taxi_eta")] == [f"car{separator}7"]
+    assert lines.unreadable == 0
+
+
 def test_outcomes_that_were_reported_before_are_left_out(store: ObjectStore) -> None:
     line = json.dumps({"time": "2026-07-01T00:00:10Z", "detail": HAPPENED.model_dump(mode="json")})
     keys, lines = keep(store, line), Lines()

@@ -15,6 +15,7 @@ from noriba.datasets.parts import encode_parquet
 from noriba.datasets.raw import RawRows
 from noriba.datasets.traffic import find_source
 from noriba.datasets.transformation import TransformedChunk, transform_chunk
+from noriba.events import CLOCK_SKEW
 from noriba.records.traffic import name_day
 from noriba.timestamps import to_microseconds
 from noriba.usecase import TrafficPolicy, load_simulator, load_use_case
@@ -70,7 +71,10 @@ def test_ingested_traffic_has_the_features_that_the_requests_had_bit_for_bit(nam
     asked = [capture(use_case, ride.request, f"p{number:03}") for number, ride in enumerate(rides)]
     # No two alike: a kept row is found again by its outcome.
     outcomes = [ride.outcome * (1.0 + number * 1e-9) for number, ride in enumerate(rides)]
-    told = [Told(f"p{number:03}", outcome) for number, outcome in enumerate(outcomes)]
+    told = [
+        Told(f"p{number:03}", outcome, observed_at=ride.observed_at)
+        for number, (ride, outcome) in enumerate(zip(rides, outcomes, strict=True))
+    ]
 
     chunk = ingest(gather({"v1": asked}, told, use_case=use_case), use_case)
 
@@ -134,6 +138,19 @@ def test_of_contradictory_outcomes_the_last_observed_counts_and_it_is_said() -> 
 
     assert [row["duration_s"] for row in list_rows(found)] == [900.0, 500.0]
     assert found.contradicted == 1
+
+
+def test_what_begins_after_its_outcome_was_observed_is_no_row_and_takes_no_other_s_place() -> None:
+    begins = {"past": timedelta(0), "skewed": CLOCK_SKEW, "late": CLOCK_SKEW + timedelta(seconds=1)}
+    rides = {name: {**RIDE, "pickup_at": (NOON + after).isoformat()} for name, after in begins.items()}
+    rides["far"] = {**RIDE, "pickup_at": "2098-01-01T12:00:00Z"}
+    asked = [capture(TAXI, ride, name) for name, ride in rides.items()]
+    two = replace(TAXI, policies=replace(TAXI.policies, traffic=TrafficPolicy(max_rows_per_day=2)))
+
+    found = gather({"v1": asked}, [Told(name, 600.0) for name in rides], use_case=two)
+
+    assert {row["prediction_id"] for row in list_rows(found)} == {"past", "skewed"}
+    assert (found.not_begun, found.left_out) == (2, 0)
 
 
 @pytest.mark.parametrize("captured", [{}, {"rain_mm_per_h": (None,)}])

@@ -193,3 +193,15 @@ def test_a_long_history_is_told_by_its_last_year() -> None:
     assert profile.days[-1].toordinal() - profile.days[0].toordinal() == 365
     changed = {"length": count_bins(rng.normal(5, 1, 400), profile.columns["length"].edges)}
     assert measure_drift(profile, changed, alpha=0.05).verdict == "drifted"
+
+
+def test_one_row_far_in_the_future_hides_no_drift() -> None:
+    rng = np.random.default_rng(9)
+    days, rows = 400, 300
+    times_s = np.repeat(np.arange(days) * DAY_S, rows) + np.tile(np.linspace(0, DAY_S - 1, rows), days)
+    lengths = rng.normal(0, 1, days * rows)
+    profile = profile_columns({"length": np.append(lengths, 0.0)}, np.append(times_s, 47_000 * DAY_S))
+
+    assert len(profile.days) == 366
+    changed = {"length": count_bins(rng.normal(5, 1, 400), profile.columns["length"].edges)}
+    assert measure_drift(profile, changed, alpha=0.05).verdict == "drifted"

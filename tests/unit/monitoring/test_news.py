@@ -14,6 +14,8 @@ from noriba.records.training import TrainingRecord
 from tests.unit.training.deliveries import USE_CASE
 
 DAY_S = 86_400.0
+# Day 20,635.
+NOW = datetime(2026, 7, 1, tzinfo=UTC)
 
 
 def land(key: str, *, days: tuple[float, float], rows: int = 100, bad: int = 0, version: str = "v1") -> IngestedObject:
@@ -48,9 +50,9 @@ def commit(*objects: IngestedObject) -> SnapshotManifest:
 
 def weigh(manifest: SnapshotManifest, before: SnapshotManifest | None = None) -> DataFacts:
     if before is None:
-        return weigh_news(manifest, last=None, trained_on=None)
+        return weigh_news(manifest, last=None, trained_on=None, now=NOW)
     last = TrainingRecord("d", before.snapshot_id, before.rows_kept, datetime(2026, 1, 1, tzinfo=UTC), running=False)
-    return weigh_news(manifest, last=last, trained_on=before)
+    return weigh_news(manifest, last=last, trained_on=before, now=NOW)
 
 
 JUNE, JULY = land("june.csv", days=(0, 30), bad=10), land("july.csv", days=(30, 60), rows=300, bad=100)
@@ -108,6 +110,16 @@ def test_one_row_of_the_future_makes_nothing_that_comes_later_look_old() -> None
 
     assert weigh(commit(*before.objects, land("new.csv", days=(20_455, 20_460))), before).later_rows == 100
     assert weigh(commit(*before.objects, land("old.csv", days=(10, 20))), before).later_rows == 0
+
+
+def test_one_row_of_the_future_makes_no_old_rows_later() -> None:
+    before = commit(JULY)
+
+    old = weigh(commit(*before.objects, land("liar.csv", days=(0, 47_000))), before)
+    new = weigh(commit(*before.objects, land("liar.csv", days=(61, 47_000))), before)
+
+    assert (old.new_rows, old.later_rows, old.later_days) == (100, 0, 0.0)
+    assert (new.later_rows, new.later_days) == (100, 20_575.0)
 
 
 def test_traffic_that_breaks_rules_does_not_make_the_data_bad() -> None:
