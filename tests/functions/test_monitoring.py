@@ -15,7 +15,7 @@ from functions.measure_traffic.handler import handler as measure_traffic
 from functions.plan_monitoring.handler import handler as plan_monitoring
 from noriba.aws.ledger import Ledger
 from noriba.aws.measurements import Measurements
-from noriba.aws.references import Reference
+from noriba.aws.references import Reference, read_profile
 from noriba.features.frozen import freeze_features
 from noriba.monitoring.days import SETTLED
 from noriba.records.artifacts import FEATURES_FILE
@@ -292,6 +292,32 @@ def test_what_an_earlier_model_was_asked_stays_counted(cloud: Cloud, context: La
     [kept] = [one for one in measurements.read(since=hour.hour) if one.hour == hour.hour]
     assert kept.counts == hour.counts
     assert kept.versions.keys() == {version}
+
+
+def test_an_hour_of_candidates_that_nobody_reported_on_leaves_its_day_whole(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    """They were answered, and do not count: one such hour a night must not turn the check for drift off."""
+    version = promote(cloud)
+    plan = plan_monitoring(EVENT, context)
+    profile, identities = read_profile(cloud.clients.s3, "s3://models/1.tar.gz")
+    assert profile is not None
+    bins = [len(profile.columns[identity.partition("@")[0]].edges) for identity in identities]
+    # All of them below the lowest edge.
+    odd = {"asked": 50}
+    for number, edges in enumerate(bins):
+        odd |= {f"known{number}": 50, **{f"below{number}_{place}": 50 for place in range(edges)}}
+    hours = [datetime.fromisoformat(plan["since"]) + timedelta(hours=number) for number in range(72)]
+    errors = [{"hour_us": to_microseconds(hour), "model_version": version, **dict.fromkeys(SUMS, 1)} for hour in hours]
+    counts = [{"hour_us": to_microseconds(hour), **odd} for hour in hours if hour.hour != 4]
+    asked = [
+        {"name": "errors", "query": answer_with(cloud, errors, COLUMNS)},
+        {"name": "counts", "query": answer_with(cloud, counts, ["hour_us", *odd])},
+    ]
+
+    report = measure_traffic({**EVENT, **plan, "asked": asked}, context)
+
+    assert found(report)["drift"] == "changed"
 
 
 # --- intervals between trainings --------------------------------------------------------------------------------------
