@@ -88,7 +88,8 @@ load_dependencies = dependency_loader(Settings)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """The report, which is also kept as the newest one.
 
-    Nothing where another model went into production while the queries ran: the next look is about that one.
+    Nothing where another model went into production while the queries ran, for the next look is about that one; and
+    nothing where a look that was asked later has reported already.
     """
     settings, clients = load_dependencies()
     task = Task.model_validate(event)
@@ -103,6 +104,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     answers = {one.name: list(read_rows(clients.athena, one.query)) for one in task.asked}
     measurements.write(build_hours(use_case, reference, measurements, task, answers))
     before = measurements.find_report()
+    if before is not None and before.until > task.until:
+        # A slow look: what it found is older than what was told.
+        logger.info("overtaken", extra={"use_case": use_case.name, "newest": before.until.isoformat()})
+        return {}
     stretching = follow_outcomes(use_case, reference, measurements, ledger, now=task.until)
     report = write_report(use_case, reference, measurements, before, stretching, now=task.until)
     # Told before it is kept: whoever is interrupted between the two tells again.
@@ -123,7 +128,12 @@ def build_hours(
     while hour <= task.until:
         # What another version was asked was counted while it was in production.
         own = {reference.version: counts[hour]} if hour in counts else {}
-        yield HourMeasurement(hour=hour, versions=versions.get(hour, {}), counts={**known.get(hour, {}), **own})
+        yield HourMeasurement(
+            hour=hour,
+            versions=versions.get(hour, {}),
+            counts={**known.get(hour, {}), **own},
+            until=task.until,
+        )
         hour += HOUR
 
 

@@ -320,6 +320,49 @@ def test_an_hour_of_candidates_that_nobody_reported_on_leaves_its_day_whole(
     assert found(report)["drift"] == "changed"
 
 
+# --- looks that overlap ----------------------------------------------------------------------------------------------
+
+
+def look(cloud: Cloud, context: LambdaContext, version: int, *, mae: float, until: datetime) -> dict[str, Any]:
+    """A look that was planned at a moment, and is measured now."""
+    query = answer_with(cloud, errors_of(version, mae), COLUMNS)
+    plan = {"version": version, "since": (THIS_HOUR - timedelta(hours=30)).isoformat(), "until": until.isoformat()}
+    return measure_traffic({**EVENT, **plan, "asked": [{"name": "errors", "query": query}]}, context)
+
+
+def test_an_hour_that_was_asked_about_too_early_is_asked_about_again_however_late_the_answer_is_kept(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    version = promote(cloud)
+
+    look(cloud, context, version, mae=100.0, until=THIS_HOUR - timedelta(minutes=20))
+
+    # An hour's outcomes have come three hours after its end.
+    kept = Measurements(cloud.store("observations"), "taxi_eta")
+    gap = kept.find_gap(since=THIS_HOUR - timedelta(hours=30), until=THIS_HOUR, ripe_after=timedelta(hours=3))
+    assert gap == THIS_HOUR - timedelta(hours=4)
+
+
+def test_a_slow_look_neither_tells_nor_keeps_what_a_later_one_knows_better(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    version = promote(cloud)
+    newest = look(cloud, context, version, mae=100.0, until=THIS_HOUR)
+    kept = Measurements(cloud.store("observations"), "taxi_eta")
+    hours, report = kept.read(since=THIS_HOUR - timedelta(hours=30)), kept.find_report()
+
+    assert look(cloud, context, version, mae=300.0, until=THIS_HOUR - timedelta(minutes=2)) == {}
+
+    assert kept.read(since=THIS_HOUR - timedelta(hours=30)) == hours
+    assert kept.find_report() == report
+    assert report is not None
+    assert report.model_dump(mode="json") == newest
+    assert cloud.hear() == []
+    # Written while the slow one was about to.
+    kept.write_report(report.model_copy(update={"until": report.until - timedelta(minutes=2)}))
+    assert kept.find_report() == report
+
+
 # --- intervals between trainings --------------------------------------------------------------------------------------
 
 MISSED = 0.1 * (0.8 - 0.5) * 40 / (40 + 30)
