@@ -97,6 +97,7 @@ def answer_with(cloud: Cloud, rows: list[dict[str, Any]], columns: list[str]) ->
 SUMS = (
     "answered",
     "requests",
+    "requests_with_outcome",
     "width",
     "with_outcome",
     "error",
@@ -117,7 +118,7 @@ def errors_of(version: int, mae: float, *, covered: float = 0.8) -> list[dict[st
     found = []
     for ago in range(1, 25):
         error = mae * rng.normal(1, 0.05) * rows
-        sums = (rows, rows, rows * 300.0, rows, error, error, error, 0, 0, round(covered * rows), 0.8 * rows)
+        sums = (rows, rows, rows, rows * 300.0, rows, error, error, error, 0, 0, round(covered * rows), 0.8 * rows)
         hour_us = to_microseconds(THIS_HOUR - timedelta(hours=ago))
         found.append({"hour_us": hour_us, "model_version": version, "size": 50, **dict(zip(SUMS, sums, strict=True))})
     return found

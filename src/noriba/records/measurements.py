@@ -28,7 +28,8 @@ class Tally(BaseModel):
 
     Attributes:
         answered: rows that were answered.
-        requests: that these belong to, each counted with the first of its candidates.
+        requests: that these belong to, each counted with the first of its candidates, of those with an outcome if any.
+        requests_with_outcome: those of which at least one candidate has one.
         width: of their intervals.
         with_outcome: those whose outcome is known.
         error: answer less outcome.
@@ -45,6 +46,7 @@ class Tally(BaseModel):
 
     answered: int = 0
     requests: int = 0
+    requests_with_outcome: int = 0
     width: float = 0.0
     with_outcome: int = 0
     error: float = 0.0
