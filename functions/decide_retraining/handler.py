@@ -80,11 +80,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return told.model_dump(mode="json")
     if question.alarm is not None and not note_alarm(ledger, question.alarm, now=now):
         return {"train": False, "reason": f"the alarm {question.alarm.name} is over"}
-    snapshot_id = ledger.latest_snapshot()
+    last = read_last_training(ledger, clients)
+    snapshot_id = choose_snapshot(ledger, last, decision_id=question.decision_id)
     if snapshot_id is None:
         return {"train": False, "reason": "no snapshot yet"}
     datasets = ObjectStore(clients.s3, settings.datasets_bucket)
-    last = read_last_training(ledger, clients)
     question = join_pending_alarm(question, ledger, last, use_case.policies.retraining, now=now)
     known = look(ledger, datasets, question, last, snapshot_id=snapshot_id, now=now)
     decision = decide(use_case, ledger, known.situation, decision_id=question.decision_id, now=now)
@@ -143,6 +143,16 @@ def read_last_training(ledger: Ledger, clients: Clients) -> TrainingRecord | Non
     if last is None or execution is None or not execution.failed:
         return last
     return replace(last, running=False, failed=True)
+
+
+def choose_snapshot(ledger: Ledger, last: TrainingRecord | None, *, decision_id: str) -> str | None:
+    """The newest snapshot, None before the first; of a decision that was interrupted, the one that it weighed.
+
+    The lock names it, and later decisions take it for what was trained on. A newer one was never weighed.
+    """
+    if last is not None and last.decision_id == decision_id:
+        return last.snapshot_id
+    return ledger.latest_snapshot()
 
 
 def join_pending_alarm(

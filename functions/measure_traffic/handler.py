@@ -17,7 +17,7 @@ from noriba.aws.objects import ObjectStore
 from noriba.aws.references import Reference, read_reference
 from noriba.events import FindingChanged
 from noriba.monitoring.assessment import assess_accuracy, assess_coverage, assess_outcomes, number_parts
-from noriba.monitoring.counts import read_counts
+from noriba.monitoring.counts import count_nothing, read_counts
 from noriba.monitoring.days import assess_drift, assess_quality, list_whole_days
 from noriba.monitoring.measurements import read_measurements
 from noriba.monitoring.stretching import stretch_intervals
@@ -88,7 +88,8 @@ load_dependencies = dependency_loader(Settings)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """The report, which is also kept as the newest one.
 
-    Nothing where another model went into production while the queries ran: the next look is about that one.
+    Nothing where another model went into production while the queries ran, for the next look is about that one; and
+    nothing where a look that was asked later has reported already.
     """
     settings, clients = load_dependencies()
     task = Task.model_validate(event)
@@ -103,6 +104,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     answers = {one.name: list(read_rows(clients.athena, one.query)) for one in task.asked}
     measurements.write(build_hours(use_case, reference, measurements, task, answers))
     before = measurements.find_report()
+    if before is not None and before.until > task.until:
+        # A slow look: what it found is older than what was told.
+        logger.info("overtaken", extra={"use_case": use_case.name, "newest": before.until.isoformat()})
+        return {}
     stretching = follow_outcomes(use_case, reference, measurements, ledger, now=task.until)
     report = write_report(use_case, reference, measurements, before, stretching, now=task.until)
     # Told before it is kept: whoever is interrupted between the two tells again.
@@ -117,19 +122,35 @@ def build_hours(
 ) -> Iterable[HourMeasurement]:
     """All hours that were asked about, those without an answer too: they need not be asked about again."""
     versions = read_measurements(answers[ERRORS], list(use_case.data.slices))
-    counts: dict[datetime, dict[str, tuple[int, ...]]] = {}
-    for row in answers.get(COUNTS, []):
-        if reference.profile is not None:
-            found = read_counts(row, reference.profile, reference.identities)
-            at = from_microseconds(int(row["hour_us"] or 0))
-            counts[at] = {name: tuple(some.tolist()) for name, some in found.items()}
+    counts = read_hourly_counts(reference, versions, answers)
     known = {one.hour: one.counts for one in measurements.read(since=task.since)}
     hour = begin_hour(task.since)
     while hour <= task.until:
         # What another version was asked was counted while it was in production.
         own = {reference.version: counts[hour]} if hour in counts else {}
-        yield HourMeasurement(hour=hour, versions=versions.get(hour, {}), counts={**known.get(hour, {}), **own})
+        yield HourMeasurement(
+            hour=hour,
+            versions=versions.get(hour, {}),
+            counts={**known.get(hour, {}), **own},
+            until=task.until,
+        )
         hour += HOUR
+
+
+def read_hourly_counts(
+    reference: Reference, versions: Mapping[datetime, Mapping[int, object]], answers: Mapping[str, Rows]
+) -> dict[datetime, dict[str, tuple[int, ...]]]:
+    """What this version was asked, by hour and feature; zeros where it answered and nothing of it counts.
+
+    Candidates of whom nobody reported an outcome do not count. An hour of these alone was still this version's.
+    """
+    profile, identities = reference.profile, reference.identities
+    if profile is None or COUNTS not in answers:
+        return {}
+    found = {hour: count_nothing(profile, identities) for hour, some in versions.items() if reference.version in some}
+    for row in answers[COUNTS]:
+        found[from_microseconds(int(row["hour_us"] or 0))] = read_counts(row, profile, identities)
+    return {hour: {name: tuple(some.tolist()) for name, some in counts.items()} for hour, counts in found.items()}
 
 
 def follow_outcomes(

@@ -289,11 +289,16 @@ def test_a_decision_that_was_cut_off_after_it_took_the_lock_is_still_a_yes(
         running=True,
     )
     cloud.ledger().begin_training(interrupted, replacing=None)
+    # What came meanwhile was never weighed, and is left to the next decision.
+    newer = commit(cloud, rows=2 * ENOUGH, content="second", bad=3 * ENOUGH)
 
     answer = decide_retraining(SNAPSHOT, context)
 
     assert answer["train"]
     assert answer["decision_id"] == interrupted.decision_id
+    assert answer["snapshot_id"] == manifest.snapshot_id != newer.snapshot_id
+    assert answer["manifest_uri"] == f"s3://datasets/{name_manifest('taxi_eta', manifest.snapshot_id)}"
+    assert read_evidence(cloud, answer).data.snapshot_id == manifest.snapshot_id
     assert hear_decision(cloud).train
 
 

@@ -15,7 +15,7 @@ from functions.measure_traffic.handler import handler as measure_traffic
 from functions.plan_monitoring.handler import handler as plan_monitoring
 from noriba.aws.ledger import Ledger
 from noriba.aws.measurements import Measurements
-from noriba.aws.references import Reference
+from noriba.aws.references import Reference, read_profile
 from noriba.features.frozen import freeze_features
 from noriba.monitoring.days import SETTLED
 from noriba.records.artifacts import FEATURES_FILE
@@ -97,6 +97,7 @@ def answer_with(cloud: Cloud, rows: list[dict[str, Any]], columns: list[str]) ->
 SUMS = (
     "answered",
     "requests",
+    "requests_with_outcome",
     "width",
     "with_outcome",
     "error",
@@ -120,7 +121,7 @@ def errors_of(version: int, mae: float, *, covered: float = 0.8) -> list[dict[st
         error = mae * rng.normal(1, 0.05) * rows
         # As much too high as too low.
         errors = (0.0, error, error, 0.0)
-        sums = (rows, rows, rows * 300.0, rows, *errors, 0, 0, round(covered * rows), 0.8 * rows)
+        sums = (rows, rows, rows, rows * 300.0, rows, *errors, 0, 0, round(covered * rows), 0.8 * rows)
         hour_us = to_microseconds(THIS_HOUR - timedelta(hours=ago))
         found.append({"hour_us": hour_us, "model_version": version, "size": 50, **dict(zip(SUMS, sums, strict=True))})
     return found
@@ -295,6 +296,75 @@ def test_what_an_earlier_model_was_asked_stays_counted(cloud: Cloud, context: La
     [kept] = [one for one in measurements.read(since=hour.hour) if one.hour == hour.hour]
     assert kept.counts == hour.counts
     assert kept.versions.keys() == {version}
+
+
+def test_an_hour_of_candidates_that_nobody_reported_on_leaves_its_day_whole(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    """They were answered, and do not count: one such hour a night must not turn the check for drift off."""
+    version = promote(cloud)
+    plan = plan_monitoring(EVENT, context)
+    profile, identities = read_profile(cloud.clients.s3, "s3://models/1.tar.gz")
+    assert profile is not None
+    bins = [len(profile.columns[identity.partition("@")[0]].edges) for identity in identities]
+    # All of them below the lowest edge.
+    odd = {"asked": 50}
+    for number, edges in enumerate(bins):
+        odd |= {f"known{number}": 50, **{f"below{number}_{place}": 50 for place in range(edges)}}
+    hours = [datetime.fromisoformat(plan["since"]) + timedelta(hours=number) for number in range(72)]
+    errors = [{"hour_us": to_microseconds(hour), "model_version": version, **dict.fromkeys(SUMS, 1)} for hour in hours]
+    counts = [{"hour_us": to_microseconds(hour), **odd} for hour in hours if hour.hour != 4]
+    asked = [
+        {"name": "errors", "query": answer_with(cloud, errors, COLUMNS)},
+        {"name": "counts", "query": answer_with(cloud, counts, ["hour_us", *odd])},
+    ]
+
+    report = measure_traffic({**EVENT, **plan, "asked": asked}, context)
+
+    assert found(report)["drift"] == "changed"
+
+
+# --- looks that overlap ----------------------------------------------------------------------------------------------
+
+
+def look(cloud: Cloud, context: LambdaContext, version: int, *, mae: float, until: datetime) -> dict[str, Any]:
+    """A look that was planned at a moment, and is measured now."""
+    query = answer_with(cloud, errors_of(version, mae), COLUMNS)
+    plan = {"version": version, "since": (THIS_HOUR - timedelta(hours=30)).isoformat(), "until": until.isoformat()}
+    return measure_traffic({**EVENT, **plan, "asked": [{"name": "errors", "query": query}]}, context)
+
+
+def test_an_hour_that_was_asked_about_too_early_is_asked_about_again_however_late_the_answer_is_kept(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    version = promote(cloud)
+
+    look(cloud, context, version, mae=100.0, until=THIS_HOUR - timedelta(minutes=20))
+
+    # An hour's outcomes have come three hours after its end.
+    kept = Measurements(cloud.store("observations"), "taxi_eta")
+    gap = kept.find_gap(since=THIS_HOUR - timedelta(hours=30), until=THIS_HOUR, ripe_after=timedelta(hours=3))
+    assert gap == THIS_HOUR - timedelta(hours=4)
+
+
+def test_a_slow_look_neither_tells_nor_keeps_what_a_later_one_knows_better(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    version = promote(cloud)
+    newest = look(cloud, context, version, mae=100.0, until=THIS_HOUR)
+    kept = Measurements(cloud.store("observations"), "taxi_eta")
+    hours, report = kept.read(since=THIS_HOUR - timedelta(hours=30)), kept.find_report()
+
+    assert look(cloud, context, version, mae=300.0, until=THIS_HOUR - timedelta(minutes=2)) == {}
+
+    assert kept.read(since=THIS_HOUR - timedelta(hours=30)) == hours
+    assert kept.find_report() == report
+    assert report is not None
+    assert report.model_dump(mode="json") == newest
+    assert cloud.hear() == []
+    # Written while the slow one was about to.
+    kept.write_report(report.model_copy(update={"until": report.until - timedelta(minutes=2)}))
+    assert kept.find_report() == report
 
 
 # --- intervals between trainings --------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from noriba.features import Column, as_column
 from noriba.features.clock import list_zones, read_zone_clock
 from noriba.features.geometry import measure_haversine_m
 from noriba.timestamps import Timestamp
-from noriba.usecase import PredictionRequest
+from noriba.usecase import CandidateId, PredictionRequest
 from usecases.taxi_eta.bounds import FARTHEST_M, LATITUDE, LONGITUDE, RAIN_MM_PER_H, ZONES
 from usecases.taxi_eta.zones import read_zone_table
 
@@ -124,7 +124,7 @@ class Place(_Strict):
 class Candidate(_Strict):
     """One car that could be sent."""
 
-    candidate_id: str = Field(min_length=1, max_length=64, description="the app's own name of the car")
+    candidate_id: CandidateId = Field(description="the app's own name of the car")
     origin: Place
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from noriba.records.measurements import HourMeasurement, name_measurement, name_measurements
@@ -11,7 +10,8 @@ from noriba.records.monitoring import MonitoringReport, name_latest_report
 from noriba.timestamps import HOUR, begin_hour
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
+    from datetime import datetime, timedelta
 
     from noriba.aws.objects import ObjectStore
 
@@ -32,28 +32,39 @@ class Measurements:
     def find_gap(self, *, since: datetime, until: datetime, ripe_after: timedelta) -> datetime:
         """The first hour from that of `since` on that was not measured for good; the one of `until` when all were.
 
-        For good: so long after its end, when its outcomes had come.
+        For good: asked about so long after its end, when its outcomes had come. When its file was written does not
+        tell: a slow query is of what was known when it was asked.
         """
-        measured = {hour for hour, at in self._list_hours(since) if at >= hour + HOUR + ripe_after}
+        measured = {
+            one.hour
+            for one in self.read(since=since)
+            if one.until is not None and one.until >= one.hour + HOUR + ripe_after
+        }
         hour = begin_hour(since)
         while hour in measured and hour < begin_hour(until):
             hour += HOUR
         return hour
 
     def write(self, hours: Iterable[HourMeasurement]) -> None:
-        """Keep hours; one that was measured before is written over."""
+        """Keep hours; one that was asked about earlier is written over, one asked about later stays."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(self._write, hours))
 
     def read(self, *, since: datetime) -> list[HourMeasurement]:
         """The hours from that of `since` on, as far as they were measured, in order."""
-        keys = [name_measurement(self._use_case, hour) for hour, _at in self._list_hours(since)]
+        # Not after the first hour's own file.
+        before = name_measurement(self._use_case, begin_hour(since) - HOUR)
+        keys = self._observations.list_keys(name_measurements(self._use_case), after=before)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return [HourMeasurement.model_validate_json(content) for content in pool.map(self._observations.read, keys)]
 
     def write_report(self, report: MonitoringReport) -> None:
-        """Keep the newest report."""
-        self._observations.write(name_latest_report(self._use_case), report.model_dump_json().encode())
+        """Keep the newest report; a newer one that is there stays."""
+        self._observations.renew(
+            name_latest_report(self._use_case),
+            report.model_dump_json().encode(),
+            is_newer=lambda content: MonitoringReport.model_validate_json(content).until > report.until,
+        )
 
     def find_report(self) -> MonitoringReport | None:
         """The newest report; None before the first."""
@@ -61,12 +72,9 @@ class Measurements:
         return None if content is None else MonitoringReport.model_validate_json(content)
 
     def _write(self, hour: HourMeasurement) -> None:
-        self._observations.write(name_measurement(self._use_case, hour.hour), hour.model_dump_json().encode())
+        def is_newer(content: bytes) -> bool:
+            kept = HourMeasurement.model_validate_json(content).until
+            return kept is not None and (hour.until is None or kept > hour.until)
 
-    def _list_hours(self, since: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """Hours, and when they were measured last."""
-        folder = name_measurements(self._use_case)
-        # Not after the first hour's own file.
-        before = name_measurement(self._use_case, begin_hour(since) - HOUR)
-        for key, written_at in self._observations.list_written(folder, after=before):
-            yield datetime.strptime(key.removeprefix(folder), "%Y-%m-%d/%H.json").replace(tzinfo=UTC), written_at
+        key = name_measurement(self._use_case, hour.hour)
+        self._observations.renew(key, hour.model_dump_json().encode(), is_newer=is_newer)

@@ -11,11 +11,9 @@ from botocore.exceptions import ClientError
 from noriba.errors import NoribaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 READ_AHEAD = 8 * 2**20
 """Bytes fetched at once when reading on: fewer round trips than Parquet's many small reads would make."""
@@ -23,6 +21,8 @@ READ_AHEAD = 8 * 2**20
 
 _MOST_DELETED = 1000
 _CONFLICT_PAUSES_S = (0.1, 0.2, 0.4)
+_OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
+"""What a conditional write is answered where another one came first, goes on, or has deleted the object."""
 
 
 class DeletionError(NoribaError):
@@ -57,12 +57,18 @@ class ObjectStore:
         Without the right to list the bucket, what is not there is denied:
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         """
+        found = self._find_tagged(key)
+        return None if found is None else found[0]
+
+    def _find_tagged(self, key: str) -> tuple[bytes, str] | None:
+        """Content, and the tag that it has as long as nobody writes another."""
         try:
-            return self.read(key)
+            answer = self._s3.get_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] not in {"NoSuchKey", "KeyTooLongError", "AccessDenied"}:
                 raise
             return None
+        return answer["Body"].read(), answer["ETag"]
 
     def open(self, key: str, *, version_id: str, size: int) -> ObjectFile:
         """One version as a file that fetches only what is read."""
@@ -88,6 +94,36 @@ class ObjectStore:
             if error.response["Error"]["Code"] != "PreconditionFailed":
                 raise
             return self._s3.head_object(Bucket=self.bucket, Key=key)["VersionId"]
+
+    def renew(self, key: str, content: bytes, *, is_newer: Callable[[bytes], bool]) -> bool:
+        """Write an object, unless what is there is newer; whether it was written.
+
+        Looking and writing are one: where somebody else has written in between, what that is decides.
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+
+        Args:
+            key: of the object.
+            content: to write.
+            is_newer: whether the content that is there must stay.
+        """
+        for pause_s in _CONFLICT_PAUSES_S:
+            try:
+                return self._renew(key, content, is_newer)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _OVERTAKEN:
+                    raise
+                time.sleep(pause_s)
+        return self._renew(key, content, is_newer)
+
+    def _renew(self, key: str, content: bytes, is_newer: Callable[[bytes], bool]) -> bool:
+        found = self._find_tagged(key)
+        if found is not None and is_newer(found[0]):
+            return False
+        if found is None:
+            self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*")
+        else:
+            self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, IfMatch=found[1])
+        return True
 
     def _put_new(self, key: str, content: bytes) -> str:
         """Put an object that is not there.
@@ -132,17 +168,10 @@ class ObjectStore:
 
     def list_keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Keys under a prefix, in order; those that follow another one, which need not be there."""
-        return (found["Key"] for found in self._list(prefix, after))
-
-    def list_written(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, datetime]]:
-        """Keys likewise, and when each was written last."""
-        return ((found["Key"], found["LastModified"]) for found in self._list(prefix, after))
-
-    def _list(self, prefix: str, after: str) -> Iterator[ObjectTypeDef]:
         lister = self._s3.get_paginator("list_objects_v2")
         where = {"Bucket": self.bucket, "Prefix": prefix, **({"StartAfter": after} if after else {})}
         for page in lister.paginate(**where):  # type: ignore[arg-type]  # plain strings
-            yield from page.get("Contents", [])
+            yield from (found["Key"] for found in page.get("Contents", []))
 
     def list_folders(self, prefix: str) -> Iterator[str]:
         """Names of what stands for folders right under a prefix, in order."""

@@ -1,7 +1,7 @@
 """What a command says: tables and words for people, one JSON document with `--json`; progress always on stderr.
 
 Text is printed as it is: names of columns and reasons come from other people's files, and `[bold]` in one of them is
-no instruction.
+no instruction. Nor is a control character, to the terminal: it is printed as its number.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _NO_WIDTH = 10_000
 _stdout = Console(soft_wrap=True, width=None if sys.stdout.isatty() else _NO_WIDTH)
 _stderr = Console(stderr=True, soft_wrap=True)
+# Lines and tabs are ours.
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 
 
 def print_json(document: Any) -> None:
@@ -36,19 +38,25 @@ def print_json(document: Any) -> None:
 
 def print_line(text: str, *, before: str = "") -> None:
     """A line for people; `before` stands dimmed at its beginning."""
-    _stdout.print(Text.assemble((before, "dim"), text), highlight=False)
+    _stdout.print(Text.assemble((_escape(before), "dim"), _escape(text)), highlight=False)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table for people; it says so when there are no rows."""
     table = Table(
-        title=Text(title) if title else None, title_justify="left", header_style="bold", box=None, pad_edge=False
+        title=Text(_escape(title)) if title else None,
+        title_justify="left",
+        header_style="bold",
+        box=None,
+        pad_edge=False,
     )
     for column in columns:
         # Ids and reasons are there to be read and copied: they are folded, never cut.
-        table.add_column(Text(column), overflow="fold")
+        table.add_column(Text(_escape(column)), overflow="fold")
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(
+            *(cell if isinstance(cell, Text) else Text("" if cell is None else _escape(str(cell))) for cell in row)
+        )
     _stdout.print(table)
     if not rows:
         _stdout.print(Text("none yet", "dim"))
@@ -64,6 +72,10 @@ def print_fields(fields: Mapping[str, object]) -> None:
     print_table("", ("", ""), [(name.replace("_", " "), _write_value(value)) for name, value in fields.items()])
 
 
+def _escape(text: str) -> str:
+    return text.translate(_CONTROL)
+
+
 def _write_value(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value)) or "none"
@@ -72,7 +84,7 @@ def _write_value(value: object) -> str:
 
 def print_problem(text: str) -> None:
     """What went wrong, and what to do."""
-    _stderr.print(Text.assemble(("✗", "bold red"), " ", text), highlight=False)
+    _stderr.print(Text.assemble(("✗", "bold red"), " ", _escape(text)), highlight=False)
 
 
 class StatusProgress:
@@ -83,15 +95,15 @@ class StatusProgress:
 
     def update(self, text: str) -> None:
         """What is happening now."""
-        self._status.update(Text(text))
+        self._status.update(Text(_escape(text)))
 
     def done(self, text: str) -> None:
         """A line that stays."""
-        _stderr.print(Text.assemble(("✓", "green"), " ", text), highlight=False)
+        _stderr.print(Text.assemble(("✓", "green"), " ", _escape(text)), highlight=False)
 
 
 @contextmanager
 def show_progress(text: str) -> Iterator[StatusProgress]:
     """A spinner on stderr while something runs; nothing but the lines that are done where nobody watches."""
-    with _stderr.status(Text(text)) as status:
+    with _stderr.status(Text(_escape(text))) as status:
         yield StatusProgress(status)

@@ -120,8 +120,8 @@ def assess_outcomes(ripe: Sequence[HourMeasurement], version: int, policy: Monit
     total = add_tallies(_list_answers(ripe, version))
     if total.requests < policy.min_outcomes:
         return _too_few("outcomes", f"{total.requests} requests; at least {policy.min_outcomes} are needed")
-    # Of several candidates of a request, one is taken.
-    share = total.with_outcome / total.requests
+    # Of several candidates of a request one is taken, and an app may report of more: requests are told from rows.
+    share = total.requests_with_outcome / total.requests
     if share < policy.min_outcome_share:
         reason = f"{share:.1%} of {total.requests} requests have an outcome, under {policy.min_outcome_share:.1%}"
         return Finding(kind="outcomes", verdict="changed", reason=reason)

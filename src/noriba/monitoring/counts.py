@@ -101,6 +101,14 @@ def read_counts(
     return found
 
 
+def count_nothing(profile: Profile, identities: Sequence[str]) -> dict[str, NDArray[np.int64]]:
+    """Counts as `read_counts` gives them, of no request."""
+    return {
+        name: np.zeros(len(profile.columns[name].edges) + 2, dtype=np.int64)
+        for name, _identity in _pick(profile, identities)
+    }
+
+
 def _pick(profile: Profile, identities: Sequence[str]) -> list[tuple[str, str]]:
     """Names and identities of the features that the profile knows."""
     if wrong := [identity for identity in identities if not _IDENTITY.fullmatch(identity)]:

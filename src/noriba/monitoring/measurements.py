@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SMALLEST = 1e-9
 """What an error without a size, of zero, is taken for."""
 _UNLABELLED = "unlabelled"
-_ASKED = ("answered", "requests", "width")
+_ASKED = ("answered", "requests", "requests_with_outcome", "width")
 _ERRORS = ("error", "abs_error", "bounded", "lean")
 _KNOWN = ("with_outcome", *_ERRORS, "implausible", "close", "covered", "claimed")
 
@@ -66,7 +66,10 @@ errors AS (
   SELECT
     {HOUR_US} AS hour_us,
     a.model_version AS model_version,
-    row_number() OVER (PARTITION BY a.model_version, a.prediction_id ORDER BY a.candidate) AS candidate_place,
+    row_number() OVER (
+      PARTITION BY a.model_version, a.prediction_id
+      ORDER BY CASE WHEN s.value IS NULL THEN 1 ELSE 0 END, a.candidate
+    ) AS candidate_place,
     a.high - a.low AS width,
     a.value - s.value AS error,
     abs(a.value - s.value) AS abs_error,
@@ -85,6 +88,7 @@ SELECT
   {picked}size,
   count(*) AS answered,
   count_if(candidate_place = 1) AS requests,
+  count_if(candidate_place = 1 AND error IS NOT NULL) AS requests_with_outcome,
   sum(width) AS width,
   count(error) AS with_outcome,
   sum(error) AS error,

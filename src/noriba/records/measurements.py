@@ -1,7 +1,7 @@
 """What was measured of an hour's answers: sums, so that hours add up to days without looking at an answer again.
 
-An hour of a use case is one JSON file. Measured again, because outcomes have come since, it is written over; so no
-answer counts twice, however often the monitor runs.
+An hour of a use case is one JSON file. Measured again, because outcomes have come since, it is written over, never
+by what was asked earlier; so no answer counts twice, however often the monitor runs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class Tally(BaseModel):
 
     Attributes:
         answered: rows that were answered.
-        requests: that these belong to, each counted with the first of its candidates.
+        requests: that these belong to, each counted with the first of its candidates, of those with an outcome if any.
+        requests_with_outcome: those of which at least one candidate has one.
         width: of their intervals.
         with_outcome: those whose outcome is known.
         error: answer less outcome.
@@ -46,6 +47,7 @@ class Tally(BaseModel):
 
     answered: int = 0
     requests: int = 0
+    requests_with_outcome: int = 0
     width: float = 0.0
     with_outcome: int = 0
     error: float = 0.0
@@ -66,6 +68,8 @@ class HourMeasurement(BaseModel):
         hour: when it begins.
         versions: by the version of the model that answered, and by part: `EVERYTHING`, or `slice: label`.
         counts: by version and feature, requests by bin of the model's profile, the unknown ones last.
+        until: the moment that the queries asked about: what was answered or reported later is not in it. None in files
+            of before this was kept.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,6 +77,7 @@ class HourMeasurement(BaseModel):
     hour: UtcTimestamp
     versions: dict[int, dict[str, Tally]] = {}
     counts: dict[int, dict[str, tuple[int, ...]]] = {}
+    until: UtcTimestamp | None = None
 
 
 def add_tallies(tallies: Iterable[Tally]) -> Tally:

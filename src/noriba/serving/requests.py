@@ -24,7 +24,7 @@ from noriba.features import as_column
 from noriba.serving.answers import omit_default
 from noriba.serving.problems import Problem, ProblemError, describe_faults, list_faults
 from noriba.timestamps import Timestamp
-from noriba.usecase import MOST_EXPLAINED
+from noriba.usecase import MOST_EXPLAINED, CandidateId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,9 +64,7 @@ class OutcomeRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     prediction_id: str = Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description="from the answer")
-    candidate_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
-        default=None, description="which of several candidates it was"
-    )
+    candidate_id: CandidateId | None = Field(default=None, description="which of several candidates it was")
     value: _Value = Field(description="in the unit of the prediction")
     observed_at: Timestamp = Field(description="when the truth became known, with zone or offset; not in the future")
 

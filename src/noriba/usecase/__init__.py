@@ -28,7 +28,7 @@ from noriba.usecase.policies import (
     RolloutPolicy,
     TrainingPolicy,
 )
-from noriba.usecase.requests import MOST_EXPLAINED, PredictionRequest
+from noriba.usecase.requests import MOST_EXPLAINED, CandidateId, PredictionRequest
 from noriba.usecase.simulators import Observation
 from noriba.usecase.traffic import LINEAGE, TrafficPolicy
 from noriba.usecase.windows import ALL_ROWS, AllRows, LastDays, RecentFirst, SinceChange, Window
@@ -42,6 +42,7 @@ __all__ = [
     "AnswerSpec",
     "BusinessMetric",
     "CanaryStep",
+    "CandidateId",
     "ComparisonPolicy",
     "DataSpec",
     "EncoderSpec",

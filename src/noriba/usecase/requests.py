@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +16,23 @@ if TYPE_CHECKING:
 
 MOST_EXPLAINED = 20
 """Candidates of a request that wants them explained: each takes the model some ten milliseconds."""
+
+# What moves a terminal's cursor, or ends a line somewhere: U+2028 does for Python, and not for JSON.
+_CONTROL = r"[\u0000-\u001f\u007f-\u009f\u2028\u2029]"
+
+
+def _check_control(name: str) -> str:
+    if re.search(_CONTROL, name):
+        raise ValueError("holds a control character or a line break; send printable characters")
+    return name
+
+
+CandidateId = Annotated[
+    str,
+    Field(min_length=1, max_length=64, json_schema_extra={"not": {"pattern": _CONTROL}}),
+    AfterValidator(_check_control),
+]
+"""The type of an app's own name of a candidate: what people will read in tables and terminals."""
 
 
 class PredictionRequest(BaseModel):

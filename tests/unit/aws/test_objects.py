@@ -81,6 +81,39 @@ def test_a_conflict_that_does_not_pass_is_told(clients: Clients, store: ObjectSt
         contended(clients, store, 100).write_once("parts/abc", b"content")
 
 
+class Overtaken:
+    """S3 where somebody else writes right after one has looked."""
+
+    def __init__(self, s3: S3Client, contents: list[bytes]) -> None:
+        self._s3 = s3
+        self._contents = contents
+
+    def put_object(self, **request: Any) -> Any:
+        return self._s3.put_object(**request)
+
+    def get_object(self, **request: Any) -> Any:
+        try:
+            return self._s3.get_object(**request)
+        finally:
+            if self._contents:
+                self._s3.put_object(**request, Body=self._contents.pop(0))
+
+
+@pytest.mark.parametrize("before", [b"0", None])
+@pytest.mark.parametrize(("between", "after"), [([b"1"], b"5"), ([b"7"], b"7"), ([b"1", b"2"], b"5"), ([], b"5")])
+def test_what_is_newer_is_never_written_over(
+    clients: Clients, store: ObjectStore, before: bytes | None, between: list[bytes], after: bytes
+) -> None:
+    if before is not None:
+        store.write("latest", before)
+    overtaken = ObjectStore(cast("S3Client", Overtaken(clients.s3, list(between))), store.bucket)
+
+    written = overtaken.renew("latest", b"5", is_newer=lambda content: content > b"5")
+
+    assert store.read("latest") == after
+    assert written == (after == b"5")
+
+
 def test_a_bucket_that_is_not_there_is_an_error_and_not_a_version(clients: Clients) -> None:
     with pytest.raises(ClientError, match="NoSuchBucket"):
         ObjectStore(clients.s3, "nowhere").write_once("key", b"")

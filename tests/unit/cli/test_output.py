@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,21 @@ def test_brackets_in_names_and_reasons_are_no_instructions(capsys: pytest.Captur
         said = capsys.readouterr()
         assert said.out.count(text) == 7
         assert said.err.count(text) >= 2
+
+
+def test_no_word_moves_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "car\x1b]0;owned\x07\x1b[2J\x9b7\r"
+    print_table(text, [text], [[text]])
+    print_line(text, before=text)
+    print_fields({text: [text]})
+    print_problem(text)
+    with show_progress(text) as progress:
+        progress.update(text)
+        progress.done(text)
+
+    said = capsys.readouterr()
+    assert said.out.count(r"car\x1b]0;owned\x07\x1b[2J\x9b7\x0d") == 7
+    assert not [sign for sign in said.out + said.err if unicodedata.category(sign) == "Cc" and sign != "\n"]
 
 
 @given(PRINTABLE, PRINTABLE)

@@ -52,6 +52,7 @@ def tally_up(
     return Tally(
         answered=2 * rows,
         requests=2 * rows,
+        requests_with_outcome=rows,
         width=2 * rows * 300.0,
         with_outcome=rows,
         error=float(errors.sum()),
@@ -170,7 +171,7 @@ def test_what_has_changed_is_over_when_the_mean_is_below_the_limit_and_not_when_
 
 
 def test_of_several_candidates_one_outcome_is_enough() -> None:
-    tally = Tally(answered=50 * 150, requests=50, with_outcome=49)
+    tally = Tally(answered=50 * 150, requests=50, requests_with_outcome=49, with_outcome=49)
     hours = [HourMeasurement(hour=DAY + timedelta(hours=n), versions={3: {EVERYTHING: tally}}) for n in range(24)]
 
     assert assess_outcomes(hours, 3, POLICY).verdict == "steady"
@@ -220,6 +221,17 @@ def test_outcomes_that_do_not_come_are_noticed() -> None:
     assert assess_outcomes(hours, 3, POLICY).verdict == "changed"
     assert assess_outcomes(make_hours(100.0), 3, POLICY).verdict == "steady"
     assert assess_outcomes(hours[:2], 3, POLICY).verdict == "unknown"
+
+
+def test_outcomes_of_many_candidates_of_a_request_are_no_more_than_one_of_it() -> None:
+    """An app that reports of every candidate of one request in four leaves three without."""
+    busy = Tally(answered=50 * 100, requests=100, requests_with_outcome=25, with_outcome=25 * 50)
+    hours = [HourMeasurement(hour=DAY + timedelta(hours=n), versions={3: {EVERYTHING: busy}}) for n in range(24)]
+
+    found = assess_outcomes(hours, 3, POLICY.model_copy(update={"min_outcome_share": 0.5}))
+
+    assert found.verdict == "changed"
+    assert found.reason == "25.0% of 2400 requests have an outcome, under 50.0%"
 
 
 def test_without_any_outcome_the_error_is_guessed_from_the_intervals() -> None:

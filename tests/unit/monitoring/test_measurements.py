@@ -38,16 +38,21 @@ def answered(
     *,
     hours: float = 0.0,
     variant: str = "v3",
+    candidate: str | None = None,
     slices: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[str, CapturedAnswer]:
     answer = ModelAnswer((value - 10.0,), (value,), (value + 10.0,), claimed_coverage=0.8, bundle_digest="d")
     labels = {name: tuple(some) for name, some in (slices or {}).items()}
-    return variant, CapturedAnswer(prediction_id, MIDNIGHT + timedelta(hours=hours), (None,), answer, labels)
+    return variant, CapturedAnswer(prediction_id, MIDNIGHT + timedelta(hours=hours), (candidate,), answer, labels)
 
 
-def observed(prediction_id: str, value: float, *, hours: float = 1.0) -> tuple[datetime, OutcomeObserved]:
+def observed(
+    prediction_id: str, value: float, *, hours: float = 1.0, candidate: str | None = None
+) -> tuple[datetime, OutcomeObserved]:
     at = MIDNIGHT + timedelta(hours=hours)
-    return at, OutcomeObserved(use_case=USE_CASE, prediction_id=prediction_id, value=value, observed_at=at)
+    return at, OutcomeObserved(
+        use_case=USE_CASE, prediction_id=prediction_id, candidate_id=candidate, value=value, observed_at=at
+    )
 
 
 def measure(answers: Answers, reports: Reports) -> Measured:
@@ -73,6 +78,17 @@ def test_an_hour_in_sums() -> None:
     assert (tally.implausible, tally.close, tally.covered) == (1, 1, 1)
     assert tally.claimed == pytest.approx(3 * 0.8)
     assert sum(tally.sizes.values()) == 3
+
+
+def test_a_request_has_an_outcome_when_any_of_its_candidates_has() -> None:
+    answers = [answered(name, 100.0, candidate=car) for name in ("a", "b", "c") for car in ("car 1", "car 2", "car 3")]
+    reports = [observed("a", 90.0, candidate="car 3"), observed("b", 90.0), observed("c", 90.0, candidate="car 1")]
+    reports.append(observed("c", 95.0, candidate="car 2"))
+
+    tally = measure(answers, reports)[MIDNIGHT][3][EVERYTHING]
+
+    assert (tally.answered, tally.with_outcome) == (9, 3)
+    assert (tally.requests, tally.requests_with_outcome) == (3, 2)
 
 
 def test_hours_versions_and_parts_stand_apart() -> None:

@@ -92,6 +92,18 @@ def test_a_field_in_a_list_is_named_by_its_place(use_case: UseCase) -> None:
     assert [fault.field for fault in problem.errors] == ["candidates.2.origin.latitude"]
 
 
+@pytest.mark.parametrize("sign", ["\x00", "\x1b", "\n", "\x7f", "\x9b", "\u2028"])
+def test_a_name_that_could_move_a_terminal_or_end_a_line_is_refused(use_case: UseCase, sign: str) -> None:
+    candidates = [{"candidate_id": f"车 7 🚕{sign}", "origin": {"zone_id": 75}}]
+
+    problem = refuse(use_case.request, json.dumps({**RIDE, "origin": None, "candidates": candidates}))
+
+    message = "holds a control character or a line break; send printable characters"
+    assert [(fault.field, fault.message) for fault in problem.errors] == [("candidates.0.candidate_id", message)]
+    candidates[0]["candidate_id"] = "车 7 🚕"
+    parse_body(use_case.request, json.dumps({**RIDE, "origin": None, "candidates": candidates}))
+
+
 def test_a_fault_of_the_whole_is_the_body_s(use_case: UseCase) -> None:
     problem = refuse(use_case.request, json.dumps({**RIDE, "origin": None}))
 
@@ -238,6 +250,7 @@ def test_an_outcome_is_read_with_its_zone() -> None:
         ("prediction_id", None),
         ("candidate_id", ""),
         ("candidate_id", "x" * 65),
+        ("candidate_id", "car\n"),
         ("value", 0),
         ("value", -1),
         ("value", "soon"),
