@@ -12,8 +12,10 @@ from noriba.errors import NoribaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 READ_AHEAD = 8 * 2**20
 """Bytes fetched at once when reading on: fewer round trips than Parquet's many small reads would make."""
@@ -168,10 +170,17 @@ class ObjectStore:
 
     def list_keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Keys under a prefix, in order; those that follow another one, which need not be there."""
+        return (found["Key"] for found in self._list(prefix, after))
+
+    def list_written(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, datetime]]:
+        """Keys likewise, and when each was written last."""
+        return ((found["Key"], found["LastModified"]) for found in self._list(prefix, after))
+
+    def _list(self, prefix: str, after: str) -> Iterator[ObjectTypeDef]:
         lister = self._s3.get_paginator("list_objects_v2")
         where = {"Bucket": self.bucket, "Prefix": prefix, **({"StartAfter": after} if after else {})}
         for page in lister.paginate(**where):  # type: ignore[arg-type]  # plain strings
-            yield from (found["Key"] for found in page.get("Contents", []))
+            yield from page.get("Contents", [])
 
     def list_folders(self, prefix: str) -> Iterator[str]:
         """Names of what stands for folders right under a prefix, in order."""
