@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from dataclasses import dataclass
@@ -49,7 +50,8 @@ class FakeS3:
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
         if (Bucket, Key) not in self.objects:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "gone"}}, "GetObject")
-        return {"Body": io.BytesIO(self.objects[Bucket, Key])}
+        content = self.objects[Bucket, Key]
+        return {"Body": io.BytesIO(content), "ETag": hashlib.md5(content, usedforsecurity=False).hexdigest()}
 
     def get_paginator(self, _name: str) -> Any:
         def paginate(*, Bucket: str, Prefix: str, **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803
