@@ -213,8 +213,8 @@ def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
 
 def _is_taken(port: int) -> bool:
     try:
-        find_free_port(port, only=True)
-    except OSError:
+        check_port(port)
+    except CloudError:
         return True
     return False
 

@@ -27,15 +27,20 @@ MARKUP = ("distance [/km]", "[bold]distance[/]", "[red", "[/]", "\\[x]", ":smile
 PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=40)
 
 
+def say_everywhere(text: str) -> None:
+    """Seven times on standard output, and on standard error, in all the ways in which commands print."""
+    print_table(text, [text], [[text]])
+    print_line(text, before=text)
+    print_fields({text: [text]})
+    print_problem(text)
+    with show_progress(text) as progress:
+        progress.update(text)
+        progress.done(text)
+
+
 def test_brackets_in_names_and_reasons_are_no_instructions(capsys: pytest.CaptureFixture[str]) -> None:
     for text in MARKUP:
-        print_table(text, [text], [[text]])
-        print_line(text, before=text)
-        print_fields({text: [text]})
-        print_problem(text)
-        with show_progress(text) as progress:
-            progress.update(text)
-            progress.done(text)
+        say_everywhere(text)
 
         said = capsys.readouterr()
         assert said.out.count(text) == 7
@@ -44,13 +49,7 @@ def test_brackets_in_names_and_reasons_are_no_instructions(capsys: pytest.Captur
 
 def test_no_word_moves_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     text = "car\x1b]0;owned\x07\x1b[2J\x9b7\r"
-    print_table(text, [text], [[text]])
-    print_line(text, before=text)
-    print_fields({text: [text]})
-    print_problem(text)
-    with show_progress(text) as progress:
-        progress.update(text)
-        progress.done(text)
+    say_everywhere(text)
 
     said = capsys.readouterr()
     assert said.out.count(r"car\x1b]0;owned\x07\x1b[2J\x9b7\x0d") == 7
