@@ -19,6 +19,7 @@ from noriba.training.hyperparameters import Hyperparameters
 from noriba.training.models import fit_model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from noriba.features import Column
@@ -68,6 +69,14 @@ def _fit_plain(use_case: UseCase, settings: Hyperparameters, past: dict[str, Col
 
 def _matrix(use_case: UseCase, columns: dict[str, Column]) -> np.ndarray:
     return stack_columns(columns, use_case.features.names)
+
+
+def find_months(folder: Path | None, months: Iterable[str]) -> dict[str, Path] | None:
+    """The TLC's files of green taxis by month; None where one is missing."""
+    if folder is None:
+        return None
+    files = {month: folder / f"green_tripdata_{month}.parquet" for month in months}
+    return files if all(path.exists() for path in files.values()) else None
 
 
 def read_trips(use_case: UseCase, files: list[Path]) -> dict[str, Column]:

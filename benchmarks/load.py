@@ -11,6 +11,7 @@ import gc
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -20,7 +21,8 @@ from noriba.client import ApiClient, Session, translate_failures
 from noriba.errors import NoribaError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
 CLIENTS = 16
 LASTS_S = 30.0
@@ -39,8 +41,7 @@ def run() -> None:
     """Ask, and print how it was answered and how long it took; every answer but 200 is an error."""
     session = open_session()
     end_s = time.perf_counter() + LASTS_S
-    with ThreadPoolExecutor(CLIENTS) as apps:
-        asking = [apps.submit(ask_steadily, session, number, lambda due_s: due_s >= end_s) for number in range(CLIENTS)]
+    with start_apps(session, lambda due_s: due_s >= end_s) as asking:
         # What an app could not even ask (a connection that broke) is raised here.
         answers = [answer for app in asking for answer in app.result()]
     statuses = Counter(answer.status for answer in answers)
@@ -65,12 +66,22 @@ def open_session() -> Session:
     return session
 
 
-def ask_steadily(session: Session, number: int, is_over: Callable[[float], bool]) -> list[Answer]:
-    """One app, that asks at its own times until `is_over` says so of the next time."""
+@contextmanager
+def start_apps(session: Session, is_over: Callable[[float], bool]) -> Iterator[list[Future[list[Answer]]]]:
+    """All apps, each until `is_over` says so of the next time that it would ask; waits for them in the end."""
+    # A full collection in this process, a tenth of a second, would be taken for a slow API.
+    gc.disable()
+    try:
+        with ThreadPoolExecutor(CLIENTS) as apps:
+            yield [apps.submit(_ask_steadily, session, number, is_over) for number in range(CLIENTS)]
+    finally:
+        gc.enable()
+
+
+def _ask_steadily(session: Session, number: int, is_over: Callable[[float], bool]) -> list[Answer]:
+    """One app, that asks at times of its own."""
     api, requests = ApiClient.of(session), session.use_case.golden_requests
     path, pause_s = f"/v1/{session.use_case.name}/predictions", CLIENTS / REQUESTS_PER_S
-    # A full collection here, a tenth of a second, would be taken for a slow API.
-    gc.disable()
     answers: list[Answer] = []
     due_s = time.perf_counter() + number * pause_s / CLIENTS
     while not is_over(due_s):

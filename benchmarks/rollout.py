@@ -10,13 +10,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.load import CLIENTS, ask_steadily, open_session
+from benchmarks.load import CLIENTS, open_session, start_apps
 from noriba.client import (
     approve_model,
     find_model,
@@ -46,8 +45,7 @@ def run() -> None:
     session = open_session()
     candidate = wait_for_candidate(session, wait_for_answer(session, request_training(session, cause="benchmark")))
     over, stretches = threading.Event(), [("warm-up", time.perf_counter())]
-    with ThreadPoolExecutor(CLIENTS) as apps:
-        asking = [apps.submit(ask_steadily, session, number, lambda _due_s: over.is_set()) for number in range(CLIENTS)]
+    with start_apps(session, lambda _due_s: over.is_set()) as asking:
         try:
             time.sleep(WARM_UP_S)
             stretches.append(("quiet", time.perf_counter()))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.accuracy import read_trips
+from benchmarks.accuracy import find_months, read_trips
 from noriba.monitoring.stretching import stretch_intervals
 from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
 from noriba.records.stretching import Stretching
@@ -15,7 +15,7 @@ from noriba.training.hyperparameters import Hyperparameters
 from noriba.training.models import Answers, fit_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from noriba.features import Column
@@ -35,24 +35,25 @@ _HOUR_S = 3600
 
 def run(folder: Path | None) -> None:
     """Print what each month's intervals held."""
-    if folder is None or not all((folder / _name(month)).exists() for run in MONTHS for some in run for month in some):
+    files = find_months(folder, (month for run in MONTHS for some in run for month in some))
+    if files is None:
         print("  skipped: --trips FOLDER must hold the green_tripdata files of MONTHS in benchmarks/stretching.py")
         return
     use_case, settings = Hyperparameters.parse({"use_case": "taxi_eta"})
     for learned, judged in MONTHS:
-        past = read_trips(use_case, [folder / _name(month) for month in learned])
+        past = read_trips(use_case, [files[month] for month in learned])
         rows = len(past[use_case.data.label])
         cut = round(rows * (1 - use_case.policies.training.calibration_share))
         predictor = fit_model(use_case, settings, past, fit=slice(0, cut), calibration=slice(cut, rows)).load()
         print(f"  learned from {learned[0]} to {learned[-1]}, {rows} trips")
-        _replay(use_case, predictor, judged, folder)
+        _replay(use_case, predictor, {month: files[month] for month in judged})
 
 
-def _replay(use_case: UseCase, predictor: Predictor, months: Iterable[str], folder: Path) -> None:
+def _replay(use_case: UseCase, predictor: Predictor, months: Mapping[str, Path]) -> None:
     state: Stretching | None = None
     hours: list[HourMeasurement] = []
-    for month in months:
-        trips = read_trips(use_case, [folder / _name(month)])
+    for month, file in months.items():
+        trips = read_trips(use_case, [file])
         outcome, at_s = trips[use_case.data.label], trips[use_case.data.event_time]
         # Answers of an hour are told with what was known when it began.
         number = (at_s // _HOUR_S).astype(int)
@@ -93,7 +94,3 @@ def _by_day(held: np.ndarray, number: np.ndarray) -> np.ndarray:
 
 def _read_hour(number: int) -> datetime:
     return datetime.fromtimestamp(int(number) * _HOUR_S, UTC)
-
-
-def _name(month: str) -> str:
-    return f"green_tripdata_{month}.parquet"

@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.accuracy import read_trips
-from noriba.features.columns import stack_columns, take_rows
+from benchmarks.accuracy import find_months, read_trips
+from noriba.features.columns import take_rows
 from noriba.training.hyperparameters import Hyperparameters
-from noriba.training.learning import learn
-from noriba.training.splits import TimeSplit
-from noriba.training.trials import choose_window
+from noriba.training.splits import split_by_time
+from noriba.training.trials import choose_window, measure_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from noriba.features import Column, Columns
-    from noriba.training.windows import Sample
     from noriba.usecase import UseCase
 
 STRETCHES = (
@@ -38,35 +36,37 @@ _SEED = 1
 
 def run(folder: Path | None) -> None:
     """Print the mean absolute error by month, and how often each window was chosen."""
-    if folder is None or not all((folder / _name(month)).exists() for months, _first in STRETCHES for month in months):
+    files = find_months(folder, (month for months, _first in STRETCHES for month in months))
+    if files is None:
         print("  skipped: --trips FOLDER must hold the green_tripdata files of STRETCHES in benchmarks/windows.py")
         return
     use_case, settings = Hyperparameters.parse({"use_case": "taxi_eta"})
     windows = settings.windows
     choices = [settings.model_copy(update={"windows": windows[: number + 1]}) for number in range(len(windows))]
     for months, first in STRETCHES:
-        rides = _draw(use_case, read_trips(use_case, [folder / _name(month) for month in months]))
+        rides = _draw(use_case, read_trips(use_case, [files[month] for month in months]))
         _walk(use_case, choices, rides, first)
 
 
 def _walk(use_case: UseCase, choices: list[Hyperparameters], rides: Columns, first: datetime) -> None:
     errors: defaultdict[str, list[list[Column]]] = defaultdict(lambda: [[] for _ in choices])
     chosen: list[Counter[str]] = [Counter() for _ in choices]
-    for week, past, coming in _part_by_week(use_case, rides, first):
-        rows = len(past[use_case.data.label])
-        split = TimeSplit(
-            fit=slice(0, int(0.8 * rows)),
-            calibration=slice(int(0.8 * rows), int(0.9 * rows)),
-            holdout=slice(int(0.9 * rows), rows),
+    median = choices[0].model_copy(update={"quantiles": (choices[0].quantiles[1],)})
+    for week, begin, end in _part_by_week(rides[use_case.data.event_time], first):
+        past = take_rows(rides, np.arange(begin))
+        split = split_by_time(
+            past[use_case.data.event_time],
+            calibration_share=median.calibration_share,
+            holdout_share=median.holdout_share,
         )
         known: dict[int, Column] = {}
         for place, settings in enumerate(choices):
             choice = choose_window(use_case, settings, past, split)
             chosen[place][choice.evidence.window] += 1
-            begin = choice.sample.rows.start
-            if begin not in known:
-                known[begin] = _measure_errors(use_case, settings, past, choice.sample, coming)
-            errors[f"{week:%Y-%m}"][place].append(known[begin])
+            learned_from = choice.sample.rows.start
+            if learned_from not in known:
+                known[learned_from] = measure_errors(use_case, median, rides, choice.sample, slice(begin, end))
+            errors[f"{week:%Y-%m}"][place].append(known[learned_from])
     names = [" + ".join(window.name for window in settings.windows) for settings in choices]
     for month, found in errors.items():
         print(f"  {month}  " + ", ".join(f"{np.concatenate(one).mean():6.1f}" for one in found))
@@ -74,22 +74,11 @@ def _walk(use_case: UseCase, choices: list[Hyperparameters], rides: Columns, fir
         print(f"  of {name}: {', '.join(f'{window} {times} times' for window, times in counts.most_common())}")
 
 
-def _measure_errors(
-    use_case: UseCase, settings: Hyperparameters, past: Columns, sample: Sample, coming: Columns
-) -> Column:
-    encoders, boosters = learn(use_case, settings, past, sample)
-    encoded = encoders.encode(coming)
-    matrix = stack_columns({**coming, **encoded}, [*use_case.features.names, *encoded])
-    # Of three quantiles, the one in the middle.
-    errors: Column = np.abs(np.exp(boosters.load().predict(matrix)[:, 1]) - coming[use_case.data.label])
-    return errors
-
-
-def _part_by_week(use_case: UseCase, rides: Columns, first: datetime) -> Iterator[tuple[datetime, Columns, Columns]]:
-    at_s = rides[use_case.data.event_time]
+def _part_by_week(at_s: Column, first: datetime) -> Iterator[tuple[datetime, int, int]]:
+    """Each whole week, and the rows at which it begins and ends."""
     while (next_week := first + _WEEK).timestamp() <= at_s[-1]:
         begin, end = np.searchsorted(at_s, [first.timestamp(), next_week.timestamp()])
-        yield first, take_rows(rides, np.arange(begin)), take_rows(rides, np.arange(begin, end))
+        yield first, int(begin), int(end)
         first = next_week
 
 
@@ -100,7 +89,3 @@ def _draw(use_case: UseCase, trips: Columns) -> Columns:
     places = [np.flatnonzero(day == one) for one in np.unique(day)]
     kept = [rng.choice(some, min(PER_DAY, len(some)), replace=False) for some in places]
     return take_rows(trips, np.sort(np.concatenate(kept)))
-
-
-def _name(month: str) -> str:
-    return f"green_tripdata_{month}.parquet"

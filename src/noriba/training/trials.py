@@ -95,7 +95,7 @@ def _try_samples(
         # Without a change, "since the last change" are all rows: once is enough.
         errors = known.get(sample.rows.start) if sample.weights is None else None
         if errors is None:
-            errors = _measure_errors(use_case, small, columns, sample, judged)
+            errors = measure_errors(use_case, small, columns, sample, judged)
         if sample.weights is None:
             known[sample.rows.start] = errors
         if number == 0:
@@ -104,11 +104,19 @@ def _try_samples(
         yield WindowTrial(window=window.name, rows=rows, mae=float(errors.mean()), clearly_better=better)
 
 
-def _measure_errors(
-    use_case: UseCase, small: Hyperparameters, columns: Columns, sample: Sample, judged: slice
+def measure_errors(
+    use_case: UseCase, settings: Hyperparameters, columns: Columns, sample: Sample, judged: slice
 ) -> Column:
-    """Absolute errors of a small model of the median, in the label's unit, shape (judged,)."""
-    encoders, boosters = learn(use_case, small, columns, sample)
+    """Absolute errors, on other rows, of a model that learns from a sample, in the label's unit, shape (judged,).
+
+    Args:
+        use_case: what is learned.
+        settings: of one quantile, the median.
+        columns: features and label, ordered by time, shape (n,) each.
+        sample: the rows to learn from.
+        judged: the rows to answer.
+    """
+    encoders, boosters = learn(use_case, settings, columns, sample)
     rows = take_rows(columns, np.arange(judged.start, judged.stop))
     encoded = encoders.encode(rows)
     matrix = stack_columns({**rows, **encoded}, [*use_case.features.names, *encoded])
