@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import time
@@ -61,6 +62,7 @@ def drive_at_eight_metres_a_second(columns: Mapping[str, Column]) -> ModelAnswer
 def _a_new_instance() -> None:
     """What one instance learned, the next one does not know."""
     predict_module.find_traffic.cache_clear()
+    predict_module.leave_out_of_collections.cache_clear()
 
 
 def ask(context: LambdaContext, body: object, *, use_case: str = "taxi_eta") -> tuple[int, dict[str, Any]]:
@@ -139,6 +141,21 @@ def test_every_candidate_is_answered_under_its_own_name_in_the_order_sent(cloud:
     # The model is told as well: what is captured of the request must be found again by an outcome.
     [asked] = cloud.runtime.invocations
     assert asked.candidate_ids == ["near", "far"]
+
+
+def test_what_the_first_answer_made_stops_no_later_request(cloud: Cloud, context: LambdaContext) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second, variant="v7")
+    gc.unfreeze()
+
+    try:
+        predict(ONE, context)
+        kept = gc.get_freeze_count()
+        predict(ONE, context)
+
+        assert kept > len(gc.get_objects())
+        assert gc.get_freeze_count() <= kept
+    finally:
+        gc.unfreeze()
 
 
 def test_where_the_app_names_no_candidate_nothing_is_named(cloud: Cloud, context: LambdaContext) -> None:

@@ -22,6 +22,7 @@ from laptop_cloud.extensions import (
     firehose_buffering,
     lambda_runtime,
     limits,
+    metric_reads,
     metrics,
     retention,
     s3_events,
@@ -73,6 +74,7 @@ class Application:
         athena_queries.install()
         athena_files.install()
         athena_tasks.install()
+        metric_reads.install()
         ecr_images.install(assemblies)
         limits.install()
         execution_logs.install()
