@@ -43,6 +43,10 @@ MOST = 20_000
 STRETCH_S = 6 * 3600.0
 """Errors are resampled in stretches so long: a jam, a storm, a night stay whole."""
 SLICE = "part of day"
+LITTLE = 0.01
+"""A difference that hardly any shadow can prove, as a share of the champion's error."""
+SHADOWS = 900, 6_000
+"""Outcomes of three days where few ask, and where more do."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,9 @@ def run(folder: Path | None, *, runs: int = 2_000) -> None:
     print(f"  {runs} rollouts each, looked at after every {LOOK} of up to {MOST} outcomes")
     for name, shift in (("equal", 0.0), ("3 % better", -0.03), ("10 % worse", 0.10)):
         _print(name, _simulate(pool, shift * mae, runs))
+    print(f"  time is up, and the lower error decides about a challenger that is {LITTLE:.0%} better or worse")
+    for outcomes in SHADOWS:
+        _print_settled(pool, LITTLE * mae, outcomes, runs)
 
 
 def _print(name: str, endings: list[Ending]) -> None:
@@ -85,6 +92,19 @@ def _print(name: str, endings: list[Ending]) -> None:
         f"  {name:12} promoted {share(Verdict.PROMOTE):6.1%}, rejected {share(Verdict.REJECT):6.1%}; "
         f"median outcomes {median}; a t-test at each look claims a difference in {spoke:.1%}"
     )
+
+
+def _print_settled(pool: Pool, shift: float, outcomes: int, runs: int) -> None:
+    found = np.array([_measure_difference(pool, outcomes, seed) for seed in range(runs)])
+    better, worse = float((found - shift < 0).mean()), float((found + shift < 0).mean())
+    print(f"  {outcomes:6,} outcomes: the better one is promoted in {better:.1%}, the worse one in {worse:.1%}")
+
+
+def _measure_difference(pool: Pool, outcomes: int, seed: int) -> float:
+    """The mean paired difference of two equal models, as one rollout sees it."""
+    rows, _times_s = _resample(pool, np.random.default_rng(seed))
+    differences = pool.challenger - pool.champion
+    return float((differences - differences.mean())[rows[:outcomes]].mean())
 
 
 def _make_pool(folder: Path | None) -> Pool:

@@ -49,7 +49,7 @@ class RolloutPlan(BaseModel):
     shadow_s: int
     min_shadow_s: float
     canary: tuple[Share, ...]
-    when_inconclusive: Literal["promote", "reject"]
+    when_inconclusive: Literal["promote", "reject", "lower_error"]
     when_newer: Literal["supersede", "queue"]
     max_error_share: float
     max_latency_ratio: float

@@ -10,6 +10,7 @@ from noriba.rollout.pairing import DIFFERENCE, PEOPLE, Look, Tally
 
 if TYPE_CHECKING:
     from noriba.records.rollout import RolloutPlan
+    from noriba.rollout.confidence import Interval
 
 REJECTED = "ChallengerRejectedError"
 
@@ -55,7 +56,15 @@ def judge(
         reason = f"{reason}; but outcomes span {span_s / 3600:.1f} of {plan.min_shadow_s / 3600:.1f} hours"
     if verdict is Verdict.PROMOTE or not at_last:
         return answer(verdict, reason)
-    return answer(Verdict(plan.when_inconclusive), f"its time is up without a clear answer: {reason}")
+    return answer(_settle(plan, comparison.whole, span_s), f"its time is up without a clear answer: {reason}")
+
+
+def _settle(plan: RolloutPlan, whole: Interval, span_s: float) -> Verdict:
+    """What becomes of a challenger of which outcomes have not said enough in time."""
+    if plan.when_inconclusive != "lower_error":
+        return Verdict(plan.when_inconclusive)
+    enough = whole.n >= plan.comparison.min_outcomes and span_s >= plan.min_shadow_s
+    return Verdict.PROMOTE if enough and whole.estimate < 0 else Verdict.REJECT
 
 
 def _find_objection(tally: Tally, comparison: Comparison, fault: str | None) -> str | None:

@@ -96,8 +96,10 @@ class RolloutPolicy(BaseModel):
         default=(CanaryStep(percent=10, minutes=15), CanaryStep(percent=50, minutes=15)),
         description="shares of the requests, one after the other; none: all at once",
     )
-    when_inconclusive: Literal["promote", "reject"] = Field(
-        default="reject", description="what becomes of a challenger when the shadow's time is up without an answer"
+    when_inconclusive: Literal["promote", "reject", "lower_error"] = Field(
+        default="reject",
+        description="what becomes of a challenger when the shadow's time is up without an answer; by lower_error it is "
+        "promoted where it was closer on the whole, over enough outcomes of enough hours",
     )
     when_newer: Literal["supersede", "queue"] = Field(
         default="supersede",

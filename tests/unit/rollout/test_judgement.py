@@ -82,6 +82,37 @@ def test_when_the_shadow_s_time_is_up_the_plan_decides(policy: str) -> None:
     assert verdict.reason == "its time is up without a clear answer: 3 of at least 500 outcomes"
 
 
+@pytest.mark.parametrize(
+    ("n", "hours", "shift", "decision"),
+    [
+        pytest.param(2_000, 72.0, -0.5, "promote", id="closer"),
+        pytest.param(2_000, 72.0, 0.5, "reject", id="farther"),
+        pytest.param(400, 72.0, -0.5, "reject", id="on too few outcomes"),
+        pytest.param(2_000, 10.0, -0.5, "reject", id="without a night"),
+        pytest.param(0, 72.0, 0.0, "reject", id="on none"),
+    ],
+)
+def test_the_lower_error_may_decide_when_there_is_no_clear_answer(
+    n: int, hours: float, shift: float, decision: str
+) -> None:
+    plan = PLAN.model_copy(update={"when_inconclusive": "lower_error"})
+    tally = make_tally(n, shift=shift, hours=hours) if n else Tally(since=BEGAN, paired=True)
+
+    assert decide(tally, plan=plan).decision == "continue"
+    verdict = decide(tally, plan=plan, at_last=True)
+
+    assert verdict.decision == decision
+    assert verdict.reason.startswith("its time is up without a clear answer: ")
+
+
+def test_no_lower_error_outweighs_a_slice_that_is_worse() -> None:
+    plan = PLAN.model_copy(update={"when_inconclusive": "lower_error"})
+
+    verdict = decide(make_tally(2_000, shift=-0.5, night=40.0), plan=plan, at_last=True)
+
+    assert (verdict.decision, verdict.reason.split(",")[0]) == ("reject", "in part of day: night")
+
+
 def test_without_any_outcome_there_is_a_verdict_too() -> None:
     verdict = decide(Tally(since=BEGAN, paired=True), at_last=True)
 
