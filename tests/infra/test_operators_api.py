@@ -56,7 +56,7 @@ def test_it_is_asked_at_the_pace_of_people_whatever_apps_may_do(assembly: Assemb
 
         assert (settings["HttpMethod"], settings["ResourcePath"]) == ("*", "/*")
         assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (2, 5)
-        assert settings["MetricsEnabled"] is True
+        assert settings["MetricsEnabled"] is False
         assert stage.properties["TracingEnabled"] is True
 
 

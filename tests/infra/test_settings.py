@@ -125,17 +125,15 @@ def test_instances_that_cannot_run_the_image_are_refused_with_the_remedy(name: s
         assert read(None, **{name: f"ml.{family}.xlarge"})
 
 
-def test_instances_whose_disks_take_no_key_of_ours_are_refused_for_training_alone() -> None:
+@pytest.mark.parametrize("name", ["training_instance", "staging_instance", "production_instance"])
+def test_instances_whose_disks_take_no_key_of_ours_are_refused(name: str) -> None:
     known = families("TrainingInstanceType") | families("ProcessingInstanceType")
     assert known & LOCAL_STORAGE
 
     for family in sorted(LOCAL_STORAGE - ARM):
-        refusal = refuse(None, training_instance=f"ml.{family}.xlarge")
-        assert refusal.startswith("-c training_instance: ")
+        refusal = refuse(None, **{name: f"ml.{family}.xlarge"})
+        assert refusal.startswith(f"-c {name}: ")
         assert "disks of its own" in refusal
-        # An endpoint takes the key, for what it does not keep on its own disks.
-        # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
-        assert read(staging_instance=f"ml.{family}.xlarge", production_instance=f"ml.{family}.xlarge")
 
 
 @pytest.mark.parametrize("address", ["notanemail", "a@b", "two words@example.com", "@example.com", "a@example."])

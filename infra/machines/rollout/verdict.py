@@ -16,8 +16,6 @@ from infra.machines.states import (
     choose,
     equals,
     invoke_function,
-    is_true,
-    present,
     publish,
     put,
 )
@@ -25,9 +23,9 @@ from noriba.events import ChallengerJudged
 from noriba.records import ledger_entries as entries
 
 _ANSWER = "$.judged.answer"
-PAUSED_S = 3600
-"""How often a stage whose time is up asks whether it is still paused: for weeks, far from the 25,000 events that an
-execution may have, and soon enough after it was resumed."""
+AGAIN_S = 3600
+"""How often a stage whose time is up, and which got no verdict, asks again: because it is paused, or its canary was
+asked nothing. For weeks, far from the 25,000 events that an execution may have."""
 # Somebody else is comparing at this very moment.
 _COMPARING = {
     "ErrorEquals": ["ComparisonBusyError"],
@@ -52,7 +50,7 @@ def await_verdict(
         percent: a path to its share, in the canary.
     """
     waiting, judge = f"Await the verdict on {stage}", f"Judge {stage} at last"
-    paused = f"Await the end of the pause of {stage}"
+    longer = f"Await the verdict on {stage} longer"
     tell, keep, verdict = f"Tell the verdict on {stage}", f"Keep the verdict on {stage}", f"Verdict on {stage}?"
     at_last = invoke_function(
         props.judge_arn,
@@ -70,7 +68,7 @@ def await_verdict(
             late=judge,
         ),
         # What it waits for stands in the ledger already, and since when.
-        paused: _wait_for_answer(props, {"TimeoutSeconds": PAUSED_S}, {}, follow=tell, late=judge),
+        longer: _wait_for_answer(props, {"TimeoutSeconds": AGAIN_S}, {}, follow=tell, late=judge),
         judge: {**at_last, "Retry": [*at_last["Retry"], _COMPARING]},
         tell: publish(
             props.bus_name,
@@ -98,9 +96,7 @@ def await_verdict(
         ),
         verdict: choose(
             (equals(f"{_ANSWER}.decision", "promote"), promote),
-            ({"And": [present(f"{_ANSWER}.paused"), is_true(f"{_ANSWER}.paused")]}, paused),
-            # It was asked nothing.
-            (equals(f"{_ANSWER}.decision", "continue"), waiting),
+            (equals(f"{_ANSWER}.decision", "continue"), longer),
             otherwise=f"Rejected in {stage}",
         ),
         f"Rejected in {stage}": put(

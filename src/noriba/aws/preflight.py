@@ -26,6 +26,10 @@ ROOMY_CONCURRENCY = 100
 NEW_ACCOUNT_MEMORY_MB = 3008
 _BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
 _FUNCTIONS_QUOTA = "L-B99A9384"
+_ALL_ENDPOINTS = "Number of instances across active endpoints"
+_FLEETS_AT_ONCE = {"full": 4, "canary": 3, "direct": 2}
+"""Fleets of one endpoint while it is updated, by the setting `rollout`: the old one stands beside the new, and each has
+a challenger where one is asked. https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green.html"""
 _JOBS_LOGS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs")
 KEPT_AS = "kept-as"
 """The tag that says under which setting a resource is used again when its deployment is gone."""
@@ -43,31 +47,37 @@ class Finding:
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a deployment asks for: the settings that an account may refuse."""
+    """What a deployment asks for: the settings that an account may refuse, and the number of its use cases."""
 
     prefix: str = "noriba"
     training_instance: str = "ml.m5.xlarge"
     staging_instance: str = "ml.m5.large"
     production_instance: str = "ml.m5.large"
     production_instances: int = 1
+    rollout: str = "full"
+    use_cases: int = 1
     chunks_at_once: int = 8
     transform_memory_mb: int = 1769
     container_engine: str = "docker"
 
     @property
     def instances(self) -> dict[str, int]:
-        """Quota's name → how many instances at the same time."""
+        """Quota's name → how many instances at the same time, while one use case's model is rolled out."""
+        fleets = _FLEETS_AT_ONCE.get(self.rollout, max(_FLEETS_AT_ONCE.values()))
+        # The other use cases have their production meanwhile.
+        production = (fleets + self.use_cases - 1) * self.production_instances
+        # A shadow comes before most fleets stand at once; by then staging is gone.
+        beside = 0 if self.rollout == "full" and self.staging_instance == self.production_instance else 1
         needs: dict[str, int] = {}
         for instance, use, count in (
             (self.training_instance, "training job", 1),
             (self.training_instance, "processing job", 1),
-            # While production is updated, the old fleet stands beside the new one, and staging may still be going.
-            (self.production_instance, "endpoint", 2 * self.production_instances),
-            (self.staging_instance, "endpoint", 1),
+            (self.production_instance, "endpoint", production),
+            (self.staging_instance, "endpoint", beside),
         ):
             name = f"{instance} for {use} usage"
             needs[name] = needs.get(name, 0) + count
-        return needs
+        return {**needs, _ALL_ENDPOINTS: production + beside}
 
 
 def check_account(clients: Clients, wishes: Wishes, *, environment: Mapping[str, str]) -> Iterator[Finding]:

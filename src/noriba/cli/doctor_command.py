@@ -14,6 +14,7 @@ from noriba.cli.options import AsJson  # noqa: TC001  # typer reads it
 from noriba.cli.output import print_json, print_table
 from noriba.client.checkup import Wishes, check_up
 from noriba.errors import NoribaError
+from noriba.usecase import list_use_cases
 
 SETTINGS = Path("noriba.toml")
 _MARKS = {"good": Text("✓", "green"), "look": Text("!", "yellow"), "bad": Text("✗", "bold red")}
@@ -50,11 +51,12 @@ def read_wishes(path: Path) -> Wishes:
     Raises:
         SettingsUnreadableError: it is no TOML.
     """
+    use_cases = len(list_use_cases())
     if not path.exists():
-        return Wishes()
+        return Wishes(use_cases=use_cases)
     try:
         given: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsUnreadableError(f"{path} is not TOML: {error}") from error
-    known = {one.name for one in fields(Wishes)}
-    return Wishes(**{name: value for name, value in given.items() if name in known})
+    known = {one.name for one in fields(Wishes)} - {"use_cases"}
+    return Wishes(use_cases=use_cases, **{name: value for name, value in given.items() if name in known})

@@ -50,14 +50,15 @@ def test_a_verdict_that_somebody_holds_back_is_asked_for_every_hour_and_not_afte
     execution = roll_out(
         known_attempt,
         await_the_verdict_on_shadow=LATE,
-        await_the_end_of_the_pause_of_shadow=LATE,
+        await_the_verdict_on_shadow_longer=LATE,
         judge_shadow_at_last=[held, held, answer_function(say("promote"))],
     )
-    first, *later = [call for state, call in execution.calls if state.endswith("shadow") and state.startswith("Await")]
+    waits = [call for state, call in execution.calls if state.startswith("Await the verdict on shadow")]
+    first, *later = waits
 
     assert execution.visited.count("Await the verdict on shadow") == 1
-    assert execution.visited.count("Await the end of the pause of shadow") == len(later) == 2
-    assert known_attempt["States"]["Await the end of the pause of shadow"]["TimeoutSeconds"] == 3600
+    assert execution.visited.count("Await the verdict on shadow longer") == len(later) == 2
+    assert known_attempt["States"]["Await the verdict on shadow longer"]["TimeoutSeconds"] == 3600
     # How long it has been compared is not forgotten; only whom to answer is new.
     assert ":since" in first["ExpressionAttributeValues"]
     assert {name for call in later for name in call["ExpressionAttributeValues"]} == {":token", ":mine"}
@@ -69,7 +70,7 @@ def test_who_resumes_a_rollout_may_answer_it_at_once(known_attempt: dict[str, An
         known_attempt,
         await_the_verdict_on_shadow=LATE,
         judge_shadow_at_last=answer_function({**say("continue", "paused"), "paused": True}),
-        await_the_end_of_the_pause_of_shadow=say("reject", "its error is larger"),
+        await_the_verdict_on_shadow_longer=say("reject", "its error is larger"),
     )
 
     assert execution.failure == Failure("ChallengerRejectedError", "its error is larger")
@@ -82,27 +83,28 @@ def test_a_pause_of_a_month_stays_far_from_the_events_that_an_execution_may_have
     execution = roll_out(
         known_attempt,
         await_the_verdict_on_shadow=LATE,
-        await_the_end_of_the_pause_of_shadow=LATE,
+        await_the_verdict_on_shadow_longer=LATE,
         judge_shadow_at_last=[*[held] * asked, answer_function(say("reject"))],
     )
     # Of a state that calls a service: entered, scheduled, started, submitted, ended, left.
-    pause = execution.visited.index("Await the end of the pause of shadow")
+    pause = execution.visited.index("Await the verdict on shadow longer")
     states_an_hour = (execution.visited.index("Rejected in shadow") - pause) / asked
 
     assert states_an_hour * 6 * 24 * 30 < 25_000
 
 
-def test_a_canary_that_nobody_asked_waits_as_long_again(known_attempt: dict[str, Any]) -> None:
+def test_a_canary_that_nobody_asked_waits_for_hours_not_by_its_minutes(known_attempt: dict[str, Any]) -> None:
+    """Asked again each quarter of an hour, an execution would have had its 25,000 events after eleven days."""
     execution = roll_out(
         known_attempt,
+        await_the_verdict_on_canary_longer=LATE,
         judge_canary_at_last=[
             answer_function({**say("continue", "it was asked nothing yet"), "paused": False}),
             answer_function(say("promote")),
         ],
     )
 
-    assert execution.visited.count("Await the verdict on canary") == 3
-    assert "Await the end of the pause of canary" not in execution.visited
+    assert execution.visited.count("Await the verdict on canary longer") == 1
     assert execution.visited[-1] == "Completed"
 
 

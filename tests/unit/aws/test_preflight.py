@@ -22,7 +22,8 @@ WISHES = Wishes()
 QUOTAS = {
     "ml.m5.xlarge for training job usage": ("L-CCE2AFA6", 1.0),
     "ml.m5.xlarge for processing job usage": ("L-0307F515", 1.0),
-    "ml.m5.large for endpoint usage": ("L-9614C779", 3.0),
+    "ml.m5.large for endpoint usage": ("L-9614C779", 4.0),
+    "Number of instances across active endpoints": ("L-7A3DF611", 4.0),
 }
 
 
@@ -121,15 +122,28 @@ def test_an_instance_that_the_account_may_not_have_is_told_with_its_quota(
     name = "ml.m5.large for endpoint usage"
     found = look(FakeQuotas({**QUOTAS, name: ("L-9614C779", 2.0)}))[name]
 
-    assert (found.level, found.found) == ("bad", "2, and 3 are needed")
-    assert found.remedy.endswith("--service-code sagemaker --quota-code L-9614C779 --desired-value 3")
+    assert (found.level, found.found) == ("bad", "2, and 4 are needed")
+    assert found.remedy.endswith("--service-code sagemaker --quota-code L-9614C779 --desired-value 4")
 
 
-def test_an_update_needs_the_old_fleet_the_new_one_and_staging() -> None:
-    wishes = replace(WISHES, production_instances=4, staging_instance="ml.c5.large")
+@pytest.mark.parametrize(
+    ("rollout", "fleets", "staging"),
+    [
+        # From shadow to canary, two fleets are replaced by two, long after staging.
+        ("full", 4, 0),
+        # From the canary to production, two by one; into it, one by two, and staging may still be going.
+        ("canary", 3, 1),
+        ("direct", 2, 1),
+    ],
+)
+def test_an_update_needs_the_old_fleets_beside_the_new_ones(rollout: str, fleets: int, staging: int) -> None:
+    wishes = replace(WISHES, rollout=rollout, production_instances=5)
+    apart = replace(wishes, staging_instance="ml.c5.large", use_cases=3)
 
-    assert wishes.instances["ml.m5.large for endpoint usage"] == 8
-    assert wishes.instances["ml.c5.large for endpoint usage"] == 1
+    assert wishes.instances["ml.m5.large for endpoint usage"] == 5 * fleets + staging
+    assert apart.instances["ml.m5.large for endpoint usage"] == 5 * (fleets + 2)
+    assert apart.instances["ml.c5.large for endpoint usage"] == 1
+    assert apart.instances["Number of instances across active endpoints"] == 5 * (fleets + 2) + 1
 
 
 def test_a_quota_that_is_not_told_is_worth_a_look(look: Callable[..., dict[str, Finding]]) -> None:
