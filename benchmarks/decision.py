@@ -43,8 +43,8 @@ MOST = 20_000
 STRETCH_S = 6 * 3600.0
 """Errors are resampled in stretches so long: a jam, a storm, a night stay whole."""
 SLICE = "part of day"
-LITTLE = 0.01
-"""A difference that hardly any shadow can prove, as a share of the champion's error."""
+LITTLE = 0.003, 0.01
+"""Differences that hardly any shadow can prove, as shares of the champion's error."""
 SHADOWS = 900, 6_000
 """Outcomes of three days where few ask, and where more do."""
 
@@ -76,9 +76,9 @@ def run(folder: Path | None, *, runs: int = 2_000) -> None:
     print(f"  {runs} rollouts each, looked at after every {LOOK} of up to {MOST} outcomes")
     for name, shift in (("equal", 0.0), ("3 % better", -0.03), ("10 % worse", 0.10)):
         _print(name, _simulate(pool, shift * mae, runs))
-    print(f"  time is up, and the lower error decides about a challenger that is {LITTLE:.0%} better or worse")
+    print("  where a shadow's time is up and the lower error decides")
     for outcomes in SHADOWS:
-        _print_settled(pool, LITTLE * mae, outcomes, runs)
+        _print_settled(pool, mae, outcomes, runs)
 
 
 def _print(name: str, endings: list[Ending]) -> None:
@@ -94,10 +94,11 @@ def _print(name: str, endings: list[Ending]) -> None:
     )
 
 
-def _print_settled(pool: Pool, shift: float, outcomes: int, runs: int) -> None:
-    found = np.array([_measure_difference(pool, outcomes, seed) for seed in range(runs)])
-    better, worse = float((found - shift < 0).mean()), float((found + shift < 0).mean())
-    print(f"  {outcomes:6,} outcomes: the better one is promoted in {better:.1%}, the worse one in {worse:.1%}")
+def _print_settled(pool: Pool, mae: float, outcomes: int, runs: int) -> None:
+    found = np.array([_measure_difference(pool, outcomes, seed) for seed in range(runs)]) / mae
+    for little in LITTLE:
+        better, worse = float((found - little < 0).mean()), float((found + little < 0).mean())
+        print(f"  {outcomes:6,} outcomes: {little:.1%} better promoted {better:.1%}, {little:.1%} worse {worse:.1%}")
 
 
 def _measure_difference(pool: Pool, outcomes: int, seed: int) -> float:

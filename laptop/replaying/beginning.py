@@ -15,7 +15,7 @@ from laptop.replaying.run import Replay
 from laptop.replaying.timelines import CloudTime, ScaledTime
 from laptop.state import HOME
 from noriba.client import NO_PROGRESS, Watcher, find_model
-from noriba.client.replays import choose_rides, read_files, write_earlier
+from noriba.client.replays import choose_rides, read_files, refuse_idle_files, write_earlier
 from noriba.errors import NoribaError
 from noriba.records.replays import ReplayedFile, ReplayReport, ReplaySettings
 from noriba.timestamps import begin_day
@@ -91,6 +91,8 @@ def begin_replay(
     report = find_report(plan.report, settings)
     progress.update("reading the files")
     recorded = read_files(plan.files, session.use_case)
+    if plan.train_on:
+        refuse_idle_files(recorded, session.use_case, first_day=plan.first_day, last_day=plan.last_day)
     rides = choose_rides(
         recorded,
         session.use_case,

@@ -102,6 +102,26 @@ def choose_rides(
     return Rides(rows, tuple(ride for ride in rides if ride.observation.fits(use_case.request)))
 
 
+def refuse_idle_files(
+    recorded: Mapping[Path, RecordedFile], use_case: UseCase, *, first_day: date, last_day: date
+) -> None:
+    """See whether each file is replayed, where what the first model learns from is named apart.
+
+    A file that follows the one of `--train-on` is taken for one to replay, and would be left out without a word.
+
+    Raises:
+        NothingToReplayError: a file has no row of these days.
+    """
+    since_s, until_s = begin_day(first_day).timestamp(), begin_day(last_day + timedelta(days=1)).timestamp()
+    for path, file in recorded.items():
+        asked_at_s = file.columns[use_case.data.event_time]
+        if not ((asked_at_s >= since_s) & (asked_at_s < until_s)).any():
+            raise NothingToReplayError(
+                f"no row of {path.name} lies between {first_day} and {last_day} (UTC); {_say_when(asked_at_s)}. Leave "
+                f"it out; for the first model to learn from it: --train-on {path.name}, once for each such file"
+            )
+
+
 def write_earlier(
     recorded: Mapping[Path, RecordedFile], use_case: UseCase, *, before: date, folder: Path
 ) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from noriba.client.replays import NothingToReplayError, choose_rides, read_files, write_earlier
+from noriba.client.replays import NothingToReplayError, choose_rides, read_files, refuse_idle_files, write_earlier
 from noriba.errors import UseCaseError
 from noriba.usecase import load_observer, load_use_case
 from usecases.taxi_eta.simulator import simulate, write_files
@@ -49,6 +49,16 @@ def test_days_without_rides_are_refused_with_those_that_there_are(recorded: dict
         NothingToReplayError, match=r"between 2026-05-01 and 2026-05-02 .* from 2026-02-26 to 2026-03-0"
     ):
         choose(recorded, date(2026, 5, 1), date(2026, 5, 2))
+
+
+def test_a_file_that_is_replayed_on_no_day_is_named_with_what_it_may_be_for(
+    recorded: dict[Path, RecordedFile],
+) -> None:
+    refuse_idle_files(recorded, USE_CASE, first_day=date(2026, 2, 27), last_day=date(2026, 3, 2))
+    february = next(path for path in recorded if "02" in path.name)
+
+    with pytest.raises(NothingToReplayError, match=rf"{february.name} .*; for the first model .*--train-on"):
+        refuse_idle_files(recorded, USE_CASE, first_day=date(2026, 3, 2), last_day=date(2026, 3, 2))
 
 
 def test_earlier_rides_are_written_as_they_were_and_no_later_ones(
