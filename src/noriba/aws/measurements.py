@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from noriba.records.measurements import HourMeasurement, name_measurement, name_measurements
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from noriba.aws.objects import ObjectStore
 
 _AT_ONCE = 16
+_MOST_KNOWN = 512
+"""Hours of some use cases for four days; a look asks for nearly the same ones as the look before."""
 
 
 class Measurements:
@@ -54,9 +57,9 @@ class Measurements:
         """The hours from that of `since` on, as far as they were measured, in order."""
         # Not after the first hour's own file.
         before = name_measurement(self._use_case, begin_hour(since) - HOUR)
-        keys = self._observations.list_keys(name_measurements(self._use_case), after=before)
+        written = self._observations.list_tagged(name_measurements(self._use_case), after=before)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return [HourMeasurement.model_validate_json(content) for content in pool.map(self._observations.read, keys)]
+            return list(pool.map(lambda one: _read_hour(self._observations, *one), written))
 
     def write_report(self, report: MonitoringReport) -> None:
         """Keep the newest report; a newer one that is there stays."""
@@ -78,3 +81,9 @@ class Measurements:
 
         key = name_measurement(self._use_case, hour.hour)
         self._observations.renew(key, hour.model_dump_json().encode(), is_newer=is_newer)
+
+
+@lru_cache(maxsize=_MOST_KNOWN)
+def _read_hour(observations: ObjectStore, key: str, _tag: str) -> HourMeasurement:
+    """An hour as it was written last, read once by a function that lives on: by its tag it is the same."""
+    return HourMeasurement.model_validate_json(observations.read(key))

@@ -39,11 +39,17 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 class ObjectStore:
-    """One bucket."""
+    """One bucket; two of one client are the same."""
 
     def __init__(self, s3: S3Client, bucket: str) -> None:
         self._s3 = s3
         self.bucket = bucket
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ObjectStore) and (self._s3, self.bucket) == (other._s3, other.bucket)
+
+    def __hash__(self) -> int:
+        return hash((self._s3, self.bucket))
 
     def uri(self, key: str) -> str:
         """`s3://bucket/key`."""
@@ -175,6 +181,10 @@ class ObjectStore:
     def list_written(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, datetime]]:
         """Keys likewise, and when each was written last."""
         return ((found["Key"], found["LastModified"]) for found in self._list(prefix, after))
+
+    def list_tagged(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, str]]:
+        """Keys likewise, and the tag that each has as long as nobody writes another."""
+        return ((found["Key"], found["ETag"]) for found in self._list(prefix, after))
 
     def _list(self, prefix: str, after: str) -> Iterator[ObjectTypeDef]:
         lister = self._s3.get_paginator("list_objects_v2")
