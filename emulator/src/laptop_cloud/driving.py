@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 CLOCK = "/_laptop_cloud/clock"
 """`GET` it, or `POST` where to move it: `{"to": "2026-03-01T00:00:00+00:00"}`."""
 BUSY = "/_laptop_cloud/busy"
+"""`GET` what is going on; with `?until_idle_s=10`, when nothing is any more, or after so many seconds."""
 
 _ANSWER_LIMIT_S = 120.0
-_SETTLED_S = 0.1
-"""How long nothing must begin or end: one piece of work hands over to the next within less."""
-_LOOK_S = 0.02
+_PATIENCE_S = 10.0
+"""How long one question may wait for its answer."""
 _TICK = timedelta(milliseconds=50)
 """How far the clock may tick between a look at it and its move."""
 
@@ -98,16 +98,9 @@ def wait_until_idle(cloud: RunningCloud, *, limit_s: float = 600.0) -> None:
         DrivingError: as `find_work`.
     """
     end_s = time.monotonic() + limit_s
-    changes, since_s = None, time.monotonic()
-    while True:
-        found = _ask(cloud, BUSY)
-        if found["busy"] or found["changes"] != changes:
-            changes, since_s = found["changes"], time.monotonic()
-        elif time.monotonic() - since_s >= _SETTLED_S:
-            return
+    while not (found := _ask(cloud, f"{BUSY}?until_idle_s={min(_PATIENCE_S, limit_s)}"))["idle"]:
         if time.monotonic() > end_s:
             raise StillBusyError(f"after {limit_s:.0f} s there is still going on: {', '.join(found['busy'])}")
-        time.sleep(_LOOK_S)
 
 
 def pass_time(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 _OBJECTS = "objects"
 _AT_ONCE = 16
+_MOST_KNOWN = 2_048
+"""Hours of both tables of some use cases, for as long as lines may come late."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,16 @@ class Compaction:
 
     def _count_seen(self, table: ObservationTable, first: datetime) -> dict[datetime, int]:
         """How many objects of lines the files of a table were made of, by their hour."""
-        files = {hour: key for key, hour in list_hour_files(self._observations, table, self._use_case, since=first)}
+        files = list(list_hour_files(self._observations, table, self._use_case, since=first))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            notes = list(pool.map(self._observations.read_notes, files.values()))
-        return {hour: int(note.get(_OBJECTS, 0)) for hour, note in zip(files, notes, strict=True)}
+            seen = pool.map(lambda file: _read_seen(self._observations, file.key, file.mark), files)
+            return {file.hour: number for file, number in zip(files, seen, strict=True)}
+
+
+@lru_cache(maxsize=_MOST_KNOWN)
+def _read_seen(observations: ObjectStore, key: str, _mark: str) -> int:
+    """How many objects of lines a file was made of; asked once by a function that lives on, for its mark is its own."""
+    return int(observations.read_notes(key).get(_OBJECTS, 0))
 
 
 def _by_hour(keys: Iterable[str]) -> Iterator[tuple[datetime, tuple[str, ...]]]:

@@ -141,13 +141,13 @@ class TrafficGathering:
     def _list_days(self, since: datetime) -> list[date]:
         """Days on which something may have been answered."""
         hours = [
-            hour for _key, hour in list_hour_files(self._observations, PREDICTIONS, self._use_case.name, since=since)
+            file.hour for file in list_hour_files(self._observations, PREDICTIONS, self._use_case.name, since=since)
         ]
         return sorted({moment.date() for hour in hours for moment in (hour - ASTRAY, hour, hour + ASTRAY)})
 
     def _read(self, table: ObservationTable, since: datetime, until: datetime) -> Iterator[pa.Table]:
         """An hour after the other: a day of a busy deployment is larger than the memory of a function."""
-        for key, hour in list_hour_files(self._observations, table, self._use_case.name, since=since - ASTRAY):
+        for key, hour, _mark in list_hour_files(self._observations, table, self._use_case.name, since=since - ASTRAY):
             if hour > until + ASTRAY:
                 return
             file = pyarrow.parquet.ParquetFile(io.BytesIO(self._observations.read(key)))

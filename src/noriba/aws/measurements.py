@@ -57,7 +57,7 @@ class Measurements:
         """The hours from that of `since` on, as far as they were measured, in order."""
         # Not after the first hour's own file.
         before = name_measurement(self._use_case, begin_hour(since) - HOUR)
-        written = self._observations.list_tagged(name_measurements(self._use_case), after=before)
+        written = self._observations.list_marked(name_measurements(self._use_case), after=before)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(lambda one: _read_hour(self._observations, *one), written))
 
@@ -84,6 +84,6 @@ class Measurements:
 
 
 @lru_cache(maxsize=_MOST_KNOWN)
-def _read_hour(observations: ObjectStore, key: str, _tag: str) -> HourMeasurement:
-    """An hour as it was written last, read once by a function that lives on: by its tag it is the same."""
+def _read_hour(observations: ObjectStore, key: str, _mark: str) -> HourMeasurement:
+    """An hour as it was written last, read once by a function that lives on: by its mark it is the same."""
     return HourMeasurement.model_validate_json(observations.read(key))

@@ -182,9 +182,16 @@ class ObjectStore:
         """Keys likewise, and when each was written last."""
         return ((found["Key"], found["LastModified"]) for found in self._list(prefix, after))
 
-    def list_tagged(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, str]]:
-        """Keys likewise, and the tag that each has as long as nobody writes another."""
-        return ((found["Key"], found["ETag"]) for found in self._list(prefix, after))
+    def list_marked(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, str]]:
+        """Keys likewise, and a mark that each bears until it is written again.
+
+        The tag alone is of the content, where that is not encrypted with a key of ours, and says nothing of notes.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+        """
+        return (
+            (found["Key"], f"{found['ETag']} {found['LastModified'].isoformat()}")
+            for found in self._list(prefix, after)
+        )
 
     def _list(self, prefix: str, after: str) -> Iterator[ObjectTypeDef]:
         lister = self._s3.get_paginator("list_objects_v2")

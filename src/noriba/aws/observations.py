@@ -6,7 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from noriba.events import MetricsObserved, OutcomeObserved
 from noriba.records.captures import parse_capture
@@ -29,15 +29,23 @@ def list_keys(store: ObjectStore, folders: Iterable[str]) -> list[str]:
     return [key for folder in folders for key in store.list_keys(folder)]
 
 
+class HourFile(NamedTuple):
+    """A table's file of an hour; `mark` is of this writing of it."""
+
+    key: str
+    hour: datetime
+    mark: str
+
+
 def list_hour_files(
     observations: ObjectStore, table: ObservationTable, use_case: str, *, since: datetime
-) -> Iterator[tuple[str, datetime]]:
-    """Keys of a table's files from the hour of a moment on, and their hours, in order."""
+) -> Iterator[HourFile]:
+    """A table's files from the hour of a moment on, in order."""
     # Not after the first hour's own file.
     before_first = name_file(table, use_case, begin_hour(since) - HOUR)
-    for key in observations.list_keys(name_folder(table, use_case), after=before_first):
+    for key, mark in observations.list_marked(name_folder(table, use_case), after=before_first):
         if (hour := read_hour_of_file(key)) is not None:
-            yield key, hour
+            yield HourFile(key, hour, mark)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from laptop_cloud.extensions import alarms, execution_timeouts
-from laptop_cloud.ministack_seams import Seam, all_records, replace, wrap
+from laptop_cloud.ministack_seams import Seam, in_scope, reach, replace, wrap
 from laptop_cloud.own_time.activity import Activity, WorkThreads
 from laptop_cloud.own_time.deliveries import find_deliveries
 from laptop_cloud.own_time.real_time import RealTime
@@ -132,9 +132,8 @@ class OwnTime:
     def _find_executions(self) -> list[str]:
         return [
             f"execution {arn.rpartition(':execution:')[2]}"
-            for _account, _region, arn, execution in all_records(Seam.EXECUTIONS)
-            # A child of a Distributed Map lives within its parent.
-            if execution["status"] == "RUNNING" and "mapRunArn" not in execution and not self._activity.only_waits(arn)
+            for arn in self._activity.executions()
+            if _goes_on(arn) and not self._activity.only_waits(arn)
         ]
 
     def _counted_invocation(self, run: Callable[..., Any]) -> Callable[..., Any]:
@@ -147,6 +146,14 @@ class OwnTime:
                 self._activity.end(name)
 
         return run_counted
+
+
+def _goes_on(arn: str) -> bool:
+    """Whether an execution was not ended from outside; a child of a Distributed Map lives within its parent."""
+    region, account = arn.split(":")[3:5]
+    with in_scope(account, region):
+        execution = reach(Seam.EXECUTIONS).get(arn)
+    return execution is not None and execution["status"] == "RUNNING" and "mapRunArn" not in execution
 
 
 def _iso(moment_s: float) -> str:

@@ -23,6 +23,7 @@ class Activity:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._tasks: Counter[str] = Counter()
+        self._running: Counter[str] = Counter()
         self._waits: dict[str, list[Callable[[], bool]]] = {}
         self._execution: ContextVar[str] = ContextVar("execution", default="")
         self._in_task: ContextVar[bool] = ContextVar("in_task", default=False)
@@ -48,9 +49,18 @@ class Activity:
 
         def run_known(arn: str) -> None:
             self._execution.set(arn)
-            run(arn)
+            self._count(self._running, arn, 1)
+            try:
+                run(arn)
+            finally:
+                self._count(self._running, arn, -1)
 
         return run_known
+
+    def executions(self) -> list[str]:
+        """The ARNs of those that run, whether they wait or not; all there ever were are too many to look through."""
+        with self._lock:
+            return sorted(self._running)
 
     def around_task(self, execute: Function) -> Function:
         """Count the tasks of an execution while they run."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 from laptop_cloud.driving import BUSY, CLOCK
 from laptop_cloud.shared_clock import ClockError
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
     Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 
+_SETTLED_S = 0.1
+"""How long nothing must begin or end: one piece of work hands over to the next within less."""
+_LOOK_S = 0.02
+
+
 def serve_clock(asgi: Asgi, own_time: OwnTime) -> Asgi:
     """The application, with the routes of the clock in front: `laptop_cloud.driving` knows how they are asked."""
 
@@ -27,12 +34,31 @@ def serve_clock(asgi: Asgi, own_time: OwnTime) -> Asgi:
             await asgi(scope, receive, send)
             return
         body = await _read(receive)
-        status, answer = await asyncio.to_thread(_answer, own_time, scope["method"], scope["path"], body)
+        patience_s = parse_qs(scope["query_string"]).get(b"until_idle_s")
+        status: int
+        if scope["path"] == BUSY and scope["method"] == "GET" and patience_s:
+            status, answer = HTTPStatus.OK, await _wait_until_idle(own_time, float(patience_s[0]))
+        else:
+            status, answer = await asyncio.to_thread(_answer, own_time, scope["method"], scope["path"], body)
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
 
     return serve
+
+
+async def _wait_until_idle(own_time: OwnTime, patience_s: float) -> dict[str, Any]:
+    """What is going on when nothing has been for a moment, or when patience is over; `idle` says which."""
+    end_s = time.monotonic() + patience_s
+    changes, since_s = None, time.monotonic()
+    while True:
+        found = await asyncio.to_thread(own_time.describe_activity)
+        if found["busy"] or found["changes"] != changes:
+            changes, since_s = found["changes"], time.monotonic()
+        idle = time.monotonic() - since_s >= _SETTLED_S
+        if idle or time.monotonic() > end_s:
+            return {**found, "idle": idle}
+        await asyncio.sleep(_LOOK_S)
 
 
 def _answer(own_time: OwnTime, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
