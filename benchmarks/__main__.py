@@ -2,7 +2,7 @@
 
 python -m benchmarks transform conversion
 python -m benchmarks load rollout       # a deployment must be up, with a model: noriba demo --keep
-python -m benchmarks accuracy decision drift reasons --trips FOLDER     # the TLC's green_tripdata_2023-01..07.parquet
+python -m benchmarks accuracy decision drift splits reasons --trips FOLDER  # TLC's green_tripdata_2023-01..07.parquet
 python -m benchmarks stretching windows --trips FOLDER     # months of 2020, 2021 and 2023
 """
 
@@ -23,6 +23,7 @@ from benchmarks import (
     observations,
     reasons,
     rollout,
+    splits,
     stretching,
     training,
     transform,
@@ -43,7 +44,7 @@ def main() -> None:
         "names",
         nargs="*",
         help="transform, conversion, training, hostile, observations, monitoring, load, rollout, accuracy, decision, "
-        "drift, reasons, stretching, windows; all but load and rollout when left out",
+        "drift, splits, reasons, stretching, windows; all but load and rollout when left out",
     )
     parser.add_argument("--rows", type=int, default=200_000, help="rows to transform, and to train on (%(default)s)")
     parser.add_argument("--runs", type=int, default=2_000, help="rollouts to simulate, for decision (%(default)s)")
@@ -61,6 +62,7 @@ def main() -> None:
         "accuracy": lambda: accuracy.run(given.trips),
         "decision": lambda: decision.run(given.trips, runs=given.runs),
         "drift": lambda: drift.run(given.trips),
+        "splits": lambda: splits.run(given.trips),
         "reasons": lambda: reasons.run(given.trips),
         "stretching": lambda: stretching.run(given.trips),
         "windows": lambda: windows.run(given.trips),
