@@ -161,7 +161,9 @@ def join_pending_alarm(
     """The question, asked for an alarm too that stands and was put off before; a person's is theirs alone."""
     if question.asker != "data":
         return question
-    alarm = find_pending(ledger.list_alarms(), last, policy, now=now)
+    champion = ledger.read_champion()
+    since = None if champion is None else champion.since
+    alarm = find_pending(ledger.list_alarms(), last, policy, champion_since=since, now=now)
     if alarm is None:
         return question
     return replace(question, asker="alarm", alarm=alarm)

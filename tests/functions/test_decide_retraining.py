@@ -335,9 +335,12 @@ def roll_out(cloud: Cloud, *, purpose: str = "promotion") -> None:
     cloud.clients.dynamodb.Table("ledger").put_item(Item=item)
 
 
-def crown(cloud: Cloud, *, snapshot_id: str) -> None:
-    """A champion that learned from a snapshot."""
+def crown(cloud: Cloud, *, snapshot_id: str, since: datetime | None = None) -> None:
+    """A champion that learned from a snapshot; of before it was kept when it took over, unless that is said."""
     item = {"entry": "champion", "model_package_arn": "arn:package/2", "model_data_uri": "s3://models/2.tar.gz"}
+    if since is not None:
+        # As the rollout's machine writes its `$$.State.EnteredTime`.
+        item["since"] = since.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     cloud.clients.dynamodb.Table("ledger").put_item(Item={"use_case": "taxi_eta", **item})
     cloud.ledger().record_registration(
         "arn:package/2", image_uri="i", model_data_uri="m", sha256="0" * 64, snapshot_id=snapshot_id
@@ -485,6 +488,26 @@ def test_an_alarm_that_was_put_off_is_asked_for_again_while_it_stands(cloud: Clo
     evidence, _ = hear_answer(cloud)
     assert evidence.alarm is not None
     assert evidence.alarm.name == "noriba-taxi-eta-error"
+
+
+def test_an_alarm_about_a_model_that_was_replaced_since_does_not_train_again(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    """It stands until there is a verdict on the new champion, whose training began more than a day ago."""
+    train_once(cloud, context)
+    learned = commit(cloud, rows=ENOUGH + 1, content="a day more", last_s=86_400.0)
+    assert decide_retraining(raise_alarm(), context)["train"]
+    finish_training(cloud)
+    let_hours_pass(cloud, 26)
+    commit(cloud, rows=ENOUGH + 2, content="another day", last_s=2 * 86_400.0)
+    crown(cloud, snapshot_id=learned.snapshot_id, since=datetime.now(UTC) - timedelta(hours=1))
+
+    soon = decide_retraining(ask_by_the_clock(1), context)
+    crown(cloud, snapshot_id=learned.snapshot_id, since=datetime.now(UTC) - timedelta(hours=25))
+    a_day_later = decide_retraining(ask_by_the_clock(2), context)
+
+    assert "1 new rows are 0.0%" in soon["reason"]
+    assert (soon["train"], a_day_later["train"]) == (False, True)
 
 
 def test_an_alarm_that_is_over_asks_for_nothing_whatever_order_its_events_come_in(

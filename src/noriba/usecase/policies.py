@@ -34,7 +34,9 @@ class RetrainingPolicy(BaseModel):
         default=1, ge=0, description="what an alarm asks for: rows later than all of the latest training's"
     )
     alarm_again_s: float = Field(
-        default=86_400.0, gt=0, description="an alarm that stands so long after a training began asks for another"
+        default=86_400.0,
+        gt=0,
+        description="an alarm that stands so long after a training began, and the champion took over, asks for another",
     )
 
 
