@@ -33,7 +33,7 @@ class Scale:
     """What is large and what is small in a use case, in the label's unit.
 
     Attributes:
-        bound: an error counts for no more than this where one app's nonsense must not decide.
+        bound: errors from here on are told apart, where one app's nonsense must not decide.
         close: an error no larger than this is called close.
     """
 
@@ -73,8 +73,9 @@ errors AS (
     a.high - a.low AS width,
     a.value - s.value AS error,
     abs(a.value - s.value) AS abs_error,
+    CASE WHEN abs(a.value - s.value) < {write_number(scale.bound)} THEN 1 ELSE 0 END AS plausible,
     CASE WHEN a.low <= s.value AND s.value <= a.high THEN 1 ELSE 0 END AS covered,
-    CASE WHEN s.value IS NULL THEN NULL ELSE a.claimed_coverage END AS claimed{"".join(f", {one}" for one in labels)}
+    a.claimed_coverage AS claimed{"".join(f", {one}" for one in labels)}
   FROM {JOINED}
   WHERE a.place = 1
 ),
@@ -93,12 +94,12 @@ SELECT
   count(error) AS with_outcome,
   sum(error) AS error,
   sum(abs_error) AS abs_error,
-  sum({_at_most("abs_error", scale.bound)}) AS bounded,
-  sum(sign(error)) AS lean,
+  sum(CASE WHEN plausible = 1 THEN abs_error ELSE 0e0 END) AS bounded,
+  sum(CASE WHEN plausible = 1 THEN sign(error) ELSE 0e0 END) AS lean,
   count_if(abs_error >= {write_number(scale.bound)}) AS implausible,
   count_if(abs_error <= {write_number(scale.close)}) AS close,
-  sum(covered) AS covered,
-  sum(claimed) AS claimed
+  sum(plausible * covered) AS covered,
+  sum(plausible * claimed) AS claimed
 FROM sized
 GROUP BY GROUPING SETS ({", ".join(sets)})"""  # noqa: S608 -- names of slices are escaped, the rest are numbers
     return Statement(text, (*bind_answers(use_case, since, until), *bind_said(use_case, since, now)))
@@ -129,13 +130,9 @@ def read_measurements(
     }
 
 
-# Trino's `greatest` and `least` of a null are null, DuckDB's are not.
+# Trino's `greatest` of a null is null, DuckDB's is not.
 # https://trino.io/docs/current/functions/comparison.html#greatest-and-least
 
 
 def _at_least(column: str, bound: float) -> str:
     return f"CASE WHEN {column} < {write_number(bound)} THEN {write_number(bound)} ELSE {column} END"
-
-
-def _at_most(column: str, bound: float) -> str:
-    return f"CASE WHEN {column} > {write_number(bound)} THEN {write_number(bound)} ELSE {column} END"

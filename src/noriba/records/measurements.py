@@ -34,12 +34,12 @@ class Tally(BaseModel):
         with_outcome: those whose outcome is known.
         error: answer less outcome.
         abs_error: without the sign.
-        bounded: without the sign, no single one counting for more than a bound that the query was given.
-        lean: answers that were too high, less those that were too low; 0 in hours measured before it was kept.
+        bounded: without the sign, of those alone that are under a bound that the query was given.
+        lean: of these, answers that were too high, less those that were too low; 0 in hours of before it was kept.
         implausible: how many reached that bound.
         close: how many were no farther off than the use case calls close.
-        covered: outcomes within the interval.
-        claimed: the coverage that the model claims.
+        covered: outcomes within the interval, of errors under the bound.
+        claimed: the coverage that the model claims, summed over the same.
         sizes: how many errors there are of each size, in eighths of a doubling: 8 · log2(error), rounded down.
     """
 
@@ -59,6 +59,11 @@ class Tally(BaseModel):
     covered: int = 0
     claimed: float = 0.0
     sizes: dict[int, int] = {}
+
+    @property
+    def plausible(self) -> int:
+        """How many errors are under the bound."""
+        return self.with_outcome - self.implausible
 
 
 class HourMeasurement(BaseModel):

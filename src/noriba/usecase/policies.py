@@ -153,7 +153,7 @@ class MonitoringPolicy(BaseModel):
     )
     min_outcome_share: float = Field(default=0.01, ge=0, lt=1, description="answers that must get an outcome in time")
     implausible_ratio: float = Field(
-        default=20.0, gt=1, description="an error counts for no more than so many times the hold-out's"
+        default=20.0, gt=1, description="errors of so many times the hold-out's are taken for an app's nonsense"
     )
     stretch_gain: float = Field(
         default=0.1,

@@ -55,8 +55,8 @@ def observed(
     )
 
 
-def measure(answers: Answers, reports: Reports) -> Measured:
-    statement = state_measurements(USE_CASE, SLICES, SCALE, since=MIDNIGHT, until=UNTIL, now=UNTIL)
+def measure(answers: Answers, reports: Reports, *, scale: Scale = SCALE) -> Measured:
+    statement = state_measurements(USE_CASE, SLICES, scale, since=MIDNIGHT, until=UNTIL, now=UNTIL)
     rows = run(statement, tabulate_answers(answers), tabulate_outcomes(reports))
     # As Athena gives them: every value as text.
     texts: list[Any] = [{name: None if value is None else str(value) for name, value in row.items()} for row in rows]
@@ -72,11 +72,11 @@ def test_an_hour_in_sums() -> None:
     assert tally.width == pytest.approx(80.0)
     assert tally.error == pytest.approx(3.0 - 15.0 - 2700.0)
     assert tally.abs_error == pytest.approx(3.0 + 15.0 + 2700.0)
-    # One that reports nonsense counts for no more than the bound, and is seen.
-    assert tally.bounded == pytest.approx(3.0 + 15.0 + 50.0)
-    assert tally.lean == 1 - 2
-    assert (tally.implausible, tally.close, tally.covered) == (1, 1, 1)
-    assert tally.claimed == pytest.approx(3 * 0.8)
+    # One that reports nonsense is told apart.
+    assert tally.bounded == pytest.approx(3.0 + 15.0)
+    assert tally.lean == 1 - 1
+    assert (tally.implausible, tally.plausible, tally.close, tally.covered) == (1, 2, 1, 1)
+    assert tally.claimed == pytest.approx(2 * 0.8)
     assert sum(tally.sizes.values()) == 3
 
 
@@ -144,7 +144,8 @@ reports = st.lists(
 def test_hours_add_up_to_the_whole(answers: Answers, reports: Reports) -> None:
     by_hand = {one.model_version: one for one in judge(answers, [event for _, event in reports])[0]}
 
-    measured = measure(answers, reports)
+    # No outcome of these is implausible.
+    measured = measure(answers, reports, scale=Scale(bound=200.0, close=5.0))
     totals = {
         version: add_tallies(hour[version][EVERYTHING] for hour in measured.values() if version in hour)
         for version in by_hand
