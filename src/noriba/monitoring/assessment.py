@@ -2,7 +2,7 @@
 
 Each question has three answers, and the third is that there is not enough data. Errors are called grown only where the
 lower bound of their mean is over the limit, so a quiet night or a few odd rides raise no alarm. Outcomes that an app
-has made up are told apart by the bound of `Scale`: all together they count for little, and are a question of their own.
+has made up are told apart by `Scale`: all together they count for little or nothing, and are a question of their own.
 Parts of the traffic are looked at together: the more there are, the surer each must be (Bonferroni).
 """
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 _P90 = 0.9
 _TOLD_IMPLAUSIBLE = 0.01
 """The share of implausible outcomes that somebody must be told of, where it is sure to be larger than this."""
-_MOST_IMPLAUSIBLE = 0.05
-"""The one that somebody must be told of however few there are."""
+_TOLD_IMPOSSIBLE = 0.05
+"""The same of impossible ones: of New York's trips, 3.6 % are too short, or end before they begin."""
+_MOST_TIMES = 5.0
+"""So many times as many are told of however few there are."""
 _COUNTED_IMPLAUSIBLE = 0.0025
 """The share that counts in the mean error, each for the bound: errors of the hold-out have such a tail, too."""
 _MOST_EXCEPTIONS = 0.5
@@ -77,7 +79,8 @@ def assess_accuracy(
         return Finding(kind="accuracy", verdict="changed", reason="; ".join(text for _, text in sorted(worst)[::-1]))
     ratio = average_blocks(*errors[EVERYTHING]).mean / evidence.candidate.mae
     total = add_tallies(found[EVERYTHING])
-    odd = f", {total.implausible} of them implausible" if total.implausible else ""
+    strange = total.with_outcome - total.plausible
+    odd = f", {strange} of them implausible" if strange else ""
     reason = f"the error is {ratio:.2f} times the hold-out's, over {total.with_outcome} outcomes{odd}"
     return Finding(kind="accuracy", verdict="steady", reason=reason)
 
@@ -149,13 +152,15 @@ def assess_outcomes(
     if share < policy.min_outcome_share:
         reason = f"{share:.1%} of {total.requests} requests have an outcome, under {policy.min_outcome_share:.1%}"
         return Finding(kind="outcomes", verdict="changed", reason=reason)
-    odd = average_blocks([one.implausible for one in tallies], [one.with_outcome for one in tallies])
-    least = odd.mean if was_changed else odd.lower(policy.alpha)
-    if odd.mean > _MOST_IMPLAUSIBLE or least > _TOLD_IMPLAUSIBLE:
-        reason = (
-            f"{odd.mean:.1%} of the outcomes are farther from their prediction than can be: an app reports nonsense"
-        )
-        return Finding(kind="outcomes", verdict="changed", reason=reason)
+    rows = [one.with_outcome for one in tallies]
+    for counts, most, words in (
+        ([one.implausible for one in tallies], _TOLD_IMPLAUSIBLE, "farther from their prediction than can be"),
+        ([one.impossible for one in tallies], _TOLD_IMPOSSIBLE, "outside what the rules allow of the label"),
+    ):
+        odd = average_blocks(counts, rows)
+        if odd.mean > _MOST_TIMES * most or (odd.mean if was_changed else odd.lower(policy.alpha)) > most:
+            reason = f"{odd.mean:.1%} of the outcomes are {words}: an app reports nonsense"
+            return Finding(kind="outcomes", verdict="changed", reason=reason)
     reason = f"{share:.1%} of {total.requests} requests have an outcome"
     return Finding(kind="outcomes", verdict="steady", reason=reason)
 

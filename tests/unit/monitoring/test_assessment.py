@@ -256,6 +256,37 @@ def test_that_outcomes_are_made_up_is_over_when_few_are() -> None:
     assert assess_outcomes(hours, 3, POLICY, was_changed=True).verdict == "steady"
 
 
+def refuse(hours: list[HourMeasurement], share: float) -> list[HourMeasurement]:
+    """The same hours, with so many outcomes among all that no row of training may have."""
+
+    def add(parts: dict[str, Tally]) -> dict[str, Tally]:
+        return {part: add_tallies([tally, make_impossible(tally, share)]) for part, tally in parts.items()}
+
+    return [hour.model_copy(update={"versions": {3: add(hour.versions[3])}}) for hour in hours]
+
+
+def make_impossible(tally: Tally, share: float) -> Tally:
+    rows = round(share * tally.with_outcome / (1 - share))
+    return Tally(answered=rows, with_outcome=rows, impossible=rows, error=1e3 * rows, abs_error=1e3 * rows)
+
+
+@pytest.mark.parametrize(("error", "verdict"), [(100.0, "steady"), (140.0, "changed")])
+def test_what_no_row_of_training_may_be_is_held_against_no_model_and_for_none(error: float, verdict: str) -> None:
+    """The hold-out has none of them."""
+    hours = refuse(make_hours(error, rows=100), 0.3)
+
+    assert assess_accuracy(hours, 3, measured(100.0), POLICY).verdict == verdict
+    assert assess_coverage(hours, 3, POLICY).verdict == "steady"
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.036, "steady"), (0.08, "changed")])
+def test_more_of_it_than_real_trips_have_is_told(share: float, verdict: str) -> None:
+    found = assess_outcomes(refuse(make_hours(100.0, rows=500), share), 3, POLICY)
+
+    assert found.verdict == verdict
+    assert ("outside what the rules allow of the label" in found.reason) == (verdict == "changed")
+
+
 def test_much_nonsense_is_seen() -> None:
     hours = [
         HourMeasurement(hour=DAY + timedelta(hours=hour), versions={3: {EVERYTHING: tally_up(np.full(20, 1e6))}})

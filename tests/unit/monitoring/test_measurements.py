@@ -80,6 +80,25 @@ def test_an_hour_in_sums() -> None:
     assert sum(tally.sizes.values()) == 3
 
 
+def test_what_the_rules_allow_of_no_label_is_told_apart_whatever_was_answered() -> None:
+    scale = Scale(bound=500.0, close=5.0, label_range=(60.0, 1_000.0))
+    answers = [answered(name, 64.0) for name in "abcdef"]
+    reports = [
+        observed(name, value) for name, value in zip("abcde", (59.0, 60.0, 1_000.0, 1_001.0, 500.0), strict=True)
+    ]
+
+    tally = measure(answers, reports, scale=scale)[MIDNIGHT][3][EVERYTHING]
+
+    assert (tally.with_outcome, tally.plausible, tally.implausible, tally.impossible) == (5, 2, 1, 2)
+    # One of those that are left is within its interval; so is 59 s.
+    assert tally.bounded == pytest.approx(4.0 + 436.0)
+    assert (tally.lean, tally.covered) == (0, 1)
+    assert tally.claimed == pytest.approx(2 * 0.8)
+    # Without a largest label, none is too large.
+    endless = Scale(bound=500.0, close=5.0)
+    assert measure(answers, reports, scale=endless)[MIDNIGHT][3][EVERYTHING].impossible == 0
+
+
 def test_a_request_has_an_outcome_when_any_of_its_candidates_has() -> None:
     answers = [answered(name, 100.0, candidate=car) for name in ("a", "b", "c") for car in ("car 1", "car 2", "car 3")]
     reports = [observed("a", 90.0, candidate="car 3"), observed("b", 90.0), observed("c", 90.0, candidate="car 1")]
