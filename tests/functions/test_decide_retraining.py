@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.decide_retraining.handler import handler as decide_retraining
+from noriba.aws.ledger import Ledger
 from noriba.datasets.snapshots import build_manifest
 from noriba.errors import UnknownUseCaseError
 from noriba.events import AlarmFacts, DataFacts, RetrainingDecided, RetrainingWeighed
@@ -275,6 +276,56 @@ def test_an_event_delivered_again_gets_the_same_answer_announced_again(cloud: Cl
     assert again == first
     assert hear_decision(cloud).model_dump(mode="json") == first
     assert cloud.ledger().read_training() == lock
+
+
+def test_one_event_delivered_twice_at_once_has_one_answer_which_training_finds(
+    cloud: Cloud, context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cooldown ends between the two: one says no, and while it is about to record that, the other says yes."""
+    train_once(cloud, context)
+    let_hours_pass(cloud, -1.5)
+    commit(cloud, rows=ENOUGH * 2, content="second")
+    event, answers = another(SNAPSHOT, 2), list[dict[str, Any]]()
+    record = Ledger.record_decision
+
+    def record_after_the_twin(ledger: Ledger, *args: Any, **more: Any) -> bool:
+        monkeypatch.setattr(Ledger, "record_decision", record)
+        let_hours_pass(cloud)
+        answers.append(decide_retraining(event, context))
+        return record(ledger, *args, **more)
+
+    monkeypatch.setattr(Ledger, "record_decision", record_after_the_twin)
+    answers.append(decide_retraining(event, context))
+
+    lock = cloud.ledger().read_training()
+    assert lock is not None
+    assert (lock.decision_id, lock.running) == (answers[0]["decision_id"], True)
+    decided = cloud.ledger().read_decision(lock.decision_id)
+    assert decided is not None
+    assert decided.train
+    assert [RetrainingDecided.model_validate(answer) for answer in answers] == [decided, decided]
+    heard = [event["detail"] for event in cloud.hear() if event["detail-type"] == "RetrainingDecided"]
+    assert [one["train"] for one in heard] == [True, True]
+
+
+def test_a_yes_that_has_the_lock_takes_the_place_of_its_twin_s_no(
+    cloud: Cloud, context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one looked while there were too few rows, and was quicker to record that."""
+    manifest, begin, answers = commit(cloud), Ledger.begin_training, list[dict[str, Any]]()
+
+    def begin_after_the_twin(ledger: Ledger, record: TrainingRecord, *, replacing: TrainingRecord | None) -> bool:
+        commit(cloud, rows=10, content="few")
+        answers.append(decide_retraining(SNAPSHOT, context))
+        return begin(ledger, record, replacing=replacing)
+
+    monkeypatch.setattr(Ledger, "begin_training", begin_after_the_twin)
+    answers.append(decide_retraining(SNAPSHOT, context))
+
+    assert [answer["train"] for answer in answers] == [False, True]
+    assert answers[1]["snapshot_id"] == manifest.snapshot_id
+    decided = cloud.ledger().read_decision(answers[1]["decision_id"])
+    assert decided == RetrainingDecided.model_validate(answers[1])
 
 
 def test_a_decision_that_was_cut_off_after_it_took_the_lock_is_still_a_yes(
