@@ -74,10 +74,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     logger.append_keys(use_case=use_case.name, cause=question.cause)
     ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case.name)
     bus = EventBus(clients.events, settings.bus_name)
-    if (told := ledger.read_decision(question.decision_id)) is not None:
-        # The same event again: the answer stands, but may not have been heard.
-        announce(bus, told, ledger.read_evidence(question.decision_id))
-        return told.model_dump(mode="json")
+    if (told := announce_again(bus, ledger, question.decision_id)) is not None:
+        return told
     if question.alarm is not None and not note_alarm(ledger, question.alarm, now=now):
         return {"train": False, "reason": f"the alarm {question.alarm.name} is over"}
     last = read_last_training(ledger, clients)
@@ -118,7 +116,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         champion_snapshot_id=known.situation.champion_snapshot_id,
         rollout=known.rollout and known.rollout.execution,
     )
-    ledger.record_decision(decided, evidence, now=now)
+    if not ledger.record_decision(decided, evidence, now=now) and (
+        told := announce_again(bus, ledger, question.decision_id)
+    ):
+        return told
     announce(bus, decided, evidence)
     return decided.model_dump(mode="json")
 
@@ -161,7 +162,9 @@ def join_pending_alarm(
     """The question, asked for an alarm too that stands and was put off before; a person's is theirs alone."""
     if question.asker != "data":
         return question
-    alarm = find_pending(ledger.list_alarms(), last, policy, now=now)
+    champion = ledger.read_champion()
+    since = None if champion is None else champion.since
+    alarm = find_pending(ledger.list_alarms(), last, policy, champion_since=since, now=now)
     if alarm is None:
         return question
     return replace(question, asker="alarm", alarm=alarm)
@@ -203,6 +206,18 @@ def decide(use_case: UseCase, ledger: Ledger, situation: Situation, *, decision_
         if not ledger.begin_training(record, replacing=last):
             return Decision("running", "another decision took the lock at the same moment")
     return decision
+
+
+def announce_again(bus: EventBus, ledger: Ledger, decision_id: str) -> dict[str, Any] | None:
+    """The answer that stands, where the same event came before or comes at the same moment: it may not have been heard.
+
+    None where there is none yet.
+    """
+    told = ledger.read_decision(decision_id)
+    if told is None:
+        return None
+    announce(bus, told, ledger.read_evidence(decision_id))
+    return told.model_dump(mode="json")
 
 
 def announce(bus: EventBus, decided: RetrainingDecided, evidence: RetrainingWeighed | None) -> None:

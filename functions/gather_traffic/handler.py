@@ -12,7 +12,12 @@ from noriba.aws.gathering import TrafficGathering
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
 from noriba.errors import NoribaError
-from noriba.records.metrics import TRAFFIC_CONTRADICTED, TRAFFIC_GATHERED, TRAFFIC_WITHOUT_OUTCOME
+from noriba.records.metrics import (
+    TRAFFIC_CONTRADICTED,
+    TRAFFIC_GATHERED,
+    TRAFFIC_LEFT_OUT,
+    TRAFFIC_WITHOUT_OUTCOME,
+)
 from noriba.records.traffic import GatherReport, GatherTask
 from noriba.usecase import list_use_cases, load_use_case
 
@@ -132,6 +137,7 @@ def tell(gathered: GatheredDay) -> None:
             TRAFFIC_GATHERED: gathered.rows,
             TRAFFIC_WITHOUT_OUTCOME: gathered.without_outcome,
             TRAFFIC_CONTRADICTED: gathered.contradicted,
+            TRAFFIC_LEFT_OUT: gathered.left_out,
         },
     )
     logger.info("gathered", extra=gathered.model_dump(mode="json"))

@@ -201,7 +201,7 @@ def write_report(
         assess_coverage(last, version, policy, longer=ripe, was_changed="coverage" in were),
         assess_drift(hours, version, reference.profile, policy, now=now),
         assess_quality(window, version, reference.profile, policy),
-        assess_outcomes(last, version, policy),
+        assess_outcomes(last, version, policy, was_changed="outcomes" in were),
     )
     known = {one.kind: one.verdict for one in findings if one.verdict != "unknown"}
     return MonitoringReport(

@@ -89,7 +89,7 @@ def choose_start(use_case: UseCase, measurements: Measurements, *, now: datetime
 def state_queries(use_case: UseCase, reference: Reference, *, since: datetime, now: datetime) -> dict[str, Statement]:
     """What is asked of these hours: errors of all versions, and what the champion was asked."""
     policy, mae = use_case.policies.monitoring, reference.evidence.candidate.mae
-    scale = Scale(bound=policy.implausible_ratio * mae, close=policy.close_to or _CLOSE * mae)
+    scale = Scale(policy.implausible_ratio * mae, policy.close_to or _CLOSE * mae, use_case.data.label_range)
     slices = list(use_case.data.slices)
     queries = {ERRORS: state_measurements(use_case.name, slices, scale, since=since, until=now, now=now)}
     if reference.profile is not None:

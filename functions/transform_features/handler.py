@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -14,6 +15,7 @@ from noriba.datasets.parts import describe_part, encode_parquet, name_part
 from noriba.datasets.traffic import find_source
 from noriba.datasets.transformation import ROWS_AT_ONCE, transform_chunk
 from noriba.errors import RefusedObjectError
+from noriba.events import CLOCK_SKEW
 from noriba.records.ingest import Chunk, ChunkResult, FilePlan, LandedObject, name_chunk_results, name_quarantine
 from noriba.records.metrics import ROWS_KEPT, ROWS_QUARANTINED, ROWS_READ
 from noriba.usecase import load_use_case
@@ -73,7 +75,9 @@ def transform(task: Task, settings: Settings, clients: Clients) -> ChunkResult:
     landed, chunk, use_case = task.landed, task.chunk, load_use_case(task.landed.use_case)
     file = ObjectStore(clients.s3, landed.bucket).open(landed.key, version_id=landed.version_id, size=landed.size)
     source = find_source(use_case, task.plan.header, object_key=landed.key)
-    transformed = transform_chunk(read_chunk(file, task.plan, chunk), source, use_case, object_key=landed.key)
+    latest_s = math.inf if landed.landed_at_s is None else landed.landed_at_s + CLOCK_SKEW.total_seconds()
+    raw = read_chunk(file, task.plan, chunk)
+    transformed = transform_chunk(raw, source, use_case, object_key=landed.key, latest_s=latest_s)
     quarantine_key = None
     if transformed.quarantine is not None:
         quarantine_key = name_quarantine(landed, chunk.index)

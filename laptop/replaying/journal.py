@@ -54,15 +54,19 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.answered: dict[int, Answered] = {}
         self.reported: set[int] = set()
-        kept = ""
-        for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        content, kept = path.read_text(encoding="utf-8") if path.exists() else "", ""
+        for text in content.splitlines():
             try:
                 line = _Line.model_validate_json(text)
             except ValidationError:
                 break
             kept += f"{text}\n"
             self._take(line)
-        path.write_text(kept, encoding="utf-8")
+        if kept != content:
+            # Whoever is interrupted here finds the old one again: rides that were asked must not be asked twice.
+            part = path.with_name(f"{path.name}.part")
+            part.write_text(kept, encoding="utf-8")
+            part.replace(path)
         self._path = path
 
     def add_answer(self, answered: Answered) -> None:

@@ -11,6 +11,7 @@ import logging
 import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -108,7 +109,7 @@ class Cloud:
     def land(self, key: str, content: bytes) -> dict[str, Any]:
         """Put an object in the raw bucket, and the event that S3 sends of it."""
         put = self.clients.s3.put_object(Bucket="raw", Key=key, Body=content)
-        event = read_event("s3_object_created")
+        event = read_event("s3_object_created") | {"time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
         versions = self.clients.s3.list_object_versions(Bucket="raw")["Versions"]
         event["detail"]["object"] |= {
             "key": key,

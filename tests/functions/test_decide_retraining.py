@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.decide_retraining.handler import handler as decide_retraining
+from noriba.aws.ledger import Ledger
 from noriba.datasets.snapshots import build_manifest
 from noriba.errors import UnknownUseCaseError
 from noriba.events import AlarmFacts, DataFacts, RetrainingDecided, RetrainingWeighed
@@ -277,6 +278,56 @@ def test_an_event_delivered_again_gets_the_same_answer_announced_again(cloud: Cl
     assert cloud.ledger().read_training() == lock
 
 
+def test_one_event_delivered_twice_at_once_has_one_answer_which_training_finds(
+    cloud: Cloud, context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cooldown ends between the two: one says no, and while it is about to record that, the other says yes."""
+    train_once(cloud, context)
+    let_hours_pass(cloud, -1.5)
+    commit(cloud, rows=ENOUGH * 2, content="second")
+    event, answers = another(SNAPSHOT, 2), list[dict[str, Any]]()
+    record = Ledger.record_decision
+
+    def record_after_the_twin(ledger: Ledger, *args: Any, **more: Any) -> bool:
+        monkeypatch.setattr(Ledger, "record_decision", record)
+        let_hours_pass(cloud)
+        answers.append(decide_retraining(event, context))
+        return record(ledger, *args, **more)
+
+    monkeypatch.setattr(Ledger, "record_decision", record_after_the_twin)
+    answers.append(decide_retraining(event, context))
+
+    lock = cloud.ledger().read_training()
+    assert lock is not None
+    assert (lock.decision_id, lock.running) == (answers[0]["decision_id"], True)
+    decided = cloud.ledger().read_decision(lock.decision_id)
+    assert decided is not None
+    assert decided.train
+    assert [RetrainingDecided.model_validate(answer) for answer in answers] == [decided, decided]
+    heard = [event["detail"] for event in cloud.hear() if event["detail-type"] == "RetrainingDecided"]
+    assert [one["train"] for one in heard] == [True, True]
+
+
+def test_a_yes_that_has_the_lock_takes_the_place_of_its_twin_s_no(
+    cloud: Cloud, context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one looked while there were too few rows, and was quicker to record that."""
+    manifest, begin, answers = commit(cloud), Ledger.begin_training, list[dict[str, Any]]()
+
+    def begin_after_the_twin(ledger: Ledger, record: TrainingRecord, *, replacing: TrainingRecord | None) -> bool:
+        commit(cloud, rows=10, content="few")
+        answers.append(decide_retraining(SNAPSHOT, context))
+        return begin(ledger, record, replacing=replacing)
+
+    monkeypatch.setattr(Ledger, "begin_training", begin_after_the_twin)
+    answers.append(decide_retraining(SNAPSHOT, context))
+
+    assert [answer["train"] for answer in answers] == [False, True]
+    assert answers[1]["snapshot_id"] == manifest.snapshot_id
+    decided = cloud.ledger().read_decision(answers[1]["decision_id"])
+    assert decided == RetrainingDecided.model_validate(answers[1])
+
+
 def test_a_decision_that_was_cut_off_after_it_took_the_lock_is_still_a_yes(
     cloud: Cloud, context: LambdaContext
 ) -> None:
@@ -335,9 +386,12 @@ def roll_out(cloud: Cloud, *, purpose: str = "promotion") -> None:
     cloud.clients.dynamodb.Table("ledger").put_item(Item=item)
 
 
-def crown(cloud: Cloud, *, snapshot_id: str) -> None:
-    """A champion that learned from a snapshot."""
+def crown(cloud: Cloud, *, snapshot_id: str, since: datetime | None = None) -> None:
+    """A champion that learned from a snapshot; of before it was kept when it took over, unless that is said."""
     item = {"entry": "champion", "model_package_arn": "arn:package/2", "model_data_uri": "s3://models/2.tar.gz"}
+    if since is not None:
+        # As the rollout's machine writes its `$$.State.EnteredTime`.
+        item["since"] = since.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     cloud.clients.dynamodb.Table("ledger").put_item(Item={"use_case": "taxi_eta", **item})
     cloud.ledger().record_registration(
         "arn:package/2", image_uri="i", model_data_uri="m", sha256="0" * 64, snapshot_id=snapshot_id
@@ -485,6 +539,26 @@ def test_an_alarm_that_was_put_off_is_asked_for_again_while_it_stands(cloud: Clo
     evidence, _ = hear_answer(cloud)
     assert evidence.alarm is not None
     assert evidence.alarm.name == "noriba-taxi-eta-error"
+
+
+def test_an_alarm_about_a_model_that_was_replaced_since_does_not_train_again(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    """It stands until there is a verdict on the new champion, whose training began more than a day ago."""
+    train_once(cloud, context)
+    learned = commit(cloud, rows=ENOUGH + 1, content="a day more", last_s=86_400.0)
+    assert decide_retraining(raise_alarm(), context)["train"]
+    finish_training(cloud)
+    let_hours_pass(cloud, 26)
+    commit(cloud, rows=ENOUGH + 2, content="another day", last_s=2 * 86_400.0)
+    crown(cloud, snapshot_id=learned.snapshot_id, since=datetime.now(UTC) - timedelta(hours=1))
+
+    soon = decide_retraining(ask_by_the_clock(1), context)
+    crown(cloud, snapshot_id=learned.snapshot_id, since=datetime.now(UTC) - timedelta(hours=25))
+    a_day_later = decide_retraining(ask_by_the_clock(2), context)
+
+    assert "1 new rows are 0.0%" in soon["reason"]
+    assert (soon["train"], a_day_later["train"]) == (False, True)
 
 
 def test_an_alarm_that_is_over_asks_for_nothing_whatever_order_its_events_come_in(

@@ -273,7 +273,7 @@ def test_it_counts_what_it_landed(cloud: Cloud, context: LambdaContext, capsys: 
     gather(context)
 
     assert read_counts(capsys) == {
-        "taxi_eta": {"TrafficGathered": 1, "TrafficWithoutOutcome": 1, "TrafficContradicted": 0}
+        "taxi_eta": {"TrafficGathered": 1, "TrafficWithoutOutcome": 1, "TrafficContradicted": 0, "TrafficLeftOut": 0}
     }
     gather(context)
     assert read_counts(capsys) == {}

@@ -6,12 +6,14 @@ import hashlib
 import io
 import itertools
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet
 import pytest
 
 from functions.refuse_object.handler import handler as refuse_object
+from noriba.datasets.transformation import IN_THE_FUTURE
 from noriba.errors import RefusedObjectError, UnknownUseCaseError
 from noriba.events import DatasetSnapshotCreated, ObjectRefused
 from noriba.records.ingest import NO_USE_CASE, LandedObject, name_refusal
@@ -82,6 +84,17 @@ def test_quarantined_rows_wait_as_they_came_with_the_reason(cloud: Cloud, start:
     assert [row["_row"] for row in waiting] == [0, 1, 2]
     assert [{name: row[name] for name in original[0]} for row in waiting] == original[:3]
     assert all(row["_reasons"].startswith("ends_before_it_begins") for row in waiting)
+
+
+def test_rows_of_years_to_come_wait_for_their_correction(cloud: Cloud, start: Callable[..., Ingest]) -> None:
+    rows = b"pickup_at,dropoff_at,origin_zone,destination_zone\n" + b"".join(
+        f"{year}-05-01T12:00:00-04:00,{year}-05-01T12:15:00-04:00,74,161\n".encode() for year in (2023, 2098, 2024)
+    )
+
+    manifest = read_manifest(cloud, start(cloud.land("taxi_eta/trips.csv", rows)).run())
+
+    assert (manifest.rows_kept, manifest.objects[0].reasons) == (2, {IN_THE_FUTURE: 1})
+    assert manifest.last_s == datetime.fromisoformat("2024-05-01T12:00:00-04:00").timestamp()
 
 
 def test_the_chunks_of_a_file_may_finish_in_any_order(cloud: Cloud, start: Callable[..., Ingest]) -> None:

@@ -105,6 +105,7 @@ SUMS = (
     "bounded",
     "lean",
     "implausible",
+    "impossible",
     "close",
     "covered",
     "claimed",
@@ -121,7 +122,7 @@ def errors_of(version: int, mae: float, *, covered: float = 0.8) -> list[dict[st
         error = mae * rng.normal(1, 0.05) * rows
         # As much too high as too low.
         errors = (0.0, error, error, 0.0)
-        sums = (rows, rows, rows, rows * 300.0, rows, *errors, 0, 0, round(covered * rows), 0.8 * rows)
+        sums = (rows, rows, rows, rows * 300.0, rows, *errors, 0, 0, 0, round(covered * rows), 0.8 * rows)
         hour_us = to_microseconds(THIS_HOUR - timedelta(hours=ago))
         found.append({"hour_us": hour_us, "model_version": version, "size": 50, **dict(zip(SUMS, sums, strict=True))})
     return found

@@ -78,6 +78,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         {"data": {"label": "model_version"}},
         "'model_version' is a column of captured traffic, which says where a row is from; rename it",
     ),
+    "a range of labels": ({"data": {"label_range": (60.0, 60.0)}}, "data.label_range is 60 to 60; a label is above 0"),
     "two rules of one name": (
         {"data": {"rules": (Rule("a", "b", np.isnan), Rule("a", "c", np.isnan))}},  # type: ignore[arg-type]
         "two rules are named a",
@@ -173,6 +174,22 @@ def test_a_conversion_that_forgets_something_is_told_before_a_deployment(
 @pytest.mark.parametrize("name", list_use_cases())
 def test_the_golden_requests_of_what_is_installed_convert(name: str) -> None:
     check_conversion(load_use_case(name))
+
+
+@pytest.mark.parametrize("name", list_use_cases())
+def test_the_range_of_labels_of_what_is_installed_is_what_its_rules_allow(name: str) -> None:
+    use_case = load_use_case(name)
+    data, inputs = use_case.data, use_case.request.model_validate(use_case.golden_requests[0]).to_columns()
+    least, most = data.label_range
+
+    def is_broken(label: float) -> bool:
+        rows = len(next(iter(inputs.values())))
+        columns = {**inputs, data.label: np.full(rows, label)}
+        return any(bool(rule.broken_by(columns).all()) for rule in data.rules)
+
+    assert is_broken(np.nextafter(least, -np.inf))
+    assert is_broken(np.nextafter(most, np.inf))
+    assert not is_broken(most)
 
 
 @pytest.fixture

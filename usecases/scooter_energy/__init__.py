@@ -3,7 +3,7 @@
 from noriba.usecase import AnswerSpec, DataSpec, EncoderSpec, Meaning, ModelSpec, PaceSpec, UseCase
 from usecases.scooter_energy.features import FEATURES
 from usecases.scooter_energy.policy import POLICIES
-from usecases.scooter_energy.rules import RULES
+from usecases.scooter_energy.rules import MOST_KWH, RULES
 from usecases.scooter_energy.schema import ScooterEnergyRequest
 from usecases.scooter_energy.slices import SLICES
 from usecases.scooter_energy.words import MODES, SCOOTERS, SURFACES
@@ -13,7 +13,9 @@ USE_CASE = UseCase(
     title="Energy of a scooter ride",
     request=ScooterEnergyRequest,
     features=FEATURES,
-    data=DataSpec(event_time="started_at_s", label="energy_kwh", rules=RULES, slices=SLICES),
+    data=DataSpec(
+        event_time="started_at_s", label="energy_kwh", rules=RULES, slices=SLICES, label_range=(0.0, MOST_KWH)
+    ),
     model=ModelSpec(
         baseline_keys=("scooter_number",),
         encoders=(EncoderSpec("typical_scooter_on_surface", keys=("scooter_number", "surface_number"), prior_rows=20),),

@@ -9,7 +9,7 @@ from usecases.taxi_eta.features import FEATURES
 from usecases.taxi_eta.golden import GOLDEN_REQUESTS
 from usecases.taxi_eta.meanings import MEANINGS
 from usecases.taxi_eta.policy import POLICIES
-from usecases.taxi_eta.rules import RULES
+from usecases.taxi_eta.rules import LONGEST_S, RULES, SHORTEST_S
 from usecases.taxi_eta.schema import TaxiEtaRequest
 from usecases.taxi_eta.slices import SLICES
 
@@ -18,7 +18,13 @@ USE_CASE = UseCase(
     title="Taxi arrival time",
     request=TaxiEtaRequest,
     features=FEATURES,
-    data=DataSpec(event_time="pickup_at_s", label="duration_s", rules=RULES, slices=SLICES),
+    data=DataSpec(
+        event_time="pickup_at_s",
+        label="duration_s",
+        rules=RULES,
+        slices=SLICES,
+        label_range=(SHORTEST_S, LONGEST_S),
+    ),
     model=ModelSpec(
         baseline_keys=("traffic_hour",),
         encoders=(

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow.parquet
 
 from noriba.aws.observations import list_hour_files
 from noriba.datasets.gathering import DayGathering, bound_day
-from noriba.datasets.last_words import LastWords
+from noriba.datasets.last_words import LastWords, hash_rows
 from noriba.datasets.parts import encode_parquet
 from noriba.monitoring.partitions import ASTRAY
 from noriba.records.observations import OUTCOMES, PREDICTIONS, ObservationTable
@@ -36,6 +37,7 @@ COMPACTED = timedelta(hours=3)
 """How long after a moment all that was said before it is in its hour's file: captures come late, and then the clock."""
 _READ = {*OUTCOMES.columns, "model_version", "answered_at_us", "inputs"}
 """Columns that are wanted of either table; of a prediction, features and bounds are not."""
+_NAMES = {"prediction_id", "candidate_id"}
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,9 @@ class TrafficGathering:
 
     def gather(self, day: date, *, until: datetime) -> GatheredDay:
         """Join a day's predictions to the outcomes that were reported before a moment, and write what is new."""
-        words = LastWords()
         begin, end = bound_day(day)
+        asked = [hash_rows(predictions) for predictions in self._read(PREDICTIONS, begin, end, wanted=_NAMES)]
+        words = LastWords(np.concatenate(asked) if asked else np.empty(0, np.uint64))
         for outcomes in self._read(OUTCOMES, begin, until):
             words.add(outcomes, before_us=to_microseconds(until))
         words.finish()
@@ -145,10 +148,12 @@ class TrafficGathering:
         ]
         return sorted({moment.date() for hour in hours for moment in (hour - ASTRAY, hour, hour + ASTRAY)})
 
-    def _read(self, table: ObservationTable, since: datetime, until: datetime) -> Iterator[pa.Table]:
+    def _read(
+        self, table: ObservationTable, since: datetime, until: datetime, *, wanted: set[str] = _READ
+    ) -> Iterator[pa.Table]:
         """An hour after the other: a day of a busy deployment is larger than the memory of a function."""
         for key, hour, _mark in list_hour_files(self._observations, table, self._use_case.name, since=since - ASTRAY):
             if hour > until + ASTRAY:
                 return
             file = pyarrow.parquet.ParquetFile(io.BytesIO(self._observations.read(key)))
-            yield file.read(columns=[name for name in file.schema_arrow.names if name in _READ])
+            yield file.read(columns=[name for name in file.schema_arrow.names if name in wanted])

@@ -19,8 +19,8 @@ class Remembered(Generic[T]):
         read: asks the ledger for it; None is an answer, too.
         for_s: how long an answer is believed, and how long it is not asked again where it could not answer.
         clock: by which this is counted, in seconds.
-        warn: told why nobody knows.
-        ignorance: what that means, in words.
+        warn: told why nobody knows whether it has changed.
+        ignorance: what nobody knows, in words.
     """
 
     def __init__(
@@ -38,17 +38,16 @@ class Remembered(Generic[T]):
         self._until_s = 0.0
 
     def find(self) -> T | None:
-        """The last answer; None where there is none, or when the ledger cannot be asked."""
+        """The last answer, which stands while the ledger cannot be asked; None where there is none."""
         now_s = self._clock()
         if now_s >= self._until_s:
             try:
                 self._known = self._read()
             except (ClientError, BotoCoreError) as error:
                 self._warn(f"{self._ignorance}: {error}")
-                self._known = None
             self._until_s = now_s + self._for_s
         return self._known
 
     def forget(self) -> None:
-        """Ask anew the next time."""
-        self._until_s = 0.0
+        """Ask anew the next time; what was known is wrong."""
+        self._known, self._until_s = None, 0.0

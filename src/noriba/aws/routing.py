@@ -52,7 +52,7 @@ class Traffic:
             warn=warn,
             ignorance="nobody knows whether two models are in production",
         )
-        # How far intervals are stretched; as the model was trained, where nobody knows: what was known gets older.
+        # How far intervals are stretched; as the model was trained, where nobody has ever known.
         self._stretch = Remembered(
             lambda: open_ledger().read_stretch(),
             for_s=STRETCH_KNOWN_S,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from noriba.datasets.validation import validate_rows
 from noriba.features.columns import take_rows
+from noriba.usecase import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from noriba.usecase import UseCase
 
 BROKEN_LINE = "broken_line"
+IN_THE_FUTURE = "in_the_future"
 ROWS_AT_ONCE = 2**16
 """Rows validated together: what validating takes, some hundred bytes a row, then does not grow with the chunk."""
 EXPLANATION = ("_row", "_reasons", "_text")
@@ -56,13 +59,24 @@ class TransformedChunk:
         return 0 if self.quarantine is None else int(self.quarantine.num_rows)
 
 
-def transform_chunk(raw: RawRows, source: Source, use_case: UseCase, *, object_key: str) -> TransformedChunk:
-    """Read, validate and compute the features of one chunk."""
+def transform_chunk(
+    raw: RawRows, source: Source, use_case: UseCase, *, object_key: str, latest_s: float = math.inf
+) -> TransformedChunk:
+    """Read, validate and compute the features of one chunk.
+
+    Args:
+        raw: its rows.
+        source: how they are read.
+        use_case: its rules and features.
+        object_key: of the file.
+        latest_s: rows whose event time is later are of the future, and are quarantined; seconds since 1970.
+    """
+    rules = (*use_case.data.rules, _forbid_future(use_case.data.event_time, latest_s))
     kept, refused, reasons = [], [], Counter[str]()
     for start in range(0, raw.table.num_rows, ROWS_AT_ONCE):
         table = raw.table.slice(start, ROWS_AT_ONCE)
         reading = source.read(table, object_key=object_key)
-        verdict = validate_rows(reading, use_case.data.rules)
+        verdict = validate_rows(reading, rules)
         reasons.update(verdict.counts)
         if verdict.kept.any():
             columns = take_rows(reading.columns, verdict.kept)
@@ -78,6 +92,14 @@ def transform_chunk(raw: RawRows, source: Source, use_case: UseCase, *, object_k
         rows_read=raw.rows_read,
         reasons=dict(reasons),
     )
+
+
+def _forbid_future(event_time: str, latest_s: float) -> Rule:
+    """One row of years to come would stand last in every training, and what is last is what models are judged by."""
+    remedy = (
+        f"{event_time} is later than the time when the row landed; correct the date or the clock, and land it again"
+    )
+    return Rule(IN_THE_FUTURE, remedy, lambda rows: rows[event_time] > latest_s)
 
 
 def _explain_rows(table: pa.Table, row_numbers: Rows, verdict: Verdict) -> pa.Table:

@@ -1,9 +1,9 @@
 """Does the model still do what it showed on its hold-out? Told of hours that were measured, with a policy's limits.
 
 Each question has three answers, and the third is that there is not enough data. Errors are called grown only where the
-lower bound of their mean is over the limit, so a quiet night or a few odd rides raise no alarm; a lie that an app
-reports counts for no more than the bound of `Scale`. Parts of the traffic are looked at together: the more there are,
-the surer each must be (Bonferroni).
+lower bound of their mean is over the limit, so a quiet night or a few odd rides raise no alarm. Outcomes that an app
+has made up are told apart by `Scale`: all together they count for little or nothing, and are a question of their own.
+Parts of the traffic are looked at together: the more there are, the surer each must be (Bonferroni).
 """
 
 from __future__ import annotations
@@ -23,8 +23,16 @@ if TYPE_CHECKING:
     from noriba.usecase.policies import MonitoringPolicy
 
 _P90 = 0.9
-_MOST_IMPLAUSIBLE = 0.05
-"""The share of outcomes so far from any prediction that somebody must be told."""
+_TOLD_IMPLAUSIBLE = 0.01
+"""The share of implausible outcomes that somebody must be told of, where it is sure to be larger than this."""
+_TOLD_IMPOSSIBLE = 0.05
+"""The same of impossible ones: of New York's trips, 3.6 % are too short, or end before they begin."""
+_MOST_TIMES = 5.0
+"""So many times as many are told of however few there are."""
+_COUNTED_IMPLAUSIBLE = 0.0025
+"""The share that counts in the mean error, each for the bound: errors of the hold-out have such a tail, too."""
+_MOST_EXCEPTIONS = 0.5
+"""What happens more often than not is no exception, and counts in full."""
 
 
 def assess_accuracy(
@@ -51,27 +59,43 @@ def assess_accuracy(
     expected = _list_expected(evidence, fewest=policy.min_outcomes)
     looked_at = {part: longer if part else _choose(hours, longer, version) for part in expected}
     found = {part: _list_tallies(some, version, part) for part, some in looked_at.items()}
-    tallies = {part: some for part, some in found.items() if _is_enough(some, policy)}
-    if EVERYTHING not in tallies:
+    bound = policy.implausible_ratio * evidence.candidate.mae
+    weighed = {part: _weigh(some, bound) for part, some in found.items()}
+    errors = {part: (sums, rows) for part, (sums, rows) in weighed.items() if _is_enough(rows, policy)}
+    if EVERYTHING not in errors:
         outcomes = _count_outcomes(_list_tallies(hours, version, EVERYTHING))
         return _too_few("accuracy", f"{outcomes} outcomes; {policy.min_outcomes} of {FEWEST_BLOCKS} hours are needed")
     # Each part is a question, and whether answers lean to one side is one more.
-    alpha = policy.alpha / (len(tallies) + 1)
-    worst = list(_find_lean(tallies[EVERYTHING], policy, alpha=alpha, was_changed=was_changed))
-    for part, some in tallies.items():
-        error = average_blocks([one.bounded for one in some], [one.with_outcome for one in some])
+    alpha = policy.alpha / (len(errors) + 1)
+    worst = list(_find_lean(found[EVERYTHING], policy, alpha=alpha, was_changed=was_changed))
+    for part, (sums, rows) in errors.items():
+        error = average_blocks(sums, rows)
         limit = (policy.max_part_error_ratio if part else policy.max_error_ratio) * expected[part].mae
-        bound = error.mean if was_changed else error.lower(alpha)
-        if bound > limit:
+        if (error.mean if was_changed else error.lower(alpha)) > limit:
             ratio = error.mean / expected[part].mae
             where = part or "all of the traffic"
             worst.append((ratio, f"{where}: the error is {error.mean:.4g}, {ratio:.2f} times the hold-out's"))
     if worst:
         return Finding(kind="accuracy", verdict="changed", reason="; ".join(text for _, text in sorted(worst)[::-1]))
-    total = add_tallies(tallies[EVERYTHING])
-    ratio = total.abs_error / total.with_outcome / evidence.candidate.mae
-    reason = f"the error is {ratio:.2f} times the hold-out's, over {total.with_outcome} outcomes"
+    ratio = average_blocks(*errors[EVERYTHING]).mean / evidence.candidate.mae
+    total = add_tallies(found[EVERYTHING])
+    strange = total.with_outcome - total.plausible
+    odd = f", {strange} of them implausible" if strange else ""
+    reason = f"the error is {ratio:.2f} times the hold-out's, over {total.with_outcome} outcomes{odd}"
     return Finding(kind="accuracy", verdict="steady", reason=reason)
+
+
+def _weigh(tallies: Sequence[Tally], bound: float) -> tuple[list[float], list[float]]:
+    """The sum of errors of each hour, and how many these are, implausible ones with the weight that they may have."""
+    total = add_tallies(tallies)
+    weight = 1.0
+    if 0 < total.implausible <= _MOST_EXCEPTIONS * total.with_outcome:
+        weight = min(1.0, _COUNTED_IMPLAUSIBLE * total.with_outcome / total.implausible)
+    odd = [weight * one.implausible for one in tallies]
+    return (
+        [one.bounded + some * bound for one, some in zip(tallies, odd, strict=True)],
+        [one.plausible + some for one, some in zip(tallies, odd, strict=True)],
+    )
 
 
 def _find_lean(
@@ -79,10 +103,10 @@ def _find_lean(
 ) -> Iterator[tuple[float, str]]:
     """Whether more answers are too high than too low, or the other way round; how much so, and in words.
 
-    Of medians, half are. One outcome counts as much as another, so a lie moves little, and where few ask this is seen
-    days before the error is sure to have grown: in an emptied city every ride is a little faster.
+    Of medians, half are. One outcome counts as much as another, and where few ask this is seen days before the error is
+    sure to have grown: in an emptied city every ride is a little faster.
     """
-    lean = average_blocks([one.lean for one in tallies], [one.with_outcome for one in tallies])
+    lean = average_blocks([one.lean for one in tallies], [one.plausible for one in tallies])
     # Two sides, each half of the risk.
     unsure = 0.0 if was_changed else lean.mean - lean.lower(alpha / 2)
     if abs(lean.mean) - unsure > policy.max_lean:
@@ -100,12 +124,12 @@ def assess_coverage(
 ) -> Finding:
     """Whether intervals hold what they claim; see `assess_accuracy`."""
     tallies = _list_tallies(_choose(hours, longer or hours, version), version, EVERYTHING)
-    total = add_tallies(tallies)
-    if not _is_enough(tallies, policy):
+    total, rows = add_tallies(tallies), [one.plausible for one in tallies]
+    if not _is_enough(rows, policy):
         needed = f"{policy.min_outcomes} of {FEWEST_BLOCKS} hours are needed"
-        return _too_few("coverage", f"{total.with_outcome} outcomes; {needed}")
-    covered = average_blocks([one.covered for one in tallies], [one.with_outcome for one in tallies])
-    claimed = total.claimed / total.with_outcome
+        return _too_few("coverage", f"{total.plausible} outcomes; {needed}")
+    covered = average_blocks([one.covered for one in tallies], rows)
+    claimed = total.claimed / total.plausible
     reason = f"intervals hold {covered.mean:.1%} of the outcomes, and claim {claimed:.1%}"
     # Two sides, each half of the risk.
     least, most = covered.lower(policy.alpha / 2), covered.upper(policy.alpha / 2)
@@ -115,9 +139,12 @@ def assess_coverage(
     return Finding(kind="coverage", verdict="changed" if off else "steady", reason=reason)
 
 
-def assess_outcomes(ripe: Sequence[HourMeasurement], version: int, policy: MonitoringPolicy) -> Finding:
+def assess_outcomes(
+    ripe: Sequence[HourMeasurement], version: int, policy: MonitoringPolicy, *, was_changed: bool = False
+) -> Finding:
     """Whether outcomes come, and whether they can be true; of hours whose outcomes should be there by now."""
-    total = add_tallies(_list_answers(ripe, version))
+    tallies = _list_answers(ripe, version)
+    total = add_tallies(tallies)
     if total.requests < policy.min_outcomes:
         return _too_few("outcomes", f"{total.requests} requests; at least {policy.min_outcomes} are needed")
     # Of several candidates of a request one is taken, and an app may report of more: requests are told from rows.
@@ -125,10 +152,15 @@ def assess_outcomes(ripe: Sequence[HourMeasurement], version: int, policy: Monit
     if share < policy.min_outcome_share:
         reason = f"{share:.1%} of {total.requests} requests have an outcome, under {policy.min_outcome_share:.1%}"
         return Finding(kind="outcomes", verdict="changed", reason=reason)
-    odd = total.implausible / max(total.with_outcome, 1)
-    if odd > _MOST_IMPLAUSIBLE:
-        reason = f"{odd:.1%} of the outcomes are farther from their prediction than can be; some app reports nonsense"
-        return Finding(kind="outcomes", verdict="changed", reason=reason)
+    rows = [one.with_outcome for one in tallies]
+    for counts, most, words in (
+        ([one.implausible for one in tallies], _TOLD_IMPLAUSIBLE, "farther from their prediction than can be"),
+        ([one.impossible for one in tallies], _TOLD_IMPOSSIBLE, "outside what the rules allow of the label"),
+    ):
+        odd = average_blocks(counts, rows)
+        if odd.mean > _MOST_TIMES * most or (odd.mean if was_changed else odd.lower(policy.alpha)) > most:
+            reason = f"{odd.mean:.1%} of the outcomes are {words}: an app reports nonsense"
+            return Finding(kind="outcomes", verdict="changed", reason=reason)
     reason = f"{share:.1%} of {total.requests} requests have an outcome"
     return Finding(kind="outcomes", verdict="steady", reason=reason)
 
@@ -158,8 +190,8 @@ def _number_part(part: str, total: Tally, expected: Metrics | None) -> PartNumbe
         bias=known and total.error / known,
         p90=find_quantile(total.sizes, _P90),
         close=known and total.close / known,
-        coverage=known and total.covered / known,
-        claimed_coverage=known and total.claimed / known,
+        coverage=total.covered / total.plausible if total.plausible else None,
+        claimed_coverage=total.claimed / total.plausible if total.plausible else None,
         mean_width=width,
         estimated_mae=estimated,
     )
@@ -205,8 +237,9 @@ def _list_tallies(hours: Sequence[HourMeasurement], version: int, part: str) -> 
     return [tally for tally in _list_answers(hours, version, part) if tally.with_outcome]
 
 
-def _is_enough(tallies: Sequence[Tally], policy: MonitoringPolicy) -> bool:
-    return len(tallies) >= FEWEST_BLOCKS and _count_outcomes(tallies) >= policy.min_outcomes
+def _is_enough(rows: Sequence[float], policy: MonitoringPolicy) -> bool:
+    """Whether so many outcomes of hours say anything."""
+    return sum(some > 0 for some in rows) >= FEWEST_BLOCKS and sum(rows) >= policy.min_outcomes
 
 
 def _count_outcomes(tallies: Sequence[Tally]) -> int:

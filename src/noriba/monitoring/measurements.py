@@ -6,6 +6,7 @@ error, once over all and once for each label of each slice; an answer without an
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 _SMALLEST = 1e-9
 """What an error without a size, of zero, is taken for."""
 _UNLABELLED = "unlabelled"
+_PLAUSIBLE, _IMPLAUSIBLE, _IMPOSSIBLE = 0, 1, 2
+"""Kinds of outcomes."""
 _ASKED = ("answered", "requests", "requests_with_outcome", "width")
 _ERRORS = ("error", "abs_error", "bounded", "lean")
-_KNOWN = ("with_outcome", *_ERRORS, "implausible", "close", "covered", "claimed")
+_KNOWN = ("with_outcome", *_ERRORS, "implausible", "impossible", "close", "covered", "claimed")
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,14 @@ class Scale:
     """What is large and what is small in a use case, in the label's unit.
 
     Attributes:
-        bound: an error counts for no more than this where one app's nonsense must not decide.
+        bound: errors from here on are told apart, where one app's nonsense must not decide.
         close: an error no larger than this is called close.
+        label_range: the least and the largest label that the use case's rules allow.
     """
 
     bound: float
     close: float
+    label_range: tuple[float, float] = (0.0, math.inf)
 
 
 def state_measurements(
@@ -73,8 +78,9 @@ errors AS (
     a.high - a.low AS width,
     a.value - s.value AS error,
     abs(a.value - s.value) AS abs_error,
+    {_tell_apart(scale)} AS kind,
     CASE WHEN a.low <= s.value AND s.value <= a.high THEN 1 ELSE 0 END AS covered,
-    CASE WHEN s.value IS NULL THEN NULL ELSE a.claimed_coverage END AS claimed{"".join(f", {one}" for one in labels)}
+    a.claimed_coverage AS claimed{"".join(f", {one}" for one in labels)}
   FROM {JOINED}
   WHERE a.place = 1
 ),
@@ -93,12 +99,13 @@ SELECT
   count(error) AS with_outcome,
   sum(error) AS error,
   sum(abs_error) AS abs_error,
-  sum({_at_most("abs_error", scale.bound)}) AS bounded,
-  sum(sign(error)) AS lean,
-  count_if(abs_error >= {write_number(scale.bound)}) AS implausible,
+  sum(CASE WHEN kind = {_PLAUSIBLE} THEN abs_error ELSE 0e0 END) AS bounded,
+  sum(CASE WHEN kind = {_PLAUSIBLE} THEN sign(error) ELSE 0e0 END) AS lean,
+  count_if(kind = {_IMPLAUSIBLE}) AS implausible,
+  count_if(kind = {_IMPOSSIBLE}) AS impossible,
   count_if(abs_error <= {write_number(scale.close)}) AS close,
-  sum(covered) AS covered,
-  sum(claimed) AS claimed
+  sum(CASE WHEN kind = {_PLAUSIBLE} THEN covered ELSE 0 END) AS covered,
+  sum(CASE WHEN kind = {_PLAUSIBLE} THEN claimed ELSE 0e0 END) AS claimed
 FROM sized
 GROUP BY GROUPING SETS ({", ".join(sets)})"""  # noqa: S608 -- names of slices are escaped, the rest are numbers
     return Statement(text, (*bind_answers(use_case, since, until), *bind_said(use_case, since, now)))
@@ -129,13 +136,22 @@ def read_measurements(
     }
 
 
-# Trino's `greatest` and `least` of a null are null, DuckDB's are not.
+def _tell_apart(scale: Scale) -> str:
+    """The kind of an outcome; null where there is none."""
+    least, most = scale.label_range
+    outside = [f"s.value < {write_number(least)}"]
+    if math.isfinite(most):
+        outside.append(f"s.value > {write_number(most)}")
+    return f"""CASE
+      WHEN {" OR ".join(outside)} THEN {_IMPOSSIBLE}
+      WHEN abs(a.value - s.value) >= {write_number(scale.bound)} THEN {_IMPLAUSIBLE}
+      WHEN s.value IS NOT NULL THEN {_PLAUSIBLE}
+    END"""
+
+
+# Trino's `greatest` of a null is null, DuckDB's is not.
 # https://trino.io/docs/current/functions/comparison.html#greatest-and-least
 
 
 def _at_least(column: str, bound: float) -> str:
     return f"CASE WHEN {column} < {write_number(bound)} THEN {write_number(bound)} ELSE {column} END"
-
-
-def _at_most(column: str, bound: float) -> str:
-    return f"CASE WHEN {column} > {write_number(bound)} THEN {write_number(bound)} ELSE {column} END"

@@ -53,7 +53,7 @@ def stretch_intervals(
 
 def _step(tally: Tally, policy: MonitoringPolicy) -> float:
     """An hour's: gain, times its weight n / (n + prior), times the share that was missed beyond what may be."""
-    return policy.stretch_gain * (tally.claimed - tally.covered) / (tally.with_outcome + policy.stretch_prior)
+    return policy.stretch_gain * (tally.claimed - tally.covered) / (tally.plausible + policy.stretch_prior)
 
 
 def _bound(log_stretch: float) -> float:

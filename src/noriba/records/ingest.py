@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime
 from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,7 +25,10 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
 
 class LandedObject(BaseModel):
-    """One object version, from the event that announced it."""
+    """One object version, from the event that announced it.
+
+    `landed_at_s` is the event's own time, in seconds since 1970; None in what was written before that was kept.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,6 +38,7 @@ class LandedObject(BaseModel):
     version_id: str
     sequencer: str
     size: int
+    landed_at_s: float | None = None
 
     @classmethod
     def from_event(cls, event: dict[str, Any]) -> Self:
@@ -46,6 +51,7 @@ class LandedObject(BaseModel):
             version_id=created.object.version_id,
             sequencer=created.object.sequencer,
             size=created.object.size,
+            landed_at_s=datetime.fromisoformat(event["time"]).timestamp() if "time" in event else None,
         )
 
     @property

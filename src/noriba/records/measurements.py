@@ -34,12 +34,13 @@ class Tally(BaseModel):
         with_outcome: those whose outcome is known.
         error: answer less outcome.
         abs_error: without the sign.
-        bounded: without the sign, no single one counting for more than a bound that the query was given.
-        lean: answers that were too high, less those that were too low; 0 in hours measured before it was kept.
-        implausible: how many reached that bound.
+        bounded: without the sign, of the plausible ones alone: possible, and under a bound that the query was given.
+        lean: of these, answers that were too high, less those that were too low; 0 in hours of before it was kept.
+        implausible: how many reached that bound, of outcomes that are possible.
+        impossible: outcomes outside the range of the use case's labels; 0 in hours of before it was kept.
         close: how many were no farther off than the use case calls close.
-        covered: outcomes within the interval.
-        claimed: the coverage that the model claims.
+        covered: plausible outcomes within the interval.
+        claimed: the coverage that the model claims, summed over the same.
         sizes: how many errors there are of each size, in eighths of a doubling: 8 · log2(error), rounded down.
     """
 
@@ -55,10 +56,16 @@ class Tally(BaseModel):
     bounded: float = 0.0
     lean: float = 0.0
     implausible: int = 0
+    impossible: int = 0
     close: int = 0
     covered: int = 0
     claimed: float = 0.0
     sizes: dict[int, int] = {}
+
+    @property
+    def plausible(self) -> int:
+        """How many outcomes are possible, and under the bound."""
+        return self.with_outcome - self.implausible - self.impossible
 
 
 class HourMeasurement(BaseModel):

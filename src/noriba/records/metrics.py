@@ -64,6 +64,11 @@ TRAFFIC_GATHERED = Metric(
 )
 TRAFFIC_WITHOUT_OUTCOME = Metric("gather_traffic", "TrafficWithoutOutcome", "predictions of whose outcome nobody told")
 TRAFFIC_CONTRADICTED = Metric("gather_traffic", "TrafficContradicted", "predictions with different outcomes")
+TRAFFIC_LEFT_OUT = Metric(
+    "gather_traffic",
+    "TrafficLeftOut",
+    "rows over the most that a day may have, and outcomes over what fits into memory",
+)
 CHAMPIONS_RESTORED = Metric(
     "tidy_rollouts", "ChampionsRestored", "times that production was half-way and is the champion's again"
 )

@@ -48,7 +48,7 @@ class PartNumbers(BaseModel):
         bias: mean of answer less outcome.
         p90: nine in ten errors are smaller, within 9 %.
         close: the share of errors that the use case calls close.
-        coverage: the share of outcomes within the interval.
+        coverage: the share of outcomes within the interval, of those that are not implausible.
         claimed_coverage: what the model claims it to be.
         mean_width: of the intervals.
         estimated_mae: the hold-out's error, in proportion to how much wider intervals are now. It needs no outcome,

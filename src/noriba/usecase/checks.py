@@ -68,6 +68,9 @@ def _check_data(use_case: UseCase) -> Iterator[str]:
     for name in (*inputs, *features, data.label):
         if name in LINEAGE:
             yield f"{name!r} is a column of captured traffic, which says where a row is from; rename it"
+    least, most = data.label_range
+    if not 0 <= least < most:
+        yield f"data.label_range is {least:g} to {most:g}; a label is above 0, give the least and the largest one"
     if repeated := _find_repeated([rule.name for rule in data.rules]):
         yield f"data.rules: two rules are named {repeated}; reasons are counted by name, rename one"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -41,9 +42,12 @@ class DataSpec:
         rules: quality rules, in the order in which reasons are given.
         slices: named ways to divide the rows, each evaluated by itself; each gives a word per row from inputs and
             features.
+        label_range: the least and the largest label that break no rule, whatever else the row says. Outcomes outside
+            are none that the model was made for, and the monitor holds nothing against it for them.
     """
 
     event_time: str
     label: str
     rules: Sequence[Rule] = ()
     slices: Mapping[str, Callable[[Columns], Labels]] = field(default_factory=dict)
+    label_range: tuple[float, float] = (0.0, math.inf)

@@ -34,7 +34,9 @@ class RetrainingPolicy(BaseModel):
         default=1, ge=0, description="what an alarm asks for: rows later than all of the latest training's"
     )
     alarm_again_s: float = Field(
-        default=86_400.0, gt=0, description="an alarm that stands so long after a training began asks for another"
+        default=86_400.0,
+        gt=0,
+        description="an alarm that stands so long after a training began, and the champion took over, asks for another",
     )
 
 
@@ -151,7 +153,7 @@ class MonitoringPolicy(BaseModel):
     )
     min_outcome_share: float = Field(default=0.01, ge=0, lt=1, description="answers that must get an outcome in time")
     implausible_ratio: float = Field(
-        default=20.0, gt=1, description="an error counts for no more than so many times the hold-out's"
+        default=20.0, gt=1, description="errors of so many times the hold-out's are taken for an app's nonsense"
     )
     stretch_gain: float = Field(
         default=0.1,

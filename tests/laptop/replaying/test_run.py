@@ -291,6 +291,27 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     assert Journal(path).reported == journal.reported | {max(journal.answered)}
 
 
+def test_a_journal_whose_last_line_is_left_out_is_the_old_one_or_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_replay(tmp_path).run()
+    path = tmp_path / "report.rides.jsonl"
+    text = path.read_text()
+    path.write_text(text[:-9])
+
+    def interrupt(_part: Path, _target: Path) -> Path:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patches:
+        patches.setattr(type(path), "replace", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            Journal(path)
+
+    assert path.read_text() == text[:-9]
+    assert len(Journal(path).reported) == DAYS * A_DAY - 1
+    assert path.read_text() == text[: text[:-9].rindex("\n") + 1]
+
+
 def test_a_report_of_another_replay_is_refused_with_the_remedy(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     write_report(path, open_report())

@@ -343,6 +343,19 @@ def test_a_decision_is_kept_as_it_was_taken_first_with_what_it_rests_upon(ledger
     assert ledger.list_answers() == [(NOW, make_decision("d1"), make_evidence("d1"))]
 
 
+def test_of_two_answers_to_one_question_a_yes_takes_the_place_of_a_no_and_never_the_other_way(ledger: Ledger) -> None:
+    """It has taken the lock: a no in its place would have nobody train, and everybody wait for it."""
+    no = make_decision("d1").model_copy(update={"train": False, "reason": "cooldown"})
+    yes, evidence = make_decision("d1"), make_evidence("d1")
+
+    assert ledger.record_decision(no, evidence, now=NOW)
+    assert ledger.record_decision(yes, evidence, now=LATER)
+    assert ledger.read_decision("d1") == yes
+    assert not ledger.record_decision(no, evidence, now=LATER)
+    assert not ledger.record_decision(yes, evidence, now=LATER)
+    assert ledger.list_answers() == [(LATER, yes, evidence)]
+
+
 def test_a_run_s_failure_and_those_before_it_are_known(ledger: Ledger) -> None:
     ledger.begin_training(replace(make_training("d1"), failed_before=2), replacing=None)
     begun = ledger.read_training()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from noriba.datasets.gathering import DayGathering, GatheredRows, bound_day
-from noriba.datasets.last_words import LastWords
+from noriba.datasets.last_words import LastWords, hash_rows
 from noriba.datasets.parts import encode_parquet
 from noriba.datasets.raw import RawRows
 from noriba.datasets.traffic import find_source
@@ -43,11 +43,12 @@ def gather(
     use_case: UseCase = TAXI,
     before: datetime = NOON + timedelta(days=1),
 ) -> GatheredRows:
-    words = LastWords()
+    predictions = read_file(write_predictions(answers))
+    words = LastWords(hash_rows(predictions))
     words.add(read_file(write_outcomes(use_case, told)), before_us=to_microseconds(before))
     words.finish()
     gathering = DayGathering(use_case, DAY, words)
-    gathering.add(read_file(write_predictions(answers)))
+    gathering.add(predictions)
     return gathering.finish()
 
 
@@ -159,10 +160,11 @@ def test_what_was_captured_without_inputs_is_no_row_and_is_counted(captured: dic
     old = capture(TAXI, RIDE, "p", with_inputs=False)
     old = type(old)(**{**vars(old), "inputs": captured})
     answers = [old, capture(TAXI, RIDE, "q")]
-    words = LastWords()
+    predictions = read_file(write_predictions({"v1": answers}))
+    words = LastWords(hash_rows(predictions))
     words.add(read_file(write_outcomes(TAXI, [Told("p", 600.0), Told("q", 600.0)])), before_us=2**62)
     gathering = DayGathering(TAXI, DAY, words)
-    gathering.add(read_file(write_predictions({"v1": answers})))
+    gathering.add(predictions)
     # A file of an earlier version has no such column.
     gathering.add(read_file(write_predictions({"v1": [capture(TAXI, RIDE, "r")]})).drop_columns(["inputs"]))
 

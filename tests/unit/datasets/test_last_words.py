@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noriba.datasets.last_words import LastWords, hash_name, name_rows
+from noriba.datasets.last_words import LastWords, hash_name, hash_rows, name_rows
 from noriba.records.observations import OUTCOMES
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def write(reports: list[Report]) -> pa.Table:
 
 
 def hear(*pieces: list[Report], before_us: int = 10, most: int = 100) -> LastWords:
-    words = LastWords(most=most)
+    """Of predictions that were all asked."""
+    words = LastWords(hash_rows(write([report for reports in pieces for report in reports])), most=most)
     for reports in pieces:
         words.add(write(reports), before_us=before_us)
     words.finish()
@@ -84,6 +85,28 @@ def test_of_more_than_fit_the_same_ones_stay_in_whatever_order_they_come(
     everyone = sorted({f"p{number}" for number in numbers}, key=hash_name)
     assert read(words) == read(again) == {one: float(one[1:]) for one in everyone[:most]}
     assert (words.left_out > 0) == (len(everyone) > most)
+
+
+def test_whoever_makes_up_names_with_small_hashes_crowds_out_nobody() -> None:
+    asked: list[Report] = [(f"asked {number}", None, 60.0, 0, 0) for number in range(5)]
+    made_up = sorted((f"made up {number}" for number in range(1_000)), key=hash_name)[:20]
+    assert hash_name(made_up[-1]) < min(hash_name(name) for name, *_ in asked if name)
+    words = LastWords(hash_rows(write(asked)), most=5)
+
+    words.add(write([(name, None, 900.0, 0, 0) for name in made_up]), before_us=1)
+    words.add(write(asked), before_us=1)
+    words.finish()
+
+    assert read(words) == {f"asked {number}": 60.0 for number in range(5)}
+    assert words.left_out == 0
+
+
+def test_where_nothing_was_asked_nothing_is_heard() -> None:
+    words = LastWords(hash_rows(write([])))
+
+    words.add(write([("p", None, 60.0, 0, 0)]), before_us=1)
+
+    assert read(words) == {}
 
 
 def test_a_candidate_without_a_name_is_another_than_one_with_an_empty_name() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from noriba.datasets.chunks import plan_file, read_chunk
 from noriba.datasets.parts import encode_parquet
 from noriba.datasets.raw import RawRows
 from noriba.datasets.sources import choose_source, load_sources
-from noriba.datasets.transformation import BROKEN_LINE, TransformedChunk, transform_chunk
+from noriba.datasets.transformation import BROKEN_LINE, IN_THE_FUTURE, TransformedChunk, transform_chunk
 from noriba.errors import RefusedObjectError
 from noriba.usecase import load_use_case
 
@@ -29,11 +30,11 @@ BACKWARDS = (GOOD[1], GOOD[0], "74", "161", "clock")
 NOWHERE = (GOOD[0], GOOD[1], "264", "x", "lost")
 
 
-def transform(content: bytes) -> tuple[TransformedChunk, RawRows]:
+def transform(content: bytes, *, latest_s: float = np.inf) -> tuple[TransformedChunk, RawRows]:
     plan = plan_file(io.BytesIO(content), size=len(content))
     source = choose_source(load_sources(USE_CASE), plan.header)
     raw = read_chunk(io.BytesIO(content), plan, plan.chunks[0])
-    return transform_chunk(raw, source, USE_CASE, object_key="taxi_eta/trips.csv"), raw
+    return transform_chunk(raw, source, USE_CASE, object_key="taxi_eta/trips.csv", latest_s=latest_s), raw
 
 
 def write_csv(rows: Sequence[Sequence[str]]) -> bytes:
@@ -74,6 +75,20 @@ def test_bad_rows_wait_as_they_came_with_their_place_and_every_reason() -> None:
         "no_origin": 1,
         "no_destination": 1,
     }
+
+
+def test_a_row_that_is_later_than_its_landing_waits_for_a_correction() -> None:
+    """It would stand last in every training: what is last is what models are judged by."""
+    future = ("2098-05-01T12:00:00-04:00", "2098-05-01T12:15:00-04:00", "74", "161", "typing error")
+    begins_s = datetime.fromisoformat(GOOD[0]).timestamp()
+
+    chunk, _ = transform(write_csv([GOOD, future]), latest_s=begins_s)
+    early, _ = transform(write_csv([GOOD, future]), latest_s=begins_s - 1.0)
+
+    assert (chunk.rows_kept, chunk.reasons) == (1, {IN_THE_FUTURE: 1})
+    [row] = list_quarantined(chunk)
+    assert row["_reasons"].startswith("in_the_future: pickup_at_s is later than the time when the row landed; correct")
+    assert (early.rows_kept, early.reasons) == (0, {IN_THE_FUTURE: 2})
 
 
 def test_lines_that_fit_no_table_wait_with_their_text_between_the_other_rows() -> None:

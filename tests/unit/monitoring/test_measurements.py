@@ -55,8 +55,8 @@ def observed(
     )
 
 
-def measure(answers: Answers, reports: Reports) -> Measured:
-    statement = state_measurements(USE_CASE, SLICES, SCALE, since=MIDNIGHT, until=UNTIL, now=UNTIL)
+def measure(answers: Answers, reports: Reports, *, scale: Scale = SCALE) -> Measured:
+    statement = state_measurements(USE_CASE, SLICES, scale, since=MIDNIGHT, until=UNTIL, now=UNTIL)
     rows = run(statement, tabulate_answers(answers), tabulate_outcomes(reports))
     # As Athena gives them: every value as text.
     texts: list[Any] = [{name: None if value is None else str(value) for name, value in row.items()} for row in rows]
@@ -72,12 +72,31 @@ def test_an_hour_in_sums() -> None:
     assert tally.width == pytest.approx(80.0)
     assert tally.error == pytest.approx(3.0 - 15.0 - 2700.0)
     assert tally.abs_error == pytest.approx(3.0 + 15.0 + 2700.0)
-    # One that reports nonsense counts for no more than the bound, and is seen.
-    assert tally.bounded == pytest.approx(3.0 + 15.0 + 50.0)
-    assert tally.lean == 1 - 2
-    assert (tally.implausible, tally.close, tally.covered) == (1, 1, 1)
-    assert tally.claimed == pytest.approx(3 * 0.8)
+    # One that reports nonsense is told apart.
+    assert tally.bounded == pytest.approx(3.0 + 15.0)
+    assert tally.lean == 1 - 1
+    assert (tally.implausible, tally.plausible, tally.close, tally.covered) == (1, 2, 1, 1)
+    assert tally.claimed == pytest.approx(2 * 0.8)
     assert sum(tally.sizes.values()) == 3
+
+
+def test_what_the_rules_allow_of_no_label_is_told_apart_whatever_was_answered() -> None:
+    scale = Scale(bound=500.0, close=5.0, label_range=(60.0, 1_000.0))
+    answers = [answered(name, 64.0) for name in "abcdef"]
+    reports = [
+        observed(name, value) for name, value in zip("abcde", (59.0, 60.0, 1_000.0, 1_001.0, 500.0), strict=True)
+    ]
+
+    tally = measure(answers, reports, scale=scale)[MIDNIGHT][3][EVERYTHING]
+
+    assert (tally.with_outcome, tally.plausible, tally.implausible, tally.impossible) == (5, 2, 1, 2)
+    # One of those that are left is within its interval; so is 59 s.
+    assert tally.bounded == pytest.approx(4.0 + 436.0)
+    assert (tally.lean, tally.covered) == (0, 1)
+    assert tally.claimed == pytest.approx(2 * 0.8)
+    # Without a largest label, none is too large.
+    endless = Scale(bound=500.0, close=5.0)
+    assert measure(answers, reports, scale=endless)[MIDNIGHT][3][EVERYTHING].impossible == 0
 
 
 def test_a_request_has_an_outcome_when_any_of_its_candidates_has() -> None:
@@ -144,7 +163,8 @@ reports = st.lists(
 def test_hours_add_up_to_the_whole(answers: Answers, reports: Reports) -> None:
     by_hand = {one.model_version: one for one in judge(answers, [event for _, event in reports])[0]}
 
-    measured = measure(answers, reports)
+    # No outcome of these is implausible.
+    measured = measure(answers, reports, scale=Scale(bound=200.0, close=5.0))
     totals = {
         version: add_tallies(hour[version][EVERYTHING] for hour in measured.values() if version in hour)
         for version in by_hand

@@ -233,14 +233,28 @@ def go_off(hours_ago: float, *, name: str = "error", state: Literal["ALARM", "OK
     return AlarmFacts(name=name, state=state, reason="r", changed_at=changed_at, metric=None, dimensions={})
 
 
-def pending(alarms: list[AlarmFacts], last: TrainingRecord | None, *, hours: float = 0.0) -> AlarmFacts | None:
-    return find_pending(alarms, last, POLICY, now=NOW + timedelta(hours=hours))
+def pending(
+    alarms: list[AlarmFacts], last: TrainingRecord | None, *, hours: float = 0.0, champion_since: datetime | None = None
+) -> AlarmFacts | None:
+    return find_pending(alarms, last, POLICY, champion_since=champion_since, now=NOW + timedelta(hours=hours))
 
 
 def test_an_alarm_that_stands_a_day_after_its_training_asks_again() -> None:
     """Rows of the changed world may have come only since, or the candidate was not good enough."""
     assert pending([go_off(3)], LAST, hours=21) is None
     assert pending([go_off(3)], LAST, hours=23) == go_off(3)
+
+
+def test_an_alarm_about_the_model_before_waits_for_a_verdict_on_the_champion() -> None:
+    """Its training began more than a day ago; the candidate has taken over since, and the alarm stands on."""
+    took_over = NOW + timedelta(hours=30)
+
+    assert pending([go_off(3)], LAST, hours=31, champion_since=took_over) is None
+    assert pending([go_off(3)], LAST, hours=53, champion_since=took_over) is None
+    assert pending([go_off(3)], LAST, hours=54, champion_since=took_over) == go_off(3)
+    assert pending([go_off(3)], replace(LAST, failed=True), hours=31, champion_since=took_over) is None
+    # About this champion itself.
+    assert pending([go_off(-31)], LAST, hours=32, champion_since=took_over) == go_off(-31)
 
 
 def test_an_alarm_is_pending_until_a_training_has_begun_for_it() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from noriba.records.ingest import (
 EVENT = {
     "source": "aws.s3",
     "detail-type": "Object Created",
+    "time": "2026-07-04T03:00:00Z",
     "detail": {
         "version": "0",
         "bucket": {"name": "raw"},
@@ -59,6 +61,7 @@ def test_an_object_is_read_from_the_event_that_announces_it() -> None:
     assert landed.version_id == "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"
     assert landed.sequencer == "00617F08299329D189"
     assert landed.size == 1234
+    assert landed.landed_at_s == datetime(2026, 7, 4, 3, tzinfo=UTC).timestamp()
     assert LandedObject.model_validate(landed.model_dump()) == landed
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from boto3.dynamodb.conditions import Attr
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from noriba.aws.ledger.table import Entries
 from noriba.records import ledger_entries as entries
@@ -15,13 +15,21 @@ from noriba.rollout.assignment import Split
 
 
 class Champion(BaseModel):
-    """The model in production."""
+    """The model in production.
+
+    Attributes:
+        model_package_arn: its package.
+        model_data_uri: its artifact.
+        endpoint_config: production's configuration of it.
+        since: when it took over; None in records of before that was kept.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     model_package_arn: str
     model_data_uri: str
     endpoint_config: str | None = None
+    since: AwareDatetime | None = None
 
 
 class Awaited(BaseModel):

@@ -76,15 +76,21 @@ class TrainingEntries(Entries):
             for item in found
         ]
 
-    def record_decision(self, decision: RetrainingDecided, evidence: RetrainingWeighed, *, now: datetime) -> None:
-        """Keep a decision, whichever way it went; training takes its orders from here, not from the event."""
+    def record_decision(self, decision: RetrainingDecided, evidence: RetrainingWeighed, *, now: datetime) -> bool:
+        """Keep a decision, whichever way it went; training takes its orders from here, not from the event.
+
+        Returns:
+            False where an answer to the same question stands already: of two that were asked at once, the first one,
+            but for a yes, which has taken the lock, and takes the place of a no.
+        """
         item = {
             "decided_at": now.isoformat(),
             "train": decision.train,
             "record": decision.model_dump_json(),
             "evidence": evidence.model_dump_json(),
         }
-        self._put(f"{entries.DECISION}{decision.decision_id}", item, unless_exists_but=None)
+        replaced = Attr("train").eq(False) if decision.train else None
+        return self._put(f"{entries.DECISION}{decision.decision_id}", item, unless_exists_but=replaced)
 
     def note_alarm(self, alarm: AlarmFacts) -> None:
         """Keep an alarm's state, unless a later one is known: events come in any order, and more than once."""
