@@ -33,7 +33,7 @@ from noriba.events import (
 )
 from noriba.monitoring.causes import read_question
 from noriba.records.rollout import RolloutPlan
-from noriba.usecase import RolloutPolicy
+from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
     from noriba.events import Event
@@ -390,7 +390,7 @@ def test_the_rollout_is_told_which_model_goes_where(rules: dict[str, Resource]) 
         "endpoint_name": "noriba-taxi-eta",
         "model_package_arn": ARN,
         "version": 7,
-        "plan": RolloutPlan.of(RolloutPolicy(), stages="full").model_dump(mode="json"),
+        "plan": RolloutPlan.of(load_use_case("taxi_eta").policies.rollout, stages="full").model_dump(mode="json"),
     }
 
 
