@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from noriba.records.rollout import EXPERIMENT_ENDED, ChallengerVerdict
+from noriba.rollout.confidence import FEWEST_PARTS
 from noriba.rollout.decision import Comparison, Verdict, compare_groups, compare_paired
 from noriba.rollout.pairing import DIFFERENCE, PEOPLE, Look, Tally
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from noriba.rollout.confidence import Interval
 
 REJECTED = "ChallengerRejectedError"
+MOSTLY = 0.5
+"""Of a canary's outcomes: where no more are of known subjects, these are no bound on the others, and are not asked."""
 
 
 def judge(
@@ -83,10 +86,12 @@ def _compare(tally: Tally, plan: RolloutPlan) -> Comparison:
         parts = {name: tally.blocks(f"{DIFFERENCE}|{name}") for name in slices}
         whole = tally.blocks(DIFFERENCE)
         return compare_paired(whole, parts, champion_mae=champion.mean, policy=plan.comparison)
+    challenger = tally.blocks("challenger")
     by_group = tally.blocks(f"challenger{PEOPLE}"), tally.blocks(f"champion{PEOPLE}")
-    if any(side.n for side in by_group):
+    of_people = sum(side.n for side in by_group) / max(challenger.n + champion.n, 1)
+    if of_people > MOSTLY and min(len(side.starts_s) for side in by_group) >= FEWEST_PARTS:
         # Whoever stays with one model for long makes slices of people, not of rides; the whole knows how much they
         # differ, a slice does not.
-        return compare_groups(tally.blocks("challenger"), champion, {}, policy=plan.comparison, people=by_group)
+        return compare_groups(challenger, champion, {}, policy=plan.comparison, people=by_group)
     groups = {name: (tally.blocks(f"challenger|{name}"), tally.blocks(f"champion|{name}")) for name in slices}
-    return compare_groups(tally.blocks("challenger"), champion, groups, policy=plan.comparison)
+    return compare_groups(challenger, champion, groups, policy=plan.comparison)

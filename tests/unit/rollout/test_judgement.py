@@ -227,3 +227,21 @@ def test_two_equal_models_that_are_met_by_different_people_are_equal() -> None:
 
     assert rejected == 0
     assert naive > 0
+
+
+@pytest.mark.parametrize(
+    ("groups", "share"),
+    [pytest.param(1, 0.001, id="one person"), pytest.param(12, 0.9, id="few"), pytest.param(400, 0.2, id="a minority")],
+)
+def test_a_few_known_people_hide_no_slice_and_no_error(groups: int, share: float) -> None:
+    tally = make_tally(4_000, shift=0.0, paired=False)
+    night = make_tally(2_000, shift=90.0, paired=False)
+    for side in ("challenger", "champion"):
+        tally.sums[f"{side}|part of day: night"] = night.sums[side]
+        known = round(4_000 * share / groups)
+        tally.sums[f"{side}{PEOPLE}"] = {float(g): (known, known * MAE, known * MAE**2) for g in range(groups)}
+
+    verdict = decide(tally)
+
+    assert verdict.decision == "reject"
+    assert verdict.reason.startswith("in part of day: night, its error is larger by ")
