@@ -129,6 +129,13 @@ class Settings(BaseModel):
         le=100,
         description="requests whose features and answers are kept in S3; 0 keeps none, and nothing can be compared",
     )
+    trust_outcome_times: bool = Field(
+        default=False,
+        description=(
+            "count outcomes by the time that they say, as a replay of recorded rides on a cloud without a clock needs; "
+            "whoever holds a key can then make a day of a minute"
+        ),
+    )
     capture_days: int = Field(default=90, gt=0, description="how long they are kept; features hold places")
     query_gib: int = Field(
         default=10, gt=0, description="how much one query over observations may read; Athena charges by what is read"

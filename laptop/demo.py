@@ -13,7 +13,7 @@ from laptop.demo_data import cut_files, simulate_files
 from laptop.fault_scenario import run_fault_scenario
 from laptop.memory import PeakMemory
 from laptop.rollout_scenario import FIRST_ROWS, run_rollout_scenario
-from laptop.state import ASSEMBLY, DEMO_FILES, NO_SETTINGS, PROJECT_ROOT, STATE_DIR, find_cloud, make_private_home
+from laptop.state import ASSEMBLY, DEMO_FILES, PROJECT_ROOT, STATE_DIR, find_cloud, make_private_home
 from laptop.steps import LIMIT_S, check_gates, land
 from laptop_cloud.deploy import DeployError, deploy, synthesize
 from laptop_cloud.process import CloudError, check_port, start, stop
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from noriba.records.snapshot import SnapshotManifest
 
 DEFAULT_ROWS = 60_000
+SETTINGS = "trust_outcome_times = true\n"
+"""Of the deployment: rides of a week are asked about and reported within seconds, and no clock goes along."""
 _MARK = STATE_DIR / "started-by-demo"
 
 
@@ -147,7 +149,7 @@ def _walk(plan: DemoPlan, walk: Walk) -> None:
     if plan.scenario == "drift":
         _walk_through_change(plan, walk)
         return
-    cloud = _deploy(plan, walk, settings=NO_SETTINGS)
+    cloud = _deploy(plan, walk, settings=_write_settings(SETTINGS))
     with walk.phase("prepare trips"):
         files = _prepare_files(plan)
     # On the laptop cloud, whatever the environment says.
@@ -180,12 +182,17 @@ def _deploy(plan: DemoPlan, walk: Walk, *, settings: Mapping[str, str], clock: d
     return cloud
 
 
-def _walk_through_change(plan: DemoPlan, walk: Walk) -> None:
-    """The scenario `drift`, on a cloud that lives in its rides' time."""
+def _write_settings(content: str) -> dict[str, str]:
+    """The variable that names a deployment's settings, and the file that it names."""
     DEMO_FILES.mkdir(parents=True, exist_ok=True)
     settings = DEMO_FILES / "noriba.toml"
-    settings.write_text(drift_scenario.SETTINGS, encoding="utf-8")
-    cloud = _deploy(plan, walk, settings={"NORIBA_SETTINGS": str(settings)}, clock=drift_scenario.BEGIN)
+    settings.write_text(content, encoding="utf-8")
+    return {"NORIBA_SETTINGS": str(settings)}
+
+
+def _walk_through_change(plan: DemoPlan, walk: Walk) -> None:
+    """The scenario `drift`, on a cloud that lives in its rides' time."""
+    cloud = _deploy(plan, walk, settings=_write_settings(drift_scenario.SETTINGS), clock=drift_scenario.BEGIN)
     if cloud.clock is None:
         raise DemoError(walk.latest, f"the laptop cloud at {cloud.endpoint_url} runs without a clock")
     enter(cloud.clock)

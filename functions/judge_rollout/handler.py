@@ -39,6 +39,7 @@ class Settings(Environment):
     captures_bucket: str
     outcomes_bucket: str
     resource_prefix: str
+    trust_outcome_times: bool
 
 
 class ComparisonBusyError(NoribaError):
@@ -132,6 +133,7 @@ def compare(
         ObjectStore(clients.s3, settings.outcomes_bucket),
         execution=lock.execution,
         awaited=awaited,
+        trusts_times=settings.trust_outcome_times,
     )
     tally = comparison.take_stock(use_case=use_case, now=now)
     challenger, champion = measure_health(clients.cloudwatch, awaited, now=now)
@@ -149,7 +151,8 @@ def compare(
             CHALLENGERS_REJECTED: verdict.rejects,
         },
     )
-    logger.info("judged", extra={"use_case": use_case, "stage": awaited.stage, **verdict.model_dump()})
+    unlike = {"odd_outcomes": tally.odd, "far_outcomes": tally.far}
+    logger.info("judged", extra={"use_case": use_case, "stage": awaited.stage, **unlike, **verdict.model_dump()})
     return verdict
 
 

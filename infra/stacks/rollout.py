@@ -246,6 +246,7 @@ class RolloutStack(Stack):
                 "CAPTURES_BUCKET": self._captures.bucket_name,
                 "OUTCOMES_BUCKET": self._outcomes.bucket_name,
                 "RESOURCE_PREFIX": self._shared.settings.prefix,
+                "TRUST_OUTCOME_TIMES": str(self._shared.settings.trust_outcome_times).lower(),
             },
             timeout=Duration.minutes(5),
             memory_mb=1769,  # one core: it reads and counts

@@ -53,6 +53,7 @@ ENVIRONMENT = {
     "QUERY_WORKGROUP": "noriba",
     "RAW_BUCKET": "raw",
     "RESOURCE_PREFIX": "noriba",
+    "TRUST_OUTCOME_TIMES": "true",
 }
 
 

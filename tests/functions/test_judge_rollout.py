@@ -192,6 +192,23 @@ def test_a_worse_challenger_is_rejected(cloud: Cloud, context: LambdaContext, st
     assert [verdict["decision"] for verdict in states.told] == ["reject"]
 
 
+def test_only_who_trusts_the_times_of_outcomes_makes_days_of_a_minute(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, clients = judge_rollout.load_dependencies()
+    wary = settings.model_copy(update={"trust_outcome_times": False})
+    monkeypatch.setattr(judge_rollout, "load_dependencies", lambda: (wary, clients))
+    await_verdict(cloud)
+    observe(cloud, range(OUTCOMES), by=-20.0)
+    judge_rollout.handler(MINUTE, context)
+
+    # Observed hours before they were asked about.
+    assert states.told == []
+    tally = read_tally(cloud)
+    assert tally.looks[-1].outcomes + tally.odd == OUTCOMES
+    assert tally.odd > 0.9 * OUTCOMES
+
+
 def test_answers_of_the_second_in_which_it_began_are_compared(
     cloud: Cloud, context: LambdaContext, states: FakeStepFunctions
 ) -> None:

@@ -28,6 +28,7 @@ OVERRIDES = {
     "approver_mfa": "true",
     "rollout": "canary",
     "capture_percent": "25",
+    "trust_outcome_times": "true",
     "capture_days": "30",
     "query_gib": "2",
     "keep_data": "true",

@@ -247,6 +247,15 @@ def states(assembly: Assembly, machine: str) -> dict[str, Any]:
     return found
 
 
+def test_whether_outcomes_say_when_they_were_reaches_the_judge(assembly: Assembly, customised: Assembly) -> None:
+    said = [
+        found.one("AWS::Lambda::Function", "JudgeRolloutFunction").properties["Environment"]["Variables"]
+        for found in (assembly, customised)
+    ]
+
+    assert [variables["TRUST_OUTCOME_TIMES"] for variables in said] == ["false", "true"]
+
+
 def test_a_chunk_is_transformed_in_as_much_memory_as_asked_and_in_what_a_new_account_may_have(
     assembly: Assembly, customised: Assembly
 ) -> None:

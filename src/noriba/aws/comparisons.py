@@ -40,11 +40,20 @@ class Comparison:
         outcomes: the bucket of outcomes.
         execution: ARN of the rollout's execution.
         awaited: what it waits for.
+        trusts_times: whether outcomes count at the times that they say.
     """
 
-    def __init__(self, captures: ObjectStore, outcomes: ObjectStore, *, execution: str, awaited: Awaited) -> None:
+    def __init__(
+        self,
+        captures: ObjectStore,
+        outcomes: ObjectStore,
+        *,
+        execution: str,
+        awaited: Awaited,
+        trusts_times: bool,
+    ) -> None:
         self._captures, self._outcomes = captures, outcomes
-        self._awaited = awaited
+        self._awaited, self._trusts_times = awaited, trusts_times
         self._key = name_comparison(awaited.endpoint, execution, awaited.stage)
 
     def take_stock(self, *, use_case: str, now: datetime) -> Tally:
@@ -55,6 +64,7 @@ class Comparison:
             tally = Tally(since=awaited.since, paired=awaited.stage == "shadow")
         else:
             tally = Tally.model_validate_json(known)
+        tally.trusts_times = self._trusts_times
         # Captures come within hours of their hour; earlier ones were read at the last look.
         since = max(tally.since, (tally.looked_at or now) - LATE)
         # A capture's time is in whole seconds.

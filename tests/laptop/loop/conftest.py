@@ -117,10 +117,10 @@ def loop(tmp_path_factory: pytest.TempPathFactory, share_wheels: Callable[[Path]
     share_wheels(folder)
     # As NORIBA_HOME lays it out, so that the command finds it there.
     assembly, state_dir = folder / "cdk.out", folder / "laptop"
-    # Most tests only want another model in production; those of the comparison bring a plan of their own. A fast
-    # machine asks more in a second than the plan of an app allows.
+    # Most tests only want another model in production; those of the comparison bring a plan of their own, and rides of
+    # a week that go by in seconds. A fast machine asks more in a second than the plan of an app allows.
     settings = folder / "noriba.toml"
-    settings.write_text('rollout = "direct"\napi_requests_per_s = 500\napi_burst = 500\n')
+    settings.write_text('rollout = "direct"\ntrust_outcome_times = true\napi_requests_per_s = 500\napi_burst = 500\n')
     synthesize(PROJECT_ROOT, assembly, environment={"NORIBA_SETTINGS": str(settings)})
     cloud = process.start(state_dir=state_dir, assembly=assembly, port=None)
     try:

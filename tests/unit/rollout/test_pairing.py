@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noriba.events import OutcomeObserved
+from noriba.events import CLOCK_SKEW, OutcomeObserved
 from noriba.records.captures import CapturedAnswer
 from noriba.records.inference import ModelAnswer
 from noriba.rollout.confidence import BLOCK_S
 from noriba.rollout.pairing import DIFFERENCE, MOST_LOOKS, WAIT_S, Look, Tally
+from noriba.rollout.waiting import FARTHEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,7 +124,119 @@ def test_of_several_candidates_the_one_that_drove_is_paired() -> None:
     tally.add_outcomes([happened("p", 85.0, candidate="car 2")], now_s=NOW_S)
 
     assert tally.blocks(DIFFERENCE).totals.tolist() == [0.0]
-    assert list(tally.waiting) == ["p car 1"]
+    assert tally.waiting == {}
+
+
+def test_a_request_counts_once_however_many_of_its_candidates_are_reported() -> None:
+    tally = make_tally()
+    names = tuple(f"car {number}" for number in range(500))
+    told = [happened("p", 100.0, candidate=name) for name in names]
+    tally.add_outcomes(told[:250], now_s=NOW_S)
+    for side in ("champion", "challenger"):
+        tally.add_answers(side, [answer("p", *(110.0 + row for row in range(500)), candidates=names)])
+    tally.add_outcomes(told, now_s=NOW_S)
+
+    assert tally.blocks(DIFFERENCE).n == 1
+    assert tally.blocks("champion").totals.tolist() == [10.0]
+
+
+@pytest.mark.parametrize("first", ["outcome", "answer"])
+def test_what_happened_to_no_candidate_of_the_request_is_odd_and_does_not_stand_in_the_way(first: str) -> None:
+    tally = make_tally()
+    steps = {
+        "answer": lambda: tally.add_answers("champion", [answer("p", 110.0, 90.0, candidates=("car 1", "car 2"))]),
+        "outcome": lambda: tally.add_outcomes([happened("p", 1.0, candidate="car 3")], now_s=NOW_S),
+    }
+    for name in sorted(steps, key=lambda one: one != first):
+        steps[name]()
+    tally.add_answers("challenger", [answer("p", 100.0, 80.0, candidates=("car 1", "car 2"))])
+    tally.add_outcomes([happened("p", 85.0, candidate="car 2")], now_s=NOW_S)
+
+    assert tally.odd == 1
+    assert tally.blocks(DIFFERENCE).totals.tolist() == [0.0]
+
+
+def test_which_of_several_nameless_candidates_drove_nobody_knows() -> None:
+    tally = make_tally(paired=False)
+    tally.add_answers("champion", [answer("p", 110.0, 90.0)])
+    tally.add_outcomes([happened("p", 100.0)], now_s=NOW_S)
+
+    assert (tally.odd, tally.blocks("champion").n) == (1, 0)
+
+
+def test_time_is_when_the_server_was_asked_and_not_what_an_app_says() -> None:
+    tally = make_tally(paired=False)
+    tally.add_answers("champion", [answer(f"p{number}", 110.0) for number in range(20)])
+    tally.add_outcomes([happened(f"p{n}", 100.0, minutes=24 * 60 * n) for n in range(20)], now_s=NOW_S)
+
+    assert tally.blocks("champion").starts_s.tolist() == [BEGAN.timestamp()]
+    assert tally.find_span_s("champion") == BLOCK_S
+
+
+@pytest.mark.parametrize(("early", "odd"), [(CLOCK_SKEW, 0), (CLOCK_SKEW + timedelta(seconds=1), 1)])
+def test_what_was_observed_before_it_was_asked_is_odd(early: timedelta, odd: int) -> None:
+    tally = make_tally()
+    for side in ("champion", "challenger"):
+        tally.add_answers(side, [answer("p", 110.0)])
+    tally.add_outcomes([happened("p", 100.0, minutes=-early.total_seconds() / 60)], now_s=NOW_S)
+
+    assert (tally.odd, tally.blocks(DIFFERENCE).n) == (odd, 1 - odd)
+    # Whoever has mended a clock may say it again.
+    tally.add_outcomes([happened("p", 100.0)], now_s=NOW_S)
+    assert tally.blocks(DIFFERENCE).n == 1
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_an_outcome_out_of_all_reason_weighs_no_more_than_twenty_answers(paired: bool) -> None:
+    tally = make_tally(paired=paired)
+    tally.add_answers("champion", [answer("p", 100.0)])
+    if paired:
+        tally.add_answers("challenger", [answer("p", 130.0)])
+    tally.add_outcomes([happened("p", 9e8)], now_s=NOW_S)
+
+    largest = 130.0 if paired else 100.0
+    assert tally.blocks("champion").totals.tolist() == [largest * (1 + FARTHEST) - 100.0]
+    assert tally.far == 1
+    # Errors differ by what the models disagree by, as they do whatever the outcome is.
+    assert tally.blocks(DIFFERENCE).totals.tolist() == ([-30.0] if paired else [])
+
+
+def test_who_answers_in_minutes_where_seconds_are_meant_is_as_far_off_as_that() -> None:
+    tally = make_tally(paired=False)
+    tally.add_answers("champion", [answer("p", 700.0)])
+    tally.add_answers("challenger", [answer("q", 700.0 / 60)])
+    tally.add_outcomes([happened("q", 720.0)], now_s=NOW_S)
+
+    assert tally.far == 0
+    assert tally.blocks("challenger").totals.tolist() == pytest.approx([720.0 - 700.0 / 60])
+
+
+def test_an_answer_beyond_all_numbers_breaks_no_sum() -> None:
+    tally = make_tally()
+    tally.add_answers("champion", [answer("p", 110.0)])
+    tally.add_answers("challenger", [answer("p", 1e300)])
+    tally.add_outcomes([happened("p", 100.0)], now_s=NOW_S)
+
+    assert np.isfinite(tally.blocks(DIFFERENCE).squares).all()
+    assert Tally.model_validate_json(tally.model_dump_json()) == tally
+
+
+def test_a_count_of_the_version_before_goes_on_without_what_waited() -> None:
+    kept = {
+        "since": BEGAN.isoformat(),
+        "paired": True,
+        "waiting": {"p car 1": {"since_s": 1.0, "champion": 110.0, "challenger": None, "slices": ["part of day: day"]}},
+        "sums": {"champion": {"900.0": [1.0, 10.0, 100.0]}},
+        "given_up": 2,
+        "read": ["a"],
+    }
+    tally = Tally.model_validate_json(json.dumps(kept))
+
+    assert (tally.waiting, tally.given_up, tally.read) == ({}, 3, ["a"])
+    assert tally.blocks("champion").n == 1
+    # It is of this version from now on.
+    tally.add_answers("champion", [answer("p", 110.0)])
+    assert Tally.model_validate_json(tally.model_dump_json()) == tally
 
 
 def test_in_the_canary_each_group_has_its_own_errors() -> None:
@@ -168,6 +282,7 @@ def test_what_waits_for_too_long_is_given_up() -> None:
 
 def test_how_much_time_the_outcomes_span_is_no_matter_of_one_wrong_clock() -> None:
     tally = make_tally(paired=False)
+    tally.trusts_times = True
     assert tally.find_span_s("champion") == 0.0
     hours = [number * 24 / 199 for number in range(200)]
     tally.add_answers("champion", [answer(f"p{number}", 110.0) for number in range(201)])
@@ -188,16 +303,39 @@ def test_an_outcome_that_is_none_breaks_no_sum(value: float) -> None:
     assert Tally.model_validate_json(tally.model_dump_json()) == tally
 
 
-def test_of_too_many_that_wait_the_oldest_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_too_many_that_wait_those_without_an_answer_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("noriba.rollout.pairing.MOST_WAITING", 3)
     tally = make_tally()
-    tally.add_answers("champion", [answer("q", 110.0)])
+    tally.add_answers("champion", [answer(name, 110.0) for name in ("q", "r")])
     for number in range(5):
         tally.add_outcomes([happened(f"p{number}", 100.0)], now_s=NOW_S + number)
     tally.forget(now_s=NOW_S + 5)
 
-    # Outcomes of requests that were never captured before an answer, however old that is.
-    assert sorted(tally.waiting) == ["p3 ", "p4 ", "q "]
+    # They are mostly of requests that were never captured.
+    assert len(tally.waiting) == 3
+    assert {"q", "r"} < tally.waiting.keys()
+
+
+@pytest.mark.parametrize("bound", ["MOST_WAITING", "MOST_WAITING_BYTES"])
+def test_where_more_is_asked_than_can_wait_a_part_is_heard_to_its_end(
+    bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were the oldest to go, each would go before its outcome."""
+    one = make_tally()
+    one.add_answers("champion", [answer("p", 110.0)])
+    room = 100 if bound == "MOST_WAITING" else 100 * one.waiting["p"].size
+    monkeypatch.setattr(f"noriba.rollout.pairing.{bound}", room)
+    tally = make_tally(paired=False)
+    for minute in range(30):
+        tally.add_answers("champion", [answer(f"p{minute}-{number}", 110.0) for number in range(50)])
+        if minute >= 10:
+            told = [happened(f"p{minute - 10}-{number}", 100.0) for number in range(50)]
+            tally.add_outcomes(told, now_s=NOW_S + 60 * minute)
+        tally.forget(now_s=NOW_S + 60 * minute)
+
+    assert len(tally.waiting) <= 100
+    # Ten minutes' requests are five times the room.
+    assert 50 * 20 / 8 < tally.blocks("champion").n < 50 * 20 / 3
 
 
 def test_of_a_look_a_minute_for_weeks_a_few_hundred_are_kept_and_they_tell_the_whole_way() -> None:
