@@ -44,7 +44,7 @@ class Measured:
 
     Attributes:
         values: in the metric's unit.
-        times_s: when they were observed, in seconds since 1970, ascending.
+        times_s: when their requests were asked, in seconds since 1970, ascending.
         groups: of the subjects.
         challenger: whether the group is the challenger's.
     """
@@ -55,7 +55,7 @@ class Measured:
     challenger: Mask
 
     def first(self, n: int) -> Measured:
-        """Those that were observed first."""
+        """Those that were asked about first."""
         return Measured(self.values[:n], self.times_s[:n], self.groups[:n], self.challenger[:n])
 
 

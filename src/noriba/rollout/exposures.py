@@ -34,8 +34,8 @@ class Exposures:
 
     def __init__(self, *, percent: int, now: datetime) -> None:
         self._percent, self._latest_s = percent, (now + CLOCK_SKEW).timestamp()
-        # Group, and whether the challenger answered: of each prediction.
-        self._met: dict[str, tuple[int, bool]] = {}
+        # Group, whether the challenger answered, and when: of each prediction.
+        self._met: dict[str, tuple[int, bool, float]] = {}
         self._answers: dict[Row, float] = {}
         # When it was observed, and what: the last word counts.
         self._said: dict[str, dict[Row, tuple[float, float]]] = defaultdict(dict)
@@ -59,7 +59,7 @@ class Exposures:
             self._without_subject.append(answer.at)
             return
         self._began = min(answer.at, self._began or answer.at)
-        self._met[answer.prediction_id] = answer.group, by_challenger
+        self._met[answer.prediction_id] = answer.group, by_challenger, answer.at.timestamp()
         for candidate, value in zip(answer.candidate_ids, answer.answer.value, strict=True):
             self._answers[answer.prediction_id, candidate] = value
 
@@ -77,16 +77,19 @@ class Exposures:
                     said[row] = max((at_s, value), said.get(row, (-math.inf, 0.0)))
 
     def measure(self, metric: str) -> Measured:
-        """All that is known of a metric; the use case's own is how far an answer was from the outcome."""
-        said = sorted(self._said.get(metric, {}).items(), key=lambda item: item[1][0])
-        known = {row: last for row, last in said if row in self._answers}
-        values = [value for _at_s, value in known.values()]
+        """All that is known of a metric; the use case's own is how far an answer was from the outcome.
+
+        By the time when the server was asked: when something was observed, is an app's word.
+        """
+        rows = [row for row in self._said.get(metric, {}) if row in self._answers]
+        known = sorted(rows, key=lambda row: self._met[row[0]][2])
+        values = [self._said[metric][row][1] for row in known]
         if metric == OWN_METRIC:
             values = [abs(self._answers[row] - value) for row, value in zip(known, values, strict=True)]
         groups = np.array([self._met[prediction][0] for prediction, _candidate in known], dtype=np.int64)
         return Measured(
             values=np.array(values, dtype=np.float64),
-            times_s=np.array([at_s for at_s, _value in known.values()], dtype=np.float64),
+            times_s=np.array([self._met[prediction][2] for prediction, _candidate in known], dtype=np.float64),
             groups=groups,
             challenger=np.array(
                 [belongs_to_challenger(int(group), percent=self._percent) for group in groups], dtype=np.bool_
@@ -95,6 +98,6 @@ class Exposures:
 
     def check_split(self) -> SplitCheck:
         """Whether requests were answered by whom they were given to."""
-        groups = np.array([group for group, _challenger in self._met.values()], dtype=np.int64)
-        challenger = np.array([challenger for _group, challenger in self._met.values()], dtype=np.bool_)
+        groups = np.array([group for group, *_ in self._met.values()], dtype=np.int64)
+        challenger = np.array([challenger for _group, challenger, _at_s in self._met.values()], dtype=np.bool_)
         return check_split(groups, challenger, percent=self._percent)

@@ -79,6 +79,19 @@ def test_an_answer_that_was_captured_twice_counts_once() -> None:
     assert seen.check_split().share.n == 1
 
 
+def test_time_is_when_the_server_was_asked_and_not_what_an_app_says() -> None:
+    """Or whoever holds a key makes a day of a minute, and bounds of one block."""
+    seen = expose()
+    for number in range(3):
+        asked = replace(answered(f"p{number}", 100.0), at=BEGAN - timedelta(minutes=number))
+        seen.add(asked, by_challenger=True)
+        seen.observe([happened(f"p{number}", 90.0 + number, minutes=-24 * 60 * (3 - number))])
+
+    errors = seen.measure("error")
+    assert errors.times_s.tolist() == [BEGAN.timestamp() - 60 * number for number in (2, 1, 0)]
+    assert errors.values.tolist() == [8.0, 9.0, 10.0]
+
+
 @pytest.mark.parametrize("said", [(), (math.nan,), (100.0, 100.0)])
 def test_who_was_answered_by_the_champion_in_the_end_met_the_champion(said: tuple[float, ...]) -> None:
     seen = expose()
