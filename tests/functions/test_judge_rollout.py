@@ -148,8 +148,24 @@ def measure(cloud: Cloud, variant: str, *, requests: int, failed: int = 0, at: d
     )
 
 
-def read_tally(cloud: Cloud, stage: str = "shadow") -> Tally:
-    return Tally.model_validate_json(cloud.store("captures").read(name_comparison(ENDPOINT, EXECUTION, stage)))
+def observe_canary(
+    cloud: Cloud, numbers: range, *, percent: int, error: float, name: str, at: datetime | None = None
+) -> None:
+    """Requests of which the challenger answered a share; both models are as wrong as the hour is hard."""
+    truth = {number: 600.0 + 3 * (number % 17) for number in numbers}
+    for variant in ("v6", "v7"):
+        answered = {
+            number: value + error + number_noise(number)
+            for number, value in truth.items()
+            if (variant == "v7") == (number % 10 < percent / 10)
+        }
+        capture(cloud, variant, answered, name=name, at=at or datetime.now(UTC))
+    report(cloud, truth, name=name)
+
+
+def read_tally(cloud: Cloud, stage: str = "shadow", percent: int | None = None) -> Tally:
+    key = name_comparison(ENDPOINT, EXECUTION, stage, percent)
+    return Tally.model_validate_json(cloud.store("captures").read(key))
 
 
 def test_a_rollout_is_told_as_soon_as_the_answer_is_clear(
@@ -222,6 +238,24 @@ def test_a_challenger_whose_answers_are_none_is_rejected_for_that(
     [verdict] = states.told
     assert (verdict["decision"], verdict["error"]) == ("reject", "ChallengerRejectedError")
     assert "1 of its answers are no predictions" in verdict["reason"]
+
+
+def test_equal_models_stay_equal_though_a_larger_share_meets_harder_hours(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions
+) -> None:
+    """Of both steps together, the challenger has had more of the hard hours: its mean is larger, by no fault of it."""
+    await_verdict(cloud, "canary", percent=10)
+    observe_canary(cloud, range(OUTCOMES), percent=10, error=50.0, name="a")
+    judge_rollout.handler(MINUTE, context)
+    later = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    hard = range(OUTCOMES, 2 * OUTCOMES)
+    await_verdict(cloud, "canary", percent=50, since=later.isoformat())
+    observe_canary(cloud, hard, percent=50, error=150.0, name="b", at=later)
+    judge_rollout.handler(MINUTE, context)
+
+    assert states.told == []
+    assert read_tally(cloud, "canary", 10).answered == {"champion": 180, "challenger": 20}
+    assert read_tally(cloud, "canary", 50).answered == {"champion": 100, "challenger": 100}
 
 
 @pytest.mark.parametrize(("stage", "told"), [("canary", ["reject"]), ("shadow", [])])

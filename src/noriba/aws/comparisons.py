@@ -33,7 +33,7 @@ _PERIOD_S = 60
 
 
 class Comparison:
-    """What one stage of one rollout has counted.
+    """What one stage of one rollout has counted, or one step of its canary.
 
     Args:
         captures: the bucket of captures, where the count is kept too.
@@ -45,7 +45,7 @@ class Comparison:
     def __init__(self, captures: ObjectStore, outcomes: ObjectStore, *, execution: str, awaited: Awaited) -> None:
         self._captures, self._outcomes = captures, outcomes
         self._awaited = awaited
-        self._key = name_comparison(awaited.endpoint, execution, awaited.stage)
+        self._key = name_comparison(awaited.endpoint, execution, awaited.stage, awaited.percent)
 
     def take_stock(self, *, use_case: str, now: datetime) -> Tally:
         """Count what is new; `keep` makes it known to the next look."""

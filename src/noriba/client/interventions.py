@@ -52,7 +52,7 @@ def read_rollout_status(session: Session) -> RolloutStatus:
     lock, execution = read_running(session)
     awaited = lock.awaited
     steps = tuple(session.ledger.list_steps(execution.arn))
-    counted = _find_tally(session, execution.arn, steps[-1].stage) if steps else None
+    counted = _find_tally(session, execution.arn, steps[-1].stage, steps[-1].percent) if steps else None
     return RolloutStatus(
         execution=execution.arn,
         started_at=execution.started_at,
@@ -66,9 +66,12 @@ def read_rollout_status(session: Session) -> RolloutStatus:
     )
 
 
-def read_looks(session: Session, execution: str, stage: str) -> tuple[Look, ...]:
-    """What was known at each look at a stage of a rollout, under way or not; empty where nothing was compared."""
-    tally = _find_tally(session, execution, stage)
+def read_looks(session: Session, execution: str, stage: str, percent: int | None = None) -> tuple[Look, ...]:
+    """What was known at each look at a stage of a rollout, under way or not; empty where nothing was compared.
+
+    Of the canary, one step is meant: the one in which the challenger had that share.
+    """
+    tally = _find_tally(session, execution, stage, percent)
     return () if tally is None else tuple(tally.looks)
 
 
@@ -142,10 +145,10 @@ def end_rollout(
     return changed
 
 
-def _find_tally(session: Session, execution: str, stage: str) -> Tally | None:
+def _find_tally(session: Session, execution: str, stage: str, percent: int | None) -> Tally | None:
     endpoint = name_endpoint(session.use_case_name, prefix=session.prefix)
     captures = ObjectStore(session.clients.s3, session.deployment.captures_bucket)
-    found = captures.find(name_comparison(endpoint, execution, stage))
+    found = captures.find(name_comparison(endpoint, execution, stage, percent))
     return None if found is None else Tally.model_validate_json(found)
 
 

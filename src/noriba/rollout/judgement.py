@@ -83,10 +83,12 @@ def _compare(tally: Tally, plan: RolloutPlan) -> Comparison:
         parts = {name: tally.blocks(f"{DIFFERENCE}|{name}") for name in slices}
         whole = tally.blocks(DIFFERENCE)
         return compare_paired(whole, parts, champion_mae=champion.mean, policy=plan.comparison)
+    # Each step of the canary is compared by itself; all of them together keep to alpha.
+    policy = plan.comparison.model_copy(update={"alpha": plan.comparison.alpha / max(len(plan.canary), 1)})
     by_group = tally.blocks(f"challenger{PEOPLE}"), tally.blocks(f"champion{PEOPLE}")
     if any(side.n for side in by_group):
         # Whoever stays with one model for long makes slices of people, not of rides; the whole knows how much they
         # differ, a slice does not.
-        return compare_groups(tally.blocks("challenger"), champion, {}, policy=plan.comparison, people=by_group)
+        return compare_groups(tally.blocks("challenger"), champion, {}, policy=policy, people=by_group)
     groups = {name: (tally.blocks(f"challenger|{name}"), tally.blocks(f"champion|{name}")) for name in slices}
-    return compare_groups(tally.blocks("challenger"), champion, groups, policy=plan.comparison)
+    return compare_groups(tally.blocks("challenger"), champion, groups, policy=policy)

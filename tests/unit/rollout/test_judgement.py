@@ -12,7 +12,7 @@ from noriba.records.rollout import RolloutPlan
 from noriba.rollout.health import VariantHealth, find_fault
 from noriba.rollout.judgement import judge
 from noriba.rollout.pairing import DIFFERENCE, PEOPLE, Tally
-from noriba.usecase import RolloutPolicy
+from noriba.usecase import ComparisonPolicy, RolloutPolicy
 
 if TYPE_CHECKING:
     from noriba.records.rollout import ChallengerVerdict
@@ -125,6 +125,18 @@ def test_in_the_canary_time_must_pass_and_a_worse_one_goes_at_once() -> None:
     assert decide(good).decision == "continue"
     assert decide(good, at_last=True).decision == "promote"
     assert decide(worse).decision == "reject"
+
+
+def test_each_step_of_a_canary_has_its_part_of_alpha() -> None:
+    assert len(PLAN.canary) == 2
+    one_step = PLAN.model_copy(update={"canary": PLAN.canary[:1]})
+    halved = one_step.model_copy(update={"comparison": ComparisonPolicy(alpha=PLAN.comparison.alpha / 2)})
+    whole, half, part = (
+        decide(make_tally(4_000, shift=0.0, paired=False), plan=plan) for plan in (one_step, halved, PLAN)
+    )
+
+    assert part.upper == half.upper
+    assert part.upper > whole.upper  # type: ignore[operator]  # all are bounded
 
 
 def test_a_canary_that_nobody_asks_shows_nothing() -> None:
