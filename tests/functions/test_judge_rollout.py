@@ -316,11 +316,34 @@ def test_where_few_ask_a_whole_day_is_looked_at(
     await_verdict(cloud, "canary", champion="v12", challenger="v13", since=(now - timedelta(days=3)).isoformat())
     for hours in (0.2, 1.2, 2.2):
         measure(cloud, "v12", requests=4, at=now - timedelta(hours=hours))
-        measure(cloud, "v13", requests=4, failed=4, at=now - timedelta(hours=hours))
+        measure(cloud, "v13", requests=4, failed=2, at=now - timedelta(hours=hours))
     judge_rollout.handler(MINUTE, context)
 
     [verdict] = states.told
-    assert verdict["reason"] == "it failed 12 of 12 requests (100.0%), the champion 0 of 12"
+    assert verdict["reason"] == "it failed 6 of 12 requests (50.0%), the champion 0 of 12"
+
+
+@pytest.mark.parametrize("failed", [0, 3])
+def test_where_hardly_anybody_asks_the_whole_stage_is_looked_at(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions, failed: int
+) -> None:
+    """A request a day to the challenger: no day of it says anything."""
+    now = datetime.now(UTC)
+    champion, challenger = f"v{20 + failed}", f"v{30 + failed}"
+    since = (now - timedelta(days=21)).isoformat()
+    await_verdict(cloud, "canary", champion=champion, challenger=challenger, since=since)
+    asked = {"use_case": "taxi_eta", "at_last": True}
+    for day in range(failed or 20):
+        at = now - timedelta(days=day, minutes=10)
+        measure(cloud, champion, requests=9, at=at)
+        measure(cloud, challenger, requests=1, failed=failed and 1, at=at)
+    verdict = judge_rollout.handler(asked, context)
+
+    assert states.told == []
+    if failed:
+        assert verdict["reason"] == "it failed 3 of 3 requests (100.0%), the champion 0 of 27"
+    else:
+        assert verdict["decision"] == "promote"
 
 
 def test_a_canary_whose_last_hour_was_quiet_was_asked_all_the_same(
@@ -329,9 +352,11 @@ def test_a_canary_whose_last_hour_was_quiet_was_asked_all_the_same(
     now = datetime.now(UTC)
     await_verdict(cloud, "canary", champion="v14", challenger="v15", since=(now - timedelta(hours=5)).isoformat())
     asked = {"use_case": "taxi_eta", "at_last": True}
-    assert judge_rollout.handler(asked, context)["reason"] == "it was asked nothing yet"
+    assert judge_rollout.handler(asked, context)["reason"] == "it was asked 0 of at least 20 times"
+    measure(cloud, "v15", requests=19, at=now - timedelta(hours=4))
+    assert judge_rollout.handler(asked, context)["reason"] == "it was asked 19 of at least 20 times"
 
-    measure(cloud, "v15", requests=3, at=now - timedelta(hours=4))
+    measure(cloud, "v15", requests=1, at=now - timedelta(hours=3))
 
     assert judge_rollout.handler(asked, context)["decision"] == "promote"
     assert states.told == []

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from noriba.aws.executions import answer_token
 from noriba.aws.observations import Lines, list_keys
 from noriba.records.captures import name_capture_folders, name_outcome_folders
 from noriba.records.rollout import name_comparison
-from noriba.rollout.health import FEWEST_ANSWERS, VariantHealth
+from noriba.rollout.health import FEWEST_ANSWERS, FEWEST_ASKED, VariantHealth
 from noriba.rollout.pairing import Tally
 
 if TYPE_CHECKING:
@@ -25,11 +25,15 @@ if TYPE_CHECKING:
 
 LATE = timedelta(hours=2)
 """How long after its hour an object of captures may still come, and is looked for."""
-RECENT = (timedelta(hours=1), timedelta(days=1))
-"""How far back health looks: the longer way where so few were asked in the shorter one that it says nothing."""
 # Points of a minute are there for 15 days; who begins earlier must ask for longer periods, or finds none.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
-_PERIOD_S = 60
+RECENT = (
+    (timedelta(hours=1), FEWEST_ANSWERS, 60),
+    (timedelta(days=1), FEWEST_ASKED, 60),
+    (timedelta(days=30), 0, 300),
+)
+"""How far back health looks, with how many requests to the challenger it looks no farther, and by points of how many
+seconds. An execution of the rollout lasts for 30 days."""
 
 
 class Comparison:
@@ -103,15 +107,16 @@ def measure_health(
 ) -> tuple[VariantHealth, VariantHealth]:
     """How the challenger and the champion have been of late, over the same time; a young stage counts as a whole.
 
-    Not all of a long stage: after ten good days, who fails everything would look well for hours.
+    Not all of a long stage, unless hardly anybody asks: after ten good days, who fails everything would look well for
+    hours.
     """
-    for window in RECENT:
+    for window, enough, period_s in RECENT:
         since = max(awaited.since, now - window)
         challenger, champion = (
-            _measure(cloudwatch, awaited.endpoint, variant, since=since, until=now)
+            _measure(cloudwatch, awaited.endpoint, variant, since=since, until=now, period_s=period_s)
             for variant in (awaited.challenger, awaited.champion)
         )
-        if challenger.requests >= FEWEST_ANSWERS or since == awaited.since:
+        if challenger.requests >= enough or since == awaited.since:
             break
     return challenger, champion
 
@@ -125,7 +130,7 @@ def find_alarm(cloudwatch: CloudWatchClient, name: str) -> str | None:
 
 
 def _measure(
-    cloudwatch: CloudWatchClient, endpoint: str, variant: str, *, since: datetime, until: datetime
+    cloudwatch: CloudWatchClient, endpoint: str, variant: str, *, since: datetime, until: datetime, period_s: int
 ) -> VariantHealth:
     """What SageMaker has said of a variant in CloudWatch, a minute after each minute.
 
@@ -135,10 +140,14 @@ def _measure(
     wanted |= {"failed": ("Invocation5XXErrors", "Sum"), "latency": ("ModelLatency", "Sum")}
     # A model refuses what it cannot read, such as other features, in the 400s; of a shadow nobody else hears that.
     wanted |= {"refused": ("Invocation4XXErrors", "Sum")}
-    queries = [_query(name, *what, endpoint=endpoint, variant=variant) for name, what in wanted.items()]
+    queries = [
+        _query(name, *what, endpoint=endpoint, variant=variant, period_s=period_s) for name, what in wanted.items()
+    ]
+    # A point that began earlier is left out, with all that was asked in it later.
+    begin = datetime.fromtimestamp(since.timestamp() // period_s * period_s, UTC)
     found: dict[str, float] = dict.fromkeys(wanted, 0.0)
     pages = cloudwatch.get_paginator("get_metric_data").paginate(
-        MetricDataQueries=queries, StartTime=since.replace(second=0, microsecond=0), EndTime=until
+        MetricDataQueries=queries, StartTime=begin, EndTime=until
     )
     for page in pages:
         for series in page["MetricDataResults"]:
@@ -148,7 +157,9 @@ def _measure(
     return VariantHealth(round(found["requests"]), round(found["failed"] + found["refused"]), latency_ms)
 
 
-def _query(name: str, metric: str, statistic: str, *, endpoint: str, variant: str) -> MetricDataQueryTypeDef:
+def _query(
+    name: str, metric: str, statistic: str, *, endpoint: str, variant: str, period_s: int
+) -> MetricDataQueryTypeDef:
     dimensions: Mapping[str, str] = {"EndpointName": endpoint, "VariantName": variant}
     return {
         "Id": name,
@@ -158,7 +169,7 @@ def _query(name: str, metric: str, statistic: str, *, endpoint: str, variant: st
                 "MetricName": metric,
                 "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
             },
-            "Period": _PERIOD_S,
+            "Period": period_s,
             "Stat": statistic,
         },
     }

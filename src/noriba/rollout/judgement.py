@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from noriba.records.rollout import EXPERIMENT_ENDED, ChallengerVerdict
 from noriba.rollout.decision import Comparison, Verdict, compare_groups, compare_paired
+from noriba.rollout.health import FEWEST_ASKED
 from noriba.rollout.pairing import DIFFERENCE, PEOPLE, Look, Tally
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def judge(
         plan: the rollout's.
         fault: what health says against the challenger, if anything.
         at_last: whether the stage's time is up, so that there must be an answer.
-        asked: how many requests the challenger was given; a canary that nobody asks has shown nothing.
+        asked: how many requests the challenger was given; a canary that was asked less than `FEWEST_ASKED` has shown
+            nothing, and goes on.
     """
     comparison = _compare(tally, plan)
     look = Look(outcomes=comparison.whole.n, **comparison.whole.to_json())
@@ -45,8 +47,8 @@ def judge(
         ended = {"decision": "reject", "error": EXPERIMENT_ENDED, "reason": "its time is up"}
         return ChallengerVerdict.model_validate({**ended, **look.model_dump()})
     if not tally.paired:
-        if asked == 0:
-            return answer(Verdict.CONTINUE, "it was asked nothing yet")
+        if asked is not None and asked < FEWEST_ASKED:
+            return answer(Verdict.CONTINUE, f"it was asked {asked} of at least {FEWEST_ASKED} times")
         decision = Verdict.PROMOTE if at_last else Verdict.CONTINUE
         return answer(decision, f"nothing speaks against it; {comparison.reason}")
     verdict, reason = comparison.verdict, comparison.reason
