@@ -136,8 +136,9 @@ def compare(
     tally = comparison.take_stock(use_case=use_case, now=now)
     challenger, champion = measure_health(clients.cloudwatch, awaited, now=now)
     fault = find_fault(challenger, champion, awaited.plan)
-    if fault is None and awaited.stage == "canary":
-        # Passengers wait for both: whoever is slow, the champion alone was not.
+    if fault is None and awaited.stage == "canary" and challenger.is_slower(champion):
+        # It is of both together. When it began would not say whose it is: one of before may go on for a slower
+        # challenger, and a champion may become slow beside one that is not.
         fault = find_alarm(clients.cloudwatch, alarm)
     verdict = judge(tally, awaited.plan, fault=fault, at_last=at_last, asked=challenger.requests)
     comparison.keep(tally)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +31,11 @@ FEW = ComparisonPolicy(min_outcomes=40, min_slice_outcomes=40, tuned_for=40)
 PLAN = RolloutPlan.of(RolloutPolicy(min_shadow_hours=1, comparison=FEW), stages="full")
 BEGAN = datetime.now(UTC) - timedelta(minutes=30)
 MINUTE = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+LATENCY = "noriba-taxi-eta-endpoint-latency"
 ALARM = {
     "source": "aws.cloudwatch",
     "detail-type": "CloudWatch Alarm State Change",
-    "detail": {"alarmName": "noriba-taxi-eta-endpoint-latency", "state": {"value": "ALARM"}},
+    "detail": {"alarmName": LATENCY, "state": {"value": "ALARM"}},
 }
 OUTCOMES = 200
 
@@ -136,7 +138,9 @@ def number_noise(number: int) -> float:
     return (number * 7919 % 23) - 11.0
 
 
-def measure(cloud: Cloud, variant: str, *, requests: int, failed: int = 0, at: datetime) -> None:
+def measure(
+    cloud: Cloud, variant: str, *, requests: int, failed: int = 0, latency_ms: float | None = None, at: datetime
+) -> None:
     """What SageMaker tells CloudWatch of a variant; each test has its own, for CloudWatch forgets nothing."""
     dimensions = [{"Name": "EndpointName", "Value": ENDPOINT}, {"Name": "VariantName", "Value": variant}]
     cloud.clients.cloudwatch.put_metric_data(
@@ -146,6 +150,11 @@ def measure(cloud: Cloud, variant: str, *, requests: int, failed: int = 0, at: d
             for name, value in (("Invocations", float(requests)), ("Invocation5XXErrors", float(failed)))
         ],
     )
+    if latency_ms is not None:
+        answers = [
+            {"MetricName": "ModelLatency", "Value": latency_ms * 1000, "Dimensions": dimensions, "Timestamp": at}
+        ] * requests
+        cloud.clients.cloudwatch.put_metric_data(Namespace="AWS/SageMaker", MetricData=answers)  # type: ignore[arg-type]  # as it is
 
 
 def observe_canary(
@@ -262,8 +271,33 @@ def test_equal_models_stay_equal_though_a_larger_share_meets_harder_hours(
 def test_an_alarm_speaks_against_a_challenger_that_answers_passengers(
     cloud: Cloud, context: LambdaContext, states: FakeStepFunctions, stage: str, told: list[str]
 ) -> None:
-    await_verdict(cloud, stage)
-    name = "noriba-taxi-eta-endpoint-latency"
+    await_verdict(cloud, stage, champion=f"v40-{stage}", challenger=f"v41-{stage}")
+    now = datetime.now(UTC)
+    measure(cloud, f"v40-{stage}", requests=9, latency_ms=400.0, at=now - timedelta(minutes=5))
+    measure(cloud, f"v41-{stage}", requests=9, latency_ms=1_200.0, at=now - timedelta(minutes=5))
+    with ring(cloud, LATENCY):
+        judge_rollout.handler(ALARM, context)
+
+    assert [verdict["decision"] for verdict in states.told] == told
+    assert all(verdict["reason"] == f"{LATENCY}: over 1 s" for verdict in states.told)
+
+
+def test_an_alarm_about_a_slow_champion_does_not_speak_against_the_challenger_that_mends_it(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions
+) -> None:
+    await_verdict(cloud, "canary", champion="v42", challenger="v43")
+    now = datetime.now(UTC)
+    measure(cloud, "v42", requests=90, latency_ms=1_400.0, at=now - timedelta(minutes=5))
+    measure(cloud, "v43", requests=30, latency_ms=90.0, at=now - timedelta(minutes=5))
+    with ring(cloud, LATENCY):
+        judge_rollout.handler(ALARM, context)
+
+    assert states.told == []
+
+
+@contextmanager
+def ring(cloud: Cloud, name: str) -> Iterator[None]:
+    """An alarm is on."""
     cloud.clients.cloudwatch.put_metric_alarm(
         AlarmName=name,
         MetricName="m",
@@ -275,11 +309,8 @@ def test_an_alarm_speaks_against_a_challenger_that_answers_passengers(
         ComparisonOperator="GreaterThanThreshold",
     )
     cloud.clients.cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="over 1 s")
-    judge_rollout.handler(ALARM, context)
+    yield
     cloud.clients.cloudwatch.delete_alarms(AlarmNames=[name])
-
-    assert [verdict["decision"] for verdict in states.told] == told
-    assert all(verdict["reason"] == f"{name}: over 1 s" for verdict in states.told)
 
 
 def test_a_challenger_that_fails_its_copies_is_rejected_though_nobody_hears_it(

@@ -37,6 +37,12 @@ class VariantHealth:
     errors: int
     latency_ms: float | None
 
+    def is_slower(self, other: VariantHealth) -> bool:
+        """Whether it takes longer to answer than the other one, by more than anybody notices."""
+        if self.latency_ms is None:
+            return False
+        return other.latency_ms is None or self.latency_ms > other.latency_ms + FLOOR_MS
+
 
 def find_fault(challenger: VariantHealth, champion: VariantHealth, plan: RolloutPlan) -> str | None:
     """Why the challenger may not go on, in words; None when nothing speaks against it."""
