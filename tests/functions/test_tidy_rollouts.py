@@ -118,7 +118,8 @@ def test_what_a_stopped_rollout_left_is_put_right_though_nobody_can_be_told(
             with pytest.raises(NotTidiedError):
                 tidy_rollouts({}, context)
     sagemaker = cloud.clients.sagemaker
-    assert sagemaker.list_endpoints()["Endpoints"] == sagemaker.list_models()["Models"] == []
+    assert sagemaker.list_endpoints()["Endpoints"] == []
+    assert sagemaker.list_models()["Models"] == []
     assert cloud.ledger().read_rollout() is not None
 
     tidy_rollouts({}, context)
