@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import functions.judge_rollout.handler as judge_rollout
+from noriba.aws.objects import ObjectStore
 from noriba.events import OutcomeObserved
 from noriba.features import as_column
 from noriba.records.inference import ModelAnswer, encode_answer, encode_columns
@@ -393,7 +394,9 @@ def test_a_canary_whose_last_hour_was_quiet_was_asked_all_the_same(
     assert states.told == []
 
 
-def test_a_paused_rollout_is_told_nothing(cloud: Cloud, context: LambdaContext, states: FakeStepFunctions) -> None:
+def test_a_paused_rollout_is_looked_at_and_told_nothing(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions, capsys: pytest.CaptureFixture[str]
+) -> None:
     await_verdict(cloud, paused=True)
     observe(cloud, range(OUTCOMES), by=-20.0)
     judge_rollout.handler(MINUTE, context)
@@ -401,6 +404,42 @@ def test_a_paused_rollout_is_told_nothing(cloud: Cloud, context: LambdaContext, 
 
     assert states.told == []
     assert (at_last["decision"], at_last["paused"]) == ("continue", True)
+    # What comes in a pause of days is counted as it comes; nobody is said to be promoted.
+    assert [look.outcomes for look in read_tally(cloud).looks] == [OUTCOMES, OUTCOMES]
+    assert read_counts(capsys)["taxi_eta"]["ChallengersPromoted"] == 0
+
+    cloud.ledger().pause_rollout(EXECUTION, paused=False)
+    judge_rollout.handler(MINUTE, context)
+    assert [verdict["decision"] for verdict in states.told] == ["promote"]
+
+
+def test_a_look_that_is_cut_off_in_the_middle_of_much_work_is_not_in_vain(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = datetime.now(UTC) - timedelta(hours=9)
+    await_verdict(cloud, since=began.isoformat())
+    for number, hours in enumerate((0.5, 3, 5, 8)):
+        at, rides = began + timedelta(hours=hours), range(10 * number, 10 * number + 9)
+        observe(cloud, rides, by=-20.0, name=f"{number}", at=at)
+
+    def read(store: ObjectStore, key: str) -> bytes:
+        if key.startswith(f"{ENDPOINT}/") and key.endswith("/2.jsonl"):
+            raise TimeoutError
+        return whole(store, key)
+
+    whole = ObjectStore.read
+    with monkeypatch.context() as patched:
+        patched.setattr(ObjectStore, "read", read)
+        for _ in range(2):
+            with pytest.raises(judge_rollout.NotJudgedError):
+                judge_rollout.handler(MINUTE, context)
+    assert read_tally(cloud).answered == {"champion": 18, "challenger": 18}
+
+    judge_rollout.handler(MINUTE, context)
+    tally = read_tally(cloud)
+    assert tally.answered == {"champion": 36, "challenger": 36}
+    assert [look.outcomes for look in tally.looks] == [36]
+    assert states.told == []
 
 
 def test_when_its_time_is_up_a_rollout_asks_and_is_answered(
