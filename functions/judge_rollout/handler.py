@@ -14,7 +14,6 @@ from noriba.aws.objects import ObjectStore
 from noriba.errors import NoribaError
 from noriba.records.metrics import CHALLENGERS_PROMOTED, CHALLENGERS_REJECTED, OUTCOMES_COMPARED
 from noriba.records.names import name_endpoint_alarm
-from noriba.records.rollout import ChallengerVerdict
 from noriba.rollout.health import find_fault
 from noriba.rollout.judgement import judge
 from noriba.usecase import list_use_cases
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from noriba.aws.clients import Clients
     from noriba.aws.ledger import Awaited, RolloutLock
+    from noriba.records.rollout import ChallengerVerdict
 
 AT_MOST = timedelta(minutes=6)
 """Longer than the function may run: who has not ended by then was cut off."""
@@ -81,17 +81,16 @@ def answer_if_clear(use_case: str) -> None:
     """Compare, and answer the rollout that waits, if one does and there is an answer."""
     ledger, clients = open_ledger(use_case)
     lock = ledger.read_rollout()
-    if lock is None or lock.awaited is None or lock.paused:
+    if lock is None or lock.awaited is None:
         return
     now = datetime.now(UTC)
     if not ledger.begin_comparison(now=now, at_most=AT_MOST):
         return
     try:
-        verdict = compare(use_case, clients, lock, lock.awaited, at_last=False)
+        verdict = compare(ledger, clients, lock, lock.awaited, at_last=False)
     finally:
         ledger.end_comparison()
-    # Somebody may have paused it meanwhile.
-    if verdict.decision != "continue" and not (ledger.read_rollout() or lock).paused:
+    if verdict.decision != "continue":
         give_verdict(clients.stepfunctions, ledger, lock.awaited, verdict)
 
 
@@ -106,9 +105,6 @@ def judge_at_last(use_case: str) -> ChallengerVerdict:
     lock = ledger.read_rollout()
     if lock is None or lock.awaited is None:
         raise NothingComparedError(f"no rollout of {use_case} waits for a verdict")
-    if lock.paused:
-        reason = "its time is up, and somebody has paused it"
-        return ChallengerVerdict(decision="continue", reason=reason, paused=True)
     patience_s = PATIENCE_S
     while not ledger.begin_comparison(now=datetime.now(UTC), at_most=AT_MOST):
         if patience_s <= 0:
@@ -116,17 +112,20 @@ def judge_at_last(use_case: str) -> ChallengerVerdict:
         time.sleep(PAUSE_S)
         patience_s -= PAUSE_S
     try:
-        return compare(use_case, clients, lock, lock.awaited, at_last=True)
+        return compare(ledger, clients, lock, lock.awaited, at_last=True)
     finally:
         ledger.end_comparison()
 
 
 def compare(
-    use_case: str, clients: Clients, lock: RolloutLock, awaited: Awaited, *, at_last: bool
+    ledger: Ledger, clients: Clients, lock: RolloutLock, awaited: Awaited, *, at_last: bool
 ) -> ChallengerVerdict:
-    """Read what is new, and judge by everything."""
+    """Read what is new, and judge by everything.
+
+    A pause holds back the verdict and not the look: what came in days would be more than one look can read.
+    """
     settings, _clients = load_dependencies()
-    now = datetime.now(UTC)
+    now, use_case = datetime.now(UTC), ledger.use_case
     alarm = name_endpoint_alarm(use_case, "latency", prefix=settings.resource_prefix)
     comparison = Comparison(
         ObjectStore(clients.s3, settings.captures_bucket),
@@ -138,11 +137,16 @@ def compare(
     tally = comparison.take_stock(use_case=use_case, now=now)
     challenger, champion = measure_health(clients.cloudwatch, awaited, now=now)
     fault = find_fault(challenger, champion, awaited.plan)
-    if fault is None and awaited.stage == "canary":
-        # Passengers wait for both: whoever is slow, the champion alone was not.
+    if fault is None and awaited.stage == "canary" and challenger.is_slower(champion):
+        # It is of both together. When it began would not say whose it is: one of before may go on for a slower
+        # challenger, and a champion may become slow beside one that is not.
         fault = find_alarm(clients.cloudwatch, alarm)
     verdict = judge(tally, awaited.plan, fault=fault, at_last=at_last, asked=challenger.requests)
     comparison.keep(tally)
+    # Somebody may have paused it meanwhile.
+    if (ledger.read_rollout() or lock).paused:
+        reason = f"somebody has paused it; {verdict.reason}"
+        verdict = verdict.model_copy(update={"decision": "continue", "error": None, "reason": reason, "paused": True})
     count(
         use_case,
         {

@@ -80,14 +80,17 @@ def tidy(use_case: str) -> Tidied:
     lock, champion = ledger.read_rollout(), ledger.read_champion()
     execution = None if lock is None else look_up(clients.stepfunctions, lock.execution)
     is_over = execution is None or execution.status != "RUNNING"
-    if lock is not None and execution is not None and execution.cut_off and not lock.told:
-        tell_end(ledger, execution, EventBus(clients.events, settings.bus_name))
     owned = set() if lock is None or is_over else name_owned(lock, endpoint)
     config = None if champion is None else champion.endpoint_config
-    tidied = leftovers.remove(owned=owned, champion_config=config)
-    removed = tidied.endpoints + tidied.configurations + tidied.models
-    count(use_case, {LEFTOVERS_REMOVED: removed, CHAMPIONS_RESTORED: tidied.restored})
-    logger.info("tidied", extra={"use_case": use_case, **asdict(tidied)})
+    try:
+        tidied = leftovers.remove(owned=owned, champion_config=config)
+        removed = tidied.endpoints + tidied.configurations + tidied.models
+        count(use_case, {LEFTOVERS_REMOVED: removed, CHAMPIONS_RESTORED: tidied.restored})
+        logger.info("tidied", extra={"use_case": use_case, **asdict(tidied)})
+    finally:
+        # Passengers first; and where one of the two fails, the other is done all the same.
+        if lock is not None and execution is not None and execution.cut_off and not lock.told:
+            tell_end(ledger, execution, EventBus(clients.events, settings.bus_name))
     if lock is not None and is_over and not tidied.pending and ledger.release_rollout(lock.execution):
         logger.info("released", extra={"use_case": use_case, "execution": lock.execution})
     return tidied
@@ -102,8 +105,8 @@ def name_owned(lock: RolloutLock, endpoint: str) -> set[str]:
 def tell_end(ledger: Ledger, execution: Execution, bus: EventBus) -> None:
     """Say in its place why an execution ended that was cut off; any other has said so itself.
 
-    At once, for a newer rollout may need the lock before all is in order. Told first, noted then: told twice, where
-    this ends in between, rather than never.
+    Not only when all is in order, for a newer rollout may need the lock before. Told first, noted then: told twice,
+    where this ends in between, rather than never.
     """
     error, reason = execution.read_failure()
     package_arn = json.loads(execution.given)["model_package_arn"]

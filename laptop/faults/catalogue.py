@@ -33,7 +33,7 @@ def make_plan(
     margin: float = 0.0,
     slice_outcomes: int = _NEVER,
     shadow_hours: float = 20,
-    canary_minutes: float = 1,
+    canary_minutes: float = 3,
 ) -> RolloutPlan:
     """A plan of seconds, for a person who asks as often as they like. On the laptop cloud, an hour is three minutes.
 
@@ -42,7 +42,7 @@ def make_plan(
         margin: how much larger the challenger's error may be, as a share of the champion's.
         slice_outcomes: the fewest of a slice that decide.
         shadow_hours: how long the shadow may last.
-        canary_minutes: how long each of two steps lasts.
+        canary_minutes: how long each of two steps lasts; long enough for twenty requests to the challenger.
     """
     comparison = ComparisonPolicy(
         margin=margin, min_outcomes=outcomes, min_slice_outcomes=slice_outcomes, tuned_for=RIDES

@@ -9,6 +9,7 @@ import pytest
 
 from functions.tidy_rollouts.handler import NotTidiedError, load_dependencies
 from functions.tidy_rollouts.handler import handler as tidy_rollouts
+from noriba.aws.bus import EventBus, PublishError
 from noriba.events import RolledBack
 
 if TYPE_CHECKING:
@@ -103,6 +104,31 @@ def test_what_a_stopped_rollout_could_not_say_is_said_at_once_and_once(
         error="Aborted",
         reason="its execution was stopped, and nobody said why",
     )
+
+
+def test_what_a_stopped_rollout_left_is_put_right_though_nobody_can_be_told(
+    cloud: Cloud, context: LambdaContext, rollout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As production is given back, which moto's SageMaker cannot do."""
+    cloud.clients.stepfunctions.stop_execution(executionArn=rollout)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(EventBus, "publish", refuse)
+        for _ in range(2):
+            with pytest.raises(NotTidiedError):
+                tidy_rollouts({}, context)
+    sagemaker = cloud.clients.sagemaker
+    assert sagemaker.list_endpoints()["Endpoints"] == []
+    assert sagemaker.list_models()["Models"] == []
+    assert cloud.ledger().read_rollout() is not None
+
+    tidy_rollouts({}, context)
+    assert [event["detail-type"] for event in cloud.hear()] == ["RolledBack"]
+    assert cloud.ledger().read_rollout() is None
+
+
+def refuse(_bus: EventBus, _event: object) -> None:
+    raise PublishError("RolledBack: ThrottlingException")
 
 
 @pytest.mark.parametrize(

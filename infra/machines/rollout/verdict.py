@@ -25,7 +25,7 @@ from noriba.records import ledger_entries as entries
 _ANSWER = "$.judged.answer"
 AGAIN_S = 3600
 """How often a stage whose time is up, and which got no verdict, asks again: because it is paused, or its canary was
-asked nothing. For weeks, far from the 25,000 events that an execution may have."""
+asked too little. For weeks, far from the 25,000 events that an execution may have."""
 # Somebody else is comparing at this very moment.
 _COMPARING = {
     "ErrorEquals": ["ComparisonBusyError"],

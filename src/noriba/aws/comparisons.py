@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from noriba.aws.executions import answer_token
 from noriba.aws.observations import Lines, list_keys
-from noriba.records.captures import name_capture_folders, name_outcome_folders
+from noriba.records.captures import name_capture_folders, name_outcome_folders, read_hour
 from noriba.records.rollout import name_comparison
-from noriba.rollout.health import FEWEST_ANSWERS, VariantHealth
+from noriba.rollout.health import FEWEST_ANSWERS, FEWEST_ASKED, VariantHealth
 from noriba.rollout.pairing import Tally
 
 if TYPE_CHECKING:
@@ -25,15 +25,21 @@ if TYPE_CHECKING:
 
 LATE = timedelta(hours=2)
 """How long after its hour an object of captures may still come, and is looked for."""
-RECENT = (timedelta(hours=1), timedelta(days=1))
-"""How far back health looks: the longer way where so few were asked in the shorter one that it says nothing."""
+PIECE = timedelta(hours=2)
+"""So much is read, counted and kept before the rest: some 400 MB of memory where there are fifty requests a second."""
 # Points of a minute are there for 15 days; who begins earlier must ask for longer periods, or finds none.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
-_PERIOD_S = 60
+RECENT = (
+    (timedelta(hours=1), FEWEST_ANSWERS, 60),
+    (timedelta(days=1), FEWEST_ASKED, 60),
+    (timedelta(days=30), 0, 300),
+)
+"""How far back health looks, with how many requests to the challenger it looks no farther, and by points of how many
+seconds. An execution of the rollout lasts for 30 days."""
 
 
 class Comparison:
-    """What one stage of one rollout has counted.
+    """What one stage of one rollout has counted, or one step of its canary.
 
     Args:
         captures: the bucket of captures, where the count is kept too.
@@ -54,42 +60,59 @@ class Comparison:
     ) -> None:
         self._captures, self._outcomes = captures, outcomes
         self._awaited, self._trusts_times = awaited, trusts_times
-        self._key = name_comparison(awaited.endpoint, execution, awaited.stage)
+        self._key = name_comparison(awaited.endpoint, execution, awaited.stage, awaited.percent)
 
     def take_stock(self, *, use_case: str, now: datetime) -> Tally:
-        """Count what is new; `keep` makes it known to the next look."""
+        """Count what is new; `keep` makes it known to the next look.
+
+        Where nobody has looked for long, all pieces but the last are kept at once: a look that is cut off in the middle
+        is no look in vain.
+        """
+        tally = self._begin()
+        while (until := (tally.looked_at or tally.since) + PIECE) < now:
+            self._count(tally, use_case=use_case, until=until)
+            self.keep(tally)
+        self._count(tally, use_case=use_case, until=now)
+        return tally
+
+    def _begin(self) -> Tally:
+        """What is known so far."""
         known = self._captures.find(self._key)
-        awaited = self._awaited
         if known is None:
-            tally = Tally(since=awaited.since, paired=awaited.stage == "shadow")
+            tally = Tally(since=self._awaited.since, paired=self._awaited.stage == "shadow")
         else:
             tally = Tally.model_validate_json(known)
         tally.trusts_times = self._trusts_times
+        return tally
+
+    def _count(self, tally: Tally, *, use_case: str, until: datetime) -> None:
+        """Count what lies under the hours from the last look until a time."""
+        awaited = self._awaited
         # Captures come within hours of their hour; earlier ones were read at the last look.
-        since = max(tally.since, (tally.looked_at or now) - LATE)
+        since = max(tally.since, (tally.looked_at or until) - LATE)
         # A capture's time is in whole seconds.
         began = tally.since.replace(microsecond=0)
         read, lines = set(tally.read), Lines()
         found: list[str] = []
 
         def list_new(store: ObjectStore, folders: list[str]) -> list[str]:
-            keys = list_keys(store, folders)
+            # Of outcomes, days are listed.
+            keys = [key for key in list_keys(store, folders) if (read_hour(key) or until) <= until]
             found.extend(keys)
             return [key for key in keys if key not in read]
 
         for side, variant in (("champion", awaited.champion), ("challenger", awaited.challenger)):
-            folders = list(name_capture_folders(awaited.endpoint, variant, since=since, until=now))
+            folders = list(name_capture_folders(awaited.endpoint, variant, since=since, until=until))
             answers = lines.read_answers(self._captures, list_new(self._captures, folders))
             tally.add_answers(side, (one for one in answers if one.at >= began))  # type: ignore[arg-type]  # the two sides
-        folders = list(name_outcome_folders(since=since, until=now))
+        folders = list(name_outcome_folders(since=since, until=until))
         outcomes = lines.read_outcomes(
             self._outcomes, list_new(self._outcomes, folders), use_case=use_case, reported_since=tally.since
         )
-        tally.add_outcomes(outcomes, now_s=now.timestamp())
-        tally.forget(now_s=now.timestamp())
+        tally.add_outcomes(outcomes, now_s=until.timestamp())
+        tally.forget(now_s=until.timestamp())
         tally.unreadable += lines.unreadable
-        tally.read, tally.looked_at = found, now
-        return tally
+        tally.read, tally.looked_at = found, until
 
     def keep(self, tally: Tally) -> None:
         """Keep a count for the next look."""
@@ -113,15 +136,16 @@ def measure_health(
 ) -> tuple[VariantHealth, VariantHealth]:
     """How the challenger and the champion have been of late, over the same time; a young stage counts as a whole.
 
-    Not all of a long stage: after ten good days, who fails everything would look well for hours.
+    Not all of a long stage, unless hardly anybody asks: after ten good days, who fails everything would look well for
+    hours.
     """
-    for window in RECENT:
+    for window, enough, period_s in RECENT:
         since = max(awaited.since, now - window)
         challenger, champion = (
-            _measure(cloudwatch, awaited.endpoint, variant, since=since, until=now)
+            _measure(cloudwatch, awaited.endpoint, variant, since=since, until=now, period_s=period_s)
             for variant in (awaited.challenger, awaited.champion)
         )
-        if challenger.requests >= FEWEST_ANSWERS or since == awaited.since:
+        if challenger.requests >= enough or since == awaited.since:
             break
     return challenger, champion
 
@@ -135,7 +159,7 @@ def find_alarm(cloudwatch: CloudWatchClient, name: str) -> str | None:
 
 
 def _measure(
-    cloudwatch: CloudWatchClient, endpoint: str, variant: str, *, since: datetime, until: datetime
+    cloudwatch: CloudWatchClient, endpoint: str, variant: str, *, since: datetime, until: datetime, period_s: int
 ) -> VariantHealth:
     """What SageMaker has said of a variant in CloudWatch, a minute after each minute.
 
@@ -145,10 +169,14 @@ def _measure(
     wanted |= {"failed": ("Invocation5XXErrors", "Sum"), "latency": ("ModelLatency", "Sum")}
     # A model refuses what it cannot read, such as other features, in the 400s; of a shadow nobody else hears that.
     wanted |= {"refused": ("Invocation4XXErrors", "Sum")}
-    queries = [_query(name, *what, endpoint=endpoint, variant=variant) for name, what in wanted.items()]
+    queries = [
+        _query(name, *what, endpoint=endpoint, variant=variant, period_s=period_s) for name, what in wanted.items()
+    ]
+    # A point that began earlier is left out, with all that was asked in it later.
+    begin = datetime.fromtimestamp(since.timestamp() // period_s * period_s, UTC)
     found: dict[str, float] = dict.fromkeys(wanted, 0.0)
     pages = cloudwatch.get_paginator("get_metric_data").paginate(
-        MetricDataQueries=queries, StartTime=since.replace(second=0, microsecond=0), EndTime=until
+        MetricDataQueries=queries, StartTime=begin, EndTime=until
     )
     for page in pages:
         for series in page["MetricDataResults"]:
@@ -158,7 +186,9 @@ def _measure(
     return VariantHealth(round(found["requests"]), round(found["failed"] + found["refused"]), latency_ms)
 
 
-def _query(name: str, metric: str, statistic: str, *, endpoint: str, variant: str) -> MetricDataQueryTypeDef:
+def _query(
+    name: str, metric: str, statistic: str, *, endpoint: str, variant: str, period_s: int
+) -> MetricDataQueryTypeDef:
     dimensions: Mapping[str, str] = {"EndpointName": endpoint, "VariantName": variant}
     return {
         "Id": name,
@@ -168,7 +198,7 @@ def _query(name: str, metric: str, statistic: str, *, endpoint: str, variant: st
                 "MetricName": metric,
                 "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
             },
-            "Period": _PERIOD_S,
+            "Period": period_s,
             "Stat": statistic,
         },
     }

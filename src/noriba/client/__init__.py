@@ -31,6 +31,7 @@ from noriba.client.experiments import (
 )
 from noriba.client.gathering import gather_traffic
 from noriba.client.interventions import (
+    RolloutCompletedError,
     RolloutStatus,
     abort_rollout,
     pause_rollout,
@@ -125,6 +126,7 @@ __all__ = [
     "Progress",
     "Retraining",
     "Rollout",
+    "RolloutCompletedError",
     "RolloutStatus",
     "Session",
     "SnapshotSummary",

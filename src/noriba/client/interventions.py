@@ -13,6 +13,7 @@ from noriba.aws.objects import ObjectStore
 from noriba.client.progress import NO_PROGRESS
 from noriba.client.rollouts import NoRolloutError, find_running
 from noriba.client.waiting import wait_until
+from noriba.errors import NoribaError
 from noriba.records.names import IN_PROGRESS, name_endpoint, read_package_version, read_version
 from noriba.records.rollout import ChallengerVerdict, RolloutStep, name_comparison
 from noriba.rollout.pairing import Look, Tally
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 _LIMIT_S = 1800.0
 ABORTED = "RolloutAbortedError"
+
+
+class RolloutCompletedError(NoribaError):
+    """A rollout was to be ended, and its version is the champion already."""
 
 
 class RolloutStatus(BaseModel):
@@ -52,7 +57,7 @@ def read_rollout_status(session: Session) -> RolloutStatus:
     lock, execution = read_running(session)
     awaited = lock.awaited
     steps = tuple(session.ledger.list_steps(execution.arn))
-    counted = _find_tally(session, execution.arn, steps[-1].stage) if steps else None
+    counted = _find_tally(session, execution.arn, steps[-1].stage, steps[-1].percent) if steps else None
     return RolloutStatus(
         execution=execution.arn,
         started_at=execution.started_at,
@@ -66,9 +71,12 @@ def read_rollout_status(session: Session) -> RolloutStatus:
     )
 
 
-def read_looks(session: Session, execution: str, stage: str) -> tuple[Look, ...]:
-    """What was known at each look at a stage of a rollout, under way or not; empty where nothing was compared."""
-    tally = _find_tally(session, execution, stage)
+def read_looks(session: Session, execution: str, stage: str, percent: int | None = None) -> tuple[Look, ...]:
+    """What was known at each look at a stage of a rollout, under way or not; empty where nothing was compared.
+
+    Of the canary, one step is meant: the one in which the challenger had that share.
+    """
+    tally = _find_tally(session, execution, stage, percent)
     return () if tally is None else tuple(tally.looks)
 
 
@@ -113,6 +121,7 @@ def abort_rollout(
 
     Raises:
         NoRolloutError: none is under way.
+        RolloutCompletedError: it was too late; the new version serves.
     """
     lock, _execution = read_running(session)
     return end_rollout(session, lock, error=ABORTED, reason=reason, limit_s=limit_s, progress=progress)
@@ -139,13 +148,21 @@ def end_rollout(
         return True if ended and _serves_champion_alone(session) else None
 
     wait_until(look, "production as the champion's alone", limit_s=limit_s)
+    champion = session.ledger.read_champion()
+    # By the configuration, which is of this rollout alone: a champion that was approved again has its own version.
+    if champion is not None and lock.model and champion.endpoint_config == lock.model:
+        version = read_package_version(champion.model_package_arn)
+        raise RolloutCompletedError(
+            f"version {version} had taken over before its rollout could be ended, and it serves; to go back: "
+            "noriba rollback --reason TEXT"
+        )
     return changed
 
 
-def _find_tally(session: Session, execution: str, stage: str) -> Tally | None:
+def _find_tally(session: Session, execution: str, stage: str, percent: int | None) -> Tally | None:
     endpoint = name_endpoint(session.use_case_name, prefix=session.prefix)
     captures = ObjectStore(session.clients.s3, session.deployment.captures_bucket)
-    found = captures.find(name_comparison(endpoint, execution, stage))
+    found = captures.find(name_comparison(endpoint, execution, stage, percent))
     return None if found is None else Tally.model_validate_json(found)
 
 

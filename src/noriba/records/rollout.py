@@ -127,12 +127,15 @@ COMPARISONS = "comparisons/"
 """Where comparisons keep what they have counted, in the captures bucket."""
 
 
-def name_comparison(endpoint: str, execution: str, stage: str) -> str:
+def name_comparison(endpoint: str, execution: str, stage: str, percent: int | None = None) -> str:
     """The key of what a comparison has counted so far, in the captures bucket.
 
     Args:
         endpoint: the production endpoint.
         execution: ARN of the rollout's execution.
         stage: of the rollout.
+        percent: the challenger's share in this step of the canary. Each step counts for itself: errors follow the time
+            of day, and over two steps together the side that had more of the bad hours would look worse.
     """
-    return f"{COMPARISONS}{endpoint}/{execution.rpartition(':')[2]}/{stage}.json"
+    step = stage if percent is None else f"{stage}-{percent}"
+    return f"{COMPARISONS}{endpoint}/{execution.rpartition(':')[2]}/{step}.json"

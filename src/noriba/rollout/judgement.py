@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from noriba.records.rollout import EXPERIMENT_ENDED, ChallengerVerdict
 from noriba.rollout.confidence import FEWEST_PARTS
 from noriba.rollout.decision import Comparison, Verdict, compare_groups, compare_paired
+from noriba.rollout.health import FEWEST_ASKED
 from noriba.rollout.pairing import DIFFERENCE, PEOPLE, Look, Tally
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def judge(
         plan: the rollout's.
         fault: what health says against the challenger, if anything.
         at_last: whether the stage's time is up, so that there must be an answer.
-        asked: how many requests the challenger was given; a canary that nobody asks has shown nothing.
+        asked: how many requests the challenger was given; a canary that was asked less than `FEWEST_ASKED` has shown
+            nothing, and goes on.
     """
     comparison = _compare(tally, plan)
     look = Look(outcomes=comparison.whole.n, **comparison.whole.to_json())
@@ -48,8 +50,8 @@ def judge(
         ended = {"decision": "reject", "error": EXPERIMENT_ENDED, "reason": "its time is up"}
         return ChallengerVerdict.model_validate({**ended, **look.model_dump()})
     if not tally.paired:
-        if asked == 0:
-            return answer(Verdict.CONTINUE, "it was asked nothing yet")
+        if asked is not None and asked < FEWEST_ASKED:
+            return answer(Verdict.CONTINUE, f"it was asked {asked} of at least {FEWEST_ASKED} times")
         decision = Verdict.PROMOTE if at_last else Verdict.CONTINUE
         return answer(decision, f"nothing speaks against it; {comparison.reason}")
     verdict, reason = comparison.verdict, comparison.reason
@@ -87,11 +89,13 @@ def _compare(tally: Tally, plan: RolloutPlan) -> Comparison:
         whole = tally.blocks(DIFFERENCE)
         return compare_paired(whole, parts, champion_mae=champion.mean, policy=plan.comparison)
     challenger = tally.blocks("challenger")
+    # Each step of the canary is compared by itself; all of them together keep to alpha.
+    policy = plan.comparison.model_copy(update={"alpha": plan.comparison.alpha / max(len(plan.canary), 1)})
     by_group = tally.blocks(f"challenger{PEOPLE}"), tally.blocks(f"champion{PEOPLE}")
     of_people = sum(side.n for side in by_group) / max(challenger.n + champion.n, 1)
     if of_people > MOSTLY and min(len(side.starts_s) for side in by_group) >= FEWEST_PARTS:
         # Whoever stays with one model for long makes slices of people, not of rides; the whole knows how much they
         # differ, a slice does not.
-        return compare_groups(challenger, champion, {}, policy=plan.comparison, people=by_group)
+        return compare_groups(challenger, champion, {}, policy=policy, people=by_group)
     groups = {name: (tally.blocks(f"challenger|{name}"), tally.blocks(f"champion|{name}")) for name in slices}
-    return compare_groups(challenger, champion, groups, policy=plan.comparison)
+    return compare_groups(challenger, champion, groups, policy=policy)

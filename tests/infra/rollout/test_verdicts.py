@@ -93,13 +93,13 @@ def test_a_pause_of_a_month_stays_far_from_the_events_that_an_execution_may_have
     assert states_an_hour * 6 * 24 * 30 < 25_000
 
 
-def test_a_canary_that_nobody_asked_waits_for_hours_not_by_its_minutes(known_attempt: dict[str, Any]) -> None:
+def test_a_canary_that_was_asked_too_little_waits_for_hours_not_by_its_minutes(known_attempt: dict[str, Any]) -> None:
     """Asked again each quarter of an hour, an execution would have had its 25,000 events after eleven days."""
     execution = roll_out(
         known_attempt,
         await_the_verdict_on_canary_longer=LATE,
         judge_canary_at_last=[
-            answer_function({**say("continue", "it was asked nothing yet"), "paused": False}),
+            answer_function({**say("continue", "it was asked 0 of at least 20 times"), "paused": False}),
             answer_function(say("promote")),
         ],
     )

@@ -35,7 +35,8 @@ def make_plan(*, margin: float, shadow_hours: float = 10, min_shadow_hours: floa
     policy = RolloutPolicy(
         shadow_hours=shadow_hours,
         min_shadow_hours=min_shadow_hours,
-        canary=(CanaryStep(percent=20, minutes=2), CanaryStep(percent=60, minutes=1)),
+        # Long enough for twenty requests to the challenger.
+        canary=(CanaryStep(percent=20, minutes=5), CanaryStep(percent=60, minutes=2)),
         comparison=few,
     )
     # Asked for by hand, as often as these tests like; an approval is rolled out once.

@@ -12,7 +12,7 @@ from noriba.records.rollout import RolloutPlan
 from noriba.rollout.health import VariantHealth, find_fault
 from noriba.rollout.judgement import judge
 from noriba.rollout.pairing import DIFFERENCE, PEOPLE, Tally
-from noriba.usecase import RolloutPolicy
+from noriba.usecase import ComparisonPolicy, RolloutPolicy
 
 if TYPE_CHECKING:
     from noriba.records.rollout import ChallengerVerdict
@@ -127,12 +127,31 @@ def test_in_the_canary_time_must_pass_and_a_worse_one_goes_at_once() -> None:
     assert decide(worse).decision == "reject"
 
 
-def test_a_canary_that_nobody_asks_shows_nothing() -> None:
-    good = make_tally(4_000, shift=-20.0, paired=False)
-    nobody, some = (judge(good, PLAN, fault=None, at_last=True, asked=asked) for asked in (0, 1))
+def test_each_step_of_a_canary_has_its_part_of_alpha() -> None:
+    assert len(PLAN.canary) == 2
+    one_step = PLAN.model_copy(update={"canary": PLAN.canary[:1]})
+    halved = one_step.model_copy(update={"comparison": ComparisonPolicy(alpha=PLAN.comparison.alpha / 2)})
+    whole, half, part = (
+        decide(make_tally(4_000, shift=0.0, paired=False), plan=plan) for plan in (one_step, halved, PLAN)
+    )
 
-    assert (nobody.decision, nobody.reason) == ("continue", "it was asked nothing yet")
-    assert some.decision == "promote"
+    assert part.upper == half.upper
+    assert part.upper > whole.upper  # type: ignore[operator]  # all are bounded
+
+
+@pytest.mark.parametrize("asked", [0, 1, 19])
+def test_a_canary_that_was_asked_too_little_shows_nothing_of_health(asked: int) -> None:
+    good = make_tally(4_000, shift=-20.0, paired=False)
+    too_little, enough = (judge(good, PLAN, fault=None, at_last=True, asked=number) for number in (asked, 20))
+
+    assert (too_little.decision, too_little.reason) == ("continue", f"it was asked {asked} of at least 20 times")
+    assert enough.decision == "promote"
+
+
+def test_an_experiment_ends_when_its_time_is_up_however_little_was_asked() -> None:
+    verdict = judge(Tally(since=BEGAN, paired=False), EXPERIMENT, fault=None, at_last=True, asked=1)
+
+    assert (verdict.decision, verdict.error) == ("reject", "ExperimentEnded")
 
 
 def test_health_speaks_before_any_outcome() -> None:
@@ -171,7 +190,11 @@ FINE = VariantHealth(1_000, 1, 9.0)
         # Too few to say anything: one of the first requests, or some slow first answers.
         (VariantHealth(20, 4, None), None),
         (VariantHealth(99, 0, 45.0), None),
-        (VariantHealth(5, 5, None), "it failed 5 of 5 requests (100.0%), the champion 1 of 1000"),
+        # One that never answered is seen sooner, and so is one that is far too slow.
+        (VariantHealth(2, 2, None), None),
+        (VariantHealth(3, 3, None), "it failed 3 of 3 requests (100.0%), the champion 1 of 1000"),
+        (VariantHealth(19, 0, 900.0), None),
+        (VariantHealth(20, 0, 900.0), "it takes 900 ms on average, the champion 9 ms; allowed are 500 ms"),
         (VariantHealth(100, 0, 45.0), "it takes 45 ms on average, the champion 9 ms; allowed are 27 ms"),
         (VariantHealth(100, 0, 26.0), None),
         (VariantHealth(100, 0, None), None),

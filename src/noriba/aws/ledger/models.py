@@ -43,6 +43,7 @@ class Awaited(BaseModel):
         endpoint: where both models are.
         champion: the champion's variant.
         challenger: the challenger's.
+        percent: its share, in the canary.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,6 +55,7 @@ class Awaited(BaseModel):
     endpoint: str
     champion: str
     challenger: str
+    percent: int | None = None
 
 
 class RolloutLock(BaseModel):
