@@ -168,7 +168,7 @@ def read_experiment(session: Session, *, execution: str | None = None) -> Experi
     now = datetime.now(UTC)
     rollout, step = _find(session, execution)
     since, until, percent = step.began_at, rollout.ended_at or now, step.percent or 0
-    lines, exposures = Lines(), Exposures(percent=percent, now=now)
+    lines, exposures = Lines(), Exposures(percent=percent, metrics=session.use_case.metrics, now=now)
     challenger = VARIANT_FORMAT.format(rollout.version)
     for variant, answer in _read_answers(session, lines, since=since, until=until):
         exposures.add(answer, by_challenger=variant == challenger)
