@@ -62,8 +62,8 @@ def load_dependencies() -> Clients:
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
-    """Ask everything, then fail with every fault or say how many requests were answered well.
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Ask everything, then fail with every fault or say how much was answered well, by a model of which features.
 
     Raises:
         GoldenRequestsFailedError: the model does not answer as it should.
@@ -84,7 +84,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
         logger.error("golden requests failed", extra={"faults": faults})
         raise GoldenRequestsFailedError("; ".join(faults))
     rows = len(next(iter(record.inputs.values())))
-    return {"requests": len(use_case.golden_requests), "recorded_rows": rows}
+    return {
+        "requests": len(use_case.golden_requests),
+        "recorded_rows": rows,
+        "feature_fingerprint": features.fingerprint,
+        "features_declared": features.fingerprint == use_case.features.fingerprint,
+    }
 
 
 def check_requests(endpoint: Endpoint, use_case: UseCase, features: FeatureSet) -> Iterator[tuple[int, str]]:

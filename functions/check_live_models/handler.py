@@ -92,7 +92,11 @@ def check(use_case: UseCase) -> None:
     """Ask the golden requests, by the way that an app's requests go."""
     settings, clients = load_dependencies()
     models = LiveModels.of(
-        use_case.name, clients, prefix=settings.resource_prefix, models_bucket=settings.models_bucket
+        use_case.name,
+        clients,
+        prefix=settings.resource_prefix,
+        models_bucket=settings.models_bucket,
+        warn=logger.warning,
     )
     for body in use_case.golden_requests:
         models.ask(use_case, use_case.request.model_validate(body), inference_id=str(uuid.uuid4()))

@@ -79,8 +79,15 @@ def leave_out_of_collections() -> None:
 def find_traffic(use_case: str) -> Traffic:
     """A use case's models, and what was learned of them and of a rollout; for the life of the function."""
     settings, clients = load_dependencies()
-    models = LiveModels.of(use_case, clients, prefix=settings.resource_prefix, models_bucket=settings.models_bucket)
-    return Traffic(models, lambda: Ledger(clients.dynamodb.Table(settings.ledger_table), use_case), warn=logger.warning)
+    models = LiveModels.of(
+        use_case, clients, prefix=settings.resource_prefix, models_bucket=settings.models_bucket, warn=logger.warning
+    )
+    return Traffic(
+        models,
+        lambda: Ledger(clients.dynamodb.Table(settings.ledger_table), use_case),
+        declared=load_use_case(use_case).features.fingerprint,
+        warn=logger.warning,
+    )
 
 
 def ask(use_case: UseCase, request: PredictionRequest, prediction_id: str) -> EndpointReply:

@@ -28,7 +28,12 @@ from infra.constructs.rest_api import RestApiProps, make_rest_api
 from noriba.events import MetricsObserved, OutcomeObserved
 from noriba.records.artifacts import FEATURES_PREFIX
 from noriba.records.captures import METRICS, OUTCOMES
-from noriba.records.ledger_entries import KEY_ATTRIBUTES, SPLIT_ATTRIBUTES, STRETCH_ATTRIBUTES
+from noriba.records.ledger_entries import (
+    CHALLENGER_FEATURES,
+    KEY_ATTRIBUTES,
+    SPLIT_ATTRIBUTES,
+    STRETCH_ATTRIBUTES,
+)
 from noriba.records.names import name_endpoint
 
 if TYPE_CHECKING:
@@ -159,8 +164,9 @@ class ServingStack(Stack):
         )
         function.watch_errors()
         self._allow_asking(function)
-        # Whether a rollout has two models in production, and who meets which; how far intervals are stretched.
-        attributes = (*KEY_ATTRIBUTES, *SPLIT_ATTRIBUTES, *STRETCH_ATTRIBUTES)
+        # Whether a rollout has two models in production, who meets which, and what the challenger reads; how far
+        # intervals are stretched.
+        attributes = (*KEY_ATTRIBUTES, *SPLIT_ATTRIBUTES, CHALLENGER_FEATURES, *STRETCH_ATTRIBUTES)
         allow_reading_attributes(function.role, self._ledger, attributes)
         # Snapshots are taken of versions; the alias is the version that the API calls.
         live = lambda_.Alias(self, "Live", alias_name=STAGE, version=function.function.current_version)

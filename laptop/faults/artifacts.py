@@ -95,8 +95,14 @@ def need_input(files: Mapping[str, bytes], feature: str, new_input: str) -> dict
     """Let a feature read an input that no request brings."""
     document = json.loads(files[FEATURES_FILE])
     document["inputs"].append(new_input)
+    changed = {**files, FEATURES_FILE: json.dumps(document).encode()}
+    return redefine(changed, feature, f"def {feature}({new_input}):\n    return {new_input}")
+
+
+def redefine(files: Mapping[str, bytes], feature: str, definition: str) -> dict[str, bytes]:
+    """Let a feature have another definition than the code declares; it needs no globals."""
+    document = json.loads(files[FEATURES_FILE])
     number = next(one for one in document["features"] if document["functions"][one]["name"] == feature)
-    definition = f"def {feature}({new_input}):\n    return {new_input}"
     document["functions"][number] = {"name": feature, "source": definition, "globals": {}}
     features = json.dumps(document, indent=1)
     model = json.loads(files[_MODEL])

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from laptop.faults.artifacts import cut_trees, need_input, scale
+from laptop.faults.artifacts import cut_trees, need_input, redefine, scale
 from laptop_cloud.fault_injection import Fault as InjectedFault
 from laptop_cloud.fault_injection import inject_faults
 from noriba.client import abort_rollout
@@ -104,6 +104,9 @@ def make_by_image(name: str, kind: str) -> Callable[[Workshop], ModelPackage]:
         name, scale(workshop.read_champion(), 1.01), image_uri=workshop.build_image(kind)
     )
 
+
+OLD_RAIN = "def rain(rain_mm_per_h):\n    return rain_mm_per_h + 0.0"
+"""What the code declares says the same in other words, as after an edit."""
 
 twin = make_by_bundle("twin", lambda files: scale(files, 1.01))
 """A sound challenger: no better and hardly worse."""
@@ -240,6 +243,15 @@ FAULTS = (
         cause=r"ChallengerRejectedError: the challenger's error is larger by",
         plan=STRICT,
         make=make_by_bundle("worse", lambda files: scale(files, 1.2)),
+        happen=drive,
+    ),
+    Fault(
+        "older-features",
+        "as `worse`; it learned a feature that the code declares otherwise by now",
+        stage="shadow",
+        cause=r"ChallengerRejectedError: the challenger's error is larger by",
+        plan=STRICT,
+        make=make_by_bundle("older-features", lambda files: redefine(scale(files, 1.2), "rain", OLD_RAIN)),
         happen=drive,
     ),
     Fault(

@@ -131,7 +131,9 @@ class Cloud:
             table.delete_item(Key={"use_case": item["use_case"], "entry": item["entry"]})
         self.hear()
         self.runtime.models.clear()
+        self.runtime.shadows.clear()
         self.runtime.invocations.clear()
+        self.runtime.copies.clear()
 
 
 @pytest.fixture(scope="module")

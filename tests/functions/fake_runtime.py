@@ -55,17 +55,31 @@ class Invocation:
 
 @dataclass
 class FakeRuntime:
-    """Endpoints by name, each with models by variant; who names no variant is answered by the last."""
+    """Endpoints by name, each with models by variant; who names no variant is answered by the last.
+
+    What became of the copies that shadows got, nobody is told: it stands in `copies`, False where one failed.
+    """
 
     url: str
     models: dict[str, dict[str, Model]] = field(default_factory=dict)
+    shadows: dict[str, Model] = field(default_factory=dict)
     invocations: list[Invocation] = field(default_factory=list)
+    copies: list[bool] = field(default_factory=list)
 
     def put(
-        self, endpoint_name: str, model: Model, *, variant: str = "v3", beside: Mapping[str, Model] | None = None
+        self,
+        endpoint_name: str,
+        model: Model,
+        *,
+        variant: str = "v3",
+        beside: Mapping[str, Model] | None = None,
+        shadow: Model | None = None,
     ) -> None:
-        """Create or replace an endpoint; `beside` are other variants that it has."""
+        """Create or replace an endpoint; `beside` are other variants that it has, `shadow` gets copies."""
         self.models[endpoint_name] = {**(beside or {}), variant: model}
+        self.shadows.pop(endpoint_name, None)
+        if shadow is not None:
+            self.shadows[endpoint_name] = shadow
 
 
 @contextmanager
@@ -104,6 +118,13 @@ class _Handler(BaseHTTPRequestHandler):
         model, columns = models[variant], decode_columns(body)
         asked = document.get("candidate_ids"), variant, document.get("group"), Wanted.read(document)
         runtime.invocations.append(Invocation(name, inference_id, columns, *asked))
+        if name in runtime.shadows:
+            try:
+                runtime.shadows[name](columns)
+            except ModelFailure:
+                runtime.copies.append(False)
+            else:
+                runtime.copies.append(True)
         try:
             answer = encode_answer(model(columns))
         except ConnectionLost:

@@ -89,7 +89,12 @@ def test_a_model_that_answers_as_it_did_in_training_passes(cloud: Cloud, context
 
     answer = check_golden_requests(TASK, context)
 
-    assert answer == {"requests": len(USE_CASE.golden_requests), "recorded_rows": 1}
+    assert answer == {
+        "requests": len(USE_CASE.golden_requests),
+        "recorded_rows": 1,
+        "feature_fingerprint": USE_CASE.features.fingerprint,
+        "features_declared": True,
+    }
     assert len(cloud.runtime.invocations) == len(USE_CASE.golden_requests) + 1
 
 

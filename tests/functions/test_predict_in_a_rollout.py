@@ -7,13 +7,26 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from functions.predict import handler as predict_module
 from functions.telemetry import logger
-from noriba.records.ledger_entries import ROLLOUT
+from noriba.aws.live_models import FeatureArchive
+from noriba.features import FeatureSet
+from noriba.features.frozen import freeze_features
+from noriba.records.ledger_entries import CHALLENGER_FEATURES, ROLLOUT, STRETCH
 from noriba.rollout.assignment import Split
-from tests.functions.test_predict import ENDPOINT, RIDE, ask, drive_at_eight_metres_a_second, fail_with
+from tests.functions.test_predict import (
+    ENDPOINT,
+    LEARNED,
+    RIDE,
+    USE_CASE,
+    ask,
+    drive_at_eight_metres_a_second,
+    fail_with,
+    refuse_all_but,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,6 +54,14 @@ def _no_ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     predict_module.load_dependencies.cache_clear()  # type: ignore[attr-defined]  # lru_cache behind a plain signature
     yield
     predict_module.load_dependencies.cache_clear()  # type: ignore[attr-defined]
+
+
+def northing_m(destination_latitude: Column, origin_latitude: Column) -> Column:
+    """As it was defined when an older champion was trained."""
+    return np.abs(origin_latitude - destination_latitude) * 111_000.0
+
+
+OLDER = FeatureSet([northing_m], inputs=["origin_latitude", "destination_latitude"])
 
 
 def begin_canary(cloud: Cloud, *, percent: int = SPLIT.percent, **changes: Any) -> None:
@@ -106,7 +127,6 @@ def test_a_request_without_a_subject_is_split_by_sagemaker_and_needs_nobody_else
 
     assert ask(context, RIDE)[1]["model_version"] == 2
     said = read()
-    assert "two models" not in said
     assert "nobody knows how far intervals are to be stretched" in said
     assert cloud.runtime.invocations[-1].wanted.stretch is None
 
@@ -184,6 +204,186 @@ def test_without_the_ledger_a_subject_is_answered_all_the_same(
 
     assert meet(context, "rider 7") == 2
     assert "nobody knows whether two models are in production" in read()
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"percent": 100},
+        {"percent": "many"},
+        {"champion": None},
+        {"execution": 7},
+        {"feature_fingerprint": ["6c6dbf051d9e"]},
+    ],
+)
+def test_an_entry_that_nobody_can_read_is_as_none_and_no_request_fails(
+    cloud: Cloud, context: LambdaContext, listen: Listen, spoilt: dict[str, Any]
+) -> None:
+    serve_both(cloud)
+    begin_canary(cloud, **spoilt)
+
+    read = listen(logger)
+
+    assert {meet(context, person) for person in PEOPLE[:3]} == {2}
+    assert "nobody knows whether two models are in production" in read()
+    assert cloud.runtime.invocations[-1].group is None
+
+
+@pytest.mark.parametrize("spoilt", [{"factor": "wide"}, {"factor": None}, {"bundle_digest": 7}])
+def test_a_stretch_that_nobody_can_read_is_none(
+    cloud: Cloud, context: LambdaContext, listen: Listen, spoilt: dict[str, Any]
+) -> None:
+    serve_both(cloud)
+    entry = {"use_case": "taxi_eta", "entry": STRETCH, "factor": "1.2", "bundle_digest": "abc"}
+    cloud.clients.dynamodb.Table("ledger").put_item(Item=entry | spoilt)
+
+    read = listen(logger)
+
+    assert meet(context, "rider 7") == 2
+    assert "nobody knows how far intervals are to be stretched" in read()
+    assert cloud.runtime.invocations[-1].wanted.stretch is None
+
+
+# --- a challenger in the shadow that learned other features than the code declares ------------------------------------
+
+
+def shadow(cloud: Cloud, features: FeatureSet = LEARNED, model: Any = None) -> None:
+    """A champion of today's features, and in its shadow a model of others, of which the ledger says so."""
+    challenger = model or refuse_all_but(features)
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second, variant="v1", shadow=challenger)
+    entry = {
+        "use_case": "taxi_eta",
+        "entry": ROLLOUT,
+        "execution": EXECUTION,
+        CHALLENGER_FEATURES: features.fingerprint,
+    }
+    cloud.clients.dynamodb.Table("ledger").put_item(Item=entry)
+
+
+@pytest.fixture
+def _no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every request looks at the ledger."""
+    monkeypatch.setattr("noriba.aws.routing.KNOWN_S", 0.0)
+
+
+def keep(cloud: Cloud, features: FeatureSet = LEARNED) -> None:
+    FeatureArchive(cloud.store("models")).keep(freeze_features(features).encode())
+
+
+@pytest.mark.parametrize("subject", [{}, {"subject": "rider 7"}])
+def test_a_shadow_gets_the_features_that_it_learned_from_the_first_request_on(
+    cloud: Cloud, context: LambdaContext, subject: dict[str, str]
+) -> None:
+    keep(cloud)
+    shadow(cloud)
+
+    for _ in range(3):
+        assert ask(context, RIDE | subject)[0] == 200
+
+    assert cloud.runtime.copies == [True, True, True]
+    # No request was sent twice for it.
+    asked = cloud.runtime.invocations
+    assert len(asked) == 3
+    assert set(asked[0].columns) == {*LEARNED.identities, *USE_CASE.features.identities}
+
+
+def test_champion_and_shadow_may_both_have_learned_what_the_code_no_longer_declares(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    keep(cloud)
+    keep(cloud, OLDER)
+    shadow(cloud)
+    cloud.runtime.put(ENDPOINT, refuse_all_but(OLDER), variant="v1", shadow=refuse_all_but(LEARNED))
+
+    for _ in range(3):
+        assert ask(context, RIDE)[0] == 200
+
+    assert all(cloud.runtime.copies)
+    assert {*LEARNED.identities, *OLDER.identities} < set(cloud.runtime.invocations[-1].columns)
+
+
+def test_a_challenger_of_today_s_features_costs_nothing(cloud: Cloud, context: LambdaContext, listen: Listen) -> None:
+    shadow(cloud, USE_CASE.features, drive_at_eight_metres_a_second)
+
+    read = listen(logger)
+
+    assert ask(context, RIDE)[0] == 200
+    # Nobody kept them here: whoever had looked would have said so.
+    assert "the challenger's features" not in read()
+
+
+@pytest.mark.usefixtures("_no_memory")
+def test_when_its_definitions_are_nowhere_no_request_fails_and_they_are_looked_for_once(
+    cloud: Cloud, context: LambdaContext, listen: Listen
+) -> None:
+    shadow(cloud)
+
+    read = listen(logger)
+    for _ in range(3):
+        assert ask(context, RIDE)[0] == 200
+
+    assert cloud.runtime.copies == [False, False, False]
+    assert read().count("the challenger's features are left out") == 1
+
+
+def need_mood(driver_s_mood: Column) -> Column:
+    return driver_s_mood
+
+
+def fail(origin_latitude: Column) -> Column:
+    return origin_latitude[:, 0]
+
+
+@pytest.mark.parametrize(
+    "features",
+    [FeatureSet([need_mood], inputs=["driver_s_mood"]), FeatureSet([fail], inputs=["origin_latitude"])],
+)
+def test_when_they_cannot_be_computed_no_request_fails(
+    cloud: Cloud, context: LambdaContext, listen: Listen, features: FeatureSet
+) -> None:
+    keep(cloud, features)
+    shadow(cloud, features)
+
+    read = listen(logger)
+    for _ in range(3):
+        assert ask(context, RIDE)[0] == 200
+
+    assert cloud.runtime.copies == [False, False, False]
+    said = read()
+    assert said.count("the challenger's features are left out") == 1
+    assert "40.7" not in said
+
+
+def test_in_a_canary_the_champion_answers_for_a_challenger_whose_features_cannot_be_computed(
+    cloud: Cloud, context: LambdaContext
+) -> None:
+    features = FeatureSet([need_mood], inputs=["driver_s_mood"])
+    keep(cloud, features)
+    serve_both(cloud, refuse_all_but(features))
+    begin_canary(cloud, percent=99, **{CHALLENGER_FEATURES: features.fingerprint})
+
+    assert {meet(context, person) for person in PEOPLE[:5]} == {1}
+
+
+@pytest.mark.usefixtures("_no_memory")
+def test_an_archive_that_does_not_answer_is_asked_again_at_the_next_look(
+    cloud: Cloud, context: LambdaContext, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shadow(cloud)
+    settings, clients = predict_module.load_dependencies()
+    elsewhere = settings.model_copy(update={"models_bucket": "elsewhere"})
+    monkeypatch.setattr(predict_module, "load_dependencies", lambda: (elsewhere, clients))
+
+    read = listen(logger)
+
+    assert ask(context, RIDE)[0] == 200
+    assert "the challenger's features are not known yet" in read()
+
+    clients.s3.create_bucket(Bucket="elsewhere", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+    clients.s3.put_bucket_versioning(Bucket="elsewhere", VersioningConfiguration={"Status": "Enabled"})
+    FeatureArchive(cloud.store("elsewhere")).keep(freeze_features(LEARNED).encode())
+    assert ask(context, RIDE)[0] == 200
+    assert cloud.runtime.copies == [False, True]
 
 
 @pytest.mark.parametrize("subject", ["", "x" * 129, 7, ["rider"]])

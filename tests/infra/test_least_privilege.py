@@ -349,6 +349,7 @@ def test_what_apps_call_reads_no_data_and_of_the_ledger_how_requests_are_split(
                 "champion",
                 "challenger",
                 "percent",
+                "feature_fingerprint",
                 "factor",
                 "bundle_digest",
             ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import re
 import sys
 from dataclasses import replace
@@ -112,6 +113,14 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "a metric that is there already": (
         {"metrics": (replace(METRIC, name="error"),)},
         "'error' is what every experiment",
+    ),
+    "a metric's range": (
+        {"metrics": (replace(METRIC, value_range=(5.0, 0.0)),)},
+        "metrics: cancelled: value_range is 5 to 0; give the least and the greatest number",
+    ),
+    "a metric without an end": (
+        {"metrics": (replace(METRIC, value_range=(0.0, math.inf)),)},
+        "metrics: cancelled: value_range is 0 to inf",
     ),
     "two metrics of one name": ({"metrics": (METRIC, METRIC)}, "metrics: two are named cancelled"),
 }

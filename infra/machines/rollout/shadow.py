@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING
 from infra.machines.rollout.endpoints import announce, change_production, configure, describe_variant
 from infra.machines.rollout.props import RESTORE
 from infra.machines.rollout.verdict import await_verdict
+from infra.machines.states import choose, is_true, wait
 
 if TYPE_CHECKING:
     from infra.machines.rollout.props import RolloutProps
     from infra.machines.states import State
+
+HEARD_S = 300
+"""After which whoever asks the models has read what this one learned: they look every ten seconds.
+
+So long because it must be enough on the laptop cloud as well, which waits a twentieth of it.
+"""
+_DECLARED = "$.golden.answer.features_declared"
 
 
 def shadow(props: RolloutProps) -> dict[str, State]:
@@ -21,7 +29,12 @@ def shadow(props: RolloutProps) -> dict[str, State]:
     """
     size = (props.production_instance, props.production_instances)
     return {
-        **announce(props, "shadow", follow="Configure shadow", catch=RESTORE),
+        **announce(props, "shadow", follow="Does the code declare its features?", catch=RESTORE),
+        "Does the code declare its features?": choose(
+            ({"And": [{"Variable": _DECLARED, "IsPresent": True}, is_true(_DECLARED)]}, "Configure shadow"),
+            otherwise="Let requests bring its features",
+        ),
+        "Let requests bring its features": wait(HEARD_S, follow="Configure shadow"),
         "Configure shadow": configure(
             props,
             "$.names.shadow",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from infra.machines.ledger import name_key
 from infra.machines.rollout.endpoints import announce, await_endpoint, configure, describe_variant
 from infra.machines.rollout.props import CLEAN_UP, REGISTERED, ROLL_BACK, SDK, RolloutProps
 from infra.machines.states import (
@@ -10,6 +11,7 @@ from infra.machines.states import (
     catch_all,
     invoke_function,
 )
+from noriba.records import ledger_entries as entries
 
 _UNAVAILABLE = {
     "ErrorEquals": ["ModelUnavailableError"],
@@ -33,7 +35,7 @@ def stage(props: RolloutProps) -> dict[str, State]:
             "sha256.$": f"{REGISTERED}.sha256.S",
         },
         result="$.golden",
-        follow="Delete staging endpoint",
+        follow="Note its features",
         catch=CLEAN_UP,
     )
     return {
@@ -65,6 +67,22 @@ def stage(props: RolloutProps) -> dict[str, State]:
         ),
         **await_endpoint("staging", staging, ready="Check golden requests"),
         "Check golden requests": {**check, "Retry": [*check["Retry"], _UNAVAILABLE]},
+        # Before it is asked anything in production: in the shadow, nobody hears that it misses some.
+        "Note its features": call(
+            "arn:aws:states:::dynamodb:updateItem",
+            {
+                "TableName": props.ledger_table,
+                "Key": name_key(entries.ROLLOUT),
+                "UpdateExpression": f"SET {entries.CHALLENGER_FEATURES} = :fingerprint",
+                "ConditionExpression": "execution = :mine",
+                "ExpressionAttributeValues": {
+                    ":fingerprint": {"S.$": "$.golden.answer.feature_fingerprint"},
+                    ":mine": {"S.$": "$$.Execution.Id"},
+                },
+            },
+            follow="Delete staging endpoint",
+            **catch_all(CLEAN_UP),
+        ),
         "Delete staging endpoint": call(
             f"{SDK}deleteEndpoint",
             {"EndpointName.$": staging},

@@ -3,15 +3,19 @@
 What the code declares now may not be what a model in production was trained on: somebody edited a feature, and the new
 model is not approved yet. A model refuses columns of other definitions, and says the fingerprint of its own; every
 registered model's definitions are kept under it. So whoever asks learns them once, and asks again.
+
+Of a challenger in the shadow nobody hears a refusal: what it learned, the rollout says beforehand.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from noriba.aws.endpoints import Endpoint, ModelRefusedError
 from noriba.aws.objects import ObjectStore
-from noriba.errors import FeatureDefinitionError, FeatureMismatchError
+from noriba.errors import FeatureDefinitionError, FeatureMismatchError, NoribaError
 from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_PREFIX
 from noriba.records.inference import encode_columns
@@ -20,10 +24,13 @@ from noriba.records.wanted import Wanted
 from noriba.serving.requests import convert_request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from noriba.aws.clients import Clients
     from noriba.aws.endpoints import EndpointReply
     from noriba.features import FeatureSet
     from noriba.records.stretching import Stretch
+    from noriba.serving.requests import Converted
     from noriba.usecase import PredictionRequest, UseCase
 
 MOST_MODELS = 4
@@ -61,18 +68,44 @@ class LiveModels:
     Args:
         endpoint: where they answer.
         archive: where definitions are found that the code no longer declares.
+        warn: told why an expected model's features are not computed.
     """
 
-    def __init__(self, endpoint: Endpoint, archive: FeatureArchive) -> None:
-        self._endpoint = endpoint
-        self._archive = archive
+    def __init__(self, endpoint: Endpoint, archive: FeatureArchive, *, warn: Callable[[str], None]) -> None:
+        self._endpoint, self._archive, self._warn = endpoint, archive, warn
         self._learned: dict[str, FeatureSet] = {}
+        # Of the latest challenger; and those that cannot be computed here.
+        self._expected: tuple[str, FeatureSet] | None = None
+        self._given_up: set[str] = set()
 
     @classmethod
-    def of(cls, use_case: str, clients: Clients, *, prefix: str, models_bucket: str) -> Self:
+    def of(
+        cls, use_case: str, clients: Clients, *, prefix: str, models_bucket: str, warn: Callable[[str], None]
+    ) -> Self:
         """The models in production for a use case of the deployment with this prefix."""
         endpoint = Endpoint(clients.sagemaker_runtime, name_endpoint(use_case, prefix=prefix))
-        return cls(endpoint, FeatureArchive(ObjectStore(clients.s3, models_bucket)))
+        return cls(endpoint, FeatureArchive(ObjectStore(clients.s3, models_bucket)), warn=warn)
+
+    def expect(self, fingerprint: str) -> None:
+        """Compute the features of this fingerprint, too, from now on, if they can be: a challenger has learned them.
+
+        What cannot be found or computed is left out with a warning, and the challenger fails by itself; where the
+        archive did not answer, whoever expects them again asks it again.
+        """
+        known = self._expected is not None and self._expected[0] == fingerprint
+        if known or fingerprint in self._learned or fingerprint in self._given_up:
+            return
+        try:
+            features = self._archive.find(fingerprint)
+        except (ClientError, BotoCoreError) as error:
+            self._warn(f"the challenger's features are not known yet: {error}")
+        except FeatureDefinitionError as error:
+            self._give_up(fingerprint, error)
+        else:
+            if features is None:
+                self._give_up(fingerprint, f"nobody kept the definitions of {fingerprint}")
+            else:
+                self._expected = fingerprint, features
 
     def ask(
         self,
@@ -92,7 +125,7 @@ class LiveModels:
         """
         for _ in range(MOST_MODELS):
             try:
-                converted = convert_request(use_case, request, also=self._learned.values())
+                converted = self._convert(use_case, request)
             except FeatureMismatchError as error:
                 raise ModelRefusedError(f"a model reads what requests no longer bring: {error}") from error
             body = encode_columns(
@@ -109,9 +142,28 @@ class LiveModels:
                 self._learn(error)
         raise ModelRefusedError(f"endpoint {self._endpoint.name} has more models than anybody can ask")
 
+    def _convert(self, use_case: UseCase, request: PredictionRequest) -> Converted:
+        learned = self._learned.values()
+        if self._expected is None:
+            return convert_request(use_case, request, also=learned)
+        fingerprint, features = self._expected
+        try:
+            return convert_request(use_case, request, also=[*learned, features])
+        except Exception as error:  # noqa: BLE001  # other code than today's: no request fails for a challenger
+            # What fails without them, too, is not theirs.
+            converted = convert_request(use_case, request, also=learned)
+            self._expected = None
+            # Whatever other errors say may be of the request.
+            self._give_up(fingerprint, error if isinstance(error, NoribaError) else type(error).__name__)
+            return converted
+
+    def _give_up(self, fingerprint: str, why: object) -> None:
+        self._given_up.add(fingerprint)
+        self._warn(f"the challenger's features are left out: {why}")
+
     def _learn(self, refusal: ModelRefusedError) -> None:
         fingerprint = refusal.feature_fingerprint
-        if fingerprint is None or fingerprint in self._learned:
+        if fingerprint is None or fingerprint in self._learned or fingerprint in self._given_up:
             raise refusal
         try:
             features = self._archive.find(fingerprint)

@@ -16,7 +16,7 @@ class Remembered(Generic[T]):
     """One thing that may change.
 
     Args:
-        read: asks the ledger for it; None is an answer, too.
+        read: asks the ledger for it; None is an answer, too; what stands there and cannot be is a ValueError.
         for_s: how long an answer is believed, and how long it is not asked again where it could not answer.
         clock: by which this is counted, in seconds.
         warn: told why nobody knows whether it has changed.
@@ -38,13 +38,16 @@ class Remembered(Generic[T]):
         self._until_s = 0.0
 
     def find(self) -> T | None:
-        """The last answer, which stands while the ledger cannot be asked; None where there is none."""
+        """The last answer, which stands while the ledger cannot be asked; None where there is none that can be read."""
         now_s = self._clock()
         if now_s >= self._until_s:
             try:
                 self._known = self._read()
             except (ClientError, BotoCoreError) as error:
                 self._warn(f"{self._ignorance}: {error}")
+            except ValueError as error:
+                self._warn(f"{self._ignorance}: {error}")
+                self._known = None
             self._until_s = now_s + self._for_s
         return self._known
 

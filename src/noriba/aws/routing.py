@@ -1,8 +1,9 @@
 """Which variant a request goes to while a rollout has two models in production, and the champion for the other one.
 
 SageMaker splits requests at random, by weight. A request that names its subject is sent to the subject's variant
-instead. And where one of two models fails, the champion is asked once more: a challenger that falls over in production
-costs an app some milliseconds, and no answer.
+instead. A challenger that learned other features than the code declares gets those as well, in the shadow too. And
+where one of two models fails, the champion is asked once more: a challenger that falls over in production costs an app
+some milliseconds, and no answer.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from noriba.aws.endpoints import EndpointReply
-    from noriba.aws.ledger import Ledger
+    from noriba.aws.ledger import Ledger, RolloutTraffic
     from noriba.aws.live_models import LiveModels
     from noriba.usecase import PredictionRequest, UseCase
 
@@ -39,14 +40,17 @@ class Traffic:
     Args:
         models: in production.
         open_ledger: called when it is first needed.
+        declared: the fingerprint of the features that the code declares, which every request brings.
         warn: told why the champion was asked for another model, or why the ledger could not be asked.
     """
 
-    def __init__(self, models: LiveModels, open_ledger: Callable[[], Ledger], *, warn: Callable[[str], None]) -> None:
-        self._models, self._warn = models, warn
-        # How requests are split; an answer by weight is better than none.
-        self._split = Remembered(
-            lambda: open_ledger().read_split(),
+    def __init__(
+        self, models: LiveModels, open_ledger: Callable[[], Ledger], *, declared: str, warn: Callable[[str], None]
+    ) -> None:
+        self._models, self._declared, self._warn = models, declared, warn
+        # What a rollout means for requests; an answer by weight is better than none.
+        self._rollout = Remembered(
+            lambda: self._look(open_ledger()),
             for_s=KNOWN_S,
             clock=time.monotonic,
             warn=warn,
@@ -68,7 +72,8 @@ class Traffic:
             NoModelError, ModelUnavailableError, ModelRefusedError: see `LiveModels.ask`.
             ImplausibleAnswerError: what a model answered is no prediction for these rows.
         """
-        split = None if request.subject is None else self._split.find()
+        rollout = self._rollout.find()
+        split = None if request.subject is None or rollout is None else rollout.split
         group = None if split is None or request.subject is None else split.find_group(request.subject)
         variant = None if split is None or group is None else split.pick(group)
         try:
@@ -77,13 +82,14 @@ class Traffic:
             if variant is None:
                 raise
             # The rollout has gone on: one of its two models is there no more.
-            self._split.forget()
+            self._rollout.forget()
             return self._ask(use_case, request, inference_id)
         except (ModelUnavailableError, ModelRefusedError, ImplausibleAnswerError) as error:
             if split is None:
                 # A canary may have begun since somebody looked.
-                self._split.forget()
-            instead = split or self._split.find()
+                self._rollout.forget()
+                rollout = self._rollout.find()
+            instead = None if rollout is None else rollout.split
             if instead is None or variant == instead.champion:
                 raise
             self._warn(f"the champion is asked instead: {error}")
@@ -91,8 +97,15 @@ class Traffic:
                 return self._ask(use_case, request, inference_id, variant=instead.champion, group=group)
             except NoModelError:
                 # It answers under another configuration by now; why the first attempt failed is what counts.
-                self._split.forget()
+                self._rollout.forget()
                 raise error from None
+
+    def _look(self, ledger: Ledger) -> RolloutTraffic:
+        rollout = ledger.read_rollout_traffic()
+        # In the shadow it gets whatever requests bring, and nobody hears that it misses something.
+        if rollout.feature_fingerprint not in {None, self._declared}:
+            self._models.expect(rollout.feature_fingerprint)
+        return rollout
 
     def _ask(
         self,

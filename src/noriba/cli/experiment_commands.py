@@ -18,6 +18,7 @@ from noriba.client import (
     start_experiment,
     stop_experiment,
 )
+from noriba.client.experiments import FEWEST_PERCENT, MOST_PERCENT
 
 if TYPE_CHECKING:
     from noriba.client import MetricEffect, SplitReport
@@ -36,7 +37,9 @@ def start(  # noqa: PLR0913  # what a command may be told
     prefix: Prefix = DEFAULT_PREFIX,
     *,
     reason: Reason,
-    percent: Annotated[int, typer.Option(help="Of the subjects, to that version.", min=5, max=95)] = 50,
+    percent: Annotated[
+        int, typer.Option(help="Of the subjects, to that version.", min=FEWEST_PERCENT, max=MOST_PERCENT)
+    ] = 50,
     days: Annotated[float, typer.Option(help="How long, unless it is stopped before; up to 28.", min=0.001)] = 14.0,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until both models answer.")] = True,
     limit: Limit = 3600.0,

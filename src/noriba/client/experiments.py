@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 LONGEST = timedelta(days=28)
 """An execution of the rollout may last for 30 days."""
+FEWEST_PERCENT, MOST_PERCENT = 5, 95
+"""Either side needs thirty groups of subjects of a thousand before anything is known of it."""
 LOOKS = 30
 
 
@@ -114,17 +116,19 @@ def start_experiment(session: Session, *, version: int, percent: int, lasts: tim
     Args:
         session: whose use case.
         version: approved, and not the champion.
-        percent: of the subjects, to that version.
+        percent: of the subjects, to that version; 5 to 95.
         lasts: unless it is stopped before.
         reason: for the record.
 
     Raises:
-        NoExperimentError: there is no champion to compare with, it is the champion itself, a rollout is under way, or
-            it would last too long.
+        NoExperimentError: there is no champion to compare with, it is the champion itself, a rollout is under way, it
+            would last too long, or leave one of the two too few subjects.
         NoRolloutError: the version is not approved.
     """
     if not timedelta(0) < lasts <= LONGEST:
         raise NoExperimentError(f"an experiment lasts up to {LONGEST.days} days")
+    if not FEWEST_PERCENT <= percent <= MOST_PERCENT:
+        raise NoExperimentError(f"percent is {percent}; give {FEWEST_PERCENT} to {MOST_PERCENT}: both are to be met")
     approval = look_before(session, find_approved(session, version))
     if approval.serving is None:
         raise NoExperimentError("nothing is in production yet to compare with")
@@ -168,7 +172,7 @@ def read_experiment(session: Session, *, execution: str | None = None) -> Experi
     now = datetime.now(UTC)
     rollout, step = _find(session, execution)
     since, until, percent = step.began_at, rollout.ended_at or now, step.percent or 0
-    lines, exposures = Lines(), Exposures(percent=percent, now=now)
+    lines, exposures = Lines(), Exposures(percent=percent, metrics=session.use_case.metrics, now=now)
     challenger = VARIANT_FORMAT.format(rollout.version)
     for variant, answer in _read_answers(session, lines, since=since, until=until):
         exposures.add(answer, by_challenger=variant == challenger)

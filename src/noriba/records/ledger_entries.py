@@ -28,6 +28,8 @@ ROLLOUT = "rollout"
 """The rollout under way, which is also the lock; while it waits for a verdict, who is to be told and by which rules."""
 SPLIT_ATTRIBUTES = ("execution", "stage", "champion", "challenger", "percent")
 """Of that entry: how requests are split between two models. All that those may see who need no more."""
+CHALLENGER_FEATURES = "feature_fingerprint"
+"""Of that entry: the fingerprint of the features that the challenger learned, from its golden requests on."""
 KEY_ATTRIBUTES = ("use_case", "entry")
 STRETCH = "stretch"
 """How far the intervals of the model in production are stretched, and through which hour outcomes are in that."""

@@ -15,11 +15,12 @@ from noriba.rollout.golden import check_plausible
 from noriba.usecase import OWN_METRIC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from noriba.events import MetricsObserved
     from noriba.records.captures import CapturedAnswer
+    from noriba.usecase import BusinessMetric
 
 Row: TypeAlias = "tuple[str, str | None]"
 
@@ -29,11 +30,13 @@ class Exposures:
 
     Args:
         percent: of the groups, given to the challenger.
+        metrics: that the use case declares; others, and values that these cannot have, are left out.
         now: what is said to have been observed later is left out.
     """
 
-    def __init__(self, *, percent: int, now: datetime) -> None:
+    def __init__(self, *, percent: int, metrics: Iterable[BusinessMetric], now: datetime) -> None:
         self._percent, self._latest_s = percent, (now + CLOCK_SKEW).timestamp()
+        self._metrics = {metric.name: metric for metric in metrics}
         # Group, whether the challenger answered, and when: of each prediction.
         self._met: dict[str, tuple[int, bool, float]] = {}
         self._answers: dict[Row, float] = {}
@@ -70,11 +73,20 @@ class Exposures:
         """
         for event in events:
             row, at_s = (event.prediction_id, event.candidate_id), event.observed_at.timestamp()
-            values = {OWN_METRIC: event.value} if isinstance(event, OutcomeObserved) else event.metrics
-            for name, value in values.items():
+            for name, value in self._list_values(event):
                 said = self._said[name]
-                if abs(value) < MOST_OUTCOME and at_s <= self._latest_s:
+                if at_s <= self._latest_s:
                     said[row] = max((at_s, value), said.get(row, (-math.inf, 0.0)))
+
+    def _list_values(self, event: OutcomeObserved | MetricsObserved) -> Iterator[tuple[str, float]]:
+        """What can be, of what was said."""
+        if isinstance(event, OutcomeObserved):
+            if abs(event.value) < MOST_OUTCOME:
+                yield OWN_METRIC, event.value
+            return
+        for name, value in event.metrics.items():
+            if name in self._metrics and self._metrics[name].allows(value):
+                yield name, value
 
     def measure(self, metric: str) -> Measured:
         """All that is known of a metric; the use case's own is how far an answer was from the outcome.

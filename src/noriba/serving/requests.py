@@ -37,25 +37,24 @@ if TYPE_CHECKING:
 _Value = Annotated[float, Field(strict=True, gt=0, lt=MOST_OUTCOME, allow_inf_nan=False)]
 
 
-def _read_measured(value: object) -> float:
-    # Not left to a union: whoever sends something else would be told of each of its members.
-    if not isinstance(value, int | float) or not -MOST_OUTCOME < value < MOST_OUTCOME:
-        raise ValueError(f"must be true, false or a number between -{MOST_OUTCOME:.0f} and {MOST_OUTCOME:.0f}")
-    return float(value)
+def _measure_type(metric: BusinessMetric) -> Any:
+    """The type of a metric's value: as a number, where it is one that the metric can have."""
+    if metric.value_range is None:
+        values = "true or false"
+        schema: dict[str, Any] = {"anyOf": [{"type": "boolean"}, {"enum": [0, 1]}]}
+    else:
+        least, greatest = metric.value_range
+        values = f"a number from {least:g} to {greatest:g}"
+        schema = {"type": "number", "minimum": least, "maximum": greatest}
 
+    def read(value: object) -> float:
+        # Not left to a union: whoever sends something else would be told of each of its members.
+        is_number = isinstance(value, int | float) and (metric.value_range is None or not isinstance(value, bool))
+        if not is_number or not metric.allows(value):  # type: ignore[arg-type]  # a number
+            raise ValueError(f"must be {values}, as the use case declares this metric")
+        return float(value)  # type: ignore[arg-type]
 
-_Measured = Annotated[
-    float,
-    BeforeValidator(_read_measured),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "boolean"},
-                {"type": "number", "exclusiveMinimum": -MOST_OUTCOME, "exclusiveMaximum": MOST_OUTCOME},
-            ]
-        }
-    ),
-]
+    return Annotated[float, BeforeValidator(read), WithJsonSchema(schema)]
 
 
 class OutcomeRequest(BaseModel):
@@ -116,7 +115,7 @@ def _define_outcome(stem: str, declared: tuple[BusinessMetric, ...]) -> type[Out
     # None is what a metric that was not reported reads as; an app cannot send it.
     fields: dict[str, Any] = {
         one.name: (
-            _Measured,
+            _measure_type(one),
             Field(default=None, description=f"{one.meaning}; better: {one.better}", json_schema_extra=omit_default),
         )
         for one in declared

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -135,6 +136,15 @@ def _check_metrics(use_case: UseCase) -> Iterator[str]:
         yield f"metrics: {OWN_METRIC!r} is what every experiment compares by already; give yours another name"
     if repeated := _find_repeated(names):
         yield f"metrics: two are named {repeated}; rename one"
+    for metric in use_case.metrics:
+        if metric.value_range is None:
+            continue
+        least, greatest = metric.value_range
+        if not -math.inf < least < greatest < math.inf:
+            yield (
+                f"metrics: {metric.name}: value_range is {least:g} to {greatest:g}; give the least and the greatest "
+                "number that there can be, or leave it out for yes or no"
+            )
 
 
 def _check_meanings(use_case: UseCase) -> Iterator[str]:

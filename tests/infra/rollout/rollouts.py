@@ -16,6 +16,7 @@ GIVEN = {"use_case": "taxi_eta", "endpoint_name": ENDPOINT, "model_package_arn":
 PLAN = RolloutPlan.of(RolloutPolicy(), stages="full")
 EXPERIMENT = RolloutPlan.of_experiment(RolloutPolicy(), percent=40, lasts_s=3600)
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/images:1"
+GOLDEN = {"requests": 3, "recorded_rows": 5, "feature_fingerprint": "6c6dbf051d9e", "features_declared": True}
 REGISTERED = {"Item": {"image_uri": {"S": IMAGE}, "model_data_uri": {"S": MODEL_URI}, "sha256": {"S": "5ea1"}}}
 APPROVED = {
     "ModelApprovalStatus": "Approved",
@@ -66,7 +67,7 @@ def roll_out(definition: dict[str, Any], plan: RolloutPlan | None = PLAN, /, **a
         "Read registration": REGISTERED,
         "Look at staging": describe("InService"),
         "Is staging still there?": describe("InService"),
-        "Check golden requests": answer_function({"checked": 3}),
+        "Check golden requests": answer_function(GOLDEN),
         "Is there a champion?": describe("InService"),
         "Look at the champion": describe("InService"),
         "Read its configuration": CONFIGURATION,

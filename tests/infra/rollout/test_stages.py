@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from noriba.aws.routing import KNOWN_S
+from noriba.records.ledger_entries import CHALLENGER_FEATURES, ROLLOUT
 from noriba.records.rollout import ChallengerVerdict, RolloutPlan
 from noriba.usecase import RolloutPolicy
-from tests.infra.executions import EXECUTION_ID
+from tests.infra.executions import EXECUTION_ID, answer_function
 from tests.infra.rollout.rollouts import (
     CANARY,
     CHAMPION,
     CONFIGURATION,
     ENDPOINT,
+    GOLDEN,
     MODEL,
     PLAN,
     SHADOW,
@@ -36,6 +39,31 @@ def test_in_the_shadow_the_champion_answers_and_the_challenger_gets_every_reques
     assert (challenger["VariantName"], challenger["ModelName"]) == ("v7", MODEL)
     assert champion["InitialVariantWeight"] == challenger["InitialVariantWeight"]
     assert configured["DataCaptureConfig"]["InitialSamplingPercentage"] == 100
+
+
+def test_what_the_challenger_learned_is_known_before_production_has_it(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(known_attempt)
+    noted = execution.called("Note its features")
+
+    assert noted["Key"] == {"use_case": {"S": "taxi_eta"}, "entry": {"S": ROLLOUT}}
+    assert noted["UpdateExpression"] == f"SET {CHALLENGER_FEATURES} = :fingerprint"
+    assert noted["ConditionExpression"] == "execution = :mine"
+    assert noted["ExpressionAttributeValues"] == {
+        ":fingerprint": {"S": GOLDEN["feature_fingerprint"]},
+        ":mine": {"S": EXECUTION_ID},
+    }
+
+
+@pytest.mark.parametrize(("said", "waits"), [({}, False), ({"features_declared": False}, True)])
+def test_what_the_code_no_longer_declares_is_in_the_shadow_when_all_requests_bring_it(
+    known_attempt: dict[str, Any], said: dict[str, bool], *, waits: bool
+) -> None:
+    execution = roll_out(known_attempt, check_golden_requests=answer_function(GOLDEN | said))
+
+    assert ("Let requests bring its features" in execution.visited) is waits
+    # A twentieth of it, as on the laptop cloud, is longer than anybody believes what it has read.
+    assert known_attempt["States"]["Let requests bring its features"]["Seconds"] / 20 > KNOWN_S
+    assert execution.visited[-1] == "Completed"
 
 
 def test_whoever_judges_finds_in_the_ledger_whom_to_answer_and_by_which_rules(known_attempt: dict[str, Any]) -> None:

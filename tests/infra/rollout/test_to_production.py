@@ -42,6 +42,7 @@ def test_an_approved_model_reaches_production(known_attempt: dict[str, Any]) -> 
         "Create staging endpoint",
         "Look at staging",
         "Check golden requests",
+        "Note its features",
         "Delete staging endpoint",
         "Delete staging configuration",
         "Is there a champion?",

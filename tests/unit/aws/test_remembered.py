@@ -67,3 +67,18 @@ def test_where_nothing_was_known_or_what_was_known_is_wrong_nobody_knows() -> No
 
     assert remembered.find() is None
     assert never.find() is None
+
+
+def test_what_stands_there_and_cannot_be_is_no_answer_and_no_failure() -> None:
+    said = iter(["7", "spoilt"])
+    warnings: list[str] = []
+    remembered = Remembered(
+        lambda: int(next(said)),
+        for_s=0.0,
+        clock=lambda: 0.0,
+        warn=warnings.append,
+        ignorance="nobody knows",
+    )
+
+    assert [remembered.find(), remembered.find()] == [7, None]
+    assert len(warnings) == 1

@@ -15,15 +15,20 @@ from noriba.events import MetricsObserved, OutcomeObserved
 from noriba.records.captures import CapturedAnswer
 from noriba.records.inference import ModelAnswer
 from noriba.rollout.exposures import Exposures
+from noriba.usecase import BusinessMetric
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BEGAN = datetime(2026, 7, 1, tzinfo=UTC)
+METRICS = (
+    BusinessMetric("cancelled", "the passenger cancelled", better="less"),
+    BusinessMetric("waited_s", "how long the passenger waited", better="less", value_range=(0.0, 3600.0)),
+)
 
 
 def expose() -> Exposures:
-    return Exposures(percent=50, now=BEGAN + timedelta(hours=1))
+    return Exposures(percent=50, metrics=METRICS, now=BEGAN + timedelta(hours=1))
 
 
 def answered(prediction: str, *values: float, group: int | None = 7, names: Sequence[str] = ()) -> CapturedAnswer:
@@ -57,6 +62,23 @@ def test_errors_and_metrics_know_whose_they_are() -> None:
         [True, False],
     )
     assert (cancelled.values.tolist(), cancelled.challenger.tolist()) == ([1.0], [False])
+    assert seen.measure("dispatched").values.tolist() == []
+
+
+def test_what_a_metric_cannot_be_is_left_out_whoever_put_it_on_the_bus() -> None:
+    seen = expose()
+    seen.add(answered("a", 100.0), by_challenger=True)
+    seen.observe([happened("a", 90.0), measured("a", cancelled=1.0, waited_s=3600.0)])
+    for name, value in [("cancelled", 9e8), ("cancelled", -5.0), ("cancelled", 0.5), ("cancelled", math.nan)]:
+        seen.observe([measured("a", minutes=1, **{name: value})])
+    for value in (-1.0, 3600.5, math.inf):
+        seen.observe([measured("a", minutes=1, waited_s=value)])
+    # Nor is what every experiment compares by a metric of anybody's.
+    seen.observe([measured("a", minutes=1, error=1.0, dispatched=1.0)])
+
+    assert seen.measure("cancelled").values.tolist() == [1.0]
+    assert seen.measure("waited_s").values.tolist() == [3600.0]
+    assert seen.measure("error").values.tolist() == [10.0]
     assert seen.measure("dispatched").values.tolist() == []
 
 

@@ -121,7 +121,7 @@ def test_outcomes_and_problems_are_as_described(document: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(
-    "said", [{"value": 812.5}, {"metrics": {"cancelled": True}}, {"value": 812.5, "metrics": {"dispatched": 0.5}}]
+    "said", [{"value": 812.5}, {"metrics": {"cancelled": True}}, {"value": 812.5, "metrics": {"dispatched": 1}}]
 )
 def test_a_use_case_s_metrics_are_as_described(document: dict[str, Any], said: dict[str, Any]) -> None:
     about = {"prediction_id": "0b6e5f0c-7a3d-4b8e-9d5e-1f2a3b4c5d6e", "observed_at": "2026-07-01T18:00:00-04:00"}
@@ -132,6 +132,7 @@ def test_a_use_case_s_metrics_are_as_described(document: dict[str, Any], said: d
         {"metrics": {}},
         {"metrics": {"canceled": True}},
         {"metrics": {"cancelled": "yes"}},
+        {"metrics": {"cancelled": 100}},
     ]
     for wrong in wrongs:
         with pytest.raises(jsonschema.ValidationError):

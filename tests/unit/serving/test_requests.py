@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ import pytest
 from noriba.errors import FeatureMismatchError
 from noriba.features import FeatureSet
 from noriba.serving.problems import MOST_FAULTS, Problem, ProblemError
-from noriba.serving.requests import OutcomeRequest, check_observed, convert_request, parse_body
+from noriba.serving.requests import OutcomeRequest, check_observed, convert_request, define_outcome, parse_body
+from noriba.usecase import BusinessMetric
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -269,6 +271,31 @@ def test_a_bad_outcome_names_its_field(field: str, value: object) -> None:
 
     assert problem.status == 422
     assert [fault.field for fault in problem.errors] == [field]
+
+
+@pytest.mark.parametrize("value", [0, 12.5, 3600])
+def test_a_metric_with_a_range_takes_what_lies_in_it(use_case: UseCase, value: float) -> None:
+    taken = parse_body(define_outcome(replace(use_case, metrics=(WAITED,))), json.dumps(report_waited(value)))
+
+    assert taken.model_dump()["metrics"] == {"waited_s": value}
+
+
+@pytest.mark.parametrize("value", [-0.1, 3600.5, 9e8, True, "12", None])
+def test_a_metric_with_a_range_refuses_what_does_not_and_says_what_it_takes(use_case: UseCase, value: object) -> None:
+    with pytest.raises(ProblemError) as refused:
+        parse_body(define_outcome(replace(use_case, metrics=(WAITED,))), json.dumps(report_waited(value)))
+
+    [fault] = refused.value.problem.errors or ()
+    assert fault.field == "metrics.waited_s"
+    assert "must be a number from 0 to 3600" in fault.message
+
+
+WAITED = BusinessMetric("waited_s", "how long the passenger waited", better="less", value_range=(0, 3600))
+
+
+def report_waited(value: object) -> dict[str, Any]:
+    about = {"prediction_id": "0b6e5f0c-7a3d-4b8e-9d5e-1f2a3b4c5d6e", "observed_at": "2026-07-01T18:00:00-04:00"}
+    return {**about, "metrics": {"waited_s": value}}
 
 
 def test_an_outcome_from_the_future_is_refused_beyond_what_clocks_may_differ() -> None:

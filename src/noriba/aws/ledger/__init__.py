@@ -1,7 +1,7 @@
 """The ledger: what must be known exactly once, in one DynamoDB table. Entries: `noriba.records.ledger_entries`."""
 
 from noriba.aws.ledger.intervals import IntervalEntries
-from noriba.aws.ledger.models import Awaited, Champion, ModelEntries, RolloutLock
+from noriba.aws.ledger.models import Awaited, Champion, ModelEntries, RolloutLock, RolloutTraffic
 from noriba.aws.ledger.objects import Claim, KnownVersion, ObjectEntries, ObjectState, ReceivedObject
 from noriba.aws.ledger.snapshots import SnapshotEntries
 from noriba.aws.ledger.training import TrainingEntries
@@ -15,6 +15,7 @@ __all__ = [
     "ObjectState",
     "ReceivedObject",
     "RolloutLock",
+    "RolloutTraffic",
 ]
 
 

@@ -23,9 +23,14 @@ class IntervalEntries(Entries):
         return Stretching.model_validate(found) if found else None
 
     def read_stretch(self) -> Stretch | None:
-        """What whoever asks the model must know; None where nothing is to be stretched."""
+        """What whoever asks the model must know; None where nothing is to be stretched.
+
+        Raises:
+            ValueError: the entry is none that a look of the monitor writes.
+        """
         found = self._get(entries.STRETCH, only=entries.STRETCH_ATTRIBUTES)
-        return Stretch.model_validate(found) if found and float(found["factor"]) != 1.0 else None
+        stretch = Stretch.model_validate(found) if found else None
+        return None if stretch is None or stretch.factor == 1.0 else stretch
 
     def replace_stretching(self, after: Stretching, *, before: Stretching | None) -> bool:
         """Keep what was found; False when somebody else has kept something since `before` was read."""

@@ -82,6 +82,21 @@ class RolloutLock(BaseModel):
     awaited: Awaited | None = None
 
 
+class RolloutTraffic(BaseModel):
+    """What a rollout means for whoever asks the models.
+
+    Attributes:
+        split: how requests are split between two models in production; None while one serves alone.
+        feature_fingerprint: of the features that the challenger learned; None while there is none, or it has not
+            answered golden requests yet.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    split: Split | None = None
+    feature_fingerprint: str | None = None
+
+
 class ModelEntries(Entries):
     """Packages by hash, the champion, the rollout's lock."""
 
@@ -111,12 +126,19 @@ class ModelEntries(Entries):
             awaited = Awaited.model_validate({**found, "plan": RolloutPlan.model_validate_json(found["plan"])})
         return RolloutLock.model_validate({**found, "awaited": awaited})
 
-    def read_split(self) -> Split | None:
-        """How requests are split between two models in production; None while one serves alone."""
-        found = self._get(entries.ROLLOUT, only=entries.SPLIT_ATTRIBUTES)
-        if found.get("stage") != "canary" or "percent" not in found:
-            return None
-        return Split.model_validate({**found, "salt": found["execution"], "percent": int(found["percent"])})
+    def read_rollout_traffic(self) -> RolloutTraffic:
+        """What the rollout under way, if there is one, means for requests.
+
+        Raises:
+            ValueError: the entry is none that a rollout writes.
+        """
+        found = self._get(entries.ROLLOUT, only=(*entries.SPLIT_ATTRIBUTES, entries.CHALLENGER_FEATURES))
+        split = None
+        if found.get("stage") == "canary" and "percent" in found:
+            split = {**found, "salt": found.get("execution")}
+        return RolloutTraffic.model_validate(
+            {"split": split, "feature_fingerprint": found.get(entries.CHALLENGER_FEATURES)}
+        )
 
     def pause_rollout(self, execution: str, *, paused: bool) -> bool:
         """Hold back verdicts on a rollout, or no longer; whether it was still under way."""
