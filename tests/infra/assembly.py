@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_HASH = re.compile(r"[0-9A-F]{8}$")
+# Not the end of a version's, whose 32 small hexadecimal digits may end in eight that are no letters.
+_HASH = re.compile(r"(?<![0-9a-f]{24})[0-9A-F]{8}$")
 _RULES = "arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:rule"
 _HERE = re.compile(r"arn:<AWS::Partition>:([a-z0-9-]+):(?:<AWS::Region>)?:(?:<AWS::AccountId>)?:")
 
