@@ -33,6 +33,7 @@ _LOG_BYTES = 10_000_000
 # Pending requests are dropped on shutdown.
 _GRACE_S = 1.0
 _FULL = 2
+_LOOK_EVERY_S = 1.0
 _SWITCH_S = 0.0005
 """How long a thread may keep the interpreter while others wait. The event loop gives it away at each read and write,
 and with the usual 5 ms it waits that long again and again, wherever a thread computes: a request has many of them.
@@ -123,24 +124,37 @@ async def _serve(asgi: Any, settings: CloudSettings) -> None:
     config.shutdown_timeout = _GRACE_S
     config.include_server_header = False
     config.errorlog = logging.getLogger("hypercorn.error")
-    gc.callbacks.append(_forget_survivors)
     sys.setswitchinterval(_SWITCH_S)
     told_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    forgetting = loop.create_task(forget_survivors())
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, told_to_stop.set)
     _log.info("the laptop cloud serves account %s in %s at %s", settings.account, settings.region, config.bind[0])
-    await serve_asgi(asgi, config, shutdown_trigger=told_to_stop.wait)
+    try:
+        await serve_asgi(asgi, config, shutdown_trigger=told_to_stop.wait)
+    finally:
+        forgetting.cancel()
 
 
-def _forget_survivors(phase: str, info: dict[str, int]) -> None:
+async def forget_survivors(*, look_every_s: float = _LOOK_EVERY_S) -> None:
     """Leave what a full collection has found alive out of the next ones.
 
     Records of a cloud are many and stay. Looking through all of them again stops every request for a tenth of a second
     and more. https://docs.python.org/3/library/gc.html#gc.freeze
+
+    Not from `gc.callbacks`: Python that runs within a collection lets other threads in wherever a tuple is made. What
+    MiniStack takes for one step, `list(records.items())`, then meets a dictionary that changes.
     """
-    if phase == "stop" and info["generation"] == _FULL:
-        gc.freeze()
+    known = 0
+    while True:
+        done = gc.get_stats()[_FULL]["collections"]
+        if done != known:
+            # What has become garbage since then is not to stay for ever.
+            gc.collect(_FULL - 1)
+            gc.freeze()
+            known = done
+        await asyncio.sleep(look_every_s)
 
 
 def _set_environment(settings: CloudSettings, kept: dict[str, Path]) -> None:

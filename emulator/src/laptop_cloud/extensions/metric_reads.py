@@ -33,7 +33,7 @@ def read_beside_requests(handler: ServiceHandler) -> ServiceHandler:
     ) -> Response:
         if not _reads(path, headers, body):
             return await handler(method, path, headers, body, query)
-        # Other threads may add samples meanwhile; MiniStack takes a copy of what it goes through.
+        # Others may add samples meanwhile: MiniStack goes through a copy, made in one step (`forget_survivors`).
         return await asyncio.to_thread(asyncio.run, _answer(handler(method, path, headers, body, query)))
 
     return handle
