@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from infra.machines.rollout.endpoints import announce, change_production, configure, describe_variant
 from infra.machines.rollout.props import RESTORE
 from infra.machines.rollout.verdict import await_verdict
-from infra.machines.states import choose, is_true, wait
+from infra.machines.states import choose, is_true, present, wait
 
 if TYPE_CHECKING:
     from infra.machines.rollout.props import RolloutProps
@@ -31,7 +31,7 @@ def shadow(props: RolloutProps) -> dict[str, State]:
     return {
         **announce(props, "shadow", follow="Does the code declare its features?", catch=RESTORE),
         "Does the code declare its features?": choose(
-            ({"And": [{"Variable": _DECLARED, "IsPresent": True}, is_true(_DECLARED)]}, "Configure shadow"),
+            ({"And": [present(_DECLARED), is_true(_DECLARED)]}, "Configure shadow"),
             otherwise="Let requests bring its features",
         ),
         "Let requests bring its features": wait(HEARD_S, follow="Configure shadow"),

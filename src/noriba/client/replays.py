@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from noriba.features import Column
     from noriba.usecase import Observation, UseCase
 
 
@@ -90,8 +91,8 @@ def choose_rides(
     names = list(next(iter(recorded.values())).columns)
     columns = {name: np.concatenate([file.columns[name] for file in recorded.values()]) for name in names}
     asked_at_s = columns[use_case.data.event_time]
-    since_s, until_s = begin_day(first_day).timestamp(), begin_day(last_day + timedelta(days=1)).timestamp()
-    rows = int(((asked_at_s >= since_s) & (asked_at_s < until_s)).sum())
+    since_s, until_s = _bound_days(first_day, last_day)
+    rows = _count_between(asked_at_s, since_s, until_s)
     if rows == 0:
         raise NothingToReplayError(
             f"no row of the files lies between {first_day} and {last_day} (UTC); {_say_when(asked_at_s)}"
@@ -112,10 +113,10 @@ def refuse_idle_files(
     Raises:
         NothingToReplayError: a file has no row of these days.
     """
-    since_s, until_s = begin_day(first_day).timestamp(), begin_day(last_day + timedelta(days=1)).timestamp()
+    since_s, until_s = _bound_days(first_day, last_day)
     for path, file in recorded.items():
         asked_at_s = file.columns[use_case.data.event_time]
-        if not ((asked_at_s >= since_s) & (asked_at_s < until_s)).any():
+        if not _count_between(asked_at_s, since_s, until_s):
             raise NothingToReplayError(
                 f"no row of {path.name} lies between {first_day} and {last_day} (UTC); {_say_when(asked_at_s)}. Leave "
                 f"it out; for the first model to learn from it: --train-on {path.name}, once for each such file"
@@ -145,7 +146,16 @@ def write_earlier(
     return written
 
 
-def _say_when(asked_at_s: np.ndarray[tuple[int], np.dtype[np.float64]]) -> str:
+def _bound_days(first_day: date, last_day: date) -> tuple[float, float]:
+    """When UTC days begin, and when the last of them is over, in seconds since 1970."""
+    return begin_day(first_day).timestamp(), begin_day(last_day + timedelta(days=1)).timestamp()
+
+
+def _count_between(asked_at_s: Column, since_s: float, until_s: float) -> int:
+    return int(((asked_at_s >= since_s) & (asked_at_s < until_s)).sum())
+
+
+def _say_when(asked_at_s: Column) -> str:
     if not len(asked_at_s):
         return "they hold no row that breaks no rule"
     first, last = (datetime.fromtimestamp(float(moment), UTC) for moment in (asked_at_s.min(), asked_at_s.max()))

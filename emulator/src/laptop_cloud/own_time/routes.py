@@ -35,7 +35,6 @@ def serve_clock(asgi: Asgi, own_time: OwnTime) -> Asgi:
             return
         body = await _read(receive)
         patience_s = parse_qs(scope["query_string"]).get(b"until_idle_s")
-        status: int
         if scope["path"] == BUSY and scope["method"] == "GET" and patience_s:
             status, answer = HTTPStatus.OK, await _wait_until_idle(own_time, float(patience_s[0]))
         else:
@@ -61,7 +60,7 @@ async def _wait_until_idle(own_time: OwnTime, patience_s: float) -> dict[str, An
         await asyncio.sleep(_LOOK_S)
 
 
-def _answer(own_time: OwnTime, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
+def _answer(own_time: OwnTime, method: str, path: str, body: bytes) -> tuple[HTTPStatus, dict[str, Any]]:
     if method == "GET":
         return HTTPStatus.OK, own_time.describe_activity() if path == BUSY else own_time.describe()
     if method != "POST" or path != CLOCK:
