@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from noriba.features import Column
+    from noriba.features import Column, Columns
     from noriba.records.evidence import Metrics
+    from noriba.training.models import Predictor
     from noriba.usecase import UseCase
 
 TRAINED = [f"green_tripdata_2023-{month:02d}.parquet" for month in range(1, 7)]
@@ -39,9 +40,6 @@ def run(folder: Path | None) -> None:
     past = read_trips(use_case, [folder / name for name in TRAINED])
     future = read_trips(use_case, [folder / JUDGED])
     outcome = future[use_case.data.label]
-    rows = len(past[use_case.data.label])
-    cut = round(rows * (1 - use_case.policies.training.calibration_share))
-
     baseline = fit_baseline(use_case.model.baseline_keys, use_case.model.pace, past, past[use_case.data.label])
     _print("median pace by hour", measure(baseline.predict(future), outcome))
     plain = as_column(_fit_plain(use_case, settings, past).predict(_matrix(use_case, future)))
@@ -50,8 +48,7 @@ def run(folder: Path | None) -> None:
         ("noriba", use_case),
         ("noriba, no encoders", replace(use_case, model=replace(use_case.model, encoders=()))),
     ):
-        model = fit_model(kind, settings, past, fit=slice(0, cut), calibration=slice(cut, rows))
-        answers = model.load().predict_features(future)
+        answers = fit_past(kind, settings, past).predict_features(future)
         _print(name, measure(answers.value, outcome, low=answers.low, high=answers.high))
 
 
@@ -92,6 +89,13 @@ def read_trips(use_case: UseCase, files: list[Path]) -> dict[str, Column]:
         tables += [chunk.kept for chunk in done if chunk.kept is not None]
     columns = {name: np.concatenate([table[name].to_numpy() for table in tables]) for name in tables[0].column_names}
     return take_rows(columns, np.argsort(columns[use_case.data.event_time], kind="stable"))
+
+
+def fit_past(use_case: UseCase, settings: Hyperparameters, past: Columns) -> Predictor:
+    """A model of rows in order of time, the last of which are held back for calibration."""
+    rows = len(past[use_case.data.label])
+    cut = round(rows * (1 - use_case.policies.training.calibration_share))
+    return fit_model(use_case, settings, past, fit=slice(0, cut), calibration=slice(cut, rows)).load()
 
 
 def _print(name: str, found: Metrics) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from benchmarks.accuracy import JUDGED, TRAINED, read_trips
+from benchmarks.accuracy import JUDGED, TRAINED, fit_past, read_trips
 from noriba.datasets.raw import RawRows
 from noriba.datasets.sources import choose_source, load_sources
 from noriba.datasets.transformation import transform_chunk
@@ -26,7 +26,6 @@ from noriba.features.columns import take_rows
 from noriba.rollout.confidence import BLOCK_S, Blocks
 from noriba.rollout.decision import Verdict, compare_paired
 from noriba.training.hyperparameters import Hyperparameters
-from noriba.training.models import fit_model
 from noriba.usecase import ComparisonPolicy
 from usecases.taxi_eta.simulator import simulate
 
@@ -116,9 +115,8 @@ def _make_pool(folder: Path | None) -> Pool:
     answers = []
     for half in (np.sort(halves[: rows // 2]), np.sort(halves[rows // 2 :])):
         table = take_rows(past, half)
-        cut = round(len(half) * (1 - use_case.policies.training.calibration_share))
-        model = fit_model(use_case, settings, table, fit=slice(0, cut), calibration=slice(cut, len(half)))
-        answers.append(np.abs(model.load().predict_features(future).value - future[use_case.data.label]))
+        predictor = fit_past(use_case, settings, table)
+        answers.append(np.abs(predictor.predict_features(future).value - future[use_case.data.label]))
     order = np.argsort(future[use_case.data.event_time], kind="stable")
     champion, challenger = (as_column(errors[order]) for errors in answers)
     labels = use_case.data.slices[SLICE](take_rows(future, order))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.accuracy import find_months, read_trips
+from benchmarks.accuracy import find_months, fit_past, read_trips
 from noriba.features.columns import take_rows
 from noriba.monitoring.assessment import assess_accuracy, assess_coverage
 from noriba.monitoring.days import assess_drift, list_whole_days
@@ -26,7 +26,6 @@ from noriba.records.profiles import count_bins
 from noriba.timestamps import begin_day
 from noriba.training.evaluation import measure
 from noriba.training.hyperparameters import Hyperparameters
-from noriba.training.models import fit_model
 from noriba.training.profiles import profile_columns
 from noriba.usecase import load_use_case
 
@@ -67,9 +66,7 @@ def run(folder: Path | None) -> None:
         return
     use_case, settings = Hyperparameters.parse({"use_case": "taxi_eta"})
     past = read_trips(use_case, [files[month] for month in LEARNED])
-    rows = len(past[use_case.data.label])
-    cut = round(rows * (1 - use_case.policies.training.calibration_share))
-    predictor = fit_model(use_case, settings, past, fit=slice(0, cut), calibration=slice(cut, rows)).load()
+    predictor = fit_past(use_case, settings, past)
     trips = read_trips(use_case, [files[SPLIT]])
     labels = {name: np.asarray(give(trips), dtype=np.str_) for name, give in use_case.data.slices.items()}
     month = Month(trips, predictor.predict_features(trips), predictor.model.claimed_coverage, labels)
@@ -92,7 +89,9 @@ def look_at_split(month: Month, seed: int) -> set[str]:
     profile = profile_columns(take_rows({name: month.trips[name] for name in names}, before), at_s[before])
     policy = use_case.policies.monitoring
     bound = policy.implausible_ratio * evidence.candidate.mae
-    hours = list(_tally_hours(month, outcome, (at_s // _HOUR_S).astype(int), ~before, bound=bound))
+    possible = (outcome >= use_case.data.label_range[0]) & (outcome <= use_case.data.label_range[1])
+    plausible = possible & (np.abs(month.answers.value - outcome) < bound)
+    hours = list(_tally_hours(month, outcome, at_s, ~before, possible=possible, plausible=plausible))
     days = list(_count_days(use_case, month, profile, ~before))
     changed: set[str] = set()
     now = hours[0].hour + timedelta(days=1)
@@ -138,33 +137,39 @@ def _measure_holdout(month: Month, outcome: Column, rows: Mask) -> Evidence:
 
 
 def _tally_hours(
-    month: Month, outcome: Column, hour: np.ndarray, rows: Mask, *, bound: float
+    month: Month, outcome: Column, at_s: Column, rows: Mask, *, possible: Mask, plausible: Mask
 ) -> Iterator[HourMeasurement]:
     """Sums by hour and part, as the monitor's query makes them."""
-    error = month.answers.value - outcome
+    error, hour = month.answers.value - outcome, (at_s // _HOUR_S).astype(int)
     covered = (month.answers.low <= outcome) & (outcome <= month.answers.high)
     parts = {EVERYTHING: rows}
     for name, labels in month.labels.items():
         parts |= {f"{name}: {value}": rows & (labels == value) for value in np.unique(labels[rows])}
     first = hour.min()
-    series = (np.ones_like(error), np.minimum(np.abs(error), bound), np.sign(error), covered.astype(float))
+    series = {
+        "answered": np.ones_like(error),
+        "with_outcome": np.ones_like(error),
+        "abs_error": np.abs(error),
+        "bounded": np.abs(error) * plausible,
+        "lean": np.sign(error) * plausible,
+        "implausible": possible & ~plausible,
+        "impossible": ~possible,
+        "covered": covered & plausible,
+        "claimed": month.claimed * plausible,
+    }
     sums = {
-        part: [np.bincount(hour[some] - first, weights=one[some], minlength=hour.max() - first + 1) for one in series]
+        part: {
+            name: np.bincount(hour[some] - first, weights=values[some], minlength=hour.max() - first + 1)
+            for name, values in series.items()
+        }
         for part, some in parts.items()
     }
     for number in range(hour.max() - first + 1):
-        tallies = {}
-        for part, (n, bounded, lean, held) in sums.items():
-            if n[number]:
-                tallies[part] = Tally(
-                    answered=int(n[number]),
-                    with_outcome=int(n[number]),
-                    abs_error=bounded[number],
-                    bounded=bounded[number],
-                    lean=lean[number],
-                    covered=int(held[number]),
-                    claimed=month.claimed * n[number],
-                )
+        tallies = {
+            part: Tally.model_validate({name: values[number] for name, values in found.items()})
+            for part, found in sums.items()
+            if found["with_outcome"][number]
+        }
         yield HourMeasurement(hour=_read_moment(first + number), versions={1: tallies} if tallies else {})
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.accuracy import find_months, read_trips
+from benchmarks.accuracy import find_months, fit_past, read_trips
 from noriba.monitoring.stretching import stretch_intervals
 from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
 from noriba.records.stretching import Stretching
 from noriba.training.hyperparameters import Hyperparameters
-from noriba.training.models import Answers, fit_model
+from noriba.training.models import Answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,11 +42,8 @@ def run(folder: Path | None) -> None:
     use_case, settings = Hyperparameters.parse({"use_case": "taxi_eta"})
     for learned, judged in MONTHS:
         past = read_trips(use_case, [files[month] for month in learned])
-        rows = len(past[use_case.data.label])
-        cut = round(rows * (1 - use_case.policies.training.calibration_share))
-        predictor = fit_model(use_case, settings, past, fit=slice(0, cut), calibration=slice(cut, rows)).load()
-        print(f"  learned from {learned[0]} to {learned[-1]}, {rows} trips")
-        _replay(use_case, predictor, {month: files[month] for month in judged})
+        print(f"  learned from {learned[0]} to {learned[-1]}, {len(past[use_case.data.label])} trips")
+        _replay(use_case, fit_past(use_case, settings, past), {month: files[month] for month in judged})
 
 
 def _replay(use_case: UseCase, predictor: Predictor, months: Mapping[str, Path]) -> None:
