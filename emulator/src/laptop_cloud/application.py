@@ -22,6 +22,7 @@ from laptop_cloud.extensions import (
     firehose_buffering,
     lambda_runtime,
     limits,
+    log_pages,
     metric_reads,
     metrics,
     retention,
@@ -74,6 +75,7 @@ class Application:
         athena_queries.install()
         athena_files.install()
         athena_tasks.install()
+        log_pages.install()
         metric_reads.install()
         ecr_images.install(assemblies)
         limits.install()

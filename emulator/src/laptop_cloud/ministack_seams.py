@@ -155,6 +155,7 @@ class Seam(Enum):
     CREATE_LOG_STREAM = "services.cloudwatch_logs:_create_log_stream"
     PUT_LOG_EVENTS = "services.cloudwatch_logs:_put_log_events"
     APPEND_LOG_EVENTS = "services.cloudwatch_logs:_append_log_events"
+    FILTER_LOG_EVENTS = "services.cloudwatch_logs:_filter_log_events"
     LOG_GROUPS = "services.cloudwatch_logs:_log_groups"
     RECORD_METRIC = "services.cloudwatch:record_metric"
     STORE_DATUM = "services.cloudwatch:_store_datum"
