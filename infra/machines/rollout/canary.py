@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from infra.machines.rollout.endpoints import announce, await_endpoint, change_production, configure, describe_variant
 from infra.machines.rollout.props import RESTORE, SDK
-from infra.machines.rollout.verdict import await_verdict
+from infra.machines.rollout.verdict import await_verdict, say_who_may_answer
 from infra.machines.states import call, catch_all, choose, put
 
 if TYPE_CHECKING:
@@ -38,8 +38,10 @@ def canary(props: RolloutProps) -> dict[str, State]:
         ),
         **announce(props, "canary", follow="Is it the first step?", catch=RESTORE, percent=_PERCENT),
         "Is it the first step?": choose(
-            ({"Variable": "$.canary.index", "NumericEquals": 0}, "Configure canary"), otherwise="Shift requests"
+            ({"Variable": "$.canary.index", "NumericEquals": 0}, "Say who may answer"), otherwise="Shift requests"
         ),
+        # Before the endpoint has both: whoever asks it must know whom to ask instead of the first answer that fails.
+        "Say who may answer": say_who_may_answer(props, "canary", follow="Configure canary"),
         "Configure canary": configure(
             props,
             "$.names.canary",

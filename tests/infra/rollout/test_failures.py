@@ -49,6 +49,7 @@ UNDER_LOCK = (
     "keep_the_verdict_on_shadow",
     "announce_canary",
     "record_canary",
+    "say_who_may_answer",
     "configure_canary",
     "update_endpoint_for_canary",
     "look_at_canary",

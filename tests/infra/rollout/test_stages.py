@@ -95,6 +95,21 @@ def test_who_answers_apps_finds_in_the_ledger_how_requests_are_split(known_attem
     assert written == [("shadow", None), ("canary", {"N": "10"}), ("canary", {"N": "50"})]
 
 
+def test_who_may_answer_stands_in_the_ledger_before_the_endpoint_has_both_models(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(known_attempt)
+    states = [state for state, _given in execution.calls]
+    written = execution.called("Say who may answer")
+    values = written["ExpressionAttributeValues"]
+
+    assert states.index("Say who may answer") < states.index("Update endpoint for canary")
+    assert {values[f":{name}"]["S"] for name in ("stage", "champion", "challenger")} == {"canary", "v6", "v7"}
+    # Subjects that are dealt before both are there would all count for the champion.
+    assert values[":percent"] == {"N": "0"}
+    # Of the shadow's token nobody waits any more; it must not be judged as a canary's.
+    assert written["UpdateExpression"].endswith(" REMOVE #token")
+    assert written["ConditionExpression"] == "execution = :mine"
+
+
 def test_how_long_is_waited_the_plan_says(definition: dict[str, Any]) -> None:
     states = definition["States"]
 

@@ -59,6 +59,7 @@ def test_an_approved_model_reaches_production(known_attempt: dict[str, Any]) -> 
         "Keep the verdict on shadow",
         "Announce canary",
         "Record canary",
+        "Say who may answer",
         "Configure canary",
         "Update endpoint for canary",
         "Look at canary",
