@@ -1,8 +1,8 @@
 """ROLLOUT: an approved model into staging ▸ shadow ▸ canary ▸ production, without a gap; or the champion serves on.
 
 Each module is a stage, in this order: `preparation` (with `lock`), `staging`, `champion`, `shadow`, `canary`,
-`production`, `completion`. `verdict` is how shadow and canary wait to be judged; `failure` is where each of them leads
-that goes wrong.
+`production`, `completion`. `approval` is looked at again before canary and production; `verdict` is how shadow and
+canary wait to be judged; `failure` is where each of them leads that goes wrong.
 """
 
 from __future__ import annotations

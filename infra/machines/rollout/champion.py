@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from infra.machines.endpoint_search import look_for_endpoint
 from infra.machines.ledger import name_key
-from infra.machines.rollout.props import CLEAN_UP, POLL_S, SDK, RolloutProps
+from infra.machines.rollout.props import BEFORE_CANARY, BEFORE_PRODUCTION, CLEAN_UP, POLL_S, SDK, RolloutProps
 from infra.machines.states import State, call, catch_all, choose, equals, matches, present, wait
 from noriba.records import ledger_entries as entries
 from noriba.records.names import CANARY_FORMAT, IN_PROGRESS, SHADOW_FORMAT
@@ -21,7 +21,7 @@ def find_champion(props: RolloutProps) -> dict[str, State]:
             "Is there a champion?",
             "$.endpoint_name",
             found="Is production quiet?",
-            missing="Announce production",
+            missing=BEFORE_PRODUCTION,
             otherwise=CLEAN_UP,
             result="$.failure",
         ),
@@ -94,8 +94,8 @@ def find_champion(props: RolloutProps) -> dict[str, State]:
         ),
         # The same version once more is the same model: there is nothing to compare, and a variant has its name already.
         "Is it to be compared?": choose(
-            ({"Variable": "$.champion.variant", "StringEqualsPath": "$.variant"}, "Announce production"),
+            ({"Variable": "$.champion.variant", "StringEqualsPath": "$.variant"}, BEFORE_PRODUCTION),
             ({"Variable": "$.plan.shadow_s", "NumericGreaterThan": 0}, "Announce shadow"),
-            otherwise="Begin the canary",
+            otherwise=BEFORE_CANARY,
         ),
     }

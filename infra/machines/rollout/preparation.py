@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from infra.machines.ledger import name_key
+from infra.machines.rollout.approval import read_approval
 from infra.machines.rollout.lock import release_lock, take_lock
 from infra.machines.rollout.props import REGISTERED, ROLL_BACK, SDK, RolloutProps
 from infra.machines.states import (
     DISCARD,
     State,
     call,
-    catch_all,
     choose,
     equals,
     present,
@@ -139,14 +139,7 @@ def prepare(props: RolloutProps) -> dict[str, State]:
         "Approval was withdrawn": succeed(),
         **take_lock(props.ledger_table, props.bus_name, follow="Look at the approval again"),
         # It may have waited for days.
-        "Look at the approval again": call(
-            f"{SDK}describeModelPackage",
-            {"ModelPackageName.$": "$.model_package_arn"},
-            follow="Is it approved all the same?",
-            ResultSelector={"status.$": "$.ModelApprovalStatus"},
-            ResultPath="$.again",
-            **catch_all(ROLL_BACK),
-        ),
+        **read_approval("Look at the approval again", follow="Is it approved all the same?", catch=ROLL_BACK),
         "Is it approved all the same?": choose(
             (equals("$.again.status", "Approved"), "Announce staging"), otherwise="Let go"
         ),

@@ -11,6 +11,8 @@ SDK = "arn:aws:states:::aws-sdk:sagemaker:"
 CLEAN_UP = "Is staging still there?"
 ROLL_BACK = "Has it failed?"
 RESTORE = "Was production changed?"
+BEFORE_CANARY = "Look at the approval before the canary"
+BEFORE_PRODUCTION = "Look at the approval before production"
 GIVE_UP = "Release the lock after failure"
 """From the lock on, whatever fails must lead here: a lock that nobody releases ends all rollouts to come."""
 

@@ -73,6 +73,8 @@ def roll_out(definition: dict[str, Any], plan: RolloutPlan | None = PLAN, /, **a
         "Read its configuration": CONFIGURATION,
         "Who is the champion?": {"Item": {"endpoint_config": {"S": CHAMPION}}},
         "Look at the approval again": APPROVED,
+        "Look at the approval before the canary": APPROVED,
+        "Look at the approval before production": APPROVED,
         "Look at shadow": describe("InService", SHADOW),
         "Await the verdict on shadow": say("promote"),
         "Judge shadow at last": answer_function(say("promote")),
