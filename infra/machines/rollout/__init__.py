@@ -32,5 +32,7 @@ def describe_rollout(props: RolloutProps) -> dict[str, State]:
     """
     stages = (prepare(props), stage(props), find_champion(props), shadow(props), canary(props), promote(props))
     return {
-        name: state for part in (*stages, complete(props), restore(), roll_back(props)) for name, state in part.items()
+        name: state
+        for part in (*stages, complete(props), restore(props), roll_back(props))
+        for name, state in part.items()
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infra.machines.endpoint_search import look_for_endpoint
+from infra.machines.ledger import name_key
 from infra.machines.rollout.lock import release_lock
 from infra.machines.rollout.props import (
     CLEAN_UP,
@@ -30,6 +31,7 @@ from infra.machines.states import (
     wait,
 )
 from noriba.events import RolledBack
+from noriba.records import ledger_entries as entries
 from noriba.records.names import IN_PROGRESS
 from noriba.records.rollout import EXPERIMENT_ENDED
 
@@ -38,10 +40,11 @@ _MOST_TRIES = 20
 """Far from the 25,000 events that an execution may have, and half an hour at least."""
 
 
-def restore() -> dict[str, State]:
+def restore(props: RolloutProps) -> dict[str, State]:
     """States that give production back to the champion alone, and try for a while; TIDY tries on after them.
 
-    Passengers first: what the rollout made is removed after that.
+    Passengers first. Requests are taken from the challenger at once: another configuration brings up a new fleet, which
+    takes minutes, and where there is no capacity for it, for ever. What the rollout made is removed after that.
     """
     look, check, waiting = "Look at production after failure", "Does the champion serve?", "Wait for the champion"
     serves = {
@@ -53,7 +56,21 @@ def restore() -> dict[str, State]:
     return {
         # Without a champion there is nothing to go back to.
         RESTORE: choose((present("$.champion.config"), "Begin to restore"), otherwise=ROLL_BACK),
-        "Begin to restore": put("$.restoring", {"tries": 0}, follow=look),
+        "Begin to restore": put("$.restoring", {"tries": 0}, follow="Deal nobody to the challenger"),
+        # Only a canary has a share.
+        "Deal nobody to the challenger": call(
+            "arn:aws:states:::dynamodb:updateItem",
+            {
+                "TableName": props.ledger_table,
+                "Key": name_key(entries.ROLLOUT),
+                "UpdateExpression": "SET #percent = :none",
+                "ConditionExpression": "execution = :mine AND attribute_exists(#percent)",
+                "ExpressionAttributeNames": {"#percent": "percent"},
+                "ExpressionAttributeValues": {":none": {"N": "0"}, ":mine": {"S.$": "$$.Execution.Id"}},
+            },
+            follow=look,
+            **_regardless(look),
+        ),
         look: call(
             f"{SDK}describeEndpoint",
             {"EndpointName.$": "$.endpoint_name"},
@@ -70,7 +87,32 @@ def restore() -> dict[str, State]:
             otherwise="Count the try",
         ),
         "Count the try": put(
-            "$.restoring", {"tries.$": "States.MathAdd($.restoring.tries, 1)"}, follow="Restore the champion"
+            "$.restoring", {"tries.$": "States.MathAdd($.restoring.tries, 1)"}, follow="Do both models answer?"
+        ),
+        "Do both models answer?": choose(
+            (
+                {
+                    "And": [
+                        {"Variable": "$.restoring.tries", "NumericEquals": 1},
+                        {"Variable": "$.found.config", "StringEqualsPath": "$.names.canary"},
+                    ]
+                },
+                "Take the requests away",
+            ),
+            otherwise="Restore the champion",
+        ),
+        "Take the requests away": call(
+            f"{SDK}updateEndpointWeightsAndCapacities",
+            {
+                "EndpointName.$": "$.endpoint_name",
+                "DesiredWeightsAndCapacities": [
+                    {"VariantName.$": "$.champion.variant", "DesiredWeight": 1},
+                    {"VariantName.$": "$.variant", "DesiredWeight": 0},
+                ],
+            },
+            follow=waiting,
+            Retry=[TRANSIENT],
+            **_regardless("Restore the champion"),
         ),
         "Restore the champion": call(
             "arn:aws:states:::sagemaker:updateEndpoint",
