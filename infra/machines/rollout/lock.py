@@ -11,6 +11,8 @@ for weeks, so that whatever is approved takes its place.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from infra.machines.ledger import name_key
 from infra.machines.rollout.props import ROLL_BACK
 from infra.machines.states import DISCARD, State, call, catch_all, choose, equals, present, publish, put, wait
@@ -18,12 +20,17 @@ from noriba.events import RolledBack
 from noriba.records import ledger_entries as entries
 from noriba.records.executions import UNCATCHABLE, UNSAID
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 RETRY_S = 30
 PATIENT_RETRY_S = 3600
 """A rollout that waits for another one, for weeks, stays far from the 25,000 events that an execution may have."""
 SUPERSEDED = "RolloutSupersededError"
 UNDER_WAY = "RolloutUnderWayError"
 _TAKEN = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "ResultPath": DISCARD}
+_FAILED = catch_all(ROLL_BACK)["Catch"]
+"""Nothing was made yet, but an approval is taken once: whoever gave it must hear that it came to nothing."""
 _KEY = name_key(entries.ROLLOUT)
 _HOLDER = "$.lock.Item.execution.S"
 _WAITER = "$.lock.Item.token.S"
@@ -51,13 +58,14 @@ def take_lock(table: str, bus_name: str, *, follow: str) -> dict[str, State]:
                 "ExpressionAttributeValues": {":mine": {"S.$": "$$.Execution.Id"}},
             },
             follow=follow,
-            Catch=[{**_TAKEN, "Next": "Who holds the lock?"}],
+            Catch=[{**_TAKEN, "Next": "Who holds the lock?"}, *_FAILED],
         ),
         "Who holds the lock?": call(
             "arn:aws:states:::dynamodb:getItem",
             {"TableName": table, "Key": _KEY, "ConsistentRead": True},
             follow="Is it still held?",
             ResultPath="$.lock",
+            Catch=_FAILED,
         ),
         "Is it still held?": choose((present(_HOLDER), "Look at its holder"), otherwise="Take the lock"),
         "Look at its holder": call(
@@ -67,7 +75,8 @@ def take_lock(table: str, bus_name: str, *, follow: str) -> dict[str, State]:
             ResultSelector={"status.$": "$.Status", "whole.$": "$"},
             ResultPath="$.holder",
             Catch=[
-                {"ErrorEquals": ["Sfn.ExecutionDoesNotExistException"], "ResultPath": DISCARD, "Next": "Free the lock"}
+                {"ErrorEquals": ["Sfn.ExecutionDoesNotExistException"], "ResultPath": DISCARD, "Next": "Free the lock"},
+                *_FAILED,
             ],
         ),
         "Does its holder run?": choose(
@@ -113,7 +122,7 @@ def take_lock(table: str, bus_name: str, *, follow: str) -> dict[str, State]:
         "Wait for the lock": wait(RETRY_S, follow="Take the lock"),
         "Wait long for the lock": wait(PATIENT_RETRY_S, follow="Take the lock"),
         # When somebody else was faster, the lock is asked for all the same.
-        "Free the lock": _let_go(table, "holder", _HOLDER, follow="Take the lock"),
+        "Free the lock": _let_go(table, "holder", _HOLDER, follow="Take the lock", otherwise=_FAILED),
     }
 
 
@@ -152,6 +161,7 @@ def _tell_in_its_place(bus_name: str, *, follow: str) -> dict[str, State]:
                 "reason.$": "$.ended.said.Cause",
             },
             follow=follow,
+            Catch=_FAILED,
         ),
     }
 
@@ -165,7 +175,7 @@ def release_lock(table: str, *, follow: str) -> State:
     return _let_go(table, "mine", "$$.Execution.Id", follow=follow)
 
 
-def _let_go(table: str, name: str, execution: str, *, follow: str) -> State:
+def _let_go(table: str, name: str, execution: str, *, follow: str, otherwise: Sequence[State] = ()) -> State:
     """Remove the entry if it names an execution; go on either way."""
     return call(
         "arn:aws:states:::dynamodb:deleteItem",
@@ -176,5 +186,5 @@ def _let_go(table: str, name: str, execution: str, *, follow: str) -> State:
             "ExpressionAttributeValues": {f":{name}": {"S.$": execution}},
         },
         follow=follow,
-        Catch=[{**_TAKEN, "Next": follow}],
+        Catch=[{**_TAKEN, "Next": follow}, *otherwise],
     )

@@ -10,6 +10,7 @@ from infra.machines.states import (
     DISCARD,
     State,
     call,
+    catch_all,
     choose,
     equals,
     present,
@@ -67,6 +68,7 @@ def prepare(props: RolloutProps) -> dict[str, State]:
                 "modified.$": "States.Format('{}', $.LastModifiedTime)",
             },
             ResultPath="$.package",
+            **catch_all(ROLL_BACK),
         ),
         "Is it still approved?": choose(
             (equals("$.package.status", "Approved"), "Read registration"), otherwise="Approval was withdrawn"
@@ -81,6 +83,7 @@ def prepare(props: RolloutProps) -> dict[str, State]:
             },
             follow="Is it as registered?",
             ResultPath="$.registered",
+            **catch_all(ROLL_BACK),
         ),
         "Is it as registered?": choose(
             (
@@ -122,7 +125,8 @@ def prepare(props: RolloutProps) -> dict[str, State]:
                     "ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"],
                     "ResultPath": DISCARD,
                     "Next": "Approval was rolled out already",
-                }
+                },
+                *catch_all(ROLL_BACK)["Catch"],
             ],
         ),
         "Approval was rolled out already": succeed(),

@@ -14,11 +14,14 @@ from tests.infra.executions import Failure
 from tests.infra.rollout.rollouts import (
     CHAMPION,
     ENDPOINT,
+    GIVEN,
+    HELD,
     MISSING,
     MODEL,
     PACKAGE,
     SHADOW,
     STAGING,
+    TAKEN,
     THROTTLED,
     describe,
     roll_out,
@@ -80,6 +83,36 @@ def test_a_failure_at_any_step_is_announced_unlocked_and_reported(known_attempt:
     assert RolledBack.model_validate(detail) == RolledBack(
         use_case="taxi_eta", model_package_arn=PACKAGE, error=failure.error, reason=failure.cause
     )
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "read_package",
+        "read_registration",
+        "take_the_approval",
+        "take_the_lock",
+        "who_holds_the_lock",
+        "look_at_its_holder",
+        "say_why_its_holder_ended",
+        "free_the_lock",
+    ],
+)
+def test_a_failure_before_the_lock_is_announced_for_the_approval_is_used_up(
+    known_attempt: dict[str, Any], step: str
+) -> None:
+    holder = {"Status": "ABORTED", "Input": json.dumps({**GIVEN, "model_package_arn": PACKAGE})}
+    held = {"take_the_lock": TAKEN, "who_holds_the_lock": HELD, "look_at_its_holder": holder}
+    failure = Failure("SomeError", "and its cause")
+    execution = roll_out(known_attempt, **{**held, step: failure})
+
+    assert execution.failure == failure
+    assert execution.published[-1][1:] == (
+        "RolledBack",
+        {"use_case": "taxi_eta", "model_package_arn": PACKAGE, "error": "SomeError", "reason": "and its cause"},
+    )
+    # Whosever lock it is, it is not this one's to take away.
+    assert execution.called("Release the lock after failure")["ConditionExpression"] == "execution = :mine"
 
 
 @pytest.mark.parametrize("step", UNDER_LOCK[: UNDER_LOCK.index("update_endpoint_for_shadow")])
