@@ -8,6 +8,7 @@ from infra.machines.rollout.lock import release_lock
 from infra.machines.rollout.props import (
     CLEAN_UP,
     GIVE_UP,
+    MOST_TRIES,
     PATIENT_POLL_S,
     POLL_S,
     RESTORE,
@@ -36,8 +37,6 @@ from noriba.records.names import IN_PROGRESS
 from noriba.records.rollout import EXPERIMENT_ENDED
 
 _IN_WORDS = "Is the reason a document?"
-_MOST_TRIES = 20
-"""Far from the 25,000 events that an execution may have, and half an hour at least."""
 
 
 def restore(props: RolloutProps) -> dict[str, State]:
@@ -83,7 +82,7 @@ def restore(props: RolloutProps) -> dict[str, State]:
         check: choose(
             (serves, CLEAN_UP),
             *((equals("$.found.status", status), waiting) for status in IN_PROGRESS),
-            ({"Variable": "$.restoring.tries", "NumericGreaterThanEquals": _MOST_TRIES}, ROLL_BACK),
+            ({"Variable": "$.restoring.tries", "NumericGreaterThanEquals": MOST_TRIES}, ROLL_BACK),
             otherwise="Count the try",
         ),
         "Count the try": put(

@@ -41,6 +41,7 @@ def prepare(props: RolloutProps) -> dict[str, State]:
                 "model_package_arn.$": "$.model_package_arn",
                 "plan.$": "$.plan",
                 "started_at.$": "$$.Execution.StartTime",
+                "giving_back": {"tries": 0},
                 "variant.$": f"States.Format('{VARIANT_FORMAT}', $.version)",
                 "attempt.$": "States.ArrayGetItem(States.StringSplit(States.UUID(), '-'), 0)",
             },

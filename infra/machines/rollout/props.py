@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 POLL_S = 15
 PATIENT_POLL_S = 60
+MOST_TRIES = 20
+"""To give production to its champion: far from the 25,000 events of an execution, and half an hour at least."""
 REGISTERED = "$.registered.Item"
 SDK = "arn:aws:states:::aws-sdk:sagemaker:"
 CLEAN_UP = "Is staging still there?"

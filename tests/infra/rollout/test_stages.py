@@ -193,6 +193,20 @@ def test_what_a_stopped_rollout_left_half_way_is_the_champion_s_again_before_any
     assert execution.visited[-1] == "Completed"
 
 
+def test_a_production_that_does_not_take_its_champion_back_is_tried_twenty_times(known_attempt: dict[str, Any]) -> None:
+    """SageMaker may accept the update and take it back, each time."""
+    left = {**CONFIGURATION, "EndpointConfigName": CANARY}
+    execution = roll_out(known_attempt, read_its_configuration=left)
+
+    assert execution.visited.count("Give production back first") == 20
+    assert execution.failure is not None
+    assert execution.failure.error == "ProductionHalfWayError"
+    assert CANARY in execution.failure.cause
+    assert CHAMPION in execution.failure.cause
+    assert execution.published[-1][1] == "RolledBack"
+    assert not {"Announce shadow", "Announce production"} & set(execution.visited)
+
+
 @pytest.mark.parametrize("known", [{}, {"Item": {"model_package_arn": {"S": "arn"}}}])
 def test_where_the_ledger_does_not_know_what_serves_what_serves_is_the_champion(
     known_attempt: dict[str, Any], known: dict[str, Any]
