@@ -17,7 +17,6 @@ from infra.machines.rollout.props import (
     RolloutProps,
 )
 from infra.machines.states import (
-    DISCARD,
     TRANSIENT,
     State,
     call,
@@ -28,6 +27,7 @@ from infra.machines.states import (
     present,
     publish,
     put,
+    regardless,
     succeed,
     wait,
 )
@@ -68,7 +68,7 @@ def restore(props: RolloutProps) -> dict[str, State]:
                 "ExpressionAttributeValues": {":none": {"N": "0"}, ":mine": {"S.$": "$$.Execution.Id"}},
             },
             follow=look,
-            **_regardless(look),
+            **regardless(look),
         ),
         look: call(
             f"{SDK}describeEndpoint",
@@ -77,7 +77,7 @@ def restore(props: RolloutProps) -> dict[str, State]:
             ResultSelector={"status.$": "$.EndpointStatus", "config.$": "$.EndpointConfigName"},
             ResultPath="$.found",
             # TIDY tries it again, every hour.
-            **_regardless(ROLL_BACK),
+            **regardless(ROLL_BACK),
         ),
         check: choose(
             (serves, CLEAN_UP),
@@ -111,14 +111,14 @@ def restore(props: RolloutProps) -> dict[str, State]:
             },
             follow=waiting,
             Retry=[TRANSIENT],
-            **_regardless("Restore the champion"),
+            **regardless("Restore the champion"),
         ),
         "Restore the champion": call(
             "arn:aws:states:::sagemaker:updateEndpoint",
             {"EndpointName.$": "$.endpoint_name", "EndpointConfigName.$": "$.champion.config"},
             follow=waiting,
             Retry=[TRANSIENT],
-            **_regardless("Wait longer for the champion"),
+            **regardless("Wait longer for the champion"),
         ),
         waiting: wait(POLL_S, follow=look),
         "Wait longer for the champion": wait(PATIENT_POLL_S, follow=look),
@@ -171,7 +171,7 @@ def roll_back(props: RolloutProps) -> dict[str, State]:
                 "reason.$": "$.failure.Cause",
             },
             follow=GIVE_UP,
-            **_regardless(GIVE_UP),
+            **regardless(GIVE_UP),
         ),
         GIVE_UP: release_lock(props.ledger_table, follow="Did an experiment end?"),
         "Did an experiment end?": choose((ended, "Experiment ended"), otherwise="Failed"),
@@ -211,9 +211,4 @@ def _put_reason_into_words(*, follow: str) -> dict[str, State]:
 
 def _remove(action: str, parameters: State, *, follow: str) -> State:
     """Remove what may not be there; what is left all the same, TIDY removes."""
-    return call(f"{SDK}{action}", parameters, follow=follow, Retry=[TRANSIENT], **_regardless(follow))
-
-
-def _regardless(follow: str) -> State:
-    """Go on after a failure too, with what was caught before."""
-    return {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": DISCARD, "Next": follow}]}
+    return call(f"{SDK}{action}", parameters, follow=follow, Retry=[TRANSIENT], **regardless(follow))

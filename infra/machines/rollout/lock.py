@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from infra.machines.ledger import name_key
 from infra.machines.rollout.props import ROLL_BACK
 from infra.machines.states import DISCARD, State, call, catch_all, choose, equals, present, publish, put, wait
-from noriba.events import RolledBack
+from noriba.events import RolledBack, RolloutCompleted
 from noriba.records import ledger_entries as entries
-from noriba.records.executions import UNCATCHABLE, UNSAID
+from noriba.records.executions import LEFT_UNSAID, UNSAID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,7 @@ def take_lock(table: str, bus_name: str, *, follow: str) -> dict[str, State]:
         "Does its holder run?": choose(
             (equals("$.holder.status", "RUNNING"), "May it be superseded?"), otherwise="Was its end told?"
         ),
-        **_tell_in_its_place(bus_name, follow="Free the lock"),
+        **_tell_in_its_place(table, bus_name, follow="Free the lock"),
         "May it be superseded?": choose(
             (equals("$.plan.purpose", "experiment"), "A rollout is under way"),
             # Even one that was begun later and was faster.
@@ -126,8 +126,10 @@ def take_lock(table: str, bus_name: str, *, follow: str) -> dict[str, State]:
     }
 
 
-def _tell_in_its_place(bus_name: str, *, follow: str) -> dict[str, State]:
-    """States from `Was its end told?` on: say why a holder ended that was cut off, if TIDY has not said it.
+def _tell_in_its_place(table: str, bus_name: str, *, follow: str) -> dict[str, State]:
+    """States from `Was its end told?` on: say how a holder ended that was cut off, if TIDY has not said it.
+
+    It may have been cut off after its model had become the champion.
 
     What it cannot put onto the bus it does not lose: the execution fails, and the lock stays for TIDY.
     """
@@ -137,7 +139,7 @@ def _tell_in_its_place(bus_name: str, *, follow: str) -> dict[str, State]:
         "Was its end told?": choose(
             (present("$.lock.Item.told.BOOL"), follow),
             *((equals("$.holder.status", status), state) for status, state in by_status.items()),
-            *((equals("$.holder.whole.Error", error), "Its holder said nothing") for error in UNCATCHABLE),
+            *((equals("$.holder.whole.Error", error), "Its holder said nothing") for error in LEFT_UNSAID),
             otherwise=follow,
         ),
         **{state: _put_unsaid(*UNSAID[status], follow=read) for status, state in by_status.items()},
@@ -149,7 +151,38 @@ def _tell_in_its_place(bus_name: str, *, follow: str) -> dict[str, State]:
                 "given.$": "States.StringToJson($.holder.whole.Input)",
                 "said.$": "States.JsonMerge($.unsaid, $.holder.whole, false)",
             },
-            follow="Say why its holder ended",
+            follow="Who is the champion now?",
+        ),
+        "Who is the champion now?": call(
+            "arn:aws:states:::dynamodb:getItem",
+            {"TableName": table, "Key": name_key(entries.CHAMPION), "ConsistentRead": True},
+            follow="Is it its holder's?",
+            ResultPath="$.serving",
+            Catch=_FAILED,
+        ),
+        "Is it its holder's?": choose(
+            (
+                {
+                    "And": [
+                        present("$.serving.Item.endpoint_config.S"),
+                        present("$.lock.Item.model.S"),
+                        {"Variable": "$.serving.Item.endpoint_config.S", "StringEqualsPath": "$.lock.Item.model.S"},
+                    ]
+                },
+                "Say that its holder completed",
+            ),
+            otherwise="Say why its holder ended",
+        ),
+        "Say that its holder completed": publish(
+            bus_name,
+            RolloutCompleted,
+            {
+                "use_case.$": "$.use_case",
+                "model_package_arn.$": "$.ended.given.model_package_arn",
+                "endpoint_name.$": "$.endpoint_name",
+            },
+            follow=follow,
+            Catch=_FAILED,
         ),
         "Say why its holder ended": publish(
             bus_name,

@@ -72,6 +72,7 @@ def roll_out(definition: dict[str, Any], plan: RolloutPlan | None = PLAN, /, **a
         "Look at the champion": describe("InService"),
         "Read its configuration": CONFIGURATION,
         "Who is the champion?": {"Item": {"endpoint_config": {"S": CHAMPION}}},
+        "Who is the champion now?": {"Item": {"endpoint_config": {"S": CHAMPION}}},
         "Look at the approval again": APPROVED,
         "Look at the approval before the canary": APPROVED,
         "Look at the approval before production": APPROVED,

@@ -10,6 +10,7 @@ import pytest
 from functions.check_golden_requests.handler import GoldenRequestsFailedError
 from noriba.aws.endpoints import ModelUnavailableError
 from noriba.events import RolledBack
+from noriba.records.executions import LEFT_UNSAID
 from tests.infra.executions import Failure
 from tests.infra.rollout.rollouts import (
     CHAMPION,
@@ -245,9 +246,22 @@ def test_what_cannot_be_given_back_is_tried_twenty_times(known_attempt: dict[str
     assert execution.failure == Failure("ChallengerRejectedError", "because")
 
 
-def test_a_failure_after_the_switch_is_not_called_a_rollback(known_attempt: dict[str, Any]) -> None:
-    execution = roll_out(known_attempt, announce_completion=Failure("SomeError"))
+def test_a_completion_that_could_not_be_told_is_no_rollback_and_left_to_tidy(
+    known_attempt: dict[str, Any],
+) -> None:
+    execution = roll_out(known_attempt, announce_completion=Failure("SomeError", "the bus is away"))
 
     assert "RolledBack" not in [kind for _, kind, _ in execution.published]
-    assert execution.visited[-3:] == ("Release the lock after failure", "Did an experiment end?", "Failed")
-    assert execution.failure == Failure("SomeError")
+    assert execution.called("Keep that it serves")["Key"]["entry"] == {"S": "rollout-step#execution#production"}
+    # Whoever tells it in its place finds whose it was in the lock.
+    assert not [state for state in execution.visited if state.startswith("Release the lock")]
+    assert execution.failure is not None
+    assert execution.failure.error in LEFT_UNSAID
+    assert execution.failure.cause.endswith("the bus is away")
+
+
+def test_that_it_serves_is_announced_where_that_cannot_be_kept(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(known_attempt, keep_that_it_serves=Failure("SomeError"))
+
+    assert execution.published[-1][1] == "RolloutCompleted"
+    assert execution.visited[-1] == "Completed"

@@ -84,6 +84,7 @@ def test_an_approved_model_reaches_production(known_attempt: dict[str, Any]) -> 
         "Update endpoint for production",
         "Look at production",
         "Record champion",
+        "Keep that it serves",
         "Announce completion",
         "Release the lock",
     ]
