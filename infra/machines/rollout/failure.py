@@ -110,7 +110,6 @@ def restore(props: RolloutProps) -> dict[str, State]:
                 ],
             },
             follow=waiting,
-            Retry=[TRANSIENT],
             **regardless("Restore the champion"),
         ),
         "Restore the champion": call(
