@@ -56,15 +56,15 @@ def restore(props: RolloutProps) -> dict[str, State]:
         # Without a champion there is nothing to go back to.
         RESTORE: choose((present("$.champion.config"), "Begin to restore"), otherwise=ROLL_BACK),
         "Begin to restore": put("$.restoring", {"tries": 0}, follow="Deal nobody to the challenger"),
-        # Only a canary has a share.
+        # Only a canary has a share. Nobody waits for its verdict any more; it must not be judged by a share of none.
         "Deal nobody to the challenger": call(
             "arn:aws:states:::dynamodb:updateItem",
             {
                 "TableName": props.ledger_table,
                 "Key": name_key(entries.ROLLOUT),
-                "UpdateExpression": "SET #percent = :none",
+                "UpdateExpression": "SET #percent = :none REMOVE #token",
                 "ConditionExpression": "execution = :mine AND attribute_exists(#percent)",
-                "ExpressionAttributeNames": {"#percent": "percent"},
+                "ExpressionAttributeNames": {"#percent": "percent", "#token": "token"},
                 "ExpressionAttributeValues": {":none": {"N": "0"}, ":mine": {"S.$": "$$.Execution.Id"}},
             },
             follow=look,
