@@ -17,7 +17,7 @@ from noriba.aws.executions import look_up
 from noriba.aws.ledger import Ledger
 from noriba.aws.leftovers import Leftovers
 from noriba.errors import NoribaError
-from noriba.events import RolledBack
+from noriba.events import RolledBack, RolloutCompleted
 from noriba.records.metrics import CHAMPIONS_RESTORED, LEFTOVERS_REMOVED
 from noriba.records.names import CANARY_FORMAT, SHADOW_FORMAT, name_endpoint
 from noriba.usecase import list_use_cases
@@ -90,7 +90,7 @@ def tidy(use_case: str) -> Tidied:
     finally:
         # Passengers first; and where one of the two fails, the other is done all the same.
         if lock is not None and execution is not None and execution.cut_off and not lock.told:
-            tell_end(ledger, execution, EventBus(clients.events, settings.bus_name))
+            tell_end(ledger, execution, EventBus(clients.events, settings.bus_name), endpoint)
     if lock is not None and is_over and not tidied.pending and ledger.release_rollout(lock.execution):
         logger.info("released", extra={"use_case": use_case, "execution": lock.execution})
     return tidied
@@ -102,7 +102,7 @@ def name_owned(lock: RolloutLock, endpoint: str) -> set[str]:
     return {lock.staging, lock.model, *(form.format(endpoint, attempt) for form in (SHADOW_FORMAT, CANARY_FORMAT))}
 
 
-def tell_end(ledger: Ledger, execution: Execution, bus: EventBus) -> None:
+def tell_end(ledger: Ledger, execution: Execution, bus: EventBus, endpoint: str) -> None:
     """Say in its place why an execution ended that was cut off; any other has said so itself.
 
     Not only when all is in order, for a newer rollout may need the lock before. Told first, noted then: told twice,
@@ -110,5 +110,11 @@ def tell_end(ledger: Ledger, execution: Execution, bus: EventBus) -> None:
     """
     error, reason = execution.read_failure()
     package_arn = json.loads(execution.given)["model_package_arn"]
-    bus.publish(RolledBack(use_case=ledger.use_case, model_package_arn=package_arn, error=error, reason=reason))
+    about: dict[str, Any] = {"use_case": ledger.use_case, "model_package_arn": package_arn}
+    lock, champion = ledger.read_rollout(), ledger.read_champion()
+    if lock is not None and champion is not None and champion.endpoint_config == lock.model:
+        # It was cut off after its model had become the champion.
+        bus.publish(RolloutCompleted(**about, endpoint_name=endpoint))
+    else:
+        bus.publish(RolledBack(**about, error=error, reason=reason))
     ledger.note_rollout_told(execution.arn)

@@ -129,6 +129,11 @@ def catch_all(state: str | None) -> State:
     return {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": state}]}
 
 
+def regardless(state: str) -> State:
+    """Go on after a failure too, with what was caught before."""
+    return {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": DISCARD, "Next": state}]}
+
+
 def publish(bus_name: str, event: type[Event], detail: Mapping[str, Any] | str, *, follow: str, **fields: Any) -> State:
     """Put an event on the bus.
 

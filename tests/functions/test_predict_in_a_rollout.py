@@ -86,6 +86,12 @@ def answer_nan(columns: Mapping[str, Column]) -> ModelAnswer:
     return replace(drive_at_eight_metres_a_second(columns), value=(math.nan,))
 
 
+def find_group(subject: str) -> int:
+    group = SPLIT.find_group(subject)
+    assert group is not None
+    return group
+
+
 def meet(context: LambdaContext, subject: str) -> int:
     status, document = ask(context, RIDE | {"subject": subject})
     assert status == 200, document
@@ -101,7 +107,7 @@ def test_a_subject_meets_the_same_model_again_and_again(cloud: Cloud, context: L
     assert all(len(versions) == 1 for versions in met.values())
     assert {min(versions) for versions in met.values()} == {1, 2}
     # Any other instance of the function would say the same: nothing was drawn.
-    expected = {person: 2 if SPLIT.find_group(person) < 300 else 1 for person in PEOPLE}
+    expected = {person: 2 if find_group(person) < 300 else 1 for person in PEOPLE}
     assert {person: min(versions) for person, versions in met.items()} == expected
 
 
@@ -113,7 +119,7 @@ def test_what_is_captured_knows_the_group_and_not_the_subject(cloud: Cloud, cont
     ask(context, RIDE)
 
     first, second = cloud.runtime.invocations
-    assert first.group == SPLIT.find_group("rider 7")
+    assert first.group == find_group("rider 7")
     assert second.group is None
 
 
@@ -182,10 +188,34 @@ def test_a_canary_that_has_just_begun_is_heard_of_when_its_challenger_fails(
     assert meet(context, "rider 7") == 1
 
 
+@pytest.mark.parametrize("subject", [{}, {"subject": "rider 7"}])
+@pytest.mark.parametrize("challenger", [fail_with(500), fail_with(400, "missing column rain@0000"), answer_nan])
+def test_while_the_endpoint_changes_the_champion_answers_for_a_challenger_that_fails_and_nobody_is_counted(
+    cloud: Cloud, context: LambdaContext, challenger: Any, subject: dict[str, str]
+) -> None:
+    """As ROLLOUT leaves the ledger from before the endpoint has both models to when it waits for the verdict."""
+    serve_both(cloud, challenger)
+    begin_canary(cloud, percent=0)
+
+    status, document = ask(context, RIDE | subject)
+
+    assert (status, document.get("model_version")) == (200, 1)
+    assert {one.group for one in cloud.runtime.invocations} == {None}
+
+
+@pytest.mark.parametrize("percent", [0, 30])
+def test_a_challenger_that_is_not_there_yet_is_no_trouble(cloud: Cloud, context: LambdaContext, percent: int) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second, variant="v1")
+    begin_canary(cloud, percent=percent)
+
+    assert {meet(context, person) for person in PEOPLE} == {1}
+    assert ask(context, RIDE)[0] == 200
+
+
 def test_a_champion_that_fails_is_not_asked_twice(cloud: Cloud, context: LambdaContext) -> None:
     cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second, variant="v2", beside={"v1": fail_with(500)})
     begin_canary(cloud, percent=1)
-    person = next(one for one in PEOPLE if SPLIT.find_group(one) >= 10)
+    person = next(one for one in PEOPLE if find_group(one) >= 10)
 
     status, problem = ask(context, RIDE | {"subject": person})
 

@@ -10,7 +10,7 @@ import pytest
 from functions.tidy_rollouts.handler import NotTidiedError, load_dependencies
 from functions.tidy_rollouts.handler import handler as tidy_rollouts
 from noriba.aws.bus import EventBus, PublishError
-from noriba.events import RolledBack
+from noriba.events import RolledBack, RolloutCompleted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,6 +129,29 @@ def test_what_a_stopped_rollout_left_is_put_right_though_nobody_can_be_told(
 
 def refuse(_bus: EventBus, _event: object) -> None:
     raise PublishError("RolledBack: ThrottlingException")
+
+
+def test_a_rollout_that_was_stopped_when_its_model_was_the_champion_is_told_as_completed(
+    cloud: Cloud, context: LambdaContext, rollout: str
+) -> None:
+    cloud.clients.dynamodb.Table("ledger").put_item(
+        Item={
+            "use_case": "taxi_eta",
+            "entry": "champion",
+            "model_package_arn": PACKAGE,
+            "model_data_uri": "s3://models/x",
+            "endpoint_config": MODEL,
+        }
+    )
+    cloud.clients.stepfunctions.stop_execution(executionArn=rollout)
+
+    tidy_rollouts({}, context)
+
+    [told] = cloud.hear()
+    assert told["detail-type"] == "RolloutCompleted"
+    assert RolloutCompleted.model_validate(told["detail"]) == RolloutCompleted(
+        use_case="taxi_eta", model_package_arn=PACKAGE, endpoint_name="noriba-taxi-eta"
+    )
 
 
 @pytest.mark.parametrize(

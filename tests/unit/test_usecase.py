@@ -22,6 +22,7 @@ from noriba.usecase import (
     PaceSpec,
     PredictionRequest,
     RetrainingPolicy,
+    RolloutPolicy,
     Rule,
     TrafficPolicy,
     TrainingPolicy,
@@ -293,3 +294,14 @@ def test_a_policy_refuses_numbers_that_make_no_sense(policy: Any, settings: dict
 def test_the_second_look_at_a_day_comes_after_the_first() -> None:
     with pytest.raises(ValidationError, match="late_hours must be more than wait_hours"):
         TrafficPolicy(wait_hours=72)
+
+
+@pytest.mark.parametrize(("shadow", "least"), [(12, 24), (0.5, 1)])
+def test_a_shadow_that_ends_before_it_can_promote_is_refused_with_the_remedy(shadow: float, least: float) -> None:
+    with pytest.raises(ValueError, match="raise shadow_hours, lower min_shadow_hours, or set shadow_hours to 0"):
+        RolloutPolicy(shadow_hours=shadow, min_shadow_hours=least)
+
+
+@pytest.mark.parametrize(("shadow", "least"), [(24, 24), (72, 24), (0, 24), (20, 0)])
+def test_a_shadow_may_last_as_long_as_it_must_or_not_at_all(shadow: float, least: float) -> None:
+    assert RolloutPolicy(shadow_hours=shadow, min_shadow_hours=least).shadow_hours == shadow

@@ -1,8 +1,8 @@
 """ROLLOUT: an approved model into staging ▸ shadow ▸ canary ▸ production, without a gap; or the champion serves on.
 
 Each module is a stage, in this order: `preparation` (with `lock`), `staging`, `champion`, `shadow`, `canary`,
-`production`, `completion`. `verdict` is how shadow and canary wait to be judged; `failure` is where each of them leads
-that goes wrong.
+`production`, `completion`. `approval` is looked at again before canary and production; `verdict` is how shadow and
+canary wait to be judged; `failure` is where each of them leads that goes wrong.
 """
 
 from __future__ import annotations
@@ -32,5 +32,7 @@ def describe_rollout(props: RolloutProps) -> dict[str, State]:
     """
     stages = (prepare(props), stage(props), find_champion(props), shadow(props), canary(props), promote(props))
     return {
-        name: state for part in (*stages, complete(props), restore(), roll_back(props)) for name, state in part.items()
+        name: state
+        for part in (*stages, complete(props), restore(props), roll_back(props))
+        for name, state in part.items()
     }

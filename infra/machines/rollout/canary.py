@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.machines.rollout.approval import confirm_approval
 from infra.machines.rollout.endpoints import announce, await_endpoint, change_production, configure, describe_variant
-from infra.machines.rollout.props import RESTORE, SDK
-from infra.machines.rollout.verdict import await_verdict
+from infra.machines.rollout.props import BEFORE_CANARY, BEFORE_PRODUCTION, RESTORE, SDK
+from infra.machines.rollout.verdict import await_verdict, say_who_may_answer
 from infra.machines.states import call, catch_all, choose, put
 
 if TYPE_CHECKING:
@@ -22,10 +23,11 @@ def canary(props: RolloutProps) -> dict[str, State]:
     size = (props.production_instance, props.production_instances)
     another = "Is there another step?"
     return {
+        **confirm_approval(BEFORE_CANARY, "the canary", follow="Begin the canary", catch=RESTORE),
         "Begin the canary": put("$.canary", {"index": 0, **_STEPS}, follow=another),
         another: choose(
             ({"Variable": "$.canary.index", "NumericLessThanPath": "$.canary.steps"}, "Pick the step"),
-            otherwise="Announce production",
+            otherwise=BEFORE_PRODUCTION,
         ),
         "Pick the step": put(
             "$.canary",
@@ -38,8 +40,10 @@ def canary(props: RolloutProps) -> dict[str, State]:
         ),
         **announce(props, "canary", follow="Is it the first step?", catch=RESTORE, percent=_PERCENT),
         "Is it the first step?": choose(
-            ({"Variable": "$.canary.index", "NumericEquals": 0}, "Configure canary"), otherwise="Shift requests"
+            ({"Variable": "$.canary.index", "NumericEquals": 0}, "Say who may answer"), otherwise="Shift requests"
         ),
+        # Before the endpoint has both: whoever asks it must know whom to ask instead of the first answer that fails.
+        "Say who may answer": say_who_may_answer(props, "canary", follow="Configure canary"),
         "Configure canary": configure(
             props,
             "$.names.canary",

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from infra.machines.endpoint_search import look_for_endpoint
 from infra.machines.ledger import name_key
-from infra.machines.rollout.props import CLEAN_UP, POLL_S, SDK, RolloutProps
-from infra.machines.states import State, call, catch_all, choose, equals, matches, present, wait
+from infra.machines.rollout.props import (
+    BEFORE_CANARY,
+    BEFORE_PRODUCTION,
+    CLEAN_UP,
+    MOST_TRIES,
+    POLL_S,
+    SDK,
+    RolloutProps,
+)
+from infra.machines.states import State, call, catch_all, choose, equals, matches, present, put, wait
 from noriba.records import ledger_entries as entries
 from noriba.records.names import CANARY_FORMAT, IN_PROGRESS, SHADOW_FORMAT
 
@@ -21,7 +29,7 @@ def find_champion(props: RolloutProps) -> dict[str, State]:
             "Is there a champion?",
             "$.endpoint_name",
             found="Is production quiet?",
-            missing="Announce production",
+            missing=BEFORE_PRODUCTION,
             otherwise=CLEAN_UP,
             result="$.failure",
         ),
@@ -82,9 +90,28 @@ def find_champion(props: RolloutProps) -> dict[str, State]:
                         {"Or": [matches("$.champion.config", form) for form in _MADE_BY_ROLLOUTS]},
                     ]
                 },
-                "Give production back first",
+                "Was it tried often enough?",
             ),
             otherwise="Is it to be compared?",
+        ),
+        # SageMaker may take an update back each time, and serve on with what it had.
+        "Was it tried often enough?": choose(
+            ({"Variable": "$.giving_back.tries", "NumericGreaterThanEquals": MOST_TRIES}, "Production stays half-way"),
+            otherwise="Count the giving back",
+        ),
+        "Production stays half-way": put(
+            "$.failure",
+            {
+                "Error": "ProductionHalfWayError",
+                "Cause.$": f"States.Format('production kept {{}} and did not take {{}}, its champion, in {MOST_TRIES} "
+                f"tries', $.champion.config, {_KNOWN})",
+            },
+            follow=CLEAN_UP,
+        ),
+        "Count the giving back": put(
+            "$.giving_back",
+            {"tries.$": "States.MathAdd($.giving_back.tries, 1)"},
+            follow="Give production back first",
         ),
         "Give production back first": call(
             "arn:aws:states:::sagemaker:updateEndpoint",
@@ -94,8 +121,8 @@ def find_champion(props: RolloutProps) -> dict[str, State]:
         ),
         # The same version once more is the same model: there is nothing to compare, and a variant has its name already.
         "Is it to be compared?": choose(
-            ({"Variable": "$.champion.variant", "StringEqualsPath": "$.variant"}, "Announce production"),
+            ({"Variable": "$.champion.variant", "StringEqualsPath": "$.variant"}, BEFORE_PRODUCTION),
             ({"Variable": "$.plan.shadow_s", "NumericGreaterThan": 0}, "Announce shadow"),
-            otherwise="Begin the canary",
+            otherwise=BEFORE_CANARY,
         ),
     }

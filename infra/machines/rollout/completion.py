@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from infra.machines.ledger import name_key
+from infra.machines.ledger import name_key, name_step
 from infra.machines.rollout.lock import release_lock
-from infra.machines.rollout.props import GIVE_UP, RESTORE, RolloutProps
+from infra.machines.rollout.props import RESTORE, RolloutProps
 from infra.machines.states import (
     State,
     call,
     catch_all,
     publish,
+    put,
+    regardless,
     succeed,
 )
 from noriba.events import RolloutCompleted
 from noriba.records import ledger_entries as entries
+from noriba.records.executions import COMPLETION_UNTOLD
 
 
 def complete(props: RolloutProps) -> dict[str, State]:
@@ -31,9 +34,21 @@ def complete(props: RolloutProps) -> dict[str, State]:
                     "since": {"S.$": "$$.State.EnteredTime"},
                 },
             },
-            follow="Announce completion",
+            follow="Keep that it serves",
             # A champion that nobody knows of is none: TIDY would take it back, too.
             **catch_all(RESTORE),
+        ),
+        # However its execution ends from here on: whoever goes back later looks for versions that served.
+        "Keep that it serves": call(
+            "arn:aws:states:::dynamodb:updateItem",
+            {
+                "TableName": props.ledger_table,
+                "Key": name_step("production"),
+                "UpdateExpression": "SET serves = :true",
+                "ExpressionAttributeValues": {":true": {"BOOL": True}},
+            },
+            follow="Announce completion",
+            **regardless("Announce completion"),
         ),
         "Announce completion": publish(
             props.bus_name,
@@ -44,8 +59,18 @@ def complete(props: RolloutProps) -> dict[str, State]:
                 "endpoint_name.$": "$.endpoint_name",
             },
             follow="Release the lock",
-            # The new model answers: to say that production was left alone would be wrong.
-            **catch_all(GIVE_UP),
+            **catch_all("Completion was not told"),
+        ),
+        # The new model answers: to say that production was left alone would be wrong. The lock stays for TIDY, which
+        # says in its place what happened, and lets go.
+        "Completion was not told": put(
+            "$.failure",
+            {
+                "Error": COMPLETION_UNTOLD,
+                "Cause.$": "States.Format('{} serves; that could not be told, and TIDY tells it: {}', "
+                "$.names.model, $.failure.Cause)",
+            },
+            follow="Failed",
         ),
         "Release the lock": release_lock(props.ledger_table, follow="Completed"),
         "Completed": succeed(),

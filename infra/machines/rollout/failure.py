@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from infra.machines.endpoint_search import look_for_endpoint
+from infra.machines.ledger import name_key
 from infra.machines.rollout.lock import release_lock
 from infra.machines.rollout.props import (
     CLEAN_UP,
     GIVE_UP,
+    MOST_TRIES,
     PATIENT_POLL_S,
     POLL_S,
     RESTORE,
@@ -15,7 +17,6 @@ from infra.machines.rollout.props import (
     RolloutProps,
 )
 from infra.machines.states import (
-    DISCARD,
     TRANSIENT,
     State,
     call,
@@ -26,22 +27,23 @@ from infra.machines.states import (
     present,
     publish,
     put,
+    regardless,
     succeed,
     wait,
 )
 from noriba.events import RolledBack
+from noriba.records import ledger_entries as entries
 from noriba.records.names import IN_PROGRESS
 from noriba.records.rollout import EXPERIMENT_ENDED
 
 _IN_WORDS = "Is the reason a document?"
-_MOST_TRIES = 20
-"""Far from the 25,000 events that an execution may have, and half an hour at least."""
 
 
-def restore() -> dict[str, State]:
+def restore(props: RolloutProps) -> dict[str, State]:
     """States that give production back to the champion alone, and try for a while; TIDY tries on after them.
 
-    Passengers first: what the rollout made is removed after that.
+    Passengers first. Requests are taken from the challenger at once: another configuration brings up a new fleet, which
+    takes minutes, and where there is no capacity for it, for ever. What the rollout made is removed after that.
     """
     look, check, waiting = "Look at production after failure", "Does the champion serve?", "Wait for the champion"
     serves = {
@@ -53,7 +55,21 @@ def restore() -> dict[str, State]:
     return {
         # Without a champion there is nothing to go back to.
         RESTORE: choose((present("$.champion.config"), "Begin to restore"), otherwise=ROLL_BACK),
-        "Begin to restore": put("$.restoring", {"tries": 0}, follow=look),
+        "Begin to restore": put("$.restoring", {"tries": 0}, follow="Deal nobody to the challenger"),
+        # Only a canary has a share. Nobody waits for its verdict any more; it must not be judged by a share of none.
+        "Deal nobody to the challenger": call(
+            "arn:aws:states:::dynamodb:updateItem",
+            {
+                "TableName": props.ledger_table,
+                "Key": name_key(entries.ROLLOUT),
+                "UpdateExpression": "SET #percent = :none REMOVE #token",
+                "ConditionExpression": "execution = :mine AND attribute_exists(#percent)",
+                "ExpressionAttributeNames": {"#percent": "percent", "#token": "token"},
+                "ExpressionAttributeValues": {":none": {"N": "0"}, ":mine": {"S.$": "$$.Execution.Id"}},
+            },
+            follow=look,
+            **regardless(look),
+        ),
         look: call(
             f"{SDK}describeEndpoint",
             {"EndpointName.$": "$.endpoint_name"},
@@ -61,23 +77,47 @@ def restore() -> dict[str, State]:
             ResultSelector={"status.$": "$.EndpointStatus", "config.$": "$.EndpointConfigName"},
             ResultPath="$.found",
             # TIDY tries it again, every hour.
-            **_regardless(ROLL_BACK),
+            **regardless(ROLL_BACK),
         ),
         check: choose(
             (serves, CLEAN_UP),
             *((equals("$.found.status", status), waiting) for status in IN_PROGRESS),
-            ({"Variable": "$.restoring.tries", "NumericGreaterThanEquals": _MOST_TRIES}, ROLL_BACK),
+            ({"Variable": "$.restoring.tries", "NumericGreaterThanEquals": MOST_TRIES}, ROLL_BACK),
             otherwise="Count the try",
         ),
         "Count the try": put(
-            "$.restoring", {"tries.$": "States.MathAdd($.restoring.tries, 1)"}, follow="Restore the champion"
+            "$.restoring", {"tries.$": "States.MathAdd($.restoring.tries, 1)"}, follow="Do both models answer?"
+        ),
+        "Do both models answer?": choose(
+            (
+                {
+                    "And": [
+                        {"Variable": "$.restoring.tries", "NumericEquals": 1},
+                        {"Variable": "$.found.config", "StringEqualsPath": "$.names.canary"},
+                    ]
+                },
+                "Take the requests away",
+            ),
+            otherwise="Restore the champion",
+        ),
+        "Take the requests away": call(
+            f"{SDK}updateEndpointWeightsAndCapacities",
+            {
+                "EndpointName.$": "$.endpoint_name",
+                "DesiredWeightsAndCapacities": [
+                    {"VariantName.$": "$.champion.variant", "DesiredWeight": 1},
+                    {"VariantName.$": "$.variant", "DesiredWeight": 0},
+                ],
+            },
+            follow=waiting,
+            **regardless("Restore the champion"),
         ),
         "Restore the champion": call(
             "arn:aws:states:::sagemaker:updateEndpoint",
             {"EndpointName.$": "$.endpoint_name", "EndpointConfigName.$": "$.champion.config"},
             follow=waiting,
             Retry=[TRANSIENT],
-            **_regardless("Wait longer for the champion"),
+            **regardless("Wait longer for the champion"),
         ),
         waiting: wait(POLL_S, follow=look),
         "Wait longer for the champion": wait(PATIENT_POLL_S, follow=look),
@@ -130,7 +170,7 @@ def roll_back(props: RolloutProps) -> dict[str, State]:
                 "reason.$": "$.failure.Cause",
             },
             follow=GIVE_UP,
-            **_regardless(GIVE_UP),
+            **regardless(GIVE_UP),
         ),
         GIVE_UP: release_lock(props.ledger_table, follow="Did an experiment end?"),
         "Did an experiment end?": choose((ended, "Experiment ended"), otherwise="Failed"),
@@ -170,9 +210,4 @@ def _put_reason_into_words(*, follow: str) -> dict[str, State]:
 
 def _remove(action: str, parameters: State, *, follow: str) -> State:
     """Remove what may not be there; what is left all the same, TIDY removes."""
-    return call(f"{SDK}{action}", parameters, follow=follow, Retry=[TRANSIENT], **_regardless(follow))
-
-
-def _regardless(follow: str) -> State:
-    """Go on after a failure too, with what was caught before."""
-    return {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": DISCARD, "Next": follow}]}
+    return call(f"{SDK}{action}", parameters, follow=follow, Retry=[TRANSIENT], **regardless(follow))

@@ -11,12 +11,17 @@ for weeks, so that whatever is approved takes its place.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from infra.machines.ledger import name_key
 from infra.machines.rollout.props import ROLL_BACK
 from infra.machines.states import DISCARD, State, call, catch_all, choose, equals, present, publish, put, wait
-from noriba.events import RolledBack
+from noriba.events import RolledBack, RolloutCompleted
 from noriba.records import ledger_entries as entries
-from noriba.records.executions import UNCATCHABLE, UNSAID
+from noriba.records.executions import LEFT_UNSAID, UNSAID
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 RETRY_S = 30
 PATIENT_RETRY_S = 3600
@@ -24,6 +29,8 @@ PATIENT_RETRY_S = 3600
 SUPERSEDED = "RolloutSupersededError"
 UNDER_WAY = "RolloutUnderWayError"
 _TAKEN = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "ResultPath": DISCARD}
+_FAILED = catch_all(ROLL_BACK)["Catch"]
+"""Nothing was made yet, but an approval is taken once: whoever gave it must hear that it came to nothing."""
 _KEY = name_key(entries.ROLLOUT)
 _HOLDER = "$.lock.Item.execution.S"
 _WAITER = "$.lock.Item.token.S"
@@ -51,13 +58,14 @@ def take_lock(table: str, bus_name: str, *, follow: str) -> dict[str, State]:
                 "ExpressionAttributeValues": {":mine": {"S.$": "$$.Execution.Id"}},
             },
             follow=follow,
-            Catch=[{**_TAKEN, "Next": "Who holds the lock?"}],
+            Catch=[{**_TAKEN, "Next": "Who holds the lock?"}, *_FAILED],
         ),
         "Who holds the lock?": call(
             "arn:aws:states:::dynamodb:getItem",
             {"TableName": table, "Key": _KEY, "ConsistentRead": True},
             follow="Is it still held?",
             ResultPath="$.lock",
+            Catch=_FAILED,
         ),
         "Is it still held?": choose((present(_HOLDER), "Look at its holder"), otherwise="Take the lock"),
         "Look at its holder": call(
@@ -67,13 +75,14 @@ def take_lock(table: str, bus_name: str, *, follow: str) -> dict[str, State]:
             ResultSelector={"status.$": "$.Status", "whole.$": "$"},
             ResultPath="$.holder",
             Catch=[
-                {"ErrorEquals": ["Sfn.ExecutionDoesNotExistException"], "ResultPath": DISCARD, "Next": "Free the lock"}
+                {"ErrorEquals": ["Sfn.ExecutionDoesNotExistException"], "ResultPath": DISCARD, "Next": "Free the lock"},
+                *_FAILED,
             ],
         ),
         "Does its holder run?": choose(
             (equals("$.holder.status", "RUNNING"), "May it be superseded?"), otherwise="Was its end told?"
         ),
-        **_tell_in_its_place(bus_name, follow="Free the lock"),
+        **_tell_in_its_place(table, bus_name, follow="Free the lock"),
         "May it be superseded?": choose(
             (equals("$.plan.purpose", "experiment"), "A rollout is under way"),
             # Even one that was begun later and was faster.
@@ -113,12 +122,14 @@ def take_lock(table: str, bus_name: str, *, follow: str) -> dict[str, State]:
         "Wait for the lock": wait(RETRY_S, follow="Take the lock"),
         "Wait long for the lock": wait(PATIENT_RETRY_S, follow="Take the lock"),
         # When somebody else was faster, the lock is asked for all the same.
-        "Free the lock": _let_go(table, "holder", _HOLDER, follow="Take the lock"),
+        "Free the lock": _let_go(table, "holder", _HOLDER, follow="Take the lock", otherwise=_FAILED),
     }
 
 
-def _tell_in_its_place(bus_name: str, *, follow: str) -> dict[str, State]:
-    """States from `Was its end told?` on: say why a holder ended that was cut off, if TIDY has not said it.
+def _tell_in_its_place(table: str, bus_name: str, *, follow: str) -> dict[str, State]:
+    """States from `Was its end told?` on: say how a holder ended that was cut off, if TIDY has not said it.
+
+    It may have been cut off after its model had become the champion.
 
     What it cannot put onto the bus it does not lose: the execution fails, and the lock stays for TIDY.
     """
@@ -128,7 +139,7 @@ def _tell_in_its_place(bus_name: str, *, follow: str) -> dict[str, State]:
         "Was its end told?": choose(
             (present("$.lock.Item.told.BOOL"), follow),
             *((equals("$.holder.status", status), state) for status, state in by_status.items()),
-            *((equals("$.holder.whole.Error", error), "Its holder said nothing") for error in UNCATCHABLE),
+            *((equals("$.holder.whole.Error", error), "Its holder said nothing") for error in LEFT_UNSAID),
             otherwise=follow,
         ),
         **{state: _put_unsaid(*UNSAID[status], follow=read) for status, state in by_status.items()},
@@ -140,7 +151,38 @@ def _tell_in_its_place(bus_name: str, *, follow: str) -> dict[str, State]:
                 "given.$": "States.StringToJson($.holder.whole.Input)",
                 "said.$": "States.JsonMerge($.unsaid, $.holder.whole, false)",
             },
-            follow="Say why its holder ended",
+            follow="Who is the champion now?",
+        ),
+        "Who is the champion now?": call(
+            "arn:aws:states:::dynamodb:getItem",
+            {"TableName": table, "Key": name_key(entries.CHAMPION), "ConsistentRead": True},
+            follow="Is it its holder's?",
+            ResultPath="$.serving",
+            Catch=_FAILED,
+        ),
+        "Is it its holder's?": choose(
+            (
+                {
+                    "And": [
+                        present("$.serving.Item.endpoint_config.S"),
+                        present("$.lock.Item.model.S"),
+                        {"Variable": "$.serving.Item.endpoint_config.S", "StringEqualsPath": "$.lock.Item.model.S"},
+                    ]
+                },
+                "Say that its holder completed",
+            ),
+            otherwise="Say why its holder ended",
+        ),
+        "Say that its holder completed": publish(
+            bus_name,
+            RolloutCompleted,
+            {
+                "use_case.$": "$.use_case",
+                "model_package_arn.$": "$.ended.given.model_package_arn",
+                "endpoint_name.$": "$.endpoint_name",
+            },
+            follow=follow,
+            Catch=_FAILED,
         ),
         "Say why its holder ended": publish(
             bus_name,
@@ -152,6 +194,7 @@ def _tell_in_its_place(bus_name: str, *, follow: str) -> dict[str, State]:
                 "reason.$": "$.ended.said.Cause",
             },
             follow=follow,
+            Catch=_FAILED,
         ),
     }
 
@@ -165,7 +208,7 @@ def release_lock(table: str, *, follow: str) -> State:
     return _let_go(table, "mine", "$$.Execution.Id", follow=follow)
 
 
-def _let_go(table: str, name: str, execution: str, *, follow: str) -> State:
+def _let_go(table: str, name: str, execution: str, *, follow: str, otherwise: Sequence[State] = ()) -> State:
     """Remove the entry if it names an execution; go on either way."""
     return call(
         "arn:aws:states:::dynamodb:deleteItem",
@@ -176,5 +219,5 @@ def _let_go(table: str, name: str, execution: str, *, follow: str) -> State:
             "ExpressionAttributeValues": {f":{name}": {"S.$": execution}},
         },
         follow=follow,
-        Catch=[{**_TAKEN, "Next": follow}],
+        Catch=[{**_TAKEN, "Next": follow}, *otherwise],
     )

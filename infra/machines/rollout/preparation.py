@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infra.machines.ledger import name_key
+from infra.machines.rollout.approval import read_approval
 from infra.machines.rollout.lock import release_lock, take_lock
 from infra.machines.rollout.props import REGISTERED, ROLL_BACK, SDK, RolloutProps
 from infra.machines.states import (
@@ -40,6 +41,7 @@ def prepare(props: RolloutProps) -> dict[str, State]:
                 "model_package_arn.$": "$.model_package_arn",
                 "plan.$": "$.plan",
                 "started_at.$": "$$.Execution.StartTime",
+                "giving_back": {"tries": 0},
                 "variant.$": f"States.Format('{VARIANT_FORMAT}', $.version)",
                 "attempt.$": "States.ArrayGetItem(States.StringSplit(States.UUID(), '-'), 0)",
             },
@@ -67,6 +69,7 @@ def prepare(props: RolloutProps) -> dict[str, State]:
                 "modified.$": "States.Format('{}', $.LastModifiedTime)",
             },
             ResultPath="$.package",
+            **catch_all(ROLL_BACK),
         ),
         "Is it still approved?": choose(
             (equals("$.package.status", "Approved"), "Read registration"), otherwise="Approval was withdrawn"
@@ -81,6 +84,7 @@ def prepare(props: RolloutProps) -> dict[str, State]:
             },
             follow="Is it as registered?",
             ResultPath="$.registered",
+            **catch_all(ROLL_BACK),
         ),
         "Is it as registered?": choose(
             (
@@ -122,7 +126,8 @@ def prepare(props: RolloutProps) -> dict[str, State]:
                     "ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"],
                     "ResultPath": DISCARD,
                     "Next": "Approval was rolled out already",
-                }
+                },
+                *catch_all(ROLL_BACK)["Catch"],
             ],
         ),
         "Approval was rolled out already": succeed(),
@@ -139,14 +144,7 @@ def prepare(props: RolloutProps) -> dict[str, State]:
         "Approval was withdrawn": succeed(),
         **take_lock(props.ledger_table, props.bus_name, follow="Look at the approval again"),
         # It may have waited for days.
-        "Look at the approval again": call(
-            f"{SDK}describeModelPackage",
-            {"ModelPackageName.$": "$.model_package_arn"},
-            follow="Is it approved all the same?",
-            ResultSelector={"status.$": "$.ModelApprovalStatus"},
-            ResultPath="$.again",
-            **catch_all(ROLL_BACK),
-        ),
+        **read_approval("Look at the approval again", follow="Is it approved all the same?", catch=ROLL_BACK),
         "Is it approved all the same?": choose(
             (equals("$.again.status", "Approved"), "Announce staging"), otherwise="Let go"
         ),

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 POLL_S = 15
 PATIENT_POLL_S = 60
+MOST_TRIES = 20
+"""To give production to its champion: far from the 25,000 events of an execution, and half an hour at least."""
 REGISTERED = "$.registered.Item"
 SDK = "arn:aws:states:::aws-sdk:sagemaker:"
 CLEAN_UP = "Is staging still there?"
 ROLL_BACK = "Has it failed?"
 RESTORE = "Was production changed?"
+BEFORE_CANARY = "Look at the approval before the canary"
+BEFORE_PRODUCTION = "Look at the approval before production"
 GIVE_UP = "Release the lock after failure"
 """From the lock on, whatever fails must lead here: a lock that nobody releases ends all rollouts to come."""
 

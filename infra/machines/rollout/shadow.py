@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.machines.rollout.endpoints import announce, change_production, configure, describe_variant
-from infra.machines.rollout.props import RESTORE
+from infra.machines.rollout.props import BEFORE_CANARY, RESTORE
 from infra.machines.rollout.verdict import await_verdict
 from infra.machines.states import choose, is_true, present, wait
 
@@ -44,5 +44,5 @@ def shadow(props: RolloutProps) -> dict[str, State]:
             catch=RESTORE,
         ),
         **change_production("shadow", "$.names.shadow", ready="Await the verdict on shadow"),
-        **await_verdict(props, "shadow", limit="$.plan.shadow_s", promote="Begin the canary"),
+        **await_verdict(props, "shadow", limit="$.plan.shadow_s", promote=BEFORE_CANARY),
     }

@@ -105,6 +105,40 @@ def await_verdict(
     }
 
 
+def say_who_may_answer(props: RolloutProps, stage: str, *, follow: str) -> State:
+    """Write down which two models may answer from now on, and that no subject is dealt to either yet.
+
+    Whoever waited before waits no more: its token goes.
+    """
+    values = {
+        "stage": {"S": stage},
+        "champion": {"S.$": "$.champion.variant"},
+        "challenger": {"S.$": "$.variant"},
+        "percent": {"N": "0"},
+    }
+    return call(
+        "arn:aws:states:::dynamodb:updateItem",
+        {"TableName": props.ledger_table, "Key": name_key(entries.ROLLOUT), **_set(values, remove="token")},
+        follow=follow,
+        **catch_all(RESTORE),
+    )
+
+
+def _set(values: State, *, remove: str | None = None) -> State:
+    """Set attributes of the lock's entry, as long as it is the execution's own."""
+    names = [*values, *([] if remove is None else [remove])]
+    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
+    return {
+        "UpdateExpression": expression if remove is None else f"{expression} REMOVE #{remove}",
+        "ConditionExpression": "execution = :mine",
+        "ExpressionAttributeNames": {f"#{name}": name for name in names},
+        "ExpressionAttributeValues": {
+            **{f":{name}": value for name, value in values.items()},
+            ":mine": {"S.$": "$$.Execution.Id"},
+        },
+    }
+
+
 def _describe_wait(stage: str, percent: str | None) -> State:
     """What is waited for, as attributes of the lock's entry; by the share, subjects are dealt to the two models."""
     return {
@@ -123,17 +157,7 @@ def _wait_for_answer(props: RolloutProps, limit: State, described: State, *, fol
     values = {"token": {"S.$": "$$.Task.Token"}, **described}
     state = call(
         "arn:aws:states:::aws-sdk:dynamodb:updateItem.waitForTaskToken",
-        {
-            "TableName": props.ledger_table,
-            "Key": name_key(entries.ROLLOUT),
-            "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
-            "ConditionExpression": "execution = :mine",
-            "ExpressionAttributeNames": {f"#{name}": name for name in values},
-            "ExpressionAttributeValues": {
-                **{f":{name}": value for name, value in values.items()},
-                ":mine": {"S.$": "$$.Execution.Id"},
-            },
-        },
+        {"TableName": props.ledger_table, "Key": name_key(entries.ROLLOUT), **_set(values)},
         follow=follow,
         **limit,
         ResultSelector={"answer.$": "$"},

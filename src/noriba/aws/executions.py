@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from noriba.records.executions import UNCATCHABLE, UNSAID
+from noriba.records.executions import LEFT_UNSAID, UNSAID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +37,8 @@ class Execution(BaseModel):
 
     @property
     def cut_off(self) -> bool:
-        """Whether it was ended in a way that no state could catch, so that it has undone and said nothing."""
-        return self.status in UNSAID or (self.status == "FAILED" and self.error in UNCATCHABLE)
+        """Whether its end is still to be told: no state could catch it, or what it said did not get through."""
+        return self.status in UNSAID or (self.status == "FAILED" and self.error in LEFT_UNSAID)
 
     def read_failure(self) -> tuple[str, str]:
         """The error's name, and the cause as whoever failed put it; who stops an execution need say neither."""

@@ -56,8 +56,10 @@ class Rollout(BaseModel):
 
     @property
     def reached_production(self) -> bool:
-        """Whether its version became the champion; one that was skipped succeeds, too."""
-        return self.status == "succeeded" and any(step.stage == "production" for step in self.steps)
+        """Whether its version became the champion, even if its execution failed then; one skipped succeeds, too."""
+        # Until this was kept, it was so where the execution succeeded.
+        succeeded = self.status == "succeeded"
+        return any(step.stage == "production" and (step.serves or succeeded) for step in self.steps)
 
 
 @dataclass(frozen=True)

@@ -12,3 +12,7 @@ UNCATCHABLE = ("States.Runtime", "States.DataLimitExceeded")
 
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 """
+COMPLETION_UNTOLD = "CompletionUntoldError"
+"""The model serves and is the champion, but its execution could not put that onto the bus."""
+LEFT_UNSAID = (*UNCATCHABLE, COMPLETION_UNTOLD)
+"""Errors of executions whose end somebody else must tell."""

@@ -117,6 +117,7 @@ class RolloutStep(BaseModel):
     percent: int | None = None
     began_at: datetime
     verdict: ChallengerVerdict | None = None
+    serves: bool = Field(default=False, description="of production: whether its model became the champion")
 
     def describe(self) -> str:
         """The stage, with the challenger's share where it has one."""

@@ -24,7 +24,7 @@ class Split(BaseModel):
         salt: of this rollout alone.
         champion: the champion's variant.
         challenger: the challenger's.
-        percent: of the groups, to the challenger.
+        percent: of the groups, to the challenger; 0 while the two come or go, and nobody is dealt to either.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,17 +32,23 @@ class Split(BaseModel):
     salt: str
     champion: str
     challenger: str
-    percent: int = Field(gt=0, lt=100)
+    percent: int = Field(ge=0, lt=100)
 
-    def find_group(self, subject: str) -> int:
-        """The group of a subject, from 0 on; each is as likely as any other."""
+    def find_group(self, subject: str) -> int | None:
+        """The group of a subject, from 0 on, each as likely as any other; None while nobody is dealt.
+
+        What is answered then would count for the champion alone, and make a split look uneven.
+        """
+        if self.percent == 0:
+            return None
         digest = hashlib.sha256(f"{self.salt}\0{subject}".encode()).digest()
         # The error of the remainder, a thousand of 2⁶⁴, shows nowhere.
         return int.from_bytes(digest[:8], "big") % GROUPS
 
-    def pick(self, group: int) -> str:
-        """The variant that answers a group."""
-        return self.challenger if belongs_to_challenger(group, percent=self.percent) else self.champion
+    def pick(self, group: int | None) -> str:
+        """The variant that answers a group; the champion answers who has none."""
+        dealt = group is not None and belongs_to_challenger(group, percent=self.percent)
+        return self.challenger if dealt else self.champion
 
 
 def belongs_to_challenger(group: int, *, percent: int) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from noriba.usecase.traffic import TrafficPolicy
 from noriba.usecase.windows import ALL_ROWS, Window
@@ -121,6 +121,16 @@ class RolloutPolicy(BaseModel):
         if any(later.percent <= earlier.percent for earlier, later in pairwise(steps)):
             raise ValueError("each step of the canary must have a larger share than the one before it")
         return steps
+
+    @model_validator(mode="after")
+    def _give_time(self) -> Self:
+        if 0 < self.shadow_hours < self.min_shadow_hours:
+            raise ValueError(
+                f"shadow_hours of {self.shadow_hours:g} end before outcomes can span min_shadow_hours of "
+                f"{self.min_shadow_hours:g}, so nothing would ever be promoted: raise shadow_hours, lower "
+                "min_shadow_hours, or set shadow_hours to 0 for no shadow"
+            )
+        return self
 
 
 class MonitoringPolicy(BaseModel):

@@ -6,7 +6,21 @@ from typing import Any
 
 import pytest
 
-from tests.infra.rollout.rollouts import APPROVED, IMAGE, MODEL_URI, PACKAGE, TAKEN, roll_out
+from noriba.records.rollout import DIRECT
+from tests.infra.rollout.rollouts import (
+    APPROVED,
+    CANARY,
+    CHAMPION,
+    IMAGE,
+    MISSING,
+    MODEL_URI,
+    PACKAGE,
+    PLAN,
+    SHADOW,
+    TAKEN,
+    describe,
+    roll_out,
+)
 
 
 def test_an_approval_that_was_withdrawn_while_it_waited_is_let_go(known_attempt: dict[str, Any]) -> None:
@@ -24,6 +38,51 @@ def test_an_approval_withdrawn_meanwhile_ends_it_before_anything_is_touched(
 
     assert execution.visited[-1] == "Approval was withdrawn"
     assert [state for state, _ in execution.calls] == ["Read package"]
+
+
+@pytest.mark.parametrize(("stage", "left"), [("the canary", SHADOW), ("production", CANARY)])
+@pytest.mark.parametrize("status", ["Rejected", "PendingManualApproval"])
+def test_an_approval_withdrawn_while_the_two_were_compared_gives_production_back(
+    known_attempt: dict[str, Any], stage: str, left: str, status: str
+) -> None:
+    asked = f"look_at_the_approval_before_{stage.replace(' ', '_')}"
+    execution = roll_out(
+        known_attempt,
+        **{asked: {**APPROVED, "ModelApprovalStatus": status}},
+        look_at_production_after_failure=[
+            *[describe("InService", left)] * (2 if left == CANARY else 1),
+            describe("InService"),
+        ],
+    )
+
+    assert execution.called("Restore the champion")["EndpointConfigName"] == CHAMPION
+    assert f"Update endpoint for {stage.removeprefix('the ')}" not in execution.visited
+    assert execution.failure is not None
+    assert execution.failure.error == "ApprovalWithdrawnError"
+    assert execution.published[-1][1:] == (
+        "RolledBack",
+        {
+            "use_case": "taxi_eta",
+            "model_package_arn": PACKAGE,
+            "error": "ApprovalWithdrawnError",
+            "reason": f"the package was no longer approved before {stage}",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("plan", "more"),
+    [(DIRECT, {}), (PLAN, {"is_there_a_champion": MISSING, "is_there_an_endpoint": MISSING})],
+    ids=["straight to production", "the first model"],
+)
+def test_whichever_way_production_is_reached_it_must_be_approved(
+    known_attempt: dict[str, Any], plan: Any, more: dict[str, Any]
+) -> None:
+    withdrawn = {**APPROVED, "ModelApprovalStatus": "Rejected"}
+    execution = roll_out(known_attempt, plan, look_at_the_approval_before_production=withdrawn, **more)
+
+    assert "Configure production" not in execution.visited
+    assert execution.published[-1][2]["error"] == "ApprovalWithdrawnError"
 
 
 @pytest.mark.parametrize("changed", [{"ModelDataUrl": "s3://models/mine.tar.gz"}, {"Image": "mine:1"}])

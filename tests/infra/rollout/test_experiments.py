@@ -14,7 +14,7 @@ def test_an_experiment_ends_with_the_champion_and_without_a_failure(known_attemp
         EXPERIMENT,
         await_the_verdict_on_canary=LATE,
         judge_canary_at_last=answer_function({**say("reject", "its time is up"), "error": "ExperimentEnded"}),
-        look_at_production_after_failure=[describe("InService", CANARY), describe("InService")],
+        look_at_production_after_failure=[*[describe("InService", CANARY)] * 2, describe("InService")],
     )
 
     assert execution.failure is None

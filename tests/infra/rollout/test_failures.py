@@ -10,15 +10,19 @@ import pytest
 from functions.check_golden_requests.handler import GoldenRequestsFailedError
 from noriba.aws.endpoints import ModelUnavailableError
 from noriba.events import RolledBack
+from noriba.records.executions import LEFT_UNSAID
 from tests.infra.executions import Failure
 from tests.infra.rollout.rollouts import (
     CHAMPION,
     ENDPOINT,
+    GIVEN,
+    HELD,
     MISSING,
     MODEL,
     PACKAGE,
     SHADOW,
     STAGING,
+    TAKEN,
     THROTTLED,
     describe,
     roll_out,
@@ -47,8 +51,10 @@ UNDER_LOCK = (
     "await_the_verdict_on_shadow",
     "tell_the_verdict_on_shadow",
     "keep_the_verdict_on_shadow",
+    "look_at_the_approval_before_the_canary",
     "announce_canary",
     "record_canary",
+    "say_who_may_answer",
     "configure_canary",
     "update_endpoint_for_canary",
     "look_at_canary",
@@ -56,6 +62,7 @@ UNDER_LOCK = (
     "judge_canary_at_last",
     "shift_requests",
     "look_at_the_next_share",
+    "look_at_the_approval_before_production",
     "announce_production",
     "record_production",
     "configure_production",
@@ -77,6 +84,36 @@ def test_a_failure_at_any_step_is_announced_unlocked_and_reported(known_attempt:
     assert RolledBack.model_validate(detail) == RolledBack(
         use_case="taxi_eta", model_package_arn=PACKAGE, error=failure.error, reason=failure.cause
     )
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "read_package",
+        "read_registration",
+        "take_the_approval",
+        "take_the_lock",
+        "who_holds_the_lock",
+        "look_at_its_holder",
+        "say_why_its_holder_ended",
+        "free_the_lock",
+    ],
+)
+def test_a_failure_before_the_lock_is_announced_for_the_approval_is_used_up(
+    known_attempt: dict[str, Any], step: str
+) -> None:
+    holder = {"Status": "ABORTED", "Input": json.dumps({**GIVEN, "model_package_arn": PACKAGE})}
+    held = {"take_the_lock": TAKEN, "who_holds_the_lock": HELD, "look_at_its_holder": holder}
+    failure = Failure("SomeError", "and its cause")
+    execution = roll_out(known_attempt, **{**held, step: failure})
+
+    assert execution.failure == failure
+    assert execution.published[-1][1:] == (
+        "RolledBack",
+        {"use_case": "taxi_eta", "model_package_arn": PACKAGE, "error": "SomeError", "reason": "and its cause"},
+    )
+    # Whosever lock it is, it is not this one's to take away.
+    assert execution.called("Release the lock after failure")["ConditionExpression"] == "execution = :mine"
 
 
 @pytest.mark.parametrize("step", UNDER_LOCK[: UNDER_LOCK.index("update_endpoint_for_shadow")])
@@ -209,9 +246,22 @@ def test_what_cannot_be_given_back_is_tried_twenty_times(known_attempt: dict[str
     assert execution.failure == Failure("ChallengerRejectedError", "because")
 
 
-def test_a_failure_after_the_switch_is_not_called_a_rollback(known_attempt: dict[str, Any]) -> None:
-    execution = roll_out(known_attempt, announce_completion=Failure("SomeError"))
+def test_a_completion_that_could_not_be_told_is_no_rollback_and_left_to_tidy(
+    known_attempt: dict[str, Any],
+) -> None:
+    execution = roll_out(known_attempt, announce_completion=Failure("SomeError", "the bus is away"))
 
     assert "RolledBack" not in [kind for _, kind, _ in execution.published]
-    assert execution.visited[-3:] == ("Release the lock after failure", "Did an experiment end?", "Failed")
-    assert execution.failure == Failure("SomeError")
+    assert execution.called("Keep that it serves")["Key"]["entry"] == {"S": "rollout-step#execution#production"}
+    # Whoever tells it in its place finds whose it was in the lock.
+    assert not [state for state in execution.visited if state.startswith("Release the lock")]
+    assert execution.failure is not None
+    assert execution.failure.error in LEFT_UNSAID
+    assert execution.failure.cause.endswith("the bus is away")
+
+
+def test_that_it_serves_is_announced_where_that_cannot_be_kept(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(known_attempt, keep_that_it_serves=Failure("SomeError"))
+
+    assert execution.published[-1][1] == "RolloutCompleted"
+    assert execution.visited[-1] == "Completed"

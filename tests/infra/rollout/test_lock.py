@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from noriba.events import RolledBack
+from noriba.events import RolledBack, RolloutCompleted
 from tests.infra.executions import EXECUTION_ID, LATE, Failure
 from tests.infra.rollout.rollouts import (
     ASKING,
+    ENDPOINT,
     GIVEN,
     HELD,
     LOOKING,
@@ -23,7 +24,13 @@ from tests.infra.rollout.rollouts import (
 )
 from tests.infra.test_machines import follow
 
-RELEASED = {"Release the lock", "Release the lock after failure", "Let go"}
+RELEASED = {
+    "Release the lock",
+    "Release the lock after failure",
+    "Let go",
+    # TIDY tells what it could not, and lets go.
+    "Completion was not told",
+}
 
 
 def test_the_lock_is_the_execution_s_own(known_attempt: dict[str, Any]) -> None:
@@ -115,6 +122,29 @@ def test_what_was_told_of_a_holder_is_not_told_again(
 ) -> None:
     execution = roll_out(known_attempt, take_the_lock=[TAKEN, {}], who_holds_the_lock=held, look_at_its_holder=holder)
 
+    assert "RolledBack" not in [kind for _source, kind, _detail in execution.published]
+    assert "Free the lock" in execution.visited
+
+
+@pytest.mark.parametrize("holder", [ended("ABORTED"), ended("FAILED", Error="CompletionUntoldError", Cause="no bus")])
+def test_of_a_holder_whose_model_is_the_champion_it_is_told_that_it_completed(
+    known_attempt: dict[str, Any], holder: dict[str, Any]
+) -> None:
+    """It was stopped between the record of the champion and the end."""
+    theirs = f"{ENDPOINT}-v6-bbbbbbbb"
+    execution = roll_out(
+        known_attempt,
+        take_the_lock=[TAKEN, {}],
+        who_holds_the_lock={"Item": {**HELD["Item"], "model": {"S": theirs}}},
+        look_at_its_holder=holder,
+        who_is_the_champion_now={"Item": {"endpoint_config": {"S": theirs}}},
+    )
+    _source, kind, detail = execution.published[0]
+
+    assert kind == "RolloutCompleted"
+    assert RolloutCompleted.model_validate(detail) == RolloutCompleted(
+        use_case="taxi_eta", model_package_arn=OLDER, endpoint_name=ENDPOINT
+    )
     assert "RolledBack" not in [kind for _source, kind, _detail in execution.published]
     assert "Free the lock" in execution.visited
 

@@ -95,6 +95,21 @@ def test_who_answers_apps_finds_in_the_ledger_how_requests_are_split(known_attem
     assert written == [("shadow", None), ("canary", {"N": "10"}), ("canary", {"N": "50"})]
 
 
+def test_who_may_answer_stands_in_the_ledger_before_the_endpoint_has_both_models(known_attempt: dict[str, Any]) -> None:
+    execution = roll_out(known_attempt)
+    states = [state for state, _given in execution.calls]
+    written = execution.called("Say who may answer")
+    values = written["ExpressionAttributeValues"]
+
+    assert states.index("Say who may answer") < states.index("Update endpoint for canary")
+    assert {values[f":{name}"]["S"] for name in ("stage", "champion", "challenger")} == {"canary", "v6", "v7"}
+    # Subjects that are dealt before both are there would all count for the champion.
+    assert values[":percent"] == {"N": "0"}
+    # Of the shadow's token nobody waits any more; it must not be judged as a canary's.
+    assert written["UpdateExpression"].endswith(" REMOVE #token")
+    assert written["ConditionExpression"] == "execution = :mine"
+
+
 def test_how_long_is_waited_the_plan_says(definition: dict[str, Any]) -> None:
     states = definition["States"]
 
@@ -176,6 +191,20 @@ def test_what_a_stopped_rollout_left_half_way_is_the_champion_s_again_before_any
         "EndpointConfigName": CHAMPION,
     }
     assert execution.visited[-1] == "Completed"
+
+
+def test_a_production_that_does_not_take_its_champion_back_is_tried_twenty_times(known_attempt: dict[str, Any]) -> None:
+    """SageMaker may accept the update and take it back, each time."""
+    left = {**CONFIGURATION, "EndpointConfigName": CANARY}
+    execution = roll_out(known_attempt, read_its_configuration=left)
+
+    assert execution.visited.count("Give production back first") == 20
+    assert execution.failure is not None
+    assert execution.failure.error == "ProductionHalfWayError"
+    assert CANARY in execution.failure.cause
+    assert CHAMPION in execution.failure.cause
+    assert execution.published[-1][1] == "RolledBack"
+    assert not {"Announce shadow", "Announce production"} & set(execution.visited)
 
 
 @pytest.mark.parametrize("known", [{}, {"Item": {"model_package_arn": {"S": "arn"}}}])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.executions import LATE, Failure, answer_function
+from tests.infra.executions import EXECUTION_ID, LATE, Failure, answer_function
 from tests.infra.rollout.rollouts import CANARY, CHAMPION, ENDPOINT, MODEL, SHADOW, describe, roll_out, say
 
 
@@ -21,15 +21,69 @@ def test_a_challenger_that_is_rejected_leaves_production_to_the_champion(
         look_at_production_after_failure=[
             describe("InService", left),
             describe("Updating", left),
+            describe("InService", left),
+            describe("Updating", left),
             describe("InService"),
         ],
     )
 
     assert execution.failure == Failure("ChallengerRejectedError", "its error is larger by 9 to 12")
-    assert execution.called("Restore the champion") == {"EndpointName": ENDPOINT, "EndpointConfigName": CHAMPION}
+    restored = [given for state, given in execution.calls if state == "Restore the champion"]
+    assert restored[-1] == {"EndpointName": ENDPOINT, "EndpointConfigName": CHAMPION}
     assert execution.published[-1][2]["reason"] == "its error is larger by 9 to 12"
     assert execution.called("Delete model after failure") == {"ModelName": MODEL}
     assert "Record champion" not in execution.visited
+
+
+def test_requests_are_taken_from_the_challenger_before_the_endpoint_is_updated(known_attempt: dict[str, Any]) -> None:
+    """A new fleet takes minutes, and where there is no capacity for it, for ever."""
+    both = describe("InService", CANARY)
+    execution = roll_out(
+        known_attempt,
+        await_the_verdict_on_canary=say("reject"),
+        look_at_production_after_failure=[both, describe("Updating", CANARY), both, both, describe("InService")],
+        restore_the_champion=[Failure("ResourceLimitExceeded"), {}],
+    )
+    begun = execution.visited.index("Begin to restore")
+    done = [state for state in execution.visited[begun:] if state in dict(execution.calls)]
+    none_dealt = execution.called("Deal nobody to the challenger")
+
+    assert done[:7] == [
+        "Deal nobody to the challenger",
+        "Look at production after failure",
+        "Take the requests away",
+        "Look at production after failure",
+        "Look at production after failure",
+        "Restore the champion",
+        "Look at production after failure",
+    ]
+    assert execution.visited.count("Restore the champion") == 2
+    assert execution.called("Take the requests away")["DesiredWeightsAndCapacities"] == [
+        {"VariantName": "v6", "DesiredWeight": 1},
+        {"VariantName": "v7", "DesiredWeight": 0},
+    ]
+    assert none_dealt["ExpressionAttributeValues"] == {":none": {"N": "0"}, ":mine": {"S": EXECUTION_ID}}
+    assert none_dealt["UpdateExpression"] == "SET #percent = :none REMOVE #token"
+    # An entry of a rollout that never had a canary has no share, and gets none.
+    assert none_dealt["ConditionExpression"] == "execution = :mine AND attribute_exists(#percent)"
+
+
+@pytest.mark.parametrize("step", ["deal_nobody_to_the_challenger", "take_the_requests_away"])
+def test_where_requests_cannot_be_taken_away_production_is_given_back_all_the_same(
+    known_attempt: dict[str, Any], step: str
+) -> None:
+    execution = roll_out(
+        known_attempt,
+        await_the_verdict_on_canary=say("reject"),
+        look_at_production_after_failure=[
+            *[describe("InService", CANARY)] * (2 if step.startswith("deal") else 1),
+            describe("InService"),
+        ],
+        **{step: Failure("SomeError")},
+    )
+
+    assert execution.called("Restore the champion")["EndpointConfigName"] == CHAMPION
+    assert execution.failure == Failure("ChallengerRejectedError", "because")
 
 
 def test_a_shadow_whose_time_is_up_gets_a_verdict_all_the_same(known_attempt: dict[str, Any]) -> None:

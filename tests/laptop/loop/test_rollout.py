@@ -33,14 +33,15 @@ def make_plan(*, margin: float, shadow_hours: float = 10, min_shadow_hours: floa
     # A busy shadow drops copies: fewer pairs come than requests were sent.
     few = ComparisonPolicy(margin=margin, min_outcomes=120, min_slice_outcomes=10_000, tuned_for=200)
     policy = RolloutPolicy(
-        shadow_hours=shadow_hours,
         min_shadow_hours=min_shadow_hours,
         # Long enough for twenty requests to the challenger.
         canary=(CanaryStep(percent=20, minutes=5), CanaryStep(percent=60, minutes=2)),
         comparison=few,
     )
-    # Asked for by hand, as often as these tests like; an approval is rolled out once.
-    return RolloutPlan.of(policy, stages="full").model_copy(update={"asked_by": "person"})
+    # Asked for by hand, as often as these tests like; an approval is rolled out once. Outcomes span more time than the
+    # shadow lasts, for rides of a week are told at once.
+    changes = {"asked_by": "person", "shadow_s": round(shadow_hours * 3600)}
+    return RolloutPlan.of(policy, stages="full").model_copy(update=changes)
 
 
 # Within half of the champion's error: any sound model is. And better by nine tenths of it: none is.

@@ -123,11 +123,12 @@ def test_the_newest_of_a_time_is_found_by_its_input(clients: Clients, machine: s
         ("FAILED", "ChallengerRejectedError", False),
         ("FAILED", "States.Runtime", True),
         ("FAILED", "States.DataLimitExceeded", True),
+        ("FAILED", "CompletionUntoldError", True),
         ("ABORTED", None, True),
         ("TIMED_OUT", "States.Timeout", True),
     ],
 )
-def test_who_was_cut_off_has_said_nothing(status: str, error: str | None, cut_off: bool) -> None:
+def test_whose_end_is_still_to_be_told(status: str, error: str | None, cut_off: bool) -> None:
     execution = Execution(arn="a", status=status, started_at=LONG_AGO, error=error)
 
     assert execution.cut_off is cut_off

@@ -52,6 +52,26 @@ def test_a_failure_is_told_by_its_own_message() -> None:
     assert failed.failure == "GoldenRequestsFailedError: golden request 0: an answer is not a finite number"
 
 
+@pytest.mark.parametrize(
+    ("stage", "serves", "status", "reached"),
+    [
+        ("production", True, "FAILED", True),
+        ("production", True, "ABORTED", True),
+        ("production", False, "FAILED", False),
+        # Of an earlier version, that did not keep it.
+        ("production", False, "SUCCEEDED", True),
+        ("canary", False, "SUCCEEDED", False),
+    ],
+)
+def test_who_served_was_in_production_however_its_execution_ended(
+    monkeypatch: pytest.MonkeyPatch, stage: str, serves: bool, status: str, reached: bool
+) -> None:
+    step = RolloutStep(stage=stage, began_at=BEGAN, serves=serves)
+    monkeypatch.setattr(FakeLedger, "list_steps", lambda *_: [step])
+
+    assert describe(GIVEN, status=status).reached_production is reached
+
+
 @pytest.mark.parametrize("given", ["", "no json", "[]", "{}", {"use_case": "taxi_eta"}, GIVEN | {"version": "new"}])
 def test_what_somebody_else_started_hides_no_other(given: object) -> None:
     assert describe(given) is None

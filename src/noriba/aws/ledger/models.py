@@ -178,4 +178,5 @@ def _read_step(item: dict[str, Any]) -> RolloutStep:
         percent=int(item["percent"]) if "percent" in item else None,
         began_at=item["began_at"],
         verdict=ChallengerVerdict.model_validate_json(verdict) if verdict else None,
+        serves=item.get("serves", False),
     )
