@@ -131,3 +131,10 @@ def test_who_was_cut_off_has_said_nothing(status: str, error: str | None, cut_of
     execution = Execution(arn="a", status=status, started_at=LONG_AGO, error=error)
 
     assert execution.cut_off is cut_off
+
+
+def test_those_that_run_are_told_with_their_input(clients: Clients, machine: str, history: MachineHistory) -> None:
+    first, second = (start(clients, machine, f"p/{number}") for number in (1, 2))
+    clients.stepfunctions.stop_execution(executionArn=first)
+
+    assert [(one.arn, "p/2" in one.given) for one in history.list_running()] == [(second, True)]
