@@ -123,6 +123,14 @@ class MachineHistory:
         found = (self.look_up(execution.arn) for execution in islice(self._list(), most))
         return (execution for execution in found if execution is not None)
 
+    def list_running(self) -> Iterator[Execution]:
+        """Those that run now, with all that is known of them, the newest first."""
+        pages = self._sfn.get_paginator("list_executions").paginate(
+            stateMachineArn=self._machine_arn, statusFilter="RUNNING"
+        )
+        found = (self.look_up(one["executionArn"]) for page in pages for one in page["executions"])
+        return (execution for execution in found if execution is not None and execution.status == "RUNNING")
+
     def start(self, given: str) -> str:
         """Begin an execution; its ARN."""
         return self._sfn.start_execution(stateMachineArn=self._machine_arn, input=given)["executionArn"]

@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Limit, Prefix, UseCaseName, WaitForRollout
-from noriba.cli.output import print_fields, print_json, print_line, print_table, show_progress, write_time
+from noriba.cli.output import (
+    print_fields,
+    print_json,
+    print_line,
+    print_table,
+    say_what_goes_on,
+    show_progress,
+    write_time,
+)
 from noriba.client import (
     Session,
     approve_model,
+    find_candidate,
     find_model,
     follow_rollout,
     list_models,
@@ -70,11 +79,13 @@ def approve(
     that runs ends for it.
     """
     session = Session(prefix, use_case)
-    package = find_model(session, version)
+    package = find_candidate(session, version)
     with show_progress(f"approving version {package.version}") as progress:
         approval = approve_model(session, package, note=note)
         progress.done(approval.describe())
-        serves = wait and follow_rollout(session, approval, limit_s=limit, progress=progress)
+        goes_on = f"version {package.version} is approved and its rollout goes on: noriba rollout status"
+        with say_what_goes_on(goes_on):
+            serves = wait and follow_rollout(session, approval, limit_s=limit, progress=progress)
         if serves:
             progress.done(f"version {package.version} answers in production")
         elif wait:
@@ -96,7 +107,7 @@ def reject(
     note: Note = "rejected with `noriba reject`",
     as_json: AsJson = False,
 ) -> None:
-    """Reject a candidate as the approver."""
+    """Reject a candidate as the approver; what a rollout or an experiment needs is rejected when that has ended."""
     session = Session(prefix, use_case)
     package = find_model(session, version)
     serves = reject_model(session, package, note=note)

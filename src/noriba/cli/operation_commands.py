@@ -33,10 +33,18 @@ def status(
         _print_status(found)
 
 
+_OF_TROUBLE = {"variants", "remedy"}
+"""Fields that are left out where all is well."""
+
+
 def _print_status(found: DeploymentStatus) -> None:
     assert found.state is not None  # noqa: S101  # the caller looked
     where = {"endpoint_url": found.endpoint_url or "AWS", "region": found.region}
-    print_fields({**where, **found.state.model_dump(exclude={"executions"})})
+    fields = found.state.model_dump(exclude={"executions"})
+    variants = found.state.variants
+    if variants is not None:
+        fields["variants"] = [f"{name}: weight {weight:g}" for name, weight in variants.items()]
+    print_fields({**where, **{name: value for name, value in fields.items() if name not in _OF_TROUBLE or value}})
     print_table("Stacks", ("stack", "status"), list(found.stacks.items()))
     rows = [
         (machine, ", ".join(f"{count} {name.lower()}" for name, count in sorted(counts.items())) or "none yet")

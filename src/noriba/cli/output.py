@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _NO_WIDTH = 10_000
 _stdout = Console(soft_wrap=True, width=None if sys.stdout.isatty() else _NO_WIDTH)
 _stderr = Console(stderr=True, soft_wrap=True)
+_INTERRUPTED = 130
 # Lines and tabs are ours.
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 
@@ -85,6 +86,16 @@ def _write_value(value: object) -> str:
 def print_problem(text: str) -> None:
     """What went wrong, and what to do."""
     _stderr.print(Text.assemble(("✗", "bold red"), " ", _escape(text)), highlight=False)
+
+
+@contextmanager
+def say_what_goes_on(text: str) -> Iterator[None]:
+    """Say, when somebody ends the waiting with Ctrl-C, what does not end with it; the status is a shell's, 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print_problem(f"no longer waiting: {text}")
+        raise typer.Exit(_INTERRUPTED) from None
 
 
 class StatusProgress:

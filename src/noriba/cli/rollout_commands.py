@@ -16,7 +16,7 @@ from noriba.cli.options import (
     UseCaseName,
     WaitForRollout,
 )
-from noriba.cli.output import print_json, print_line, print_table, show_progress, write_time
+from noriba.cli.output import print_json, print_line, print_table, say_what_goes_on, show_progress, write_time
 from noriba.client import (
     Session,
     abort_rollout,
@@ -166,15 +166,21 @@ def rollback(
     limit: Limit = 3600.0,
     as_json: AsJson = False,
 ) -> None:
-    """Go back to an earlier version that is still approved, without a new approval; who and why is recorded."""
+    """Go back to a version that was in production, without a new approval; who and why is recorded."""
     session = Session(prefix, use_case)
     back = roll_back(session, version=version, reason=reason)
     with show_progress(f"going back to version {back.package.version}") as progress:
         if back.tried is not None:
             progress.done(f"the experiment with version {back.tried} ends for it")
         if wait:
-            wait_for_rollout(session, back, limit_s=limit, progress=progress)
-            progress.done(f"version {back.package.version} answers in production")
+            with say_what_goes_on(f"the way back to version {back.package.version} goes on: noriba rollout status"):
+                wait_for_rollout(session, back, limit_s=limit, progress=progress)
+            left = (
+                ""
+                if back.serving in {None, back.package.version}
+                else f"left {back.serving} for {back.package.version}: "
+            )
+            progress.done(f"{left}version {back.package.version} answers in production")
     if as_json:
         document = {"model_package_arn": back.package.arn, "version": back.package.version, "in_production": wait}
         print_json({**document, "ended_experiment": back.tried})

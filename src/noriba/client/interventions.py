@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.aws.comparisons import give_verdict
-from noriba.aws.endpoints import describe_endpoint
 from noriba.aws.objects import ObjectStore
+from noriba.client.production import find_obstacle, serves_champion_alone
 from noriba.client.progress import NO_PROGRESS
 from noriba.client.rollouts import NoRolloutError, find_running
-from noriba.client.waiting import wait_until
+from noriba.client.waiting import StepFailedError, wait_until
 from noriba.errors import NoribaError
-from noriba.records.names import IN_PROGRESS, name_endpoint, read_package_version, read_version
+from noriba.records.names import name_endpoint, read_package_version, read_version
 from noriba.records.rollout import ChallengerVerdict, RolloutStep, name_comparison
 from noriba.rollout.pairing import Look, Tally
 
@@ -122,6 +122,7 @@ def abort_rollout(
     Raises:
         NoRolloutError: none is under way.
         RolloutCompletedError: it was too late; the new version serves.
+        StepFailedError: production cannot be given back to the champion, or was not in time.
     """
     lock, _execution = read_running(session)
     return end_rollout(session, lock, error=ABORTED, reason=reason, limit_s=limit_s, progress=progress)
@@ -134,7 +135,7 @@ def end_rollout(
 
     One that waits for a verdict is told and ends by itself; any other is stopped, and TIDY puts right what it left.
     """
-    changed = not _serves_champion_alone(session)
+    changed = not serves_champion_alone(session)
     why = f"{_name_caller(session)}: {reason}"
     verdict = ChallengerVerdict(decision="reject", error=error, reason=why)
     history = session.history(session.deployment.rollout_machine_arn)
@@ -145,7 +146,12 @@ def end_rollout(
     def look() -> bool | None:
         found = history.look_up(lock.execution)
         ended = found is None or found.status != "RUNNING"
-        return True if ended and _serves_champion_alone(session) else None
+        if not ended or serves_champion_alone(session):
+            return ended or None
+        obstacle = find_obstacle(session)
+        if obstacle is not None:
+            raise StepFailedError(f"the rollout is over, but {obstacle}")
+        return None
 
     wait_until(look, "production as the champion's alone", limit_s=limit_s)
     champion = session.ledger.read_champion()
@@ -181,19 +187,6 @@ def read_running(session: Session) -> tuple[RolloutLock, Execution]:
 def _answer(session: Session, awaited: Awaited | None, verdict: ChallengerVerdict) -> bool:
     """Give a rollout its verdict; False when it does not wait for one, or not any more."""
     return awaited is not None and give_verdict(session.clients.stepfunctions, session.ledger, awaited, verdict)
-
-
-def _serves_champion_alone(session: Session) -> bool:
-    """Whether production has settled on the champion's own configuration; also where there is none of either."""
-    champion = session.ledger.read_champion()
-    state = describe_endpoint(session.clients.sagemaker, name_endpoint(session.use_case_name, prefix=session.prefix))
-    if state is None or champion is None:
-        return state is None or state.status not in IN_PROGRESS
-    if state.status in IN_PROGRESS:
-        return False
-    if champion.endpoint_config is not None:
-        return state.config == champion.endpoint_config
-    return state.model_version == read_package_version(champion.model_package_arn)
 
 
 def _name_caller(session: Session) -> str:

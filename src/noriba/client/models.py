@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.aws.bus import EventBus
+from noriba.client.rollouts import UnderWayError, find_promotion, list_under_way
 from noriba.client.snapshots import NoSuchSnapshotError, count_traffic, read_snapshot
 from noriba.client.waiting import StepFailedError
 from noriba.errors import NoribaError
@@ -16,6 +17,7 @@ from noriba.events import RetrainingRequested
 
 if TYPE_CHECKING:
     from noriba.aws.registry import ModelPackage
+    from noriba.client.rollouts import Rollout
     from noriba.client.session import Session
 
 WAITING = "PendingManualApproval"
@@ -83,10 +85,35 @@ def find_model(session: Session, version: int | None = None) -> ModelPackage:
     raise NoSuchModelError(f"{wanted}; versions of {session.use_case_name}: {there}")
 
 
+def find_candidate(session: Session, version: int | None = None) -> ModelPackage:
+    """The model to approve: of a version, or the newest that waits.
+
+    Raises:
+        NoSuchModelError: there is none.
+        UnderWayError: no version was named, and one that is newer than all that wait is being rolled out.
+    """
+    package = find_model(session, version)
+    promotion = find_promotion(session) if version is None else None
+    if promotion is not None and promotion.version > package.version:
+        raise UnderWayError(
+            f"version {promotion.version} is being rolled out, and version {package.version}, the newest that waits, "
+            f"is older; to give up the one for the other: noriba approve {package.version}"
+        )
+    return package
+
+
 def reject_model(session: Session, package: ModelPackage, *, note: str) -> bool:
-    """Reject as the approver; whether it goes on serving, because it is the champion."""
+    """Reject as the approver; whether it goes on serving, because it is the champion.
+
+    Raises:
+        UnderWayError: a rollout or an experiment needs it: it is the one tried, or the champion to go back to.
+    """
+    serves = _find_champion(session) == package.arn
+    for rollout in list_under_way(session):
+        if serves or rollout.version == package.version:
+            raise UnderWayError(_say_needed(rollout, package.version, serves=serves))
     session.as_approver().reject(package.arn, note=note)
-    return _find_champion(session) == package.arn
+    return serves
 
 
 def request_training(session: Session, *, cause: str) -> str:
@@ -99,6 +126,15 @@ def request_training(session: Session, *, cause: str) -> str:
         raise StepFailedError("there is no snapshot yet to train on; land data first")
     bus = EventBus(session.clients.events, session.deployment.bus_name)
     return bus.publish(RetrainingRequested(use_case=session.use_case_name, cause=cause))
+
+
+def _say_needed(rollout: Rollout, version: int, *, serves: bool) -> str:
+    what = "an experiment tries" if rollout.is_experiment else "a rollout is under way for"
+    end = "noriba experiment stop" if rollout.is_experiment else "noriba rollout abort"
+    why = f"{what} version {rollout.version}"
+    if serves:
+        why += f", and production could not be given back to version {version}, the champion, were it rejected"
+    return f"{why}; nothing was changed. End it first: {end} --reason TEXT"
 
 
 def _find_champion(session: Session) -> str | None:

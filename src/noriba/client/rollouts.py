@@ -18,7 +18,7 @@ from noriba.records.names import name_endpoint, read_package_version
 from noriba.records.rollout import RolloutPlan, RolloutStep  # pydantic reads them
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from noriba.aws.executions import Execution
     from noriba.aws.ledger import RolloutLock
@@ -35,6 +35,10 @@ class NoRolloutError(NoribaError):
     """There is no rollout to stop, or no version to go back to."""
 
 
+class UnderWayError(NoribaError):
+    """A rollout or an experiment is under way that this would disturb."""
+
+
 class Rollout(BaseModel):
     """One rollout, and how it ended."""
 
@@ -49,10 +53,16 @@ class Rollout(BaseModel):
     ended_at: datetime | None
     cause: str = Field(description="the approval, or who went back or tried a version, and why")
     plan: RolloutPlan | None = Field(description="None where it went straight to production")
+    back: bool = Field(default=False, description="whether it was a way back, without a new approval")
     failure: str | None
     steps: tuple[RolloutStep, ...] = Field(description="the stages that it entered, and the verdicts on them")
     model_package_arn: str
     execution: str
+
+    @property
+    def is_experiment(self) -> bool:
+        """Whether its version is only tried."""
+        return self.plan is not None and self.plan.purpose == "experiment"
 
     @property
     def reached_production(self) -> bool:
@@ -94,14 +104,21 @@ class Approval:
             return f"version {version} approved again; it is in production already, and is rolled out once more"
         if self.serving > version:
             return f"version {version} approved; production goes back to it from version {self.serving}"
-        return f"version {version} approved; it takes the place of version {self.serving}"
+        return f"version {version} approved; it is to take the place of version {self.serving}"
 
 
 def approve_model(session: Session, package: ModelPackage, *, note: str) -> Approval:
     """Approve as the approver; the rollout begins by itself.
 
     The registry would know no more than the approver's role: who took it stands in the note.
+
+    Raises:
+        UnderWayError: its rollout is under way already; to begin anew would lose the outcomes of this one.
     """
+    if (newest := find_promotion(session)) is not None and newest.version == package.version:
+        raise UnderWayError(
+            f"version {package.version} is being rolled out already, and nothing was changed: noriba rollout status"
+        )
     approval = look_before(session, package)
     session.as_approver().approve(package.arn, note=f"{note}, by {name_asker(session, note)['by']}")
     return approval
@@ -113,12 +130,12 @@ def list_rollouts(session: Session, *, most: int = MOST_SHOWN) -> list[Rollout]:
 
 
 def roll_back(session: Session, *, version: int | None, reason: str) -> Approval:
-    """Begin to go back: to the champion before this one, or to a version that is still approved.
+    """Begin to go back: to the champion before this one, or to a version that was in production.
 
     No new approval is needed; who asked, and why, stands in the rollout's input.
 
     Raises:
-        NoRolloutError: there is none to go back to, or it is not approved any more.
+        NoRolloutError: there is none to go back to, it was never in production, or is not approved any more.
     """
     package = _find_earlier(session, version)
     approval = look_before(session, package)
@@ -221,17 +238,35 @@ def look_before(session: Session, package: ModelPackage) -> Approval:
 
 def _find_earlier(session: Session, version: int | None) -> ModelPackage:
     """The package of a version; of the champion before this one when None."""
-    if version is not None:
-        return find_approved(session, version)
-    packages = {package.version: package for package in session.registry.list_packages()}
     serving = _find_serving(session)
     # One look at Step Functions for each: mostly the second or third is the one.
-    for rollout in _iterate_rollouts(session):
-        package = packages.get(rollout.version)
-        earlier = rollout.reached_production and rollout.version != serving
-        if earlier and package is not None and package.status == "Approved":
+    served = (rollout for rollout in _iterate_rollouts(session) if rollout.reached_production)
+    if version is not None:
+        package = find_approved(session, version)
+        if version == serving or any(rollout.version == version for rollout in served):
             return package
+        raise NoRolloutError(
+            f"version {version} was not in production within the last 90 days, so nothing shows that it may be; "
+            f"to have it compared with the champion first: noriba approve {version}"
+        )
+    packages = {package.version: package for package in session.registry.list_packages()}
+    for earlier in leave_out_abandoned(served):
+        found = packages.get(earlier)
+        if earlier != serving and found is not None and found.status == "Approved":
+            return found
     raise NoRolloutError("no earlier version was in production that is still approved; approve one: noriba models")
+
+
+def leave_out_abandoned(served: Iterable[Rollout]) -> Iterator[int]:
+    """Versions that were in production, the newest first, without those that a way back has left.
+
+    A way back leaves all that came after the version that it went to: those are no steps back from there.
+    """
+    sought: int | None = None
+    for rollout in served:
+        if sought in {None, rollout.version}:
+            yield rollout.version
+            sought = rollout.version if rollout.back else None
 
 
 def _find_serving(session: Session) -> int | None:
@@ -274,6 +309,18 @@ def find_running(session: Session) -> tuple[RolloutLock, Execution] | None:
     return lock, execution
 
 
+def list_under_way(session: Session) -> list[Rollout]:
+    """The use case's rollouts and experiments that run, or wait for the one before to end; the newest first."""
+    running = session.history(session.deployment.rollout_machine_arn).list_running()
+    described = (_describe(session, execution) for execution in running)
+    return [rollout for rollout in described if rollout is not None]
+
+
+def find_promotion(session: Session) -> Rollout | None:
+    """The newest rollout under way whose version is to take the champion's place."""
+    return next((rollout for rollout in list_under_way(session) if not rollout.is_experiment), None)
+
+
 def is_captured(session: Session) -> bool:
     """Whether what production answers is kept."""
     sagemaker = session.clients.sagemaker
@@ -312,6 +359,7 @@ def _describe(session: Session, execution: Execution) -> Rollout | None:
             ended_at=execution.ended_at,
             cause=_say_why(given),
             plan=plan,
+            back="rollback" in given,
             failure=failure,
             steps=steps,
             model_package_arn=given["model_package_arn"],

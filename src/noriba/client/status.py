@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.aws.endpoints import describe_endpoint
 from noriba.client.models import WAITING
+from noriba.client.production import find_obstacle, read_weights, serves_champion_alone
+from noriba.client.rollouts import list_under_way
 from noriba.records.names import name_endpoint
 
 if TYPE_CHECKING:
@@ -28,6 +30,11 @@ class UseCaseStatus(BaseModel):
     champion: str | None = Field(description="ARN of the model package in production")
     endpoint: str | None = Field(description="SageMaker's status; None when there is no endpoint")
     model_version: int | None = Field(description="the one that answers")
+    under_way: tuple[str, ...] = Field(description="rollouts and experiments that run, the newest first")
+    variants: dict[str, float] | None = Field(
+        description="weights of production's variants, by name; None where it is the champion's alone"
+    )
+    remedy: str | None = Field(description="what makes it so again, where nothing is under way that will")
     alarms: tuple[str, ...] = Field(description="those that ring")
     dead_letters: int = Field(description="events that could not be delivered")
     executions: dict[str, dict[str, int]] = Field(description="of each machine the latest hundred, by status")
@@ -69,6 +76,11 @@ def _read_state(session: Session) -> UseCaseStatus:
         "train": deployment.train_machine_arn,
         "rollout": deployment.rollout_machine_arn,
     }
+    under_way = tuple(
+        f"{'experiment' if one.is_experiment else 'rollout'} of version {one.version}"
+        for one in list_under_way(session)
+    )
+    variants, remedy = read_production(session, settled=not under_way)
     return UseCaseStatus(
         api_url=deployment.api_url,
         operators_api_url=deployment.operators_api_url,
@@ -78,7 +90,26 @@ def _read_state(session: Session) -> UseCaseStatus:
         champion=champion and champion.model_package_arn,
         endpoint=endpoint and endpoint.status,
         model_version=endpoint and endpoint.model_version,
+        under_way=under_way,
+        variants=variants,
+        remedy=remedy,
         alarms=tuple(alarm["AlarmName"] for alarm in alarms["MetricAlarms"]),
         dead_letters=int(letters["Attributes"]["ApproximateNumberOfMessages"]),
         executions={name: session.history(arn).count() for name, arn in machines.items()},
     )
+
+
+def read_production(session: Session, *, settled: bool) -> tuple[dict[str, float] | None, str | None]:
+    """The weights of production's variants where they are not the champion's alone, and what makes them so.
+
+    Args:
+        session: whose production.
+        settled: whether no rollout or experiment is under way, so that nothing should be but the champion.
+    """
+    if serves_champion_alone(session):
+        return None, None
+    weights = read_weights(session)
+    if not settled:
+        return weights, None
+    tidied = "TIDY gives production back to the champion within the hour; if not: noriba logs tidy-rollouts"
+    return weights, find_obstacle(session) or tidied

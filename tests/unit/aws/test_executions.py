@@ -132,3 +132,10 @@ def test_whose_end_is_still_to_be_told(status: str, error: str | None, cut_off: 
     execution = Execution(arn="a", status=status, started_at=LONG_AGO, error=error)
 
     assert execution.cut_off is cut_off
+
+
+def test_those_that_run_are_told_with_their_input(clients: Clients, machine: str, history: MachineHistory) -> None:
+    first, second = (start(clients, machine, f"p/{number}") for number in (1, 2))
+    clients.stepfunctions.stop_execution(executionArn=first)
+
+    assert [(one.arn, "p/2" in one.given) for one in history.list_running()] == [(second, True)]

@@ -21,7 +21,8 @@ ENDS = "the experiment with version 7 ends for it"
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch) -> Deployed:
     """Version 8 waits, 6 serves; what is typed goes there."""
-    deployed = Deployed({5: "Approved", 6: "Approved", 7: "Approved", 8: "PendingManualApproval"}, serving=6)
+    deployed = Deployed({5: "Approved", 6: "Approved", 7: "Approved", 8: "PendingManualApproval"})
+    deployed.serve(5, 6)
 
     def open_session(*_names: Any) -> Session:
         return deployed.as_session()
@@ -64,3 +65,47 @@ def test_where_none_runs_none_is_named(deployed: Deployed, say: Any, words: tupl
 
     assert document["ended_experiment"] is None
     assert "experiment" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "waits", "goes_on"),
+    [
+        (("approve",), "follow_rollout", "version 8 is approved and its rollout goes on: noriba rollout status"),
+        (
+            ("rollback", "5", "--reason", "late at night"),
+            "wait_for_rollout",
+            "the way back to version 5 goes on: noriba rollout status",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("deployed")
+def test_who_stops_waiting_is_told_what_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    waits: str,
+    goes_on: str,
+) -> None:
+    def press_ctrl_c(*_given: Any, **_more: Any) -> None:
+        raise KeyboardInterrupt
+
+    for commands in (model_commands, rollout_commands):
+        monkeypatch.setattr(commands, waits, press_ctrl_c, raising=False)
+    monkeypatch.setattr(sys, "argv", ["noriba", *words, "--use-case", "taxi_eta"])
+
+    with pytest.raises(SystemExit) as end:
+        main()
+
+    assert end.value.code == 130
+    assert goes_on in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_way_back_says_what_it_left(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(rollout_commands, "wait_for_rollout", lambda *_given, **_more: None)
+    monkeypatch.setattr(sys, "argv", ["noriba", "rollback", "--reason", "late", "--use-case", "taxi_eta"])
+
+    with pytest.raises(SystemExit):
+        main()
+
+    assert "left 6 for 5: version 5 answers in production" in capsys.readouterr().err

@@ -38,6 +38,9 @@ class FakeHistory:
     def list_newest(self, _most: int) -> Iterable[Execution]:
         return iter(self.executions)
 
+    def list_running(self) -> Iterable[Execution]:
+        return (one for one in self.executions if one.status == "RUNNING")
+
     def start(self, given: str) -> str:
         arn = f"arn:e{len(self.executions)}"
         self.executions.insert(0, Execution(arn=arn, status="RUNNING", started_at=BEGAN, given=given))
@@ -67,7 +70,7 @@ class Deployed:
             clients=SimpleNamespace(sts=caller),
             deployment=SimpleNamespace(rollout_machine_arn="arn:m"),
             history=lambda _machine: self.rollouts,
-            as_approver=lambda: SimpleNamespace(approve=self._approve),
+            as_approver=lambda: SimpleNamespace(approve=self._approve, reject=self._reject),
             registry=SimpleNamespace(list_packages=lambda: [make_package(*one) for one in self.statuses.items()]),
         )
         return cast("Session", session)
@@ -77,6 +80,21 @@ class Deployed:
         assert note
         self.statuses[int(arn.rpartition("/")[2])] = "Approved"
         self.lock = None
+
+    def _reject(self, arn: str, *, note: str) -> None:
+        assert note
+        self.statuses[int(arn.rpartition("/")[2])] = "Rejected"
+
+    def serve(self, *versions: int, back: bool = False) -> None:
+        """One after the other in production, by approvals or by ways back; the last one serves."""
+        for version in versions:
+            given = {**GIVEN, "version": version, "model_package_arn": f"arn:x/{version}"}
+            if back:
+                given["rollback"] = {"by": "arn:ops", "reason": "late at night"}
+            arn = f"arn:served{len(self.rollouts.executions)}"
+            served = Execution(arn=arn, status="SUCCEEDED", started_at=BEGAN, given=json.dumps(given))
+            self.rollouts.executions.insert(0, served)
+            self.serving = version
 
     def hold_lock(
         self, status: str = "RUNNING", *, purpose: Literal["promotion", "experiment"] = "promotion", **given: Any

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from noriba.aws.executions import Execution
 from noriba.aws.ledger import RolloutLock
-from noriba.client.rollouts import NoRolloutError, _describe, approve_model, find_running, roll_back
+from noriba.client.rollouts import (
+    NoRolloutError,
+    UnderWayError,
+    _describe,
+    approve_model,
+    find_running,
+    leave_out_abandoned,
+    list_rollouts,
+    roll_back,
+)
 from noriba.records.rollout import RolloutPlan, RolloutStep
 from noriba.usecase import RolloutPolicy
 from tests.unit.client.deployments import BEGAN, GIVEN, STEP, Deployed, make_package
@@ -147,12 +159,13 @@ def test_who_approves_while_an_experiment_runs_is_told_that_it_ends() -> None:
     assert deployed.statuses[8] == "Approved"
     assert approval.tried == 7
     assert approval.describe() == (
-        "version 8 approved; it takes the place of version 6; the experiment with version 7 ends for it"
+        "version 8 approved; it is to take the place of version 6; the experiment with version 7 ends for it"
     )
 
 
 def test_who_goes_back_while_an_experiment_runs_is_told_so_too() -> None:
-    deployed = Deployed({5: "Approved", 7: "Approved"}, serving=6)
+    deployed = Deployed({5: "Approved", 7: "Approved"})
+    deployed.serve(5, 6)
     deployed.hold_lock(purpose="experiment", version=7)
 
     assert roll_back(deployed.as_session(), version=5, reason="late at night").tried == 7
@@ -168,4 +181,64 @@ def test_of_an_experiment_that_does_not_run_nothing_is_said(
     approval = approve_model(deployed.as_session(), make_package(8, "PendingManualApproval"), note="better")
 
     assert approval.tried is None
-    assert approval.describe() == "version 8 approved; it takes the place of version 6"
+    assert approval.describe() == "version 8 approved; it is to take the place of version 6"
+
+
+def test_a_version_that_was_never_in_production_is_no_way_back() -> None:
+    """Its own rollout may have rejected it, and it is approved all the same."""
+    deployed = Deployed({5: "Approved", 6: "Approved", 7: "Approved"})
+    deployed.serve(5, 6)
+    deployed.hold_lock("FAILED", version=7, model_package_arn="arn:x/7")
+
+    with pytest.raises(NoRolloutError, match=r"version 7 was not in production .*: noriba approve 7"):
+        roll_back(deployed.as_session(), version=7, reason="it looked good")
+    assert roll_back(deployed.as_session(), version=5, reason="late at night").package.version == 5
+
+
+def test_each_way_back_is_a_step_further_and_never_to_what_was_just_left() -> None:
+    deployed = Deployed({1: "Approved", 2: "Approved", 3: "Approved"})
+    deployed.serve(1, 2, 3)
+    went = []
+    for _ in range(2):
+        went.append(roll_back(deployed.as_session(), version=None, reason="late at night").package.version)
+        deployed.rollouts.executions.pop(0)
+        deployed.serve(went[-1], back=True)
+
+    assert went == [2, 1]
+    with pytest.raises(NoRolloutError, match="no earlier version was in production"):
+        roll_back(deployed.as_session(), version=None, reason="late at night")
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 4)), min_size=1, max_size=12))
+def test_ways_back_take_off_what_approvals_put_on(moves: list[tuple[bool, int]]) -> None:
+    """Against a pile: an approval puts its version on top; a way back takes off all above where it goes."""
+    deployed, pile = Deployed({}), list[int]()
+    for back, version in moves:
+        is_way_back = back and version in pile
+        deployed.serve(version, back=is_way_back)
+        while is_way_back and pile[-1] != version:
+            pile.pop()
+        if not is_way_back:
+            pile.append(version)
+
+    found = list(leave_out_abandoned(list_rollouts(deployed.as_session())))
+
+    # What a way back went to stands there once for itself, and once for the approval.
+    assert [one for one, _ in itertools.groupby(found)] == [one for one, _ in itertools.groupby(reversed(pile))]
+
+
+def test_what_is_under_way_already_is_not_begun_anew() -> None:
+    deployed = Deployed({8: "Approved"}, serving=6)
+    deployed.hold_lock(version=8)
+
+    with pytest.raises(UnderWayError, match="version 8 is being rolled out already, and nothing was changed"):
+        approve_model(deployed.as_session(), make_package(8, "Approved"), note="impatient")
+    assert deployed.lock is not None
+
+
+def test_what_an_experiment_tries_may_be_approved_to_take_over() -> None:
+    deployed = Deployed({8: "Approved"}, serving=6)
+    plan = RolloutPlan.of_experiment(RolloutPolicy(), percent=50, lasts_s=3600).model_dump(mode="json")
+    deployed.hold_lock(purpose="experiment", version=8, plan=plan)
+
+    assert approve_model(deployed.as_session(), make_package(8, "Approved"), note="fewer cancel").tried == 8
