@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from laptop.clock_commands import clock, read_moment
-from laptop.demo import DEFAULT_ROWS, DemoError, DemoPlan, run_demo
+from laptop.demo import DEFAULT_ROWS, DemoError, DemoPlan, NotBegunError, run_demo
 from laptop.faults.catalogue import FAULTS
 from laptop.replay_command import replay
 from laptop.state import (
@@ -183,7 +183,8 @@ def demo(  # noqa: PLR0913  # the options of a command
         )
     except DemoError as error:
         print_problem(f"{error.phase}: {error}")
-        print_problem(f"report: {report}")
+        if not isinstance(error, NotBegunError):
+            print_problem(f"report: {report}")
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         print_problem(f"interrupted; report: {report}")
@@ -196,7 +197,7 @@ def demo(  # noqa: PLR0913  # the options of a command
         if "scenario" in document:
             print_scenario(document["scenario"])
         print_line(f"report: {report}")
-        print_next_step(keep=keep)
+        print_next_step(use_case, keep=keep)
     if any(fault["wrong"] for fault in document.get("scenario", {}).get("faults", ())):
         raise typer.Exit(1)
 
@@ -219,11 +220,13 @@ def print_environment(cloud: RunningCloud) -> None:
     print_line(f'\nthe laptop cloud answers at {cloud.endpoint_url}; point any AWS client at it: eval "$(noriba env)"')
 
 
-def print_next_step(*, keep: bool) -> None:
+def print_next_step(use_case: str, *, keep: bool) -> None:
     """What a newcomer can try now."""
     if keep and (cloud := find_cloud()) is not None:
         print_environment(cloud)
-        print_line("Try: noriba status, noriba models, noriba predict; and noriba down in the end")
+        which = "" if use_case == DEFAULT_USE_CASE else f" -u {use_case}"
+        tries = ", ".join(f"noriba {name}{which}" for name in ("status", "models", "predict"))
+        print_line(f"Try: {tries}; and noriba down in the end")
     else:
         print_line(
             "\nThe laptop cloud of this demo is gone. To keep one and look around: noriba demo --keep, noriba status"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import time
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from laptop.demo_data import cut_files, simulate_files
 from laptop.fault_scenario import run_fault_scenario
 from laptop.memory import PeakMemory
 from laptop.rollout_scenario import FIRST_ROWS, run_rollout_scenario
-from laptop.state import ASSEMBLY, DEMO_FILES, PROJECT_ROOT, STATE_DIR, find_cloud, make_private_home
+from laptop.state import ASSEMBLY, DEMO_FILES, HOME, PROJECT_ROOT, STATE_DIR, find_cloud, make_private_home
 from laptop.steps import LIMIT_S, check_gates, land
 from laptop_cloud.deploy import DeployError, deploy, synthesize
 from laptop_cloud.process import CloudError, check_port, start, stop
@@ -52,6 +53,13 @@ class DemoError(NoribaError):
     def __init__(self, phase: str, message: str) -> None:
         super().__init__(message)
         self.phase = phase
+
+
+class NotBegunError(DemoError):
+    """It did not even begin, and writes no report; one of an earlier demo is left alone."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("start", message)
 
 
 @dataclass(frozen=True)
@@ -103,10 +111,34 @@ def run_demo(plan: DemoPlan) -> dict[str, Any]:
     """Walk the loop; the report, which is also written to the plan's path.
 
     Raises:
-        DemoError: a phase failed, or it did not even begin; an earlier report is left alone then.
+        NotBegunError: something is in the way.
+        DemoError: a phase failed.
         KeyboardInterrupt: somebody interrupted it; the report says where.
     """
-    _clear_the_way(plan)
+    make_private_home()
+    with hold_alone(HOME / "demo.lock"):
+        _clear_the_way(plan)
+        return _run(plan)
+
+
+@contextmanager
+def hold_alone(lock: Path) -> Iterator[None]:
+    """Be the only demo of a home, for as long as this process lives.
+
+    Raises:
+        NotBegunError: another is under way.
+    """
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NotBegunError(
+                f"another demo is under way in {lock.parent}; wait for it, or set NORIBA_HOME to another folder"
+            ) from None
+        yield
+
+
+def _run(plan: DemoPlan) -> dict[str, Any]:
     with show_progress("beginning") as progress, PeakMemory() as memory:
         walk = Walk(progress)
         try:
@@ -127,18 +159,17 @@ def _clear_the_way(plan: DemoPlan) -> None:
     """A demo begins with an empty cloud; one that it left running itself may go, another may not.
 
     Raises:
-        DemoError: a laptop cloud of somebody else's is running, or its port is taken.
+        NotBegunError: a laptop cloud of somebody else's is running, or its port is taken.
     """
-    make_private_home()
     cloud = find_cloud()
     if cloud is not None:
         if not _is_ours(cloud):
-            raise DemoError("start", f"a laptop cloud runs at {cloud.endpoint_url}; stop it first: noriba down")
+            raise NotBegunError(f"a laptop cloud runs at {cloud.endpoint_url}; stop it first: noriba down")
         stop(STATE_DIR)
     try:
         check_port(plan.port)
     except CloudError as error:
-        raise DemoError("start", str(error)) from error
+        raise NotBegunError(str(error)) from error
 
 
 def _is_ours(cloud: RunningCloud | None) -> bool:

@@ -6,12 +6,14 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import psutil
 import pytest
 
 from laptop_cloud import process
@@ -131,6 +133,50 @@ def test_why_it_could_not_start_is_told(state_dir: Path, tmp_path: Path) -> None
             process.start(state_dir=state_dir, assembly=tmp_path, port=taken.getsockname()[1])
 
     assert process.running(state_dir) is None
+
+
+@pytest.fixture
+def start_alone(state_dir: Path, tmp_path: Path) -> Iterator[Callable[[], tuple[subprocess.Popen[bytes], int]]]:
+    """Let another program start a cloud; that program, and the cloud's process, which does not answer yet."""
+
+    def start() -> tuple[subprocess.Popen[bytes], int]:
+        code = "import sys; from pathlib import Path; from laptop_cloud.process import start; "
+        code += "start(state_dir=Path(sys.argv[1]), assembly=Path(sys.argv[2]))"
+        starter = subprocess.Popen([sys.executable, "-c", code, str(state_dir), str(tmp_path)])
+        while not (children := psutil.Process(starter.pid).children()):
+            assert starter.poll() is None
+        return starter, children[0].pid
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield start
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing(
+    start_alone: Callable[[], tuple[subprocess.Popen[bytes], int]], state_dir: Path, eventually: Eventually
+) -> None:
+    starter, cloud = start_alone()
+    # Its program has begun: from here on, a record is all that tells of it.
+    eventually(lambda: "laptop_cloud" in psutil.Process(cloud).cmdline())
+
+    starter.send_signal(signal.SIGINT)
+    starter.wait()
+
+    eventually(lambda: not alive(cloud))
+    assert not process.stop(state_dir)
+
+
+def test_one_whose_starter_was_killed_is_stopped_without_a_record(
+    start_alone: Callable[[], tuple[subprocess.Popen[bytes], int]], state_dir: Path, eventually: Eventually
+) -> None:
+    starter, cloud = start_alone()
+    eventually(lambda: "laptop_cloud" in psutil.Process(cloud).cmdline())
+
+    starter.kill()
+    starter.wait()
+
+    assert process.stop(state_dir)
+    eventually(lambda: not alive(cloud))
 
 
 def test_two_that_start_at_the_same_moment_are_two(tmp_path: Path) -> None:

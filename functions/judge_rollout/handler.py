@@ -16,7 +16,7 @@ from noriba.records.metrics import CHALLENGERS_PROMOTED, CHALLENGERS_REJECTED, O
 from noriba.records.names import name_endpoint_alarm
 from noriba.rollout.health import find_fault
 from noriba.rollout.judgement import judge
-from noriba.usecase import list_use_cases
+from noriba.usecase import list_use_cases, load_use_case
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -141,7 +141,8 @@ def compare(
         # It is of both together. When it began would not say whose it is: one of before may go on for a slower
         # challenger, and a champion may become slow beside one that is not.
         fault = find_alarm(clients.cloudwatch, alarm)
-    verdict = judge(tally, awaited.plan, fault=fault, at_last=at_last, asked=challenger.requests)
+    unit = load_use_case(use_case).answer.unit
+    verdict = judge(tally, awaited.plan, fault=fault, at_last=at_last, asked=challenger.requests, unit=unit)
     comparison.keep(tally)
     # Somebody may have paused it meanwhile.
     if (ledger.read_rollout() or lock).paused:

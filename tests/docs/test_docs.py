@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import inspect
+import io
 import json
 import pkgutil
 import re
@@ -19,12 +20,17 @@ import typer.main
 import noriba
 from infra.settings import Settings
 from noriba.cli.main import build_app
+from noriba.datasets.chunks import plan_file, read_chunk
+from noriba.datasets.sources import choose_source, load_sources
+from noriba.datasets.transformation import transform_chunk
 from noriba.records.explanations import Contribution
 from noriba.records.names import name_endpoint
 from noriba.serving.answers import PredictionExplanation
 from noriba.serving.requests import OutcomeRequest, parse_body
 from noriba.serving.wording import say_contribution
 from noriba.usecase import load_use_case
+from usecases.taxi_eta.bounds import RAIN_MM_PER_H
+from usecases.taxi_eta.schema import Trip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,3 +178,29 @@ def test_a_cleaning_that_takes_away_what_going_back_needs_is_warned_of_where_goi
 
     assert "`cdk gc`" in chapter
     assert "`noriba rollback`" in chapter
+
+
+def test_the_table_of_canonical_trips_is_the_schema() -> None:
+    text = (ROOT / "docs/data.md").read_text(encoding="utf-8")
+    rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in text.splitlines() if "| `" in line]
+
+    assert [row[0] for row in rows] == list(Trip.model_fields)
+    assert Trip.model_validate_strings({row[0]: row[-1] for row in rows})
+    assert [row[0] for row in rows if row[1] == "yes"] == [
+        name for name, field in Trip.model_fields.items() if field.is_required()
+    ]
+    low, high = RAIN_MM_PER_H
+    assert f"{low:.0f} to {high:.0f}; empty" in rows[-1][3]
+
+
+def test_the_example_of_canonical_trips_is_read_whole() -> None:
+    [text] = (text for path, text in find_blocks("csv") if path.name == "data.md")
+    file, size = io.BytesIO(text.encode()), len(text)
+    plan = plan_file(file, size=size)
+    use_case = load_use_case("taxi_eta")
+    source = choose_source(load_sources(use_case), plan.header)
+
+    chunk = transform_chunk(read_chunk(file, plan, plan.chunks[0]), source, use_case, object_key="taxi_eta/a.csv")
+
+    assert source.name == "canonical trips"
+    assert (chunk.rows_kept, chunk.rows_quarantined, chunk.reasons) == (2, 0, {})

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 USE_CASE = load_use_case("taxi_eta")
 JANUARY = write_trips("2023-01", rows=40, broken=3)
 FEBRUARY = write_trips("2023-02", rows=30)
+RIDE = "2026-01-05T08:31:17Z,2026-01-05T08:59:41Z,40.7513,-73.9902,40.7281,-73.9437"
 KEY = "taxi_eta/green_tripdata_2023-{month}.parquet"
 
 
@@ -272,7 +273,7 @@ def test_what_comes_back_is_the_latest_again_and_not_announced_again(
             "taxi_eta/list.csv",
             b"id,price\n1,2\n",
             "RefusedObjectError",
-            "no known kind of file has the columns id, price",
+            "no known kind of file has the columns of the first line; needed are, for canonical trips: pickup_at",
         ),
         (
             "taxi_eta/half.csv",
@@ -352,8 +353,29 @@ def test_what_a_refusal_says_of_a_wide_file_fits_a_state(cloud: Cloud, start: Ca
 
     outcome = ingest.run()
 
-    assert "no known kind of file has the columns column-0" in outcome["refused"]["reason"]
-    assert outcome["refused"]["reason"].endswith("known kinds: canonical trips, TLC trip records")
+    assert "no known kind of file has the columns of the first line" in outcome["refused"]["reason"]
+    assert outcome["refused"]["reason"].endswith("the destination (DOLocationID, or its latitude and longitude)")
+
+
+@pytest.mark.parametrize(
+    "rides",
+    [
+        RIDE,
+        f"{RIDE}\n{RIDE}\n",
+        f"{RIDE},40.7513\n{RIDE},40.7513\n",
+        f"{RIDE.replace(',', ';')}\n{RIDE.replace(',', ';')}\n",
+    ],
+    ids=["one row", "rows", "a value twice", "semicolons"],
+)
+@pytest.mark.parametrize("folder", ["", "traffic/"])
+def test_rides_without_a_header_are_told_nowhere(
+    cloud: Cloud, start: Callable[..., Ingest], capsys: pytest.CaptureFixture[str], rides: str, folder: str
+) -> None:
+    outcome = start(cloud.land(f"taxi_eta/{folder}rides.csv", rides.encode())).run()
+
+    said = json.dumps(outcome["refused"]) + json.dumps(cloud.ledger().list_refused()) + "".join(capsys.readouterr())
+    assert "rides.csv" in said
+    assert not [value for value in RIDE.split(",") if value in said]
 
 
 def test_a_header_with_one_column_twice_is_refused_with_both_names(cloud: Cloud, start: Callable[..., Ingest]) -> None:

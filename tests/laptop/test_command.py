@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -11,11 +12,13 @@ import subprocess
 import time
 from dataclasses import dataclass
 from datetime import date
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet
 import pytest
 
+from laptop import commands
 from laptop.state import PROJECT_ROOT, choose_settings
 from usecases.taxi_eta.simulator import simulate, write_files
 
@@ -186,7 +189,7 @@ def test_nothing_is_torn_down_without_the_prefix_typed(home: Home, walked: dict[
 
 def test_a_header_with_brackets_is_a_header(home: Home, walked: dict[str, Any]) -> None:
     assert walked
-    (home.folder / "brackets.csv").write_text("distance [/km],[bold]\n1,2\n")
+    (home.folder / "brackets.csv").write_text("pickup_at,distance [/km],[bold]\n1,2,3\n")
 
     landed = home.run("land", str(home.folder / "brackets.csv"))
 
@@ -231,8 +234,11 @@ def test_where_no_row_is_good_there_is_no_snapshot(home: Home, walked: dict[str,
     backwards = table.set_column(table.column_names.index("dropoff_at"), "dropoff_at", table["pickup_at"])
     pyarrow.parquet.write_table(backwards, home.folder / "backwards.parquet")
 
-    landed = home.read("land", str(home.folder / "backwards.parquet"))
+    done = home.run("land", str(home.folder / "backwards.parquet"), "--json")
 
+    landed = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert "all 50 rows are in quarantine; 50 for ends_before_it_begins: drop-off does not follow" in done.stderr
     assert landed["snapshot_id"] is None
     assert landed["objects"]["taxi_eta/backwards.parquet"]["record"]["rows_quarantined"] == 50
 
@@ -277,7 +283,36 @@ def test_a_port_that_is_taken_is_told_at_once(tmp_path: Path, words: tuple[str, 
     assert done.returncode == 1
     assert f"port {port} is taken (Address already in use); give another --port, or none" in done.stderr
     assert "Traceback" not in done.stderr
+    assert "report:" not in done.stderr, "of a demo that did not begin there is none"
     assert not (tmp_path / "cdk.out").exists()
+
+
+def test_a_demo_does_not_end_another_that_is_under_way(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    report.write_text("{}")
+    with (tmp_path / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        done = Home(tmp_path).run("demo", "--report", str(report))
+
+    assert done.returncode == 1
+    assert f"another demo is under way in {tmp_path}; wait for it, or set NORIBA_HOME" in done.stderr
+    assert "report:" not in done.stderr
+    assert report.read_text() == "{}"
+    assert not (tmp_path / "cdk.out").exists()
+
+
+@pytest.mark.parametrize(
+    ("use_case", "said"), [("taxi_eta", "noriba status, "), ("scooter_energy", "status -u scooter_")]
+)
+def test_what_to_try_next_is_of_the_use_case_that_was_walked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], use_case: str, said: str
+) -> None:
+    monkeypatch.setattr(commands, "find_cloud", lambda: SimpleNamespace(endpoint_url="http://127.0.0.1:1"))
+
+    commands.print_next_step(use_case, keep=True)
+
+    assert said in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

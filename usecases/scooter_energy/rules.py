@@ -24,7 +24,7 @@ def _not_within(values: Column, low: float, high: float) -> Mask:
 RULES = (
     Rule(
         "no_time",
-        "started_at is missing or unreadable; give it with zone or offset",
+        "started_at is missing or unreadable; give it with zone or offset: 2023-01-31T17:05:00-05:00",
         lambda r: np.isnan(r["started_at_s"]),
     ),
     Rule(

@@ -40,7 +40,7 @@ def _off_earth(trips: Columns, end: str) -> Mask:
 RULES = (
     Rule(
         "no_time",
-        "pickup or drop-off time is missing or unreadable; give both, with zone or offset",
+        "pickup or drop-off time is missing or unreadable; give both, with zone or offset: 2023-01-31T17:05:00-05:00",
         lambda trips: np.isnan(trips["pickup_at_s"]) | np.isnan(trips["duration_s"]),
     ),
     Rule(

@@ -97,6 +97,11 @@ def start(
             # Whoever starts at the same moment may have chosen the same port, and been quicker.
             if port is not None or chance == _CHANCES - 1 or not _is_taken(settings.port):
                 raise
+        except BaseException:
+            # Ctrl-C: it lives in a session of its own, and no record names it yet.
+            process.kill()
+            process.wait()
+            raise
     cloud = RunningCloud(
         pid=process.pid,
         port=settings.port,
@@ -137,16 +142,19 @@ def running(state_dir: Path) -> RunningCloud | None:
 
 
 def stop(state_dir: Path) -> bool:
-    """Stop the laptop cloud of a state directory, and every process that it started.
+    """Stop the laptop cloud of a state directory, and every process that it started; a cloud without a record, too.
 
     Returns:
         Whether there was one.
     """
     cloud = _recorded(state_dir)
     _record(state_dir).unlink(missing_ok=True)
-    if cloud is None or not _is_cloud(cloud.pid, state_dir):
+    # Who starts a cloud may be killed before it is recorded.
+    candidates = [*([] if cloud is None else [cloud.pid]), *psutil.pids()]
+    found = next((pid for pid in candidates if _is_cloud(pid, state_dir)), None)
+    if found is None:
         return False
-    leader = psutil.Process(cloud.pid)
+    leader = psutil.Process(found)
     family = [leader, *leader.children(recursive=True)]
     leader.terminate()
     psutil.wait_procs([leader], timeout=_STOP_LIMIT_S)
@@ -154,7 +162,7 @@ def stop(state_dir: Path) -> bool:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(family, timeout=_STOP_LIMIT_S)
-    if (started := _started.pop(cloud.pid, None)) is not None:
+    if (started := _started.pop(leader.pid, None)) is not None:
         started.wait()
     return True
 

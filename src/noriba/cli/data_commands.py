@@ -10,10 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Limit, Prefix, UseCaseName
-from noriba.cli.output import print_fields, print_json, print_line, print_table, show_progress, write_time
+from noriba.cli.output import (
+    print_fields,
+    print_json,
+    print_line,
+    print_problem,
+    print_table,
+    show_progress,
+    write_time,
+)
 from noriba.client import (
     Landing,
     Session,
+    explain_rejection,
     gather_traffic,
     land_files,
     list_refused,
@@ -79,7 +88,9 @@ def land(
         )
     else:
         _print_landing(landing, manifest, package)
-    if landing.states and len(landing.refused) == len(landing.states):
+    for record in landing.rejected.values():
+        print_problem(explain_rejection(session, record))
+    if landing.states and len(landing.refused) + len(landing.rejected) == len(landing.states):
         raise typer.Exit(1)
 
 

@@ -32,7 +32,8 @@ _MISUSES = (MisuseError, NoSuchLogError, UnknownUseCaseError, UseCaseError)
 _HELP = """Models from data to production on AWS, event by event.
 
 Commands work on the deployment that the environment points at: AWS by AWS_PROFILE or AWS_ACCESS_KEY_ID, any other
-cloud by AWS_ENDPOINT_URL."""
+cloud by AWS_ENDPOINT_URL. Where it names none, a laptop cloud of this checkout that runs (noriba up) is found by
+itself."""
 
 
 def build_app() -> typer.Typer:

@@ -46,8 +46,8 @@ def print_parts(report: MonitoringReport) -> None:
         "answered",
         "outcomes",
         f"MAE ({unit})",
-        "hold-out",
-        "guess",
+        "hold-out MAE",
+        "estimated MAE",
         "bias",
         "P90",
         "close",
@@ -71,4 +71,7 @@ def print_parts(report: MonitoringReport) -> None:
         ],
     )
     print_line(f"intervals end {report.stretch:.3f} times as far from the median as this version was trained to")
-    print_line("estimate: the error that the width of the intervals makes one expect, without any outcome")
+    print_line("hold-out MAE: what this version showed on rows that it had not seen, before it was approved")
+    print_line("estimated MAE: what the width of the intervals makes one expect, without any outcome")
+    print_line("P90: nine of ten errors are smaller; close: the share of answers as near as the use case wants them")
+    print_line("the table counts every hour until now; the answers below, hours whose outcomes have had time to come")

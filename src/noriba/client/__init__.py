@@ -39,7 +39,7 @@ from noriba.client.interventions import (
     read_looks,
     read_rollout_status,
 )
-from noriba.client.landing import Landing, land_files, wait_for_objects, wait_for_snapshot
+from noriba.client.landing import Landing, explain_rejection, land_files, wait_for_objects, wait_for_snapshot
 from noriba.client.logs import LogLine, NoSuchLogError, find_log, list_logs, read_log
 from noriba.client.models import (
     WAITING,
@@ -143,6 +143,7 @@ __all__ = [
     "approve_model",
     "commit_erasure",
     "draw_experiment",
+    "explain_rejection",
     "find_candidate",
     "find_log",
     "find_model",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from noriba.client.progress import NO_PROGRESS
 from noriba.client.snapshots import read_snapshot
 from noriba.client.waiting import DATA_LIMIT_S, StepFailedError, wait_until
+from noriba.errors import UnknownUseCaseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from noriba.aws.ledger import ObjectState
     from noriba.client.progress import Progress
     from noriba.client.session import Session
-    from noriba.records.snapshot import SnapshotManifest
+    from noriba.records.snapshot import IngestedObject, SnapshotManifest
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,12 @@ class Landing:
     def refused(self) -> dict[str, str]:
         """Keys that were refused as a whole, and the reasons."""
         return {key: state.reason or "" for key, state in self.states.items() if state.status == "refused"}
+
+    @property
+    def rejected(self) -> dict[str, IngestedObject]:
+        """Keys of which every row is in quarantine, and what became of them."""
+        records = {key: state.record for key, state in self.states.items() if state.record is not None}
+        return {key: record for key, record in records.items() if record.rows_read and not record.rows_kept}
 
     @property
     def parts(self) -> set[str]:
@@ -60,6 +68,21 @@ def land_files(session: Session, files: Sequence[Path], *, progress: Progress = 
         versions[key] = session.clients.s3.head_object(Bucket=bucket, Key=key)["VersionId"]
     progress.done(f"{len(versions)} files in s3://{bucket}/{session.use_case_name}/")
     return Landing(versions)
+
+
+def explain_rejection(session: Session, record: IngestedObject) -> str:
+    """What to do about an object of which every row is in quarantine: its most frequent reason, with the remedy."""
+    remedies: dict[str, str] = {}
+    with suppress(UnknownUseCaseError):
+        remedies = {rule.name: rule.remedy for rule in session.use_case.data.rules}
+    # Of as many, a rule before what the source says: its remedy is known here.
+    reason = max(record.reasons, key=lambda name: (record.reasons[name], name in remedies))
+    remedy = remedies.get(reason, "each row says what to do")
+    places = ", ".join(f"s3://{session.deployment.quarantine_bucket}/{key}" for key in record.quarantine_keys[:1])
+    return (
+        f"{record.key}: all {record.rows_read:,} rows are in quarantine; {record.reasons[reason]:,} for {reason}: "
+        f"{remedy}; the rows, with their reasons: {places}"
+    )
 
 
 def wait_for_objects(

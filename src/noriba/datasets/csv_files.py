@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from noriba.datasets.raw import BROKEN, MOST_HEADER_BYTES, RawRows, Rows, check_header, list_names, make_plan, refusing
+from noriba.datasets.raw import BROKEN, MOST_HEADER_BYTES, RawRows, Rows, check_header, make_plan
 from noriba.errors import RefusedObjectError
 
 if TYPE_CHECKING:
@@ -39,6 +39,12 @@ _QUOTED = rb'"(?:[^"]|"")*+"(?!")'
 _FIELD = rb"(?:" + _QUOTED + rb'[^,]*+|[^",][^,]*+|)'
 _CLOSED_LINE = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+")
 _QUOTED_FIELD = re.compile(rb"(?:^|(?<=,))" + _QUOTED)
+_OTHER_FORMATS = {
+    b"\x1f\x8b": "it is compressed by gzip; unpack it (gunzip)",
+    b"PK\x03\x04": "it is a zip archive or a workbook; unpack it, or save it as CSV in UTF-8",
+    b"\xff\xfe": "it is UTF-16 text; save the file as UTF-8",
+    b"\xfe\xff": "it is UTF-16 text; save the file as UTF-8",
+}
 Faults: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int32]]
 # What is wrong with a line, where it is not its number of fields.
 _TOO_LONG, _OPEN_QUOTE, _NO_TEXT, _FINE = -3, -2, -1, 0
@@ -57,20 +63,47 @@ def plan_csv(file: BinaryFile, *, size: int) -> FilePlan:
     """
     file.seek(0)
     head = file.read(MOST_HEADER_BYTES)
-    if b"\0" in head:
-        raise RefusedObjectError("neither Parquet nor CSV: the file begins with binary data")
+    _check_format(head)
     line, newline, _rest = head.partition(b"\n")
     if not newline and size > len(head):
         raise RefusedObjectError(
             f"the first line is longer than {MOST_HEADER_BYTES:,} bytes; is this CSV, with a header and line ends?"
         )
-    with refusing("CSV"):
-        header = tuple(pa.csv.read_csv(io.BytesIO(line + b"\n")).column_names)
+    header = _read_header(line)
     check_header(header)
     first = len(line) + 1
     if not newline or not _has_text(file, first):
-        raise RefusedObjectError(f"the file has a header ({list_names(header)}) but no rows")
+        raise RefusedObjectError(f"the file has a header (columns: {len(header)}) but no rows")
     return make_plan("csv", header, [*range(first, size, CSV_BYTES_PER_CHUNK), size])
+
+
+def _check_format(head: bytes) -> None:
+    """See that a file may be CSV.
+
+    Raises:
+        RefusedObjectError: it begins as something else does; the message says how to save it.
+    """
+    for signature, remedy in _OTHER_FORMATS.items():
+        if head.startswith(signature):
+            raise RefusedObjectError(f"neither Parquet nor CSV: {remedy}")
+    if b"\0" in head:
+        raise RefusedObjectError(
+            "neither Parquet nor CSV: the file begins with binary data; save it as CSV in UTF-8, or as Parquet"
+        )
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"[")):
+        raise RefusedObjectError("neither Parquet nor CSV: JSON is not read; save the rows as CSV or Parquet")
+
+
+def _read_header(line: bytes) -> tuple[str, ...]:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        raise RefusedObjectError("the first line is not UTF-8 text; save the file as UTF-8") from None
+    try:
+        return tuple(pa.csv.read_csv(io.BytesIO(line + b"\n")).column_names)
+    except pa.ArrowException:
+        # Without the reader's words: it repeats what stands in the line.
+        raise RefusedObjectError("not readable as CSV: the first line is no header") from None
 
 
 def _has_text(file: BinaryFile, offset: int) -> bool:
@@ -200,7 +233,7 @@ def _parse(lines: pa.BinaryArray, header: Sequence[str]) -> pa.Table:
     if not len(lines):
         return pa.table({name: pa.array([], pa.string()) for name in header})
     text = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), b"\n")[0].as_buffer()
-    with refusing("CSV"):
+    try:
         # No line is as long as one of the reader's blocks, a mebibyte: it would not read a line that is longer.
         return pa.csv.read_csv(
             pa.BufferReader(text),
@@ -209,3 +242,6 @@ def _parse(lines: pa.BinaryArray, header: Sequence[str]) -> pa.Table:
                 column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""]
             ),
         )
+    except pa.ArrowException:
+        # Without the reader's words: it repeats the line that it does not take.
+        raise RefusedObjectError("not readable as CSV: its lines are otherwise than they seemed") from None

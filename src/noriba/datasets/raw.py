@@ -115,8 +115,12 @@ def check_header(header: Sequence[str]) -> None:
         raise RefusedObjectError(f"the file has {len(header):,} columns; leave out some, {MOST_COLUMNS:,} are the most")
     if len(json.dumps(header)) > MOST_HEADER_BYTES:
         raise RefusedObjectError(f"the columns' names are longer than {MOST_HEADER_BYTES:,} bytes; shorten them")
-    if repeated := sorted(name for name, times in Counter(header).items() if times > 1):
-        raise RefusedObjectError(f"column {list_names(repeated)} stands in the header more than once")
+    if repeated := [name for name, times in Counter(header).items() if times > 1]:
+        # By their places: where the header is missing, these are values of a row.
+        places = [str(place) for place, name in enumerate(header, 1) if name == repeated[0]]
+        raise RefusedObjectError(
+            f"columns {list_names(places)} have the same name; rename them, or write a header where there is none"
+        )
 
 
 def list_names(names: Sequence[str]) -> str:

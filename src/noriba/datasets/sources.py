@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from noriba.datasets.headers import guess_mistake
 from noriba.datasets.raw import list_names
 from noriba.errors import RefusedObjectError
 from noriba.usecase import load_source_module
@@ -62,7 +63,8 @@ def choose_source(sources: Sequence[Source], header: Sequence[str]) -> Source:
     """The first source that recognises the header.
 
     Raises:
-        RefusedObjectError: none does, or the one that does lacks a column; the message names it.
+        RefusedObjectError: none does, or the one that does lacks a column; the message names it. What no source
+            recognises is not repeated: it may be a row, with times and places, and the message goes into logs.
     """
     for source in sources:
         if source.recognises(header):
@@ -71,5 +73,7 @@ def choose_source(sources: Sequence[Source], header: Sequence[str]) -> Source:
                     f"looks like {source.name}, but needs {'; '.join(missing)}; columns found: {list_names(header)}"
                 )
             return source
-    known = ", ".join(source.name for source in sources)
-    raise RefusedObjectError(f"no known kind of file has the columns {list_names(header)}; known kinds: {known}")
+    needed = "; or ".join(f"{source.name}: {', '.join(source.find_missing(()))}" for source in sources)
+    raise RefusedObjectError(
+        f"no known kind of file has the columns of the first line{guess_mistake(header)}; needed are, for {needed}"
+    )

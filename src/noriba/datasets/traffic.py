@@ -40,7 +40,9 @@ class TrafficSource:
         missing = [name for name in (*self._values, *LINEAGE) if name not in header]
         known = {*self._values, *LINEAGE, *EXPLANATION}
         if extra := [name for name in header if name not in known]:
-            missing.append(f"to be without {list_names(extra)}, which {self.use_case.name} does not declare")
+            # Where most are unknown, the header may be a row with times and places.
+            named = list_names(extra) if 2 * len(extra) <= len(header) else f"{len(extra):,} other columns"
+            missing.append(f"to be without {named}, which {self.use_case.name} does not declare")
         return missing
 
     def read(self, table: pa.Table, *, object_key: str) -> Reading:  # noqa: ARG002  # the table says all

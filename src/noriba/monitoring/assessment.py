@@ -64,7 +64,10 @@ def assess_accuracy(
     errors = {part: (sums, rows) for part, (sums, rows) in weighed.items() if _is_enough(rows, policy)}
     if EVERYTHING not in errors:
         outcomes = _count_outcomes(_list_tallies(hours, version, EVERYTHING))
-        return _too_few("accuracy", f"{outcomes} outcomes; {policy.min_outcomes} of {FEWEST_BLOCKS} hours are needed")
+        return _too_few(
+            "accuracy",
+            f"{outcomes} outcomes {_name_hours(policy)}; {policy.min_outcomes} of {FEWEST_BLOCKS} hours are needed",
+        )
     # Each part is a question, and whether answers lean to one side is one more.
     alpha = policy.alpha / (len(errors) + 1)
     worst = list(_find_lean(found[EVERYTHING], policy, alpha=alpha, was_changed=was_changed))
@@ -127,7 +130,7 @@ def assess_coverage(
     total, rows = add_tallies(tallies), [one.plausible for one in tallies]
     if not _is_enough(rows, policy):
         needed = f"{policy.min_outcomes} of {FEWEST_BLOCKS} hours are needed"
-        return _too_few("coverage", f"{total.plausible} outcomes; {needed}")
+        return _too_few("coverage", f"{total.plausible} outcomes {_name_hours(policy)}; {needed}")
     covered = average_blocks([one.covered for one in tallies], rows)
     claimed = total.claimed / total.plausible
     reason = f"intervals hold {covered.mean:.1%} of the outcomes, and claim {claimed:.1%}"
@@ -146,7 +149,9 @@ def assess_outcomes(
     tallies = _list_answers(ripe, version)
     total = add_tallies(tallies)
     if total.requests < policy.min_outcomes:
-        return _too_few("outcomes", f"{total.requests} requests; at least {policy.min_outcomes} are needed")
+        return _too_few(
+            "outcomes", f"{total.requests} requests {_name_hours(policy)}; at least {policy.min_outcomes} are needed"
+        )
     # Of several candidates of a request one is taken, and an app may report of more: requests are told from rows.
     share = total.requests_with_outcome / total.requests
     if share < policy.min_outcome_share:
@@ -244,6 +249,11 @@ def _is_enough(rows: Sequence[float], policy: MonitoringPolicy) -> bool:
 
 def _count_outcomes(tallies: Sequence[Tally]) -> int:
     return sum(tally.with_outcome for tally in tallies)
+
+
+def _name_hours(policy: MonitoringPolicy) -> str:
+    """Which hours count: in younger ones, outcomes may still come."""
+    return f"of hours that ended {policy.truth_hours} h ago or earlier" if policy.truth_hours else "of whole hours"
 
 
 def _too_few(kind: Kind, what: str) -> Finding:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite
+from math import floor, isfinite, log10
 from typing import TYPE_CHECKING
 
 from noriba.rollout.confidence import Blocks, Interval, bound_difference, bound_mean, bound_people
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SLICES_SHARE = 0.2
 """Of alpha: for all slices together. The rest is for the whole."""
+
+_THREE_DIGITS = 100.0
 
 
 class Verdict(StrEnum):
@@ -50,7 +52,7 @@ class Comparison:
 
 
 def compare_paired(
-    differences: Blocks, slices: Mapping[str, Blocks], *, champion_mae: float, policy: ComparisonPolicy
+    differences: Blocks, slices: Mapping[str, Blocks], *, champion_mae: float, policy: ComparisonPolicy, unit: str = ""
 ) -> Comparison:
     """Decide on requests that both models answered.
 
@@ -59,6 +61,7 @@ def compare_paired(
         slices: the same by slice; each is looked at when it holds enough outcomes.
         champion_mae: the champion's mean absolute error on the same outcomes; margins are shares of it.
         policy: the use case's.
+        unit: the label's, for the reason.
     """
     whole = bound_mean(differences, alpha=policy.alpha * (1 - SLICES_SHARE), tuned_for=policy.tuned_for)
     alpha = _share_alpha(policy, len(slices))
@@ -67,7 +70,7 @@ def compare_paired(
         for name, blocks in slices.items()
         if blocks.n >= policy.min_slice_outcomes
     }
-    return _decide(whole, bounds, champion_mae, policy)
+    return _decide(whole, bounds, champion_mae, policy, f" {unit}" if unit else "")
 
 
 def compare_groups(
@@ -76,6 +79,7 @@ def compare_groups(
     slices: Mapping[str, tuple[Blocks, Blocks]],
     *,
     policy: ComparisonPolicy,
+    unit: str = "",
     people: tuple[Blocks, Blocks] | None = None,
 ) -> Comparison:
     """Decide on two groups of requests, each answered by one of the models.
@@ -85,6 +89,7 @@ def compare_groups(
         champion: those of the champion's.
         slices: the same by slice: the challenger's, the champion's.
         policy: the use case's.
+        unit: the label's, for the reason.
         people: errors of those whose subject is known, by groups of subjects instead of blocks of time: the
             challenger's, the champion's. The wider of the two bounds counts.
     """
@@ -98,7 +103,7 @@ def compare_groups(
         for name, pair in slices.items()
         if min(blocks.n for blocks in pair) >= policy.min_slice_outcomes
     }
-    return _decide(whole, bounds, champion.mean, policy)
+    return _decide(whole, bounds, champion.mean, policy, f" {unit}" if unit else "")
 
 
 def _share_alpha(policy: ComparisonPolicy, slices: int) -> float:
@@ -107,7 +112,7 @@ def _share_alpha(policy: ComparisonPolicy, slices: int) -> float:
 
 
 def _decide(
-    whole: Interval, slices: Mapping[str, Interval], champion_mae: float, policy: ComparisonPolicy
+    whole: Interval, slices: Mapping[str, Interval], champion_mae: float, policy: ComparisonPolicy, unit: str
 ) -> Comparison:
     margin, slice_margin = policy.margin * champion_mae, policy.slice_margin * champion_mae
     worst = max(slices, key=lambda name: slices[name].lower, default=None)
@@ -122,23 +127,30 @@ def _decide(
             Verdict.CONTINUE, f"{whole.n} outcomes, too few hours or too much alike to bound the difference"
         )
     # Who reads it need not know how large errors are.
-    scale = f"the champion's is {champion_mae:.3g} on the whole"
-    found = f"the challenger's error is {_say_how_much(whole)}"
+    scale = f"the champion's is {_say(champion_mae)}{unit} on the whole"
+    found = f"the challenger's error is {_say_how_much(whole, unit)}"
     if worst is not None and slices[worst].lower > slice_margin:
-        return conclude(Verdict.REJECT, f"in {worst}, its error is {_say_how_much(slices[worst])}; {scale}")
+        return conclude(Verdict.REJECT, f"in {worst}, its error is {_say_how_much(slices[worst], unit)}; {scale}")
     if whole.upper < margin:
-        return conclude(Verdict.PROMOTE, f"{found}, under the margin of {margin:.3g}; {scale}")
+        return conclude(Verdict.PROMOTE, f"{found}, under the margin of {_say(margin)}{unit}; {scale}")
     # Certain to be worse; or, where it must be better by a margin, certain not to be.
     if whole.lower > min(0.0, margin):
         return conclude(Verdict.REJECT, f"{found}; {scale}")
-    return conclude(Verdict.CONTINUE, f"{found}; the margin is {margin:.3g}; {scale}")
+    return conclude(Verdict.CONTINUE, f"{found}; the margin is {_say(margin)}{unit}; {scale}")
 
 
-def _say_how_much(difference: Interval) -> str:
+def _say_how_much(difference: Interval, unit: str) -> str:
     """Bounds in words: whoever reads a minus sign at night may read it wrong."""
     low, high = difference.lower, difference.upper
     if high <= 0:
-        return f"smaller by {-high:.3g} to {-low:.3g}"
+        return f"smaller by {_say(-high)} to {_say(-low)}{unit}"
     if low >= 0:
-        return f"larger by {low:.3g} to {high:.3g}"
-    return f"between {-low:.3g} smaller and {high:.3g} larger"
+        return f"larger by {_say(low)} to {_say(high)}{unit}"
+    return f"between {_say(-low)} smaller and {_say(high)}{unit} larger"
+
+
+def _say(number: float) -> str:
+    """Three digits that count, and never a power of ten."""
+    if number == 0.0 or not abs(number) < _THREE_DIGITS:
+        return f"{number:,.0f}"
+    return f"{number:.{2 - floor(log10(abs(number)))}f}".rstrip("0").rstrip(".")

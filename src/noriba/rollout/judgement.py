@@ -20,7 +20,7 @@ MOSTLY = 0.5
 
 
 def judge(
-    tally: Tally, plan: RolloutPlan, *, fault: str | None, at_last: bool, asked: int | None = None
+    tally: Tally, plan: RolloutPlan, *, fault: str | None, at_last: bool, asked: int | None = None, unit: str = ""
 ) -> ChallengerVerdict:
     """Look at everything so far, and keep the look.
 
@@ -34,8 +34,9 @@ def judge(
         at_last: whether the stage's time is up, so that there must be an answer.
         asked: how many requests the challenger was given; a canary that was asked less than `FEWEST_ASKED` has shown
             nothing, and goes on.
+        unit: the label's, for the reason.
     """
-    comparison = _compare(tally, plan)
+    comparison = _compare(tally, plan, unit)
     look = Look(outcomes=comparison.whole.n, **comparison.whole.to_json())
     tally.looks.append(look)
 
@@ -81,13 +82,13 @@ def _find_objection(tally: Tally, comparison: Comparison, fault: str | None) -> 
     return comparison.reason if comparison.verdict is Verdict.REJECT else None
 
 
-def _compare(tally: Tally, plan: RolloutPlan) -> Comparison:
+def _compare(tally: Tally, plan: RolloutPlan, unit: str) -> Comparison:
     slices = tally.list_slices()
     champion = tally.blocks("champion")
     if tally.paired:
         parts = {name: tally.blocks(f"{DIFFERENCE}|{name}") for name in slices}
         whole = tally.blocks(DIFFERENCE)
-        return compare_paired(whole, parts, champion_mae=champion.mean, policy=plan.comparison)
+        return compare_paired(whole, parts, champion_mae=champion.mean, policy=plan.comparison, unit=unit)
     challenger = tally.blocks("challenger")
     # Each step of the canary is compared by itself; all of them together keep to alpha.
     policy = plan.comparison.model_copy(update={"alpha": plan.comparison.alpha / max(len(plan.canary), 1)})
@@ -96,6 +97,6 @@ def _compare(tally: Tally, plan: RolloutPlan) -> Comparison:
     if of_people > MOSTLY and min(len(side.starts_s) for side in by_group) >= FEWEST_PARTS:
         # Whoever stays with one model for long makes slices of people, not of rides; the whole knows how much they
         # differ, a slice does not.
-        return compare_groups(challenger, champion, {}, policy=policy, people=by_group)
+        return compare_groups(challenger, champion, {}, policy=policy, unit=unit, people=by_group)
     groups = {name: (tally.blocks(f"challenger|{name}"), tally.blocks(f"champion|{name}")) for name in slices}
-    return compare_groups(challenger, champion, groups, policy=policy)
+    return compare_groups(challenger, champion, groups, policy=policy, unit=unit)

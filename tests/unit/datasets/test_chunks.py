@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import gzip
 import io
 from contextlib import suppress
 from itertools import pairwise
@@ -233,14 +235,18 @@ PARQUET = write_parquet(pa.table({"a": list(range(5000)), "b": [f"text {row}" fo
     ("content", "reason"),
     [
         (b"", "the file is empty (0 bytes)"),
-        (b"a,b\n", "the file has a header (a, b) but no rows"),
-        (b"a,b", "the file has a header (a, b) but no rows"),
-        (b"a,b\n\n \r\n\n", "the file has a header (a, b) but no rows"),
-        (b"a,b,a\n1,2,3\n", "column a stands in the header more than once"),
+        (b"a,b\n", "the file has a header (columns: 2) but no rows"),
+        (b"a,b", "the file has a header (columns: 2) but no rows"),
+        (b"a,b\n\n \r\n\n", "the file has a header (columns: 2) but no rows"),
+        (b"a,b,a\n1,2,3\n", "columns 1, 3 have the same name; rename them, or write a header"),
         (b"\n1,2\n", "not readable as CSV"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "neither Parquet nor CSV: the file begins with binary data"),
-        ("a,b\n1,2\n".encode("utf-16"), "neither Parquet nor CSV: the file begins with binary data"),
-        (b"a,\xff\n1,2\n", "not readable as CSV"),
+        ("a,b\n1,2\n".encode("utf-16"), "neither Parquet nor CSV: it is UTF-16 text; save the file as UTF-8"),
+        (codecs.BOM_UTF16_BE + "a,b\n".encode("utf-16-be"), "it is UTF-16 text; save the file as UTF-8"),
+        (gzip.compress(b"a,b\n1,2\n"), "it is compressed by gzip; unpack it"),
+        (b'[{"a": 1, "b": 2}]', "JSON is not read; save the rows as CSV or Parquet"),
+        (b'\n{"a": 1}\n{"a": 2}\n', "JSON is not read; save the rows as CSV or Parquet"),
+        ("a,gr\u00fc\u00df\n1,2\n".encode("latin-1"), "the first line is not UTF-8 text; save the file as UTF-8"),
         (b"PAR1", "not readable as Parquet"),
         (PARQUET[:-20], "not readable as Parquet"),
         (PARQUET[:-8] + b"\xff\xff\xff\x7fPAR1", "not readable as Parquet"),
@@ -248,7 +254,7 @@ PARQUET = write_parquet(pa.table({"a": list(range(5000)), "b": [f"text {row}" fo
         (write_parquet(pa.table({"a": pa.array([], pa.int64())})), "the file has columns but no rows"),
         (
             write_parquet(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])),
-            "column a stands in the header more than once",
+            "columns 1, 2 have the same name",
         ),
     ],
 )

@@ -36,7 +36,7 @@ class Named:
 
 
 TRAINS = Named("trains", "platform", needs=("platform", "track", "hour"))
-BOATS = Named("boats", "pier")
+BOATS = Named("boats", "pier", needs=("pier",))
 
 
 def test_the_first_source_that_recognises_the_header_reads_the_file() -> None:
@@ -51,9 +51,28 @@ def test_a_recognised_file_that_lacks_columns_is_refused_with_all_that_it_lacks(
         choose_source([TRAINS, BOATS], ["platform", "pier"])
 
 
-def test_a_file_that_nobody_recognises_is_refused_with_the_known_kinds() -> None:
-    with pytest.raises(RefusedObjectError, match="has the columns x, y; known kinds: trains, boats"):
+def test_a_file_that_nobody_recognises_is_refused_with_what_the_known_kinds_need() -> None:
+    message = "no known kind of file has the columns of the first line; needed are, for trains: platform, track, hour; "
+
+    with pytest.raises(RefusedObjectError, match=f"{message}or boats: pier$"):
         choose_source([TRAINS, BOATS], ["x", "y"])
+
+
+@pytest.mark.parametrize(
+    ("header", "likely"),
+    [
+        (["2026-01-01T08:00:00Z", "40.7513", "-73.9902"], "has it no header"),
+        (["Harlem", "", "Bronx"], "has it no header"),
+        (["2026-01-01T08:00:00Z;40", "7513;-73", "9902"], "is it separated by `;`? Save it with commas"),
+        (["platform\ttrack\thour"], "is it separated by tabs? Save it with commas"),
+    ],
+)
+def test_a_row_that_is_taken_for_a_header_is_not_repeated(header: list[str], likely: str) -> None:
+    with pytest.raises(RefusedObjectError) as refused:
+        choose_source([TRAINS, BOATS], header)
+
+    assert likely in str(refused.value)
+    assert not [name for name in header if name and name in str(refused.value)]
 
 
 def test_a_use_case_brings_its_own_sources() -> None:

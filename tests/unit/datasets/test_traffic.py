@@ -48,7 +48,9 @@ def test_elsewhere_a_use_case_s_own_files_are_its_own() -> None:
     header = ("pickup_at", "dropoff_at", "origin_zone", "destination_zone")
 
     assert find_source(TAXI, header, object_key="taxi_eta/trips.csv").name == "canonical trips"
-    with pytest.raises(RefusedObjectError, match="known kinds: canonical trips, TLC trip records"):
+    with pytest.raises(
+        RefusedObjectError, match=r"needed are, for canonical trips: pickup_at, .* or TLC trip records: "
+    ):
         find_source(TAXI, ("x", "y"), object_key="taxi_eta/trips.csv")
 
 
@@ -65,6 +67,14 @@ def test_elsewhere_a_use_case_s_own_files_are_its_own() -> None:
 def test_another_file_in_its_place_is_refused_by_the_column(header: tuple[str, ...], named: str) -> None:
     with pytest.raises(RefusedObjectError, match=re.escape(named)):
         find_source(TAXI, header, object_key=PLACE)
+
+
+def test_a_row_without_a_header_in_its_place_is_not_repeated() -> None:
+    with pytest.raises(RefusedObjectError, match="to be without 2 other columns, which taxi_eta") as refused:
+        find_source(TAXI, ("40.7513", "2026-01-01T08:00:00Z"), object_key=PLACE)
+
+    assert "40.7513" not in str(refused.value)
+    assert "08:00" not in str(refused.value)
 
 
 def test_a_file_that_only_looks_like_it_is_refused_wherever_it_lands() -> None:

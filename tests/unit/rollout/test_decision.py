@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -122,4 +123,15 @@ def test_the_reason_says_it_without_a_minus_sign(shift: float, said: str) -> Non
 
     assert reason.startswith(f"the challenger's error is {said}")
     assert reason.endswith(f"; the champion's is {MAE:.3g} on the whole")
-    assert "-" not in reason.replace("e-", "")
+    assert "-" not in reason
+
+
+@pytest.mark.parametrize(("scale", "said"), [(1e4, "larger by 9"), (1.0, "larger by "), (1e-6, "larger by 0.0000")])
+def test_the_reason_has_the_unit_and_no_power_of_ten(scale: float, said: str) -> None:
+    differences = draw(2_000, shift=1.0 * scale, spread=0.1 * scale)
+
+    reason = compare_paired(differences, {}, champion_mae=2.5 * scale, policy=POLICY, unit="kWh").reason
+
+    assert said in reason
+    assert reason.count(" kWh") == 2
+    assert not re.search(r"\de[-+]\d", reason)

@@ -135,7 +135,9 @@ def test_half_a_position_does_not_do() -> None:
 
 
 def test_a_file_of_another_kind_is_told_what_kinds_there_are() -> None:
-    with pytest.raises(RefusedObjectError, match=r"columns id, price; known kinds: canonical trips, TLC trip records"):
+    with pytest.raises(
+        RefusedObjectError, match=r"needed are, for canonical trips: pickup_at, .*; or TLC trip records: a pickup time"
+    ):
         choose_source(SOURCES, ["id", "price"])
 
 
