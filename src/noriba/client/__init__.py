@@ -57,14 +57,13 @@ from noriba.client.monitoring import NoReportError, look_now, read_report
 from noriba.client.predictions import ApiClient, ApiError, Prediction
 from noriba.client.progress import NO_PROGRESS, Progress
 from noriba.client.retraining import Retraining, list_retrainings
+from noriba.client.rollout_history import Rollout, list_rollouts
 from noriba.client.rollouts import (
     Approval,
     NoRolloutError,
-    Rollout,
     UnderWayError,
     approve_model,
     follow_rollout,
-    list_rollouts,
     roll_back,
     wait_for_rollout,
 )

@@ -13,15 +13,12 @@ from noriba.aws.objects import ObjectStore
 from noriba.aws.observations import Lines, list_keys
 from noriba.client.interventions import end_rollout, read_running
 from noriba.client.progress import NO_PROGRESS
+from noriba.client.rollout_history import MOST_SHOWN, Rollout, find_running, list_rollouts
 from noriba.client.rollouts import (
-    MOST_SHOWN,
     Approval,
-    Rollout,
     begin_rollout,
     find_approved,
-    find_running,
     is_captured,
-    list_rollouts,
     look_before,
     name_asker,
 )

@@ -11,7 +11,8 @@ from noriba.aws.comparisons import give_verdict
 from noriba.aws.objects import ObjectStore
 from noriba.client.production import find_obstacle, serves_champion_alone
 from noriba.client.progress import NO_PROGRESS
-from noriba.client.rollouts import NoRolloutError, find_running
+from noriba.client.rollout_history import find_running
+from noriba.client.rollouts import NoRolloutError
 from noriba.client.waiting import StepFailedError, wait_until
 from noriba.errors import NoribaError
 from noriba.records.names import name_endpoint, read_package_version, read_version

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.aws.bus import EventBus
-from noriba.client.rollouts import UnderWayError, find_promotion, list_under_way
+from noriba.client.rollout_history import find_promotion, list_under_way
+from noriba.client.rollouts import UnderWayError
 from noriba.client.snapshots import NoSuchSnapshotError, count_traffic, read_snapshot
 from noriba.client.waiting import StepFailedError
 from noriba.errors import NoribaError
@@ -17,7 +18,7 @@ from noriba.events import RetrainingRequested
 
 if TYPE_CHECKING:
     from noriba.aws.registry import ModelPackage
-    from noriba.client.rollouts import Rollout
+    from noriba.client.rollout_history import Rollout
     from noriba.client.session import Session
 
 WAITING = "PendingManualApproval"

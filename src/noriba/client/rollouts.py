@@ -1,34 +1,29 @@
-"""Approving a model and following its rollout: this one, not one before it; what became of all, and going back."""
+"""Approving a model and following its rollout, this one and not one before it; and going back."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime
-from itertools import islice
-from typing import TYPE_CHECKING, Any
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import TYPE_CHECKING
 
 from noriba.aws.endpoints import describe_endpoint
 from noriba.client.progress import NO_PROGRESS
+from noriba.client.rollout_history import (
+    describe_rollout,
+    find_promotion,
+    find_running,
+    iterate_rollouts,
+    leave_out_abandoned,
+)
 from noriba.client.waiting import ROLLOUT_LIMIT_S, StepFailedError, wait_until
 from noriba.errors import NoribaError
 from noriba.records.names import name_endpoint, read_package_version
-from noriba.records.rollout import RolloutPlan, RolloutStep  # pydantic reads them
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     from noriba.aws.executions import Execution
-    from noriba.aws.ledger import RolloutLock
     from noriba.aws.registry import ModelPackage
     from noriba.client.progress import Progress
     from noriba.client.session import Session
-
-
-MOST_SHOWN = 50
-_MOST_LOOKED_AT = 200
 
 
 class NoRolloutError(NoribaError):
@@ -37,39 +32,6 @@ class NoRolloutError(NoribaError):
 
 class UnderWayError(NoribaError):
     """A rollout or an experiment is under way that this would disturb."""
-
-
-class Rollout(BaseModel):
-    """One rollout, and how it ended."""
-
-    model_config = ConfigDict(frozen=True)
-
-    version: int
-    status: str = Field(
-        description="running, succeeded, failed, timed_out, aborted; skipped: there was nothing to do; or ended: an "
-        "experiment"
-    )
-    started_at: datetime
-    ended_at: datetime | None
-    cause: str = Field(description="the approval, or who went back or tried a version, and why")
-    plan: RolloutPlan | None = Field(description="None where it went straight to production")
-    back: bool = Field(default=False, description="whether it was a way back, without a new approval")
-    failure: str | None
-    steps: tuple[RolloutStep, ...] = Field(description="the stages that it entered, and the verdicts on them")
-    model_package_arn: str
-    execution: str
-
-    @property
-    def is_experiment(self) -> bool:
-        """Whether its version is only tried."""
-        return self.plan is not None and self.plan.purpose == "experiment"
-
-    @property
-    def reached_production(self) -> bool:
-        """Whether its version became the champion, even if its execution failed then; one skipped succeeds, too."""
-        # Until this was kept, it was so where the execution succeeded.
-        succeeded = self.status == "succeeded"
-        return any(step.stage == "production" and (step.serves or succeeded) for step in self.steps)
 
 
 @dataclass(frozen=True)
@@ -122,11 +84,6 @@ def approve_model(session: Session, package: ModelPackage, *, note: str) -> Appr
     approval = look_before(session, package)
     session.as_approver().approve(package.arn, note=f"{note}, by {name_asker(session, note)['by']}")
     return approval
-
-
-def list_rollouts(session: Session, *, most: int = MOST_SHOWN) -> list[Rollout]:
-    """The use case's newest rollouts, the newest first; Step Functions forgets them after 90 days."""
-    return list(islice(_iterate_rollouts(session), most))
 
 
 def roll_back(session: Session, *, version: int | None, reason: str) -> Approval:
@@ -240,7 +197,7 @@ def _find_earlier(session: Session, version: int | None) -> ModelPackage:
     """The package of a version; of the champion before this one when None."""
     serving = _find_serving(session)
     # One look at Step Functions for each: mostly the second or third is the one.
-    served = (rollout for rollout in _iterate_rollouts(session) if rollout.reached_production)
+    served = (rollout for rollout in iterate_rollouts(session) if rollout.reached_production)
     if version is not None:
         package = find_approved(session, version)
         if version == serving or any(rollout.version == version for rollout in served):
@@ -257,18 +214,6 @@ def _find_earlier(session: Session, version: int | None) -> ModelPackage:
     raise NoRolloutError("no earlier version was in production that is still approved; approve one: noriba models")
 
 
-def leave_out_abandoned(served: Iterable[Rollout]) -> Iterator[int]:
-    """Versions that were in production, the newest first, without those that a way back has left.
-
-    A way back leaves all that came after the version that it went to: those are no steps back from there.
-    """
-    sought: int | None = None
-    for rollout in served:
-        if sought in {None, rollout.version}:
-            yield rollout.version
-            sought = rollout.version if rollout.back else None
-
-
 def _find_serving(session: Session) -> int | None:
     """The champion's version; None when there is none."""
     champion = session.ledger.read_champion()
@@ -280,7 +225,7 @@ def _find_tried(session: Session) -> int | None:
     running = find_running(session)
     if running is None or running[0].purpose != "experiment":
         return None
-    described = _describe(session, running[1])
+    described = describe_rollout(session, running[1])
     return None if described is None else described.version
 
 
@@ -299,28 +244,6 @@ def find_approved(session: Session, version: int) -> ModelPackage:
     return packages[version]
 
 
-def find_running(session: Session) -> tuple[RolloutLock, Execution] | None:
-    """The rollout that holds the lock, and runs; None when none does."""
-    lock = session.ledger.read_rollout()
-    history = session.history(session.deployment.rollout_machine_arn)
-    execution = None if lock is None else history.look_up(lock.execution)
-    if lock is None or execution is None or execution.status != "RUNNING":
-        return None
-    return lock, execution
-
-
-def list_under_way(session: Session) -> list[Rollout]:
-    """The use case's rollouts and experiments that run, or wait for the one before to end; the newest first."""
-    running = session.history(session.deployment.rollout_machine_arn).list_running()
-    described = (_describe(session, execution) for execution in running)
-    return [rollout for rollout in described if rollout is not None]
-
-
-def find_promotion(session: Session) -> Rollout | None:
-    """The newest rollout under way whose version is to take the champion's place."""
-    return next((rollout for rollout in list_under_way(session) if not rollout.is_experiment), None)
-
-
 def is_captured(session: Session) -> bool:
     """Whether what production answers is kept."""
     sagemaker = session.clients.sagemaker
@@ -329,48 +252,3 @@ def is_captured(session: Session) -> bool:
         return False
     config = sagemaker.describe_endpoint_config(EndpointConfigName=state.config)
     return bool(config.get("DataCaptureConfig", {}).get("EnableCapture"))
-
-
-def _iterate_rollouts(session: Session) -> Iterator[Rollout]:
-    """The use case's, the newest first; those of others are among the executions that are looked at."""
-    for execution in session.history(session.deployment.rollout_machine_arn).list_newest(_MOST_LOOKED_AT):
-        described = _describe(session, execution)
-        if described is not None:
-            yield described
-
-
-def _describe(session: Session, execution: Execution) -> Rollout | None:
-    """What a rollout was; None for another use case's, or one that somebody started with something else."""
-    failure = ": ".join(execution.read_failure()) if execution.failed else None
-    try:
-        given: dict[str, Any] = json.loads(execution.given)
-        if given["use_case"] != session.use_case_name:
-            return None
-        steps = tuple(session.ledger.list_steps(execution.arn))
-        # The approval was withdrawn, or told a second time.
-        skipped = execution.status == "SUCCEEDED" and not steps
-        plan = RolloutPlan.model_validate(given["plan"]) if "plan" in given else None
-        reached = any(step.stage == "production" for step in steps)
-        ended = execution.status == "SUCCEEDED" and plan is not None and plan.purpose == "experiment" and not reached
-        return Rollout(
-            version=int(given["version"]),
-            status="skipped" if skipped else "ended" if ended else execution.status.lower(),
-            started_at=execution.started_at,
-            ended_at=execution.ended_at,
-            cause=_say_why(given),
-            plan=plan,
-            back="rollback" in given,
-            failure=failure,
-            steps=steps,
-            model_package_arn=given["model_package_arn"],
-            execution=execution.arn,
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _say_why(given: Mapping[str, Any]) -> str:
-    for name, word in (("rollback", "back"), ("experiment", "experiment")):
-        if name in given:
-            return f"{word}, by {given[name]['by']}: {given[name]['reason']}"
-    return "approval"

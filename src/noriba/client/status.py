@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from noriba.aws.endpoints import describe_endpoint
 from noriba.client.models import WAITING
 from noriba.client.production import find_obstacle, read_weights, serves_champion_alone
-from noriba.client.rollouts import list_under_way
+from noriba.client.rollout_history import list_under_way
 from noriba.records.names import name_endpoint
 
 if TYPE_CHECKING:

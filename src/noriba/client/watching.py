@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from noriba.aws.alarms import list_changes
 from noriba.client.monitoring import NoReportError, read_report
 from noriba.client.retraining import list_retrainings
-from noriba.client.rollouts import list_rollouts
+from noriba.client.rollout_history import list_rollouts
 from noriba.records.replays import ReplayEvent
 
 if TYPE_CHECKING:

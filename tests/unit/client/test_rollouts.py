@@ -13,14 +13,11 @@ from hypothesis import strategies as st
 
 from noriba.aws.executions import Execution
 from noriba.aws.ledger import RolloutLock
+from noriba.client.rollout_history import describe_rollout, find_running, leave_out_abandoned, list_rollouts
 from noriba.client.rollouts import (
     NoRolloutError,
     UnderWayError,
-    _describe,
     approve_model,
-    find_running,
-    leave_out_abandoned,
-    list_rollouts,
     roll_back,
 )
 from noriba.records.rollout import RolloutPlan, RolloutStep
@@ -45,7 +42,7 @@ class FakeSession:
 def describe(given: object, **changes: Any) -> Any:
     text = given if isinstance(given, str) else json.dumps(given)
     ended = {"status": "SUCCEEDED", "ended_at": BEGAN + timedelta(seconds=90)}
-    return _describe(FakeSession(), Execution(arn="arn:e", started_at=BEGAN, given=text, **(ended | changes)))  # type: ignore[arg-type]  # a fake
+    return describe_rollout(FakeSession(), Execution(arn="arn:e", started_at=BEGAN, given=text, **(ended | changes)))  # type: ignore[arg-type]  # a fake
 
 
 def test_an_approval_and_a_way_back_are_told_apart() -> None:
