@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from laptop_cloud.driving import (
+    BUSY,
     MomentIsOverError,
     StillBusyError,
     find_work,
@@ -102,6 +104,16 @@ def test_a_warm_function_sees_that_it_moved_and_has_as_much_time_left(
     assert abs(datetime.fromisoformat(second["now"]) - now()) < MINUTE
     assert abs(datetime.fromisoformat(second["now"]).timestamp() - second["epoch_s"]) < 1
     assert 19_000 < second["left_ms"] <= 20_000
+
+
+@pytest.mark.parametrize("patience", ["soon", "nan", "inf"])
+def test_whoever_waits_for_it_says_how_many_seconds(cloud: RunningCloud, patience: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{cloud.endpoint_url}{BUSY}?until_idle_s={patience}", timeout=10)
+
+    with refused.value as answer:
+        assert answer.code == 400
+        assert b"until_idle_s" in answer.read()
 
 
 def test_a_function_that_runs_sees_it_move_and_is_not_timed_out(

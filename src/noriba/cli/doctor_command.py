@@ -21,12 +21,13 @@ _MARKS = {"good": Text("✓", "green"), "look": Text("!", "yellow"), "bad": Text
 
 
 class SettingsUnreadableError(NoribaError):
-    """The file of settings is no TOML."""
+    """The file of settings is no TOML, or is not there."""
 
 
 def doctor(
     settings: Annotated[
-        Path, typer.Option("--settings", help="The deployment's settings; defaults where there is no such file.")
+        Path,
+        typer.Option("--settings", envvar="NORIBA_SETTINGS", help="The deployment's settings, as `cdk` takes them."),
     ] = SETTINGS,
     *,
     as_json: AsJson = False,
@@ -49,9 +50,11 @@ def read_wishes(path: Path) -> Wishes:
     """What a file of settings asks of the account; its names and values `cdk` checks.
 
     Raises:
-        SettingsUnreadableError: it is no TOML.
+        SettingsUnreadableError: it is no TOML; or there is none of a name that was given, as `cdk` says too.
     """
     use_cases = len(list_use_cases())
+    if not path.exists() and path != SETTINGS:
+        raise SettingsUnreadableError(f"there is no file {path.absolute()}; name another by --settings, or none")
     if not path.exists():
         return Wishes(use_cases=use_cases)
     try:

@@ -143,3 +143,12 @@ def test_an_empty_reason_is_a_misuse(capsys: pytest.CaptureFixture[str], words: 
     """A script's variable that was never set, mostly: production would be changed, and nobody could read why."""
     assert run(*words, "--reason", "  ") == 2
     assert "--reason is empty" in capsys.readouterr().err
+
+
+def test_doctor_refuses_a_file_of_settings_that_is_named_and_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NORIBA_SETTINGS", "stagnig.toml")
+
+    assert run("doctor") == 1
+    assert "stagnig.toml" in capsys.readouterr().err

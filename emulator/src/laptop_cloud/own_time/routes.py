@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from datetime import datetime
 from http import HTTPStatus
@@ -36,7 +37,7 @@ def serve_clock(asgi: Asgi, own_time: OwnTime) -> Asgi:
         body = await _read(receive)
         patience_s = parse_qs(scope["query_string"]).get(b"until_idle_s")
         if scope["path"] == BUSY and scope["method"] == "GET" and patience_s:
-            status, answer = HTTPStatus.OK, await _wait_until_idle(own_time, float(patience_s[0]))
+            status, answer = await _wait(own_time, patience_s[0])
         else:
             status, answer = await asyncio.to_thread(_answer, own_time, scope["method"], scope["path"], body)
         headers = [(b"content-type", b"application/json")]
@@ -44,6 +45,16 @@ def serve_clock(asgi: Asgi, own_time: OwnTime) -> Asgi:
         await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
 
     return serve
+
+
+async def _wait(own_time: OwnTime, patience: bytes) -> tuple[HTTPStatus, dict[str, Any]]:
+    try:
+        patience_s = float(patience)
+    except ValueError:
+        patience_s = math.nan
+    if not math.isfinite(patience_s):
+        return HTTPStatus.BAD_REQUEST, {"message": "until_idle_s is a number of seconds, 10 or the like"}
+    return HTTPStatus.OK, await _wait_until_idle(own_time, patience_s)
 
 
 async def _wait_until_idle(own_time: OwnTime, patience_s: float) -> dict[str, Any]:
