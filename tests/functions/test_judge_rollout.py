@@ -285,6 +285,16 @@ def test_equal_models_stay_equal_though_a_larger_share_meets_harder_hours(
     assert read_tally(cloud, "canary", 50).answered == {"champion": 100, "challenger": 100}
 
 
+def test_a_stage_that_begins_a_moment_later_by_another_clock_is_looked_at(
+    cloud: Cloud, context: LambdaContext, states: FakeStepFunctions
+) -> None:
+    await_verdict(cloud, "canary", percent=10, since=(datetime.now(UTC) + timedelta(minutes=1)).isoformat())
+
+    judge_rollout.handler(MINUTE, context)
+
+    assert states.told == []
+
+
 @pytest.mark.parametrize(("stage", "told"), [("canary", ["reject"]), ("shadow", [])])
 def test_an_alarm_speaks_against_a_challenger_that_answers_passengers(
     cloud: Cloud, context: LambdaContext, states: FakeStepFunctions, stage: str, told: list[str]

@@ -174,9 +174,11 @@ def _measure(
     ]
     # A point that began earlier is left out, with all that was asked in it later.
     begin = datetime.fromtimestamp(since.timestamp() // period_s * period_s, UTC)
+    # Step Functions' clock, which says since when, may be ahead of ours as a minute begins: an empty time is refused.
+    end = max(until, begin + timedelta(seconds=period_s))
     found: dict[str, float] = dict.fromkeys(wanted, 0.0)
     pages = cloudwatch.get_paginator("get_metric_data").paginate(
-        MetricDataQueries=queries, StartTime=begin, EndTime=until
+        MetricDataQueries=queries, StartTime=begin, EndTime=end
     )
     for page in pages:
         for series in page["MetricDataResults"]:

@@ -137,7 +137,7 @@ class FakeDeployment:
         return SimpleNamespace(sts=SimpleNamespace(get_caller_identity=lambda: {"Arn": "arn:me"}))
 
     def history(self, _machine_arn: str) -> SimpleNamespace:
-        return SimpleNamespace(find_newest=lambda: None)
+        return SimpleNamespace(find_newest=lambda: None, list_running=lambda: iter(()))
 
     def as_approver(self) -> SimpleNamespace:
         return SimpleNamespace(approve=self.approve)
