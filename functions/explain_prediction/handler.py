@@ -41,6 +41,8 @@ COMPACT_S = 5.0
 """How long the compactor begins with further hours."""
 MARGIN_S = 4.0
 """What is left of the function's time when no query is waited for any longer."""
+ASKING_S = 9.0
+"""What must be left for the model in production to be asked: it may take eight seconds."""
 
 
 class Settings(Environment):
@@ -70,14 +72,14 @@ load_dependencies = dependency_loader(Settings, prompt=True)
 @answering_problems
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """`GET /v1/{use_case}/predictions/{prediction_id}/why`."""
-    deadline_s = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - MARGIN_S
+    end_s = time.monotonic() + context.get_remaining_time_in_millis() / 1000
     use_case = load_use_case(read_path(event, "use_case"))
     prediction_id, question = read_question(event)
     # Features hold places: who looks at them stands in the log; whose they are does not.
     caller = event["requestContext"]["identity"].get("userArn")
     logger.info("asked why", extra={"use_case": use_case.name, "caller": caller, "hours": question.hours})
     try:
-        found = find_why(use_case, prediction_id, question, deadline_s=deadline_s)
+        found = find_why(use_case, prediction_id, question, end_s=end_s)
     except (QueryError, ClientError, BotoCoreError) as error:
         logger.exception("not explained", extra={"use_case": use_case.name})
         detail = "observations gave no answer in time; ask again in a moment, about fewer hours, or by `noriba why`"
@@ -103,7 +105,7 @@ def read_question(event: dict[str, Any]) -> tuple[str, Question]:
         raise ProblemError(Problem.of(400, describe_faults(faults, of=error.error_count()), errors=faults)) from error
 
 
-def find_why(use_case: UseCase, prediction_id: str, question: Question, *, deadline_s: float) -> Why:
+def find_why(use_case: UseCase, prediction_id: str, question: Question, *, end_s: float) -> Why:
     """Compact what came since, as far as there is time, and look.
 
     Raises:
@@ -111,7 +113,7 @@ def find_why(use_case: UseCase, prediction_id: str, question: Question, *, deadl
         QueryError: see `explain_prediction`.
     """
     settings, clients = load_dependencies()
-    traces = open_traces(settings, clients, use_case, deadline_s=deadline_s)
+    traces = open_traces(settings, clients, use_case, deadline_s=end_s - MARGIN_S)
     endpoint = Endpoint(clients.sagemaker_runtime, name_endpoint(use_case.name, prefix=settings.resource_prefix))
     now = datetime.now(UTC)
     whole = compact_lately(traces.tables, now)
@@ -121,7 +123,7 @@ def find_why(use_case: UseCase, prediction_id: str, question: Question, *, deadl
             prediction_id,
             since=now - timedelta(hours=question.hours),
             until=now,
-            reasoner=LiveReasoner(endpoint, use_case.policies.humility),
+            reasoner=LiveReasoner(endpoint, use_case.policies.humility, until_s=end_s - ASKING_S),
             candidate_id=question.candidate_id,
         )
     except NoSuchPredictionError as error:

@@ -77,7 +77,9 @@ class SecureBucket(Construct):
                 s3.LifecycleRule(
                     abort_incomplete_multipart_upload_after=Duration.days(ABANDONED_UPLOAD_DAYS),
                     # What was overwritten or deleted can be brought back so long. What a snapshot pins is neither.
-                    noncurrent_version_expiration=Duration.days(settings.noncurrent_days),
+                    # An object that expires becomes noncurrent first, and must not stay as long again.
+                    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-expire-general-considerations.html
+                    noncurrent_version_expiration=Duration.days(settings.noncurrent_days if days is None else 1),
                     # S3 takes one of the two in a rule; what expires leaves markers that go by themselves.
                     expiration=None if days is None else Duration.days(days),
                     expired_object_delete_marker=True if days is None else None,

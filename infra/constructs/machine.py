@@ -16,7 +16,7 @@ from infra.constructs.alarm import OperatorAlarm
 from infra.constructs.grants import allow, allow_publishing, format_arn, trust
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from aws_cdk import aws_lambda as lambda_
 
@@ -96,13 +96,18 @@ class Machine(Construct):
         allow(self.role, ["lambda:InvokeFunction"], [function.function_arn for function in functions])
 
     def allow_children(self) -> None:
-        """Let a distributed map start executions of this machine."""
+        """Let a distributed map start executions of this machine.
+
+        AWS's page names its executions by `:*`; what it starts carries the map's label, `machine/label:…`.
+        https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+        """
         starting = iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.machine.state_machine_arn])
-        self._allow_executions("Children", "/*", ["states:DescribeExecution", "states:StopExecution"], starting)
+        looking = ["states:DescribeExecution", "states:StopExecution"]
+        self._allow_executions("Children", ["/*", ":*"], looking, starting)
 
     def allow_looking_at_itself(self) -> None:
         """Let an execution look at another one of this machine."""
-        self._allow_executions("Siblings", ":*", ["states:DescribeExecution"])
+        self._allow_executions("Siblings", [":*"], ["states:DescribeExecution"])
 
     def let_answer(self, role: iam.IRole, action: str) -> None:
         """Let somebody answer states that wait with a token, by SendTaskSuccess or SendTaskFailure.
@@ -115,12 +120,12 @@ class Machine(Construct):
 
     def let_look_at_executions(self, role: iam.IRole) -> None:
         """Let somebody else look at executions of this machine."""
-        self._allow_executions("Onlookers", ":*", ["states:DescribeExecution"], role=role)
+        self._allow_executions("Onlookers", [":*"], ["states:DescribeExecution"], role=role)
 
     def _allow_executions(
         self,
         policy_id: str,
-        names: str,
+        names: Sequence[str],
         actions: list[str],
         *more: iam.PolicyStatement,
         role: iam.IRole | None = None,
@@ -130,17 +135,21 @@ class Machine(Construct):
         In a policy of its own: the machine waits for its role's own policy, which therefore cannot name the machine.
         """
         stack = Stack.of(self)
-        executions = format_arn(stack, "states", f"execution:{self.machine.state_machine_name}{names}")
+        machine = self.machine.state_machine_name
+        executions = [format_arn(stack, "states", f"execution:{machine}{name}") for name in names]
         policy = iam.Policy(
             self,
             policy_id,
             roles=[role or self.role],
-            statements=[*more, iam.PolicyStatement(actions=actions, resources=[executions])],
+            statements=[*more, iam.PolicyStatement(actions=actions, resources=executions)],
         )
         logical = stack.get_logical_id(self.machine.node.default_child)  # type: ignore[arg-type]  # an L2's child
         acknowledge_wildcard(
             policy,
-            f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{logical}.Name>{names}",
+            *(
+                f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{logical}.Name>{name}"
+                for name in names
+            ),
             reason="executions get their names at run time",
         )
 

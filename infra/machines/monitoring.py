@@ -78,7 +78,12 @@ def _ask(props: MonitoringProps) -> dict[str, State]:
             ResultPath="$.execution",
             # A query fails when a file is written over while it reads; compaction does that.
             # https://docs.aws.amazon.com/athena/latest/ug/troubleshooting-athena.html
-            Retry=[TRANSIENT, {**TRANSIENT, "ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 20}],
+            # Once: a query that is cancelled because it reads too much fails, too, and costs as much each time.
+            # https://docs.aws.amazon.com/athena/latest/ug/workgroups-setting-control-limits-cloudwatch.html
+            Retry=[
+                TRANSIENT,
+                {**TRANSIENT, "ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 20, "MaxAttempts": 1},
+            ],
         ),
         "Name the answer": put("$.answer", {"name.$": "$.name", "query.$": "$.execution.id"}, follow="Answered"),
         "Answered": {"Type": "Pass", "OutputPath": "$.answer", "End": True},

@@ -46,12 +46,14 @@ TRANSIENT = {
 CROWDED = {
     "ErrorEquals": ["Lambda.TooManyRequestsException"],
     "IntervalSeconds": 5,
-    "MaxAttempts": 12,
+    "MaxAttempts": 20,
     "BackoffRate": 2,
     "MaxDelaySeconds": 120,
     "JitterStrategy": "FULL",
 }
-"""Retries, for a quarter of an hour, while all functions that the account may run at once are busy: ten in a new one.
+"""Retries while all functions that the account may run at once are busy: ten in a new one.
+
+For a quarter of an hour on average: full jitter halves the pauses that stand here.
 
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """

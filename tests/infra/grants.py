@@ -234,8 +234,11 @@ OTHERS: dict[str, dict[str, set[str]]] = {
             "RefuseObjectFunction",
         },
         "states:StartExecution": {"IngestMachine"},
-        "states:DescribeExecution": {"states:execution:<IngestMachine.Name>/*"},
-        "states:StopExecution": {"states:execution:<IngestMachine.Name>/*"},
+        "states:DescribeExecution": {
+            "states:execution:<IngestMachine.Name>/*",
+            "states:execution:<IngestMachine.Name>:*",
+        },
+        "states:StopExecution": {"states:execution:<IngestMachine.Name>/*", "states:execution:<IngestMachine.Name>:*"},
     },
     "SettleRole": {
         **MACHINE,

@@ -100,10 +100,12 @@ def test_an_execution_ends_in_time(machine: dict[str, Any]) -> None:
 def test_every_task_is_tried_again_after_a_fault_that_passes(machine: dict[str, Any]) -> None:
     for name, state in list_tasks(machine["States"]):
         for retry in state["Retry"]:
+            if name == "Query" and retry["ErrorEquals"] == ["States.TaskFailed"]:
+                # Because a file that it reads is written over at that moment; or for ever, for a price.
+                assert retry["MaxAttempts"] == 1
+                continue
             assert retry["MaxAttempts"] > 1, name
-            # A query may fail because a file that it reads is written over at that moment.
-            allowed = {"States.TaskFailed"} if name == "Query" else set()
-            assert not ({"States.ALL", "States.TaskFailed"} - allowed) & set(retry["ErrorEquals"]), name
+            assert not {"States.ALL", "States.TaskFailed"} & set(retry["ErrorEquals"]), name
 
 
 def test_retries_back_off_and_scatter_but_for_the_lock_s_turn(machine: dict[str, Any]) -> None:
@@ -124,7 +126,8 @@ def test_a_function_that_has_to_wait_for_its_turn_is_asked_for_a_quarter_of_an_h
                 min(crowded["IntervalSeconds"] * 2**attempt, crowded["MaxDelaySeconds"])
                 for attempt in range(crowded["MaxAttempts"])
             ]
-            assert sum(pauses) > 15 * 60, name
+            # Each pause is drawn between nothing and this: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+            assert sum(pauses) / 2 > 15 * 60, name
 
 
 # What Step Functions calls the faults of the services that are called here: `Ecr.ServerException`.

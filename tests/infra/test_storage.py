@@ -41,6 +41,13 @@ def test_captures_hold_places_and_go_after_the_days_that_are_set(
         found: int | None = rule.get("ExpirationInDays")
         return found
 
+    def days_more(bucket: Resource) -> int:
+        """S3 makes what expires noncurrent: it can be read as long as it is that."""
+        rule, *_scratch = bucket.properties["LifecycleConfiguration"]["Rules"]
+        found: int = rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
+        return found
+
+    assert {name: days_more(buckets[name]) for name in HOLD_PLACES} == dict.fromkeys(HOLD_PLACES, 1)
     assert {name: days(buckets[name]) for name in DATA} == {**dict.fromkeys(DATA), **dict.fromkeys(HOLD_PLACES, 90)}
     assert {days(customised.by_name("AWS::S3::Bucket")[name]) for name in HOLD_PLACES} == {30}
 

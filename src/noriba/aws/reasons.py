@@ -6,6 +6,7 @@ Whoever has the model's library asks its bundle; others ask the endpoint, as lon
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -80,10 +81,11 @@ class LiveReasoner:
     Args:
         endpoint: of production.
         humility: when a model doubts; never, when None.
+        until_s: of the monotonic clock; later, the model is not asked, so that the rest can be told in time.
     """
 
-    def __init__(self, endpoint: Endpoint, humility: HumilityPolicy | None) -> None:
-        self._endpoint, self._humility = endpoint, humility
+    def __init__(self, endpoint: Endpoint, humility: HumilityPolicy | None, *, until_s: float = math.inf) -> None:
+        self._endpoint, self._humility, self._until_s = endpoint, humility, until_s
 
     def reason(
         self, package: ModelPackage, artifact: ModelArtifact, rows: Sequence[Mapping[str, float | None]]
@@ -94,6 +96,10 @@ class LiveReasoner:
             raise UnexplainedError(
                 f"{len(rows)} candidates are more than a model in production explains at once ({MOST_EXPLAINED}); name "
                 f"one of them, or {ON_ONE_S_OWN_MACHINE}"
+            )
+        if time.monotonic() > self._until_s:
+            raise UnexplainedError(
+                f"no time was left to ask the model in production; ask again in a moment, or {ON_ONE_S_OWN_MACHINE}"
             )
         answer = self._ask(package.version, rows).answer
         if answer.bundle_digest != package.metadata.get("bundle_digest", answer.bundle_digest):

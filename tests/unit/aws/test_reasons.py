@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -75,6 +76,16 @@ def test_the_version_is_asked_what_it_was_asked_and_all_that_it_knows() -> None:
     assert asked.wanted.contributions is not None
     assert asked.wanted.contributions > 1000
     assert asked.wanted.humility == HumilityPolicy()
+
+
+def test_when_time_is_up_the_model_is_not_asked() -> None:
+    endpoint = FakeEndpoint(ANSWER)
+    reasoner = LiveReasoner(cast("Endpoint", endpoint), None, until_s=time.monotonic() - 1)
+
+    with pytest.raises(UnexplainedError, match="no time was left"):
+        reasoner.reason(PACKAGE, ARTIFACT, [ROW])
+
+    assert endpoint.asked == []
 
 
 @pytest.mark.parametrize(
