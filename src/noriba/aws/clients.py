@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudtrail import CloudTrailClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBServiceResource
     from mypy_boto3_events import EventBridgeClient
@@ -100,6 +101,11 @@ class Clients:
     def cloudformation(self) -> CloudFormationClient:
         """Stacks and their outputs."""
         return self._session.client("cloudformation", config=self._config, endpoint_url=self._endpoint_url)
+
+    @cached_property
+    def cloudtrail(self) -> CloudTrailClient:
+        """Who called what."""
+        return self._session.client("cloudtrail", config=self._config, endpoint_url=self._endpoint_url)
 
     @cached_property
     def stepfunctions(self) -> SFNClient:

@@ -9,6 +9,7 @@ import typer
 
 from noriba import __version__
 from noriba.cli import (
+    audit_command,
     data_commands,
     doctor_command,
     erase_command,
@@ -54,6 +55,7 @@ def build_app() -> typer.Typer:
         prediction_commands.drift,
         monitor_command.monitor,
         why_command.why,
+        audit_command.audit,
         operation_commands.status,
         operation_commands.logs,
         doctor_command.doctor,

@@ -16,6 +16,7 @@ from noriba.aws.failures import AwsRefusedError, NoCloudError, translate_failure
 from noriba.aws.registry import ModelPackage
 from noriba.aws.why import NoSuchPredictionError
 from noriba.client.accuracy import AccuracyReport, read_accuracy
+from noriba.client.audit import Audit, AuditEntry, audit_model
 from noriba.client.bundles import ForeignBundleError, NoLightGbmError
 from noriba.client.drift import DriftReport, FeatureDrift, NoProfileError, read_drift
 from noriba.client.erasing import Erased, commit_erasure, plan_erasure
@@ -94,6 +95,8 @@ __all__ = [
     "ApiClient",
     "ApiError",
     "Approval",
+    "Audit",
+    "AuditEntry",
     "AwsRefusedError",
     "DeploymentStatus",
     "DriftReport",
@@ -140,6 +143,7 @@ __all__ = [
     "Why",
     "abort_rollout",
     "approve_model",
+    "audit_model",
     "commit_erasure",
     "draw_experiment",
     "explain_rejection",

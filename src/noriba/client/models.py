@@ -71,6 +71,11 @@ def read_details(session: Session, version: int) -> ModelDetails:
     return ModelDetails(**described, lineage=dict(package.metadata), card=card, rows_from_traffic=traffic)
 
 
+def read_metrics(package: ModelPackage) -> dict[str, float]:
+    """What evaluation found, by name; errors in the label's unit."""
+    return {name: float(package.metadata[name]) for name in _METRICS if name in package.metadata}
+
+
 def find_model(session: Session, version: int | None = None) -> ModelPackage:
     """The model of a version, or the newest that waits for approval.
 
@@ -159,5 +164,5 @@ def _describe(package: ModelPackage, champion: str | None) -> dict[str, Any]:
         "arn": package.arn,
         "snapshot_id": package.metadata.get("snapshot_id"),
         "note": package.note,
-        "metrics": {name: float(package.metadata[name]) for name in _METRICS if name in package.metadata},
+        "metrics": read_metrics(package),
     }

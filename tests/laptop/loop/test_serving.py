@@ -381,6 +381,27 @@ def test_the_command_shows_what_there_is(loop: Loop, snapshot: SnapshotManifest,
     assert any('"ExecutionSucceeded"' in line["message"] for line in rollout)
 
 
+def test_the_audit_tells_what_led_to_production(loop: Loop, champion: ModelPackage) -> None:
+    found = loop.run_json("noriba", "audit", str(champion.version), "--json")
+    told = [entry["what"] for entry in found["entries"]]
+    steps = [
+        f"made the snapshot {champion.metadata['snapshot_id']}",
+        "decided to train",
+        "trained it",
+        "registered it as a candidate",
+        "set it to Approved",
+        "began its rollout",
+        "staging entered",
+        "production entered",
+        "its rollout ended: succeeded",
+    ]
+    assert [what for what in told if what in steps] == steps
+    [approval] = [entry for entry in found["entries"] if entry["what"] == "set it to Approved"]
+    assert "by arn:aws" in approval["evidence"]
+    # The laptop cloud keeps no history of calls.
+    assert any("CloudTrail" in gap for gap in found["gaps"])
+
+
 def test_the_doctor_finds_nothing_bad_in_a_deployment(loop: Loop) -> None:
     found = {one["what"]: one for one in loop.run_json("noriba", "doctor", "--json")}
     assert {one["level"] for one in found.values()} <= {"good", "look"}
