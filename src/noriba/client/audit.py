@@ -88,8 +88,9 @@ def _read_data(session: Session, package: ModelPackage, gaps: list[str]) -> Iter
             at=created,
             who="INGEST",
             what=f"made the snapshot {snapshot_id}",
-            evidence=f"{len(snapshot.objects)} landed objects; {summary.rows_kept} rows kept, {summary.rows_quarantined} "
-            f"in quarantine, {summary.rows_from_traffic} from traffic; {summary.first_day} to {summary.last_day}",
+            evidence=f"{len(snapshot.objects)} landed objects; {summary.rows_kept} rows kept, "
+            f"{summary.rows_quarantined} in quarantine, {summary.rows_from_traffic} from traffic; "
+            f"{summary.first_day} to {summary.last_day}",
             stands_in="ledger, datasets bucket",
         )
         gaps.append("who landed its objects: S3 does not keep it, a trail of CloudTrail with data events does")
@@ -161,9 +162,7 @@ def _read_approvals(session: Session, package: ModelPackage, gaps: list[str]) ->
             stands_in="CloudTrail",
         )
     if not decisions:
-        gaps.append(
-            "decisions before the last one, which is all that the registry keeps: CloudTrail told of none of 90 days"
-        )
+        gaps.append("decisions before the last one, all that the registry keeps: CloudTrail told of none of 90 days")
         if package.changed_at is not None:
             yield AuditEntry(
                 at=package.changed_at,

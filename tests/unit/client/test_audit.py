@@ -18,7 +18,7 @@ from tests.unit.aws.test_approvals import tell
 from tests.unit.client.deployments import BEGAN, Deployed
 
 if TYPE_CHECKING:
-    from noriba.client import Audit, Session
+    from noriba.client import Audit
 
 SNAPSHOT = SnapshotManifest(
     use_case="taxi_eta",
@@ -113,7 +113,7 @@ class Kept:
         clients.cloudtrail = SimpleNamespace(get_paginator=lambda _operation: pages)
         trained = {"CreationTime": BEGAN - timedelta(hours=1), "RoleArn": "arn:trainer"}
         clients.sagemaker = SimpleNamespace(describe_training_job=refuse if self.refuses else lambda **_how: trained)
-        return audit_model(cast("Session", session), version)
+        return audit_model(session, version)
 
 
 def test_all_that_was_done_stands_in_order_of_time() -> None:
