@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import asdict, fields
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 from rich.text import Text
 
 from noriba.cli.options import AsJson  # noqa: TC001  # typer reads it
 from noriba.cli.output import print_json, print_table
+from noriba.cli.settings import SETTINGS, SettingsFile, read_settings
 from noriba.client.checkup import Wishes, check_up
-from noriba.errors import NoribaError
 from noriba.usecase import list_use_cases
 
-SETTINGS = Path("noriba.toml")
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _MARKS = {"good": Text("✓", "green"), "look": Text("!", "yellow"), "bad": Text("✗", "bold red")}
 
 
-class SettingsUnreadableError(NoribaError):
-    """The file of settings is no TOML, or is not there."""
-
-
 def doctor(
-    settings: Annotated[
-        Path,
-        typer.Option("--settings", envvar="NORIBA_SETTINGS", help="The deployment's settings, as `cdk` takes them."),
-    ] = SETTINGS,
+    settings: SettingsFile = SETTINGS,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -47,19 +40,11 @@ def doctor(
 
 
 def read_wishes(path: Path) -> Wishes:
-    """What a file of settings asks of the account; its names and values `cdk` checks.
+    """What a file of settings asks of the account.
 
     Raises:
-        SettingsUnreadableError: it is no TOML; or there is none of a name that was given, as `cdk` says too.
+        SettingsUnreadableError: see `read_settings`.
     """
-    use_cases = len(list_use_cases())
-    if not path.exists() and path != SETTINGS:
-        raise SettingsUnreadableError(f"there is no file {path.absolute()}; name another by --settings, or none")
-    if not path.exists():
-        return Wishes(use_cases=use_cases)
-    try:
-        given: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsUnreadableError(f"{path} is not TOML: {error}") from error
     known = {one.name for one in fields(Wishes)} - {"use_cases"}
-    return Wishes(use_cases=use_cases, **{name: value for name, value in given.items() if name in known})
+    given = {name: value for name, value in read_settings(path).items() if name in known}
+    return Wishes(use_cases=len(list_use_cases()), **given)

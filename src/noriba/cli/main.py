@@ -10,6 +10,7 @@ import typer
 from noriba import __version__
 from noriba.cli import (
     audit_command,
+    cost_command,
     data_commands,
     doctor_command,
     erase_command,
@@ -59,6 +60,7 @@ def build_app() -> typer.Typer:
         operation_commands.status,
         operation_commands.logs,
         doctor_command.doctor,
+        cost_command.cost,
         erase_command.erase,
         operation_commands.teardown,
     ):

@@ -1,0 +1,229 @@
+"""A month of a deployment, line by line: what stands there anyway, and what each prediction adds.
+
+What a request makes services do was counted on the laptop cloud, where the same functions run; how long a function is
+billed for it cannot be, and is an assumption of the traffic.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from noriba.costs.prices import Prices
+
+HOURS = 730.0
+_MONTH_S = HOURS * 3600
+_MILLION, _KB_IN_GB = 1e6, 1e6
+
+PREDICT_GB, OUTCOME_GB, COMPACT_GB = 1769 / 1024, 512 / 1024, 1769 / 1024
+"""Memory of the functions."""
+PREDICT_LOG_KB, OUTCOME_LOG_KB = 1.3, 0.6
+"""What a request leaves in the log: its line, its metrics, and Lambda's own lines."""
+CAPTURE_KB, CAPTURE_KB_MORE = 1.7, 0.5
+"""A captured request of one candidate; and of each further one."""
+TABLE_SHARE = 1 / 7
+"""Of the lines, the tables made of them."""
+ANSWER_KB = 0.6
+RECORD_KB = 5.0
+"""As what a record on a stream counts at least."""
+COMPACT_S_MILLION = 85.0
+"""Of a function that makes tables of a million predictions."""
+ALARMS, ALARMS_EACH, METRICS_EACH = 76, 13, 20
+"""For the deployment; for each use case; metrics of each that are written every hour."""
+TRANSITIONS_HOUR = 60.0
+"""Of machines that look around, for each use case."""
+LOOKING_DAY = 50_000
+"""Metrics that are read in a day of comparing, each minute and with each batch of outcomes."""
+QUERY_GB = 0.01
+"""What a query is charged at least."""
+QUERIES_HOUR = 2
+TRAINING_JOBS, TRAINING_JOB_HOURS = 2, 0.25
+STAGING_HOURS = 0.25
+
+
+class Installation(BaseModel):
+    """What of the settings and policies costs money."""
+
+    model_config = ConfigDict(frozen=True)
+
+    use_cases: int = Field(default=1, gt=0)
+    production_instance: str = "ml.m5.large"
+    production_instances: int = Field(default=1, gt=0)
+    staging_instance: str = "ml.m5.large"
+    training_instance: str = "ml.m5.xlarge"
+    rollout: str = "full"
+    capture_percent: float = Field(default=100, ge=0, le=100)
+    capture_days: int = Field(default=90, gt=0)
+    shadow_hours: float = Field(default=72, ge=0, description="at most, of each rollout")
+    canary_hours: float = Field(default=0.5, ge=0)
+
+
+class Traffic(BaseModel):
+    """What is assumed of a month, for all use cases together."""
+
+    model_config = ConfigDict(frozen=True)
+
+    predictions: float = Field(default=1_000_000, ge=0, description="requests for a prediction")
+    candidates: float = Field(default=1, ge=1, le=500, description="candidates of each")
+    outcomes_share: float = Field(default=1.0, ge=0, le=1, description="predictions whose outcome is reported")
+    predict_ms: float = Field(default=30, gt=0, description="how long a function is billed for a prediction")
+    outcome_ms: float = Field(default=20, gt=0, description="how long a function is billed for an outcome")
+    trainings: float = Field(default=4, ge=0, description="training runs")
+    rollouts: float = Field(default=2, ge=0, description="rollouts, each as long as its policy allows")
+
+
+class CostLine(BaseModel):
+    """One thing that costs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    what: str
+    month_usd: float
+    by_use: bool = Field(description="whether it grows with predictions")
+    basis: str = Field(description="how it was reckoned")
+
+
+class Estimate(BaseModel):
+    """A month; free tiers and taxes are left out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    region: str
+    prices_as_of: str
+    prices_source: str
+    traffic: Traffic
+    lines: tuple[CostLine, ...] = Field(description="the dearest first")
+    month_usd: float
+    thousand_usd: float | None = Field(description="of predictions, all in; None where there are none")
+    million_usd: float | None = Field(description="of predictions, all in")
+    further_million_usd: float | None = Field(description="of further predictions: what grows with them alone")
+
+
+def estimate_costs(installation: Installation, traffic: Traffic, prices: Prices) -> Estimate:
+    """A month of a deployment.
+
+    Raises:
+        PricesUnreadableError: the table lacks an instance.
+    """
+    found = [*_stand(installation, prices), *_learn(installation, traffic, prices), *_answer(traffic, prices)]
+    found += _keep(installation, traffic, prices)
+    lines = tuple(sorted(found, key=lambda line: -line.month_usd))
+    month = sum(line.month_usd for line in lines)
+    each = month / traffic.predictions if traffic.predictions else None
+    further = sum(line.month_usd for line in lines if line.by_use)
+    return Estimate(
+        region=prices.region,
+        prices_as_of=prices.as_of,
+        prices_source=prices.source,
+        traffic=traffic,
+        lines=lines,
+        month_usd=month,
+        thousand_usd=None if each is None else each * 1000,
+        million_usd=None if each is None else each * _MILLION,
+        further_million_usd=further / traffic.predictions * _MILLION if traffic.predictions else None,
+    )
+
+
+def _stand(of: Installation, prices: Prices) -> Iterator[CostLine]:
+    """What costs by the hour, or the month, whoever asks."""
+    price = prices.price
+    fleet = of.use_cases * of.production_instances
+    yield _line(
+        "production endpoints",
+        fleet * HOURS * prices.of_instance(of.production_instance),
+        f"{fleet} × {of.production_instance}, {HOURS:g} hours",
+    )
+    yield _line(
+        "cached snapshot of the predict function",
+        PREDICT_GB * _MONTH_S * price.snapshot_gb_second,
+        f"{PREDICT_GB:.2f} GB, all the time",
+    )
+    alarms = ALARMS + of.use_cases * ALARMS_EACH
+    yield _line(
+        "alarms",
+        alarms * price.alarm_month + of.use_cases * price.composite_alarm_month,
+        f"{alarms} alarms, {of.use_cases} composite",
+    )
+    yield _line("metrics", of.use_cases * METRICS_EACH * price.metric_month, f"{METRICS_EACH} for each use case")
+    yield _line("dashboards", of.use_cases * price.dashboard_month, "one for each use case")
+    yield _line("key", price.key_month, "one, before its first rotation")
+    looks = of.use_cases * HOURS * TRANSITIONS_HOUR
+    queries = of.use_cases * HOURS * QUERIES_HOUR * QUERY_GB
+    yield _line(
+        "looking around",
+        looks / 1000 * price.transitions_thousand + queries / 1000 * price.query_tb,
+        f"{looks:,.0f} transitions, queries of {queries:.1f} GB at least",
+    )
+
+
+def _learn(of: Installation, traffic: Traffic, prices: Prices) -> Iterator[CostLine]:
+    """Training, and what a rollout has beside production."""
+    hours = traffic.trainings * TRAINING_JOBS * TRAINING_JOB_HOURS
+    yield _line(
+        "training",
+        hours * prices.of_instance(of.training_instance),
+        f"{traffic.trainings:g} runs of {TRAINING_JOBS} jobs, a quarter of an hour each on {of.training_instance}",
+    )
+    beside = (of.shadow_hours if of.rollout == "full" else 0) + (of.canary_hours if of.rollout != "direct" else 0)
+    compared = traffic.rollouts * beside
+    staging = traffic.rollouts * STAGING_HOURS * prices.of_instance(of.staging_instance)
+    yield _line(
+        "rollouts",
+        compared * of.production_instances * prices.of_instance(of.production_instance)
+        + staging
+        + compared / 24 * LOOKING_DAY / 1000 * prices.price.metric_reads_thousand,
+        f"{traffic.rollouts:g}, each with at most {beside:g} hours of a second fleet",
+    )
+
+
+def _answer(traffic: Traffic, prices: Prices) -> Iterator[CostLine]:
+    """What each prediction makes services do."""
+    price, asked = prices.price, traffic.predictions
+    told = asked * traffic.outcomes_share
+    yield _line(
+        "API requests",
+        (asked + told) / _MILLION * price.api_requests_million,
+        f"{asked:,.0f} predictions, {told:,.0f} outcomes",
+        by_use=True,
+    )
+    seconds = (asked * traffic.predict_ms * PREDICT_GB + told * traffic.outcome_ms * OUTCOME_GB) / 1000
+    yield _line(
+        "functions that answer",
+        (asked + told) / _MILLION * price.function_calls_million + seconds * price.function_gb_second,
+        f"{traffic.predict_ms:g} ms a prediction, {traffic.outcome_ms:g} ms an outcome: assumed",
+        by_use=True,
+    )
+    yield _line("reads of the ledger", asked / _MILLION * price.table_reads_million, "one a prediction", by_use=True)
+    logged = (asked * PREDICT_LOG_KB + told * OUTCOME_LOG_KB) / _KB_IN_GB
+    yield _line("logs", logged * price.logs_gb, f"{logged:.1f} GB", by_use=True)
+    streamed = told * RECORD_KB / _KB_IN_GB
+    yield _line(
+        "outcomes on the bus, into S3",
+        told / _MILLION * price.bus_events_million + streamed * price.stream_gb,
+        f"{told:,.0f} events, each counted as {RECORD_KB:g} KB by the stream",
+        by_use=True,
+    )
+    out = asked * ANSWER_KB * traffic.candidates / _KB_IN_GB
+    yield _line("answers sent out", out * price.transfer_out_gb, f"{out:.1f} GB", by_use=True)
+
+
+def _keep(of: Installation, traffic: Traffic, prices: Prices) -> Iterator[CostLine]:
+    """Captures and tables, as they stand when deletion has caught up with them."""
+    captured = traffic.predictions * of.capture_percent / 100
+    each_kb = CAPTURE_KB + CAPTURE_KB_MORE * (traffic.candidates - 1)
+    kept = captured * each_kb / _KB_IN_GB * (1 + TABLE_SHARE) * of.capture_days / (HOURS / 24)
+    yield _line(
+        "captures and their tables",
+        kept * prices.price.storage_gb_month
+        + captured / _MILLION * COMPACT_S_MILLION * COMPACT_GB * prices.price.function_gb_second,
+        f"{each_kb:.1f} KB a request for {of.capture_days} days: {kept:.1f} GB",
+        by_use=True,
+    )
+
+
+def _line(what: str, month_usd: float, basis: str, *, by_use: bool = False) -> CostLine:
+    return CostLine(what=what, month_usd=month_usd, by_use=by_use, basis=basis)
