@@ -11,6 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from emulator.tests.conftest import Clients, Eventually
 
 
@@ -113,3 +115,34 @@ def test_each_query_finds_what_lies_there_now(client: Clients, rides: str, ask: 
 
     assert ask(query) == [["7", "40"], ["20", "30"]]
     assert ask(query) == [["7", "40"], ["20", "30"]]
+
+
+def test_only_files_of_partitions_that_are_asked_for_are_opened(client: Clients, rides: str, ask: Ask) -> None:
+    """A file that nobody could read lies in another day's folder."""
+    client("s3").put_object(Bucket=rides, Key="rides/day=2026-06-30/hour=07/a.parquet", Body=b"no Parquet")
+
+    assert ask("SELECT count(*) FROM rides WHERE day >= ? AND hour = 7", "'2026-07-01'") == [["2"]]
+    assert ask("SELECT count(*) FROM rides WHERE day BETWEEN ? AND ?", "'2026-07-01'", "'2026-07-09'") == [["4"]]
+    assert ask(
+        "WITH these AS (SELECT minutes FROM rides WHERE day = ? AND rider = 'b?'), "
+        "later AS (SELECT minutes FROM rides r WHERE r.day > '2026-07-01') "
+        "SELECT (SELECT count(*) FROM these), (SELECT count(*) FROM later), "
+        "(SELECT count(*) FROM rides WHERE day < '2026-07-02' AND day > '2026-06-30')",
+        "'2026-07-01'",
+    ) == [["2", "0", "4"]]
+
+
+def test_copies_of_what_was_written_over_go(
+    client: Clients, rides: str, ask: Ask, cloud_state: Path, eventually: Eventually
+) -> None:
+    def count_copies() -> int:
+        return len(list(cloud_state.rglob("athena-*/kept/*/day=*/hour=*/*.parquet")))
+
+    ask("SELECT count(*) FROM rides")
+    before = count_copies()
+    for minutes in range(5):
+        write(client, rides, "07", minutes)
+        assert ask("SELECT min(minutes) FROM rides") == [[str(minutes)]]
+
+    # Whoever asks next removes what the one before has left.
+    assert eventually(lambda: ask("SELECT 1 FROM rides LIMIT 1") and count_copies() == before)

@@ -1,99 +1,135 @@
 """A query finds the files of its tables beside the requests, and what an earlier one read is not copied again.
 
-MiniStack copies all objects below a table's location for each query, in the server's loop: every request waits for
-that, and a table of some months costs seconds an hour. Here a copy of each content is kept, and a query reads links of
-its own to them: what is written over or deleted meanwhile stays as it was for those that have begun.
+MiniStack copies all objects below a table's location for each query, in the server's loop, and removes the copies:
+every request waits for that, and a table of some months costs seconds an hour. Here a copy of each object is kept
+under its own name for all queries; what is written over or deleted stays for those that have begun. And a query gets
+the files of the partitions that it asks for, as on Athena: DuckDB opens all that it is given.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
+import shutil
 import tempfile
 import threading
+from contextvars import ContextVar
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlparse
 
+from laptop_cloud.extensions.athena_partitions import Conditions
 from laptop_cloud.ministack_seams import Seam, current_account, reach, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from laptop_cloud.ministack_seams import Function
+
+
+class Object(NamedTuple):
+    """One content of an object."""
+
+    bucket: str
+    key: str
+    etag: str
 
 
 def install() -> None:
     """Close the gap."""
     copies = Copies(Path(tempfile.mkdtemp(prefix="athena-")))
     wrap(Seam.FIND_TABLES, _beside_requests)
-    wrap(Seam.FIND_FILES, lambda _find: copies.link)
+    wrap(Seam.FIND_FILES, lambda _find: copies.find)
+
+
+_asked: ContextVar[Conditions] = ContextVar("asked")
+"""What the query asks whose tables are being found."""
 
 
 def _beside_requests(find: Function) -> Function:
+    def find_at_once(query: str, *args: Any, **kwargs: Any) -> Any:
+        _asked.set(Conditions(query))
+        return asyncio.run(find(query, *args, **kwargs))
+
     async def find_tables(*args: Any, **kwargs: Any) -> Any:
-        return await asyncio.to_thread(lambda: asyncio.run(find(*args, **kwargs)))
+        return await asyncio.to_thread(find_at_once, *args, **kwargs)
 
     return find_tables
 
 
 class Copies:
-    """What tables hold, a file for each content.
+    """What tables hold, a file for each object.
 
     Args:
-        folder: for the copies, and for the links of the queries that run.
+        folder: for the copies, and for a mark of each query that runs.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._kept, self._links = folder / "kept", folder / "queries"
+        self._kept, self._running = folder / "kept", folder / "queries"
         self._kept.mkdir()
-        self._links.mkdir()
-        self._by_table: dict[tuple[str, str], set[str]] = {}
-        """By account and location, what a table held when it was last asked."""
+        self._running.mkdir()
+        self._numbers = count()
+        self._by_table: dict[tuple[str, str], dict[Object, Path]] = {}
+        """By account and location, copies of what a table holds, as far as it was asked for."""
+        self._leaving: list[tuple[list[Path], set[str]]] = []
+        """Copies that no table holds any more, and the queries that may read them still."""
         self._lock = threading.Lock()
 
-    def link(self, location: str, folders: list[str]) -> list[str]:
-        """The files of a table for one query, named as their objects are below its location.
+    def find(self, location: str, folders: list[str]) -> list[str]:
+        """The files of a table for one query, which end as their objects' names below its location do.
 
         Args:
             location: of the table, `s3://bucket/prefix`.
-            folders: gets the folder of the links; whoever asks removes it in the end.
+            folders: gets the query's mark; whoever asks removes it in the end.
         """
         place = urlparse(location)
         prefix = place.path.strip("/")
         objects = dict(_list_objects(place.netloc, f"{prefix}/" if prefix else ""))
-        if not objects:
-            return []
-        root = Path(tempfile.mkdtemp(dir=self._links))
-        folders.append(str(root))
+        keys, asked = _find_partition_keys(location), _asked.get()
+        needed = {one: name for one, name in objects.items() if asked.may_need(name, keys)}
         with self._lock:
-            files = [str(path) for name, found in objects.items() if (path := self._link(root / name, *found))]
-            self._forget((current_account(), location), objects)
-        return files
+            held = self._by_table.setdefault((current_account(), location), {})
+            self._forget([held.pop(gone) for gone in held.keys() - objects.keys()])
+            found = {one: path for one, name in needed.items() if (path := held.get(one) or self._copy(name, one))}
+            held |= found
+            if found:
+                folders.append(tempfile.mkdtemp(dir=self._running))
+        return [str(path) for path in found.values()]
 
-    def _link(self, path: Path, bucket: str, key: str, etag: str) -> Path | None:
-        """A link to what an object holds; None where it is gone meanwhile."""
-        copy = self._kept / etag
-        if not copy.exists():
-            content: bytes | None = reach(Seam.READ_OBJECT)(bucket, key)
-            if content is None:
-                return None
-            copy.write_bytes(content)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.link(copy, path)
+    def _copy(self, name: str, one: Object) -> Path | None:
+        """A new copy of what an object holds; None where it is gone meanwhile."""
+        content: bytes | None = reach(Seam.READ_OBJECT)(one.bucket, one.key)
+        if content is None:
+            return None
+        path = self._kept / str(next(self._numbers)) / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
         return path
 
-    def _forget(self, table: tuple[str, str], objects: Mapping[str, tuple[str, str, str]]) -> None:
-        """Remove copies that no table holds any more."""
-        now = {etag for _bucket, _key, etag in objects.values()}
-        before = self._by_table.get(table, set())
-        self._by_table[table] = now
-        for etag in before - set().union(*self._by_table.values()):
-            (self._kept / etag).unlink(missing_ok=True)
+    def _forget(self, copies: list[Path]) -> None:
+        """Remove what nobody reads any more, these as soon as the queries that run now have ended."""
+        running = {path.name for path in self._running.iterdir()}
+        if copies:
+            self._leaving.append((copies, running))
+        for gone in [one for one in self._leaving if not one[1] & running]:
+            self._leaving.remove(gone)
+            for path in gone[0]:
+                shutil.rmtree(self._kept / path.relative_to(self._kept).parts[0], ignore_errors=True)
 
 
-def _list_objects(bucket: str, prefix: str) -> Iterator[tuple[str, tuple[str, str, str]]]:
-    """Name below the prefix, and bucket, key and ETag of each object that Athena would read, in order of the names.
+def _find_partition_keys(location: str) -> set[str]:
+    """What the table at a location declares; of several tables there, what all of them do."""
+    tables = [table for table in list(reach(Seam.TABLES).values()) if _lies_at(table, location)]
+    declared = [{key["Name"] for key in table.get("PartitionKeys") or ()} for table in tables]
+    return set.intersection(*declared) if declared else set()
+
+
+def _lies_at(table: dict[str, Any], location: str) -> bool:
+    return bool((table.get("StorageDescriptor") or {}).get("Location") == location)
+
+
+def _list_objects(bucket: str, prefix: str) -> Iterator[tuple[Object, str]]:
+    """Each object that Athena would read, and its name below the prefix, in order of the names.
 
     Athena leaves out what begins with a dot or an underscore:
     https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
@@ -104,4 +140,4 @@ def _list_objects(bucket: str, prefix: str) -> Iterator[tuple[str, tuple[str, st
         if not key.startswith(prefix) or not name or name.endswith("/"):
             continue
         if not any(part.startswith((".", "_")) for part in name.split("/")):
-            yield name, (bucket, key, one["etag"].strip('"'))
+            yield Object(bucket, key, one["etag"]), name
