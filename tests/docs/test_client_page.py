@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 import noriba.client
 
@@ -13,10 +16,20 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/client.md").read_text(encoding="utf-8")
 
 
-def test_the_program_is_one_that_mypy_accepts(tmp_path: Path) -> None:
-    [program] = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+def find_programs() -> dict[str, str]:
+    """The page's program, and that of the package's docstring, which leaves the imports out."""
+    [page] = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    docstring = inspect.getdoc(noriba.client) or ""
+    lines = [line.removeprefix("    ") for line in docstring.splitlines() if line.startswith("    ")]
+    imports = ["from pathlib import Path", "from noriba.client import *"]
+    return {"page": page, "docstring": "\n".join([*imports, *lines])}
+
+
+@pytest.mark.parametrize("where", ["page", "docstring"])
+def test_the_program_is_one_that_mypy_accepts(tmp_path: Path, where: str) -> None:
     # Nothing kept is what a reader of the page would look into first.
-    program = program.replace("decision =", "assert snapshot is not None\ndecision =")
+    program = re.sub(r"^(\w+ = .*\bsnapshot\.)", r"assert snapshot is not None\n\1", find_programs()[where], flags=re.M)
+    assert "snapshot is not None" in program
     (tmp_path / "program.py").write_text(program)
 
     command = [

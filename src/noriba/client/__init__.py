@@ -4,8 +4,8 @@
     landing = land_files(session, [Path("trips.parquet")])
     snapshot = wait_for_snapshot(session, landing)
     candidate = wait_for_candidate(session, wait_for_decision(session, snapshot.snapshot_id))
-    wait_for_rollout(session, approve_model(session, candidate))
-    answer = ApiClient.of(session).predict(session.use_case_name, request)
+    wait_for_rollout(session, approve_model(session, candidate, note="better at night"))
+    answer = ApiClient.of(session).predict(session.use_case_name, session.use_case.golden_requests[0])
 
 Whatever is read comes as a frozen, typed record; whatever takes long can be watched (`Progress`) and has a limit.
 Failures are `noriba.errors.NoribaError`, and what AWS refuses is raised as it comes, unless `translate_failures` is
