@@ -62,7 +62,7 @@ def status(
         print_line(f"Version {found.challenger} is compared with version {found.champion}.")
     if found.looks:
         latest = found.looks[-1]
-        print_line(f"{latest.outcomes} outcomes compared; {found.waiting} predictions wait for theirs.")
+        print_line(f"{latest.outcomes} outcomes compared; {found.waiting} requests still wait.")
         if latest.lower is not None and latest.upper is not None:
             unit = session.use_case.answer.unit
             print_line(

@@ -44,8 +44,13 @@ class RolloutStatus(BaseModel):
     challenger: int | None
     paused: bool
     steps: tuple[RolloutStep, ...]
-    answered: dict[str, int] = Field(description="predictions of each model since the comparison began")
-    waiting: int = Field(description="predictions that wait for their outcome, or for the other model's")
+    answered: dict[str, int] = Field(
+        description="answers of each model since the comparison began, one for each candidate of a request"
+    )
+    waiting: int = Field(
+        description="requests that wait for their outcome or for an answer of the other model; those of which only the "
+        "outcome has come are among them"
+    )
     looks: tuple[Look, ...] = Field(description="what was known at each look, the latest last")
 
 
