@@ -29,6 +29,7 @@ from noriba.client import (
     wait_for_answer,
     wait_for_candidate,
 )
+from noriba.client.waiting import ROLLOUT_LIMIT_S, TRAINING_LIMIT_S
 
 if TYPE_CHECKING:
     from noriba.client import Model, ModelDetails
@@ -70,7 +71,7 @@ def approve(
     *,
     note: Note = "approved with `noriba approve`",
     wait: WaitForRollout = True,
-    limit: Limit = 3600.0,
+    limit: Limit = ROLLOUT_LIMIT_S,
     as_json: AsJson = False,
 ) -> None:
     """Approve a candidate as the approver, or an earlier version to go back to it; its rollout begins.
@@ -125,7 +126,7 @@ def retrain(
     *,
     note: Cause = "asked for with `noriba retrain`",
     wait: WaitForCandidate = False,
-    limit: Limit = 7200.0,
+    limit: Limit = TRAINING_LIMIT_S,
     as_json: AsJson = False,
 ) -> None:
     """Ask for training on the newest snapshot, old data or not; the decision and its reason are recorded."""

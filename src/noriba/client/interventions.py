@@ -13,7 +13,7 @@ from noriba.client.production import find_obstacle, serves_champion_alone
 from noriba.client.progress import NO_PROGRESS
 from noriba.client.rollout_history import find_running
 from noriba.client.rollouts import NoRolloutError
-from noriba.client.waiting import StepFailedError, wait_until
+from noriba.client.waiting import ROLLOUT_LIMIT_S, StepFailedError, wait_until
 from noriba.errors import NoribaError
 from noriba.records.names import name_endpoint, read_package_version, read_version
 from noriba.records.rollout import ChallengerVerdict, RolloutStep, name_comparison
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from noriba.client.progress import Progress
     from noriba.client.session import Session
 
-_LIMIT_S = 1800.0
 ABORTED = "RolloutAbortedError"
 
 
@@ -118,7 +117,7 @@ def promote_challenger(session: Session, *, reason: str) -> str:
 
 
 def abort_rollout(
-    session: Session, *, reason: str, limit_s: float = _LIMIT_S, progress: Progress = NO_PROGRESS
+    session: Session, *, reason: str, limit_s: float = ROLLOUT_LIMIT_S, progress: Progress = NO_PROGRESS
 ) -> bool:
     """Stop the rollout that is under way, and wait until production is the champion's alone.
 
