@@ -46,6 +46,7 @@ from noriba.client.models import (
     Model,
     ModelDetails,
     NoSuchModelError,
+    NotApprovedError,
     find_candidate,
     find_model,
     list_models,
@@ -57,11 +58,10 @@ from noriba.client.monitoring import NoReportError, look_now, read_report
 from noriba.client.predictions import ApiClient, ApiError, Prediction
 from noriba.client.progress import NO_PROGRESS, Progress
 from noriba.client.retraining import Retraining, list_retrainings
-from noriba.client.rollout_history import Rollout, list_rollouts
+from noriba.client.rollout_history import Rollout, UnderWayError, list_rollouts
 from noriba.client.rollouts import (
     Approval,
     NoRolloutError,
-    UnderWayError,
     approve_model,
     follow_rollout,
     roll_back,
@@ -121,6 +121,7 @@ __all__ = [
     "NoSuchModelError",
     "NoSuchPredictionError",
     "NoSuchSnapshotError",
+    "NotApprovedError",
     "Origin",
     "PartNumbers",
     "Prediction",

@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from noriba.aws.objects import ObjectStore
 from noriba.aws.observations import Lines, list_keys
 from noriba.client.interventions import end_rollout, read_running
+from noriba.client.models import find_approved
 from noriba.client.progress import NO_PROGRESS
 from noriba.client.rollout_history import MOST_SHOWN, Rollout, find_running, list_rollouts
 from noriba.client.rollouts import (
     Approval,
     begin_rollout,
-    find_approved,
     is_captured,
     look_before,
     name_asker,
@@ -120,7 +120,8 @@ def start_experiment(session: Session, *, version: int, percent: int, lasts: tim
     Raises:
         NoExperimentError: there is no champion to compare with, it is the champion itself, a rollout is under way, it
             would last too long, or leave one of the two too few subjects.
-        NoRolloutError: the version is not approved.
+        NoSuchModelError: there is no such version.
+        NotApprovedError: it is not approved.
     """
     if not timedelta(0) < lasts <= LONGEST:
         raise NoExperimentError(f"an experiment lasts up to {LONGEST.days} days")

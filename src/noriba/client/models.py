@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.aws.bus import EventBus
-from noriba.client.rollout_history import find_promotion, list_under_way
-from noriba.client.rollouts import UnderWayError
+from noriba.client.rollout_history import UnderWayError, find_promotion, list_under_way
 from noriba.client.snapshots import NoSuchSnapshotError, count_traffic, read_snapshot
 from noriba.client.waiting import StepFailedError
 from noriba.errors import NoribaError
@@ -27,6 +26,10 @@ _METRICS = ("mae", "rmse", "rmsle", "coverage", "claimed_coverage", "baseline_ma
 
 class NoSuchModelError(NoribaError):
     """No model of that version, or none that waits."""
+
+
+class NotApprovedError(NoribaError):
+    """A version would have to be approved for this."""
 
 
 class Model(BaseModel):
@@ -84,6 +87,19 @@ def find_model(session: Session, version: int | None = None) -> ModelPackage:
     wanted = "no model waits for approval" if version is None else f"no version {version}"
     there = ", ".join(f"{package.version} ({package.status})" for package in found) or "none"
     raise NoSuchModelError(f"{wanted}; versions of {session.use_case_name}: {there}")
+
+
+def find_approved(session: Session, version: int) -> ModelPackage:
+    """The model of a version that is approved.
+
+    Raises:
+        NoSuchModelError: there is none of that version.
+        NotApprovedError: it is not approved.
+    """
+    package = find_model(session, version)
+    if package.status != "Approved":
+        raise NotApprovedError(f"version {version} is not approved; approve it: noriba approve {version}")
+    return package
 
 
 def find_candidate(session: Session, version: int | None = None) -> ModelPackage:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from noriba.errors import NoribaError
 from noriba.records.rollout import RolloutPlan, RolloutStep  # pydantic reads them
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 50
 _MOST_LOOKED_AT = 200
+
+
+class UnderWayError(NoribaError):
+    """A rollout or an experiment is under way that this would disturb."""
 
 
 class Rollout(BaseModel):

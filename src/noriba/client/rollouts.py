@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from noriba.aws.endpoints import describe_endpoint
+from noriba.client.models import find_approved
 from noriba.client.progress import NO_PROGRESS
 from noriba.client.rollout_history import (
+    UnderWayError,
     describe_rollout,
     find_promotion,
     find_running,
@@ -28,10 +30,6 @@ if TYPE_CHECKING:
 
 class NoRolloutError(NoribaError):
     """There is no rollout to stop, or no version to go back to."""
-
-
-class UnderWayError(NoribaError):
-    """A rollout or an experiment is under way that this would disturb."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,9 @@ def roll_back(session: Session, *, version: int | None, reason: str) -> Approval
     No new approval is needed; who asked, and why, stands in the rollout's input.
 
     Raises:
-        NoRolloutError: there is none to go back to, it was never in production, or is not approved any more.
+        NoRolloutError: there is none to go back to, or it was never in production.
+        NoSuchModelError: there is no such version.
+        NotApprovedError: it is not approved any more.
     """
     package = _find_earlier(session, version)
     approval = look_before(session, package)
@@ -227,21 +227,6 @@ def _find_tried(session: Session) -> int | None:
         return None
     described = describe_rollout(session, running[1])
     return None if described is None else described.version
-
-
-def find_approved(session: Session, version: int) -> ModelPackage:
-    """The package of a version that is approved.
-
-    Raises:
-        NoRolloutError: it is not, or there is none.
-    """
-    packages = {package.version: package for package in session.registry.list_packages()}
-    if version not in packages:
-        there = ", ".join(f"{one.version} ({one.status})" for one in packages.values()) or "none"
-        raise NoRolloutError(f"no version {version}; versions of {session.use_case_name}: {there}")
-    if packages[version].status != "Approved":
-        raise NoRolloutError(f"version {version} is not approved; approve it: noriba approve {version}")
-    return packages[version]
 
 
 def is_captured(session: Session) -> bool:

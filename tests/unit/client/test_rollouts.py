@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -13,16 +13,25 @@ from hypothesis import strategies as st
 
 from noriba.aws.executions import Execution
 from noriba.aws.ledger import RolloutLock
-from noriba.client.rollout_history import describe_rollout, find_running, leave_out_abandoned, list_rollouts
+from noriba.client.models import NoSuchModelError, NotApprovedError
+from noriba.client.rollout_history import (
+    UnderWayError,
+    describe_rollout,
+    find_running,
+    leave_out_abandoned,
+    list_rollouts,
+)
 from noriba.client.rollouts import (
     NoRolloutError,
-    UnderWayError,
     approve_model,
     roll_back,
 )
 from noriba.records.rollout import RolloutPlan, RolloutStep
 from noriba.usecase import RolloutPolicy
 from tests.unit.client.deployments import BEGAN, GIVEN, STEP, Deployed, make_package
+
+if TYPE_CHECKING:
+    from noriba.errors import NoribaError
 
 
 class FakeLedger:
@@ -132,17 +141,17 @@ def test_without_a_version_the_way_back_is_the_newest_that_served_before_and_is_
 
 
 @pytest.mark.parametrize(
-    ("version", "said"),
+    ("version", "error", "said"),
     [
-        (None, "no earlier version was in production that is still approved"),
-        (6, "version 6 is not approved; approve it: noriba approve 6"),
-        (99, r"no version 99; versions of taxi_eta: 6 \(Rejected\), 7 \(Approved\)"),
+        (None, NoRolloutError, "no earlier version was in production that is still approved"),
+        (6, NotApprovedError, "version 6 is not approved; approve it: noriba approve 6"),
+        (99, NoSuchModelError, r"no version 99; versions of taxi_eta: 6 \(Rejected\), 7 \(Approved\)"),
     ],
 )
-def test_where_there_is_no_way_back_nothing_is_begun(version: int | None, said: str) -> None:
+def test_where_there_is_no_way_back_nothing_is_begun(version: int | None, error: type[NoribaError], said: str) -> None:
     deployed = Deployed({6: "Rejected", 7: "Approved"}, serving=7)
 
-    with pytest.raises(NoRolloutError, match=said):
+    with pytest.raises(error, match=said):
         roll_back(deployed.as_session(), version=version, reason="late at night")
     assert deployed.rollouts.executions == []
 
