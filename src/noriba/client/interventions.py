@@ -150,7 +150,7 @@ def end_rollout(
 
     def look() -> bool | None:
         found = history.look_up(lock.execution)
-        ended = found is None or found.status != "RUNNING"
+        ended = found is None or not found.is_running
         if not ended or serves_champion_alone(session):
             return ended or None
         obstacle = find_obstacle(session)

@@ -91,7 +91,7 @@ def find_running(session: Session) -> tuple[RolloutLock, Execution] | None:
     lock = session.ledger.read_rollout()
     history = session.history(session.deployment.rollout_machine_arn)
     execution = None if lock is None else history.look_up(lock.execution)
-    if lock is None or execution is None or execution.status != "RUNNING":
+    if lock is None or execution is None or not execution.is_running:
         return None
     return lock, execution
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from datetime import timedelta
-from typing import Any, Literal, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from hypothesis import given
