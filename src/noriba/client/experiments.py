@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -151,8 +150,8 @@ def stop_experiment(
         NoRolloutError: none is under way.
         NoExperimentError: what is under way is something else.
     """
-    lock, execution = read_running(session)
-    if not _is_experiment(execution.given):
+    lock, _execution = read_running(session)
+    if not lock.is_experiment:
         raise NoExperimentError("the rollout under way is no experiment; to end it: noriba rollout abort")
     end_rollout(session, lock, error=EXPERIMENT_ENDED, reason=reason, limit_s=limit_s, progress=progress)
 
@@ -227,7 +226,7 @@ def _find(session: Session, execution: str | None) -> tuple[Rollout, RolloutStep
     experiments = [
         one
         for one in list_rollouts(session, most=MOST_SHOWN)
-        if one.plan is not None and one.plan.purpose == "experiment" and one.execution.endswith(execution or "")
+        if one.is_experiment and one.execution.endswith(execution or "")
     ]
     if not experiments:
         named = "" if execution is None else f" named {execution}"
@@ -237,14 +236,6 @@ def _find(session: Session, execution: str | None) -> tuple[Rollout, RolloutStep
             if step.stage == "canary":
                 return one, step
     raise NoExperimentError("the experiment has compared nothing yet: noriba rollout status, noriba rollout history")
-
-
-def _is_experiment(given: str) -> bool:
-    """Whether an execution of the rollout was begun as one."""
-    try:
-        return RolloutPlan.model_validate(json.loads(given)["plan"]).purpose == "experiment"
-    except (ValueError, KeyError, TypeError):
-        return False
 
 
 def _read_answers(

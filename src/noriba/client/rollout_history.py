@@ -51,7 +51,7 @@ class Rollout(BaseModel):
     @property
     def is_experiment(self) -> bool:
         """Whether its version is only tried."""
-        return self.plan is not None and self.plan.purpose == "experiment"
+        return self.plan is not None and self.plan.is_experiment
 
     @property
     def reached_production(self) -> bool:
@@ -120,7 +120,7 @@ def describe_rollout(session: Session, execution: Execution) -> Rollout | None:
         skipped = execution.status == "SUCCEEDED" and not steps
         plan = RolloutPlan.model_validate(given["plan"]) if "plan" in given else None
         reached = any(step.stage == "production" for step in steps)
-        ended = execution.status == "SUCCEEDED" and plan is not None and plan.purpose == "experiment" and not reached
+        ended = execution.status == "SUCCEEDED" and plan is not None and plan.is_experiment and not reached
         return Rollout(
             version=int(given["version"]),
             status="skipped" if skipped else "ended" if ended else execution.status.lower(),

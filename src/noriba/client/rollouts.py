@@ -223,7 +223,7 @@ def _find_serving(session: Session) -> int | None:
 def _find_tried(session: Session) -> int | None:
     """The version that an experiment under way tries; whatever else is rolled out takes its place."""
     running = find_running(session)
-    if running is None or running[0].purpose != "experiment":
+    if running is None or not running[0].is_experiment:
         return None
     described = describe_rollout(session, running[1])
     return None if described is None else described.version
