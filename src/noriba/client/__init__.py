@@ -16,28 +16,24 @@ from noriba.aws.failures import AwsRefusedError, NoCloudError, translate_failure
 from noriba.aws.registry import ModelPackage
 from noriba.aws.why import NoSuchPredictionError
 from noriba.client.accuracy import AccuracyReport, read_accuracy
+from noriba.client.beginning import Approval
 from noriba.client.bundles import ForeignBundleError, NoLightGbmError
 from noriba.client.drift import DriftReport, FeatureDrift, NoProfileError, read_drift
 from noriba.client.erasing import Erased, commit_erasure, plan_erasure
-from noriba.client.experiments import (
+from noriba.client.experiment_report import (
     ExperimentReport,
     MetricEffect,
-    NoExperimentError,
     SplitReport,
     draw_experiment,
     read_experiment,
-    start_experiment,
-    stop_experiment,
 )
+from noriba.client.experiments import NoExperimentError, start_experiment, stop_experiment
 from noriba.client.gathering import gather_traffic
 from noriba.client.interventions import (
     RolloutCompletedError,
-    RolloutStatus,
     abort_rollout,
     pause_rollout,
     promote_challenger,
-    read_looks,
-    read_rollout_status,
 )
 from noriba.client.landing import Landing, explain_rejection, land_files, wait_for_objects, wait_for_snapshot
 from noriba.client.logs import LogLine, NoSuchLogError, find_log, list_logs, read_log
@@ -58,10 +54,9 @@ from noriba.client.monitoring import NoReportError, look_now, read_report
 from noriba.client.predictions import ApiClient, ApiError, Prediction
 from noriba.client.progress import NO_PROGRESS, Progress
 from noriba.client.retraining import Retraining, list_retrainings
-from noriba.client.rollout_history import Rollout, UnderWayError, list_rollouts
+from noriba.client.rollout_history import NoRolloutError, Rollout, UnderWayError, list_rollouts
+from noriba.client.rollout_status import RolloutStatus, read_looks, read_rollout_status
 from noriba.client.rollouts import (
-    Approval,
-    NoRolloutError,
     approve_model,
     follow_rollout,
     roll_back,

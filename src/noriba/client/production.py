@@ -49,3 +49,19 @@ def read_weights(session: Session) -> dict[str, float]:
     weights = {one["VariantName"]: one.get("CurrentWeight", 0.0) for one in found.get("ProductionVariants", ())}
     shadows = {one["VariantName"]: one.get("CurrentWeight", 0.0) for one in found.get("ShadowProductionVariants", ())}
     return weights | {f"{variant} (shadow)": weight for variant, weight in shadows.items()}
+
+
+def find_serving(session: Session) -> int | None:
+    """The champion's version; None when there is none."""
+    champion = session.ledger.read_champion()
+    return None if champion is None else read_package_version(champion.model_package_arn)
+
+
+def is_captured(session: Session) -> bool:
+    """Whether what production answers is kept."""
+    sagemaker = session.clients.sagemaker
+    state = describe_endpoint(sagemaker, name_endpoint(session.use_case_name, prefix=session.prefix))
+    if state is None:
+        return False
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=state.config)
+    return bool(config.get("DataCaptureConfig", {}).get("EnableCapture"))

@@ -24,6 +24,10 @@ MOST_SHOWN = 50
 _MOST_LOOKED_AT = 200
 
 
+class NoRolloutError(NoribaError):
+    """There is no rollout to stop, or no version to go back to."""
+
+
 class UnderWayError(NoribaError):
     """A rollout or an experiment is under way that this would disturb."""
 
@@ -94,6 +98,18 @@ def find_running(session: Session) -> tuple[RolloutLock, Execution] | None:
     if lock is None or execution is None or not execution.is_running:
         return None
     return lock, execution
+
+
+def read_running(session: Session) -> tuple[RolloutLock, Execution]:
+    """The rollout that holds the lock, and runs.
+
+    Raises:
+        NoRolloutError: none does.
+    """
+    running = find_running(session)
+    if running is None:
+        raise NoRolloutError(f"no rollout of {session.use_case_name} is under way")
+    return running
 
 
 def leave_out_abandoned(served: Iterable[Rollout]) -> Iterator[int]:

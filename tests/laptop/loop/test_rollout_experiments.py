@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from noriba.client.rollouts import look_before
+from noriba.client.beginning import look_before
 from noriba.rollout.assignment import Split
 from tests.laptop.loop.test_rollout import check_alone, describe, serve
 from usecases.taxi_eta.simulator import observe, simulate

@@ -15,17 +15,14 @@ from noriba.aws.executions import Execution
 from noriba.aws.ledger import RolloutLock
 from noriba.client.models import NoSuchModelError, NotApprovedError
 from noriba.client.rollout_history import (
+    NoRolloutError,
     UnderWayError,
     describe_rollout,
     find_running,
     leave_out_abandoned,
     list_rollouts,
 )
-from noriba.client.rollouts import (
-    NoRolloutError,
-    approve_model,
-    roll_back,
-)
+from noriba.client.rollouts import approve_model, roll_back
 from noriba.records.rollout import RolloutPlan, RolloutStep
 from noriba.usecase import RolloutPolicy
 from tests.unit.client.deployments import BEGAN, GIVEN, STEP, Deployed, make_package
