@@ -19,6 +19,7 @@ from noriba.cli.output import (
 from noriba.client import (
     Session,
     approve_model,
+    describe_approval,
     find_candidate,
     find_model,
     follow_rollout,
@@ -82,20 +83,18 @@ def approve(
     session = Session(prefix, use_case)
     package = find_candidate(session, version)
     with show_progress(f"approving version {package.version}") as progress:
-        approval = approve_model(session, package, note=note)
-        progress.done(approval.describe())
+        begun = approve_model(session, package, note=note)
+        progress.done(describe_approval(begun))
         goes_on = f"version {package.version} is approved and its rollout goes on: noriba rollout status"
         with say_what_goes_on(goes_on):
-            serves = wait and follow_rollout(session, approval, limit_s=limit, progress=progress)
+            serves = wait and follow_rollout(session, begun, limit_s=limit, progress=progress)
         if serves:
             progress.done(f"version {package.version} answers in production")
         elif wait:
-            progress.done(
-                f"version {package.version} is compared with version {approval.serving}, by what really happens"
-            )
+            progress.done(f"version {package.version} is compared with version {begun.serving}, by what really happens")
     if as_json:
         document = {"model_package_arn": package.arn, "version": package.version, "in_production": serves}
-        print_json({**document, "ended_experiment": approval.tried})
+        print_json({**document, "ended_experiment": begun.tried})
     elif wait and not serves:
         print_line("It takes over by itself when outcomes say so: noriba rollout status")
 

@@ -16,7 +16,7 @@ from noriba.aws.failures import AwsRefusedError, NoCloudError, translate_failure
 from noriba.aws.registry import ModelPackage
 from noriba.aws.why import NoSuchPredictionError
 from noriba.client.accuracy import AccuracyReport, read_accuracy
-from noriba.client.beginning import Approval
+from noriba.client.beginning import BegunRollout
 from noriba.client.bundles import ForeignBundleError, NoLightGbmError
 from noriba.client.drift import DriftReport, FeatureDrift, NoProfileError, read_drift
 from noriba.client.erasing import Erased, commit_erasure, plan_erasure
@@ -58,6 +58,7 @@ from noriba.client.rollout_history import NoRolloutError, Rollout, UnderWayError
 from noriba.client.rollout_status import RolloutStatus, read_looks, read_rollout_status
 from noriba.client.rollouts import (
     approve_model,
+    describe_approval,
     follow_rollout,
     roll_back,
     wait_for_rollout,
@@ -88,8 +89,8 @@ __all__ = [
     "Answered",
     "ApiClient",
     "ApiError",
-    "Approval",
     "AwsRefusedError",
+    "BegunRollout",
     "DeploymentStatus",
     "DriftReport",
     "Effect",
@@ -137,6 +138,7 @@ __all__ = [
     "abort_rollout",
     "approve_model",
     "commit_erasure",
+    "describe_approval",
     "draw_experiment",
     "explain_rejection",
     "find_candidate",

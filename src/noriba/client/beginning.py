@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Approval:
-    """An approval, and what was known before it.
+class BegunRollout:
+    """A rollout that was begun, by an approval or by hand, and what was known before it.
 
     Attributes:
-        package: what was approved.
-        last_rollout: the newest execution before the approval; None when there was none.
+        package: what is rolled out.
+        last_rollout: the newest execution before it; None when there was none.
         serving: the version that answered in production then; None when none did.
         tried: the version that an experiment tried then, which ends for this rollout; None when none ran.
         execution: of the rollout, where it was begun by hand.
@@ -33,36 +33,20 @@ class Approval:
     tried: int | None = None
     execution: str | None = None
 
-    def describe(self) -> str:
-        """What it means for production, and for an experiment that runs."""
-        if self.tried is None:
-            return self._describe_turn()
-        return f"{self._describe_turn()}; the experiment with version {self.tried} ends for it"
 
-    def _describe_turn(self) -> str:
-        version = self.package.version
-        if self.serving is None:
-            return f"version {version} approved; it will be the first in production"
-        if self.serving == version:
-            return f"version {version} approved again; it is in production already, and is rolled out once more"
-        if self.serving > version:
-            return f"version {version} approved; production goes back to it from version {self.serving}"
-        return f"version {version} approved; it is to take the place of version {self.serving}"
-
-
-def look_before(session: Session, package: ModelPackage) -> Approval:
+def look_before(session: Session, package: ModelPackage) -> BegunRollout:
     """What is known before a rollout of a package begins, so that it can be followed."""
     last = session.history(session.deployment.rollout_machine_arn).find_newest()
-    return Approval(package, None if last is None else last.arn, find_serving(session), _find_tried(session))
+    return BegunRollout(package, None if last is None else last.arn, find_serving(session), _find_tried(session))
 
 
-def begin_rollout(session: Session, approval: Approval, **more: object) -> Approval:
+def begin_rollout(session: Session, begun: BegunRollout, **more: object) -> BegunRollout:
     """Begin a rollout that no approval begins; who asked for it, and what for, is in its input.
 
     Returns:
         The same, which now knows its execution.
     """
-    package = approval.package
+    package = begun.package
     given = {
         "use_case": session.use_case_name,
         "endpoint_name": name_endpoint(session.use_case_name, prefix=session.prefix),
@@ -71,7 +55,7 @@ def begin_rollout(session: Session, approval: Approval, **more: object) -> Appro
         **more,
     }
     execution = session.history(session.deployment.rollout_machine_arn).start(json.dumps(given))
-    return replace(approval, execution=execution)
+    return replace(begun, execution=execution)
 
 
 def name_asker(session: Session, reason: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from noriba.errors import NoribaError
 from noriba.records.rollout import EXPERIMENT_ENDED, RolloutPlan
 
 if TYPE_CHECKING:
-    from noriba.client.beginning import Approval
+    from noriba.client.beginning import BegunRollout
     from noriba.client.progress import Progress
     from noriba.client.session import Session
 
@@ -30,7 +30,7 @@ class NoExperimentError(NoribaError):
     """There is no experiment, or none can be begun."""
 
 
-def start_experiment(session: Session, *, version: int, percent: int, lasts: timedelta, reason: str) -> Approval:
+def start_experiment(session: Session, *, version: int, percent: int, lasts: timedelta, reason: str) -> BegunRollout:
     """Let a share of the subjects meet another approved version for a while.
 
     It goes through staging, and stands beside the champion then; who asked, and why, is in the rollout's record.
@@ -52,10 +52,10 @@ def start_experiment(session: Session, *, version: int, percent: int, lasts: tim
         raise NoExperimentError(f"an experiment lasts up to {LONGEST.days} days")
     if not FEWEST_PERCENT <= percent <= MOST_PERCENT:
         raise NoExperimentError(f"percent is {percent}; give {FEWEST_PERCENT} to {MOST_PERCENT}: both are to be met")
-    approval = look_before(session, find_approved(session, version))
-    if approval.serving is None:
+    begun = look_before(session, find_approved(session, version))
+    if begun.serving is None:
         raise NoExperimentError("nothing is in production yet to compare with")
-    if approval.serving == version:
+    if begun.serving == version:
         raise NoExperimentError(f"version {version} is the champion; name another approved version: noriba models")
     if find_running(session) is not None:
         raise NoExperimentError("a rollout is under way, and there is one at a time: noriba rollout status")
@@ -64,7 +64,7 @@ def start_experiment(session: Session, *, version: int, percent: int, lasts: tim
     plan = RolloutPlan.of_experiment(
         session.use_case.policies.rollout, percent=percent, lasts_s=max(1, round(lasts.total_seconds()))
     )
-    return begin_rollout(session, approval, plan=plan.model_dump(mode="json"), experiment=name_asker(session, reason))
+    return begin_rollout(session, begun, plan=plan.model_dump(mode="json"), experiment=name_asker(session, reason))
 
 
 def stop_experiment(

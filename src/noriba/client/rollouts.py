@@ -20,12 +20,12 @@ from noriba.client.waiting import ROLLOUT_LIMIT_S, StepFailedError, wait_until
 if TYPE_CHECKING:
     from noriba.aws.executions import Execution
     from noriba.aws.registry import ModelPackage
-    from noriba.client.beginning import Approval
+    from noriba.client.beginning import BegunRollout
     from noriba.client.progress import Progress
     from noriba.client.session import Session
 
 
-def approve_model(session: Session, package: ModelPackage, *, note: str) -> Approval:
+def approve_model(session: Session, package: ModelPackage, *, note: str) -> BegunRollout:
     """Approve as the approver; the rollout begins by itself.
 
     The registry would know no more than the approver's role: who took it stands in the note.
@@ -37,12 +37,19 @@ def approve_model(session: Session, package: ModelPackage, *, note: str) -> Appr
         raise UnderWayError(
             f"version {package.version} is being rolled out already, and nothing was changed: noriba rollout status"
         )
-    approval = look_before(session, package)
+    begun = look_before(session, package)
     session.as_approver().approve(package.arn, note=f"{note}, by {name_asker(session, note)['by']}")
-    return approval
+    return begun
 
 
-def roll_back(session: Session, *, version: int | None, reason: str) -> Approval:
+def describe_approval(begun: BegunRollout) -> str:
+    """What an approval means for production, and for an experiment that runs."""
+    if begun.tried is None:
+        return _describe_turn(begun)
+    return f"{_describe_turn(begun)}; the experiment with version {begun.tried} ends for it"
+
+
+def roll_back(session: Session, *, version: int | None, reason: str) -> BegunRollout:
     """Begin to go back: to the champion before this one, or to a version that was in production.
 
     No new approval is needed; who asked, and why, stands in the rollout's input.
@@ -53,23 +60,23 @@ def roll_back(session: Session, *, version: int | None, reason: str) -> Approval
         NotApprovedError: it is not approved any more.
     """
     package = _find_earlier(session, version)
-    approval = look_before(session, package)
-    return begin_rollout(session, approval, rollback=name_asker(session, reason))
+    begun = look_before(session, package)
+    return begin_rollout(session, begun, rollback=name_asker(session, reason))
 
 
 def wait_for_rollout(
-    session: Session, approval: Approval, *, limit_s: float = ROLLOUT_LIMIT_S, progress: Progress = NO_PROGRESS
+    session: Session, begun: BegunRollout, *, limit_s: float = ROLLOUT_LIMIT_S, progress: Progress = NO_PROGRESS
 ) -> None:
-    """Wait until the rollout that an approval began has ended, and its package is the champion.
+    """Wait until a rollout that was begun has ended, and its package is the champion.
 
     Raises:
         StepFailedError: the rollout failed, did not begin or took too long; production answers as before.
     """
-    _follow(session, approval, limit_s=limit_s, progress=progress, until_compared=False)
+    _follow(session, begun, limit_s=limit_s, progress=progress, until_compared=False)
 
 
 def follow_rollout(
-    session: Session, approval: Approval, *, limit_s: float = ROLLOUT_LIMIT_S, progress: Progress = NO_PROGRESS
+    session: Session, begun: BegunRollout, *, limit_s: float = ROLLOUT_LIMIT_S, progress: Progress = NO_PROGRESS
 ) -> bool:
     """Wait until there is nothing to do but to wait for outcomes, which may take days.
 
@@ -79,10 +86,21 @@ def follow_rollout(
     Raises:
         StepFailedError: see `wait_for_rollout`.
     """
-    return _follow(session, approval, limit_s=limit_s, progress=progress, until_compared=True)
+    return _follow(session, begun, limit_s=limit_s, progress=progress, until_compared=True)
 
 
-def _follow(session: Session, approval: Approval, *, limit_s: float, progress: Progress, until_compared: bool) -> bool:
+def _describe_turn(begun: BegunRollout) -> str:
+    version = begun.package.version
+    if begun.serving is None:
+        return f"version {version} approved; it will be the first in production"
+    if begun.serving == version:
+        return f"version {version} approved again; it is in production already, and is rolled out once more"
+    if begun.serving > version:
+        return f"version {version} approved; production goes back to it from version {begun.serving}"
+    return f"version {version} approved; it is to take the place of version {begun.serving}"
+
+
+def _follow(session: Session, begun: BegunRollout, *, limit_s: float, progress: Progress, until_compared: bool) -> bool:
     history = session.history(session.deployment.rollout_machine_arn)
     known: Execution | None = None
 
@@ -90,10 +108,10 @@ def _follow(session: Session, approval: Approval, *, limit_s: float, progress: P
         nonlocal known
         if known is not None:
             known = history.look_up(known.arn)
-        elif approval.execution is not None:
-            known = history.look_up(approval.execution)
+        elif begun.execution is not None:
+            known = history.look_up(begun.execution)
         else:
-            known = history.find_after(approval.last_rollout, approval.package.arn)
+            known = history.find_after(begun.last_rollout, begun.package.arn)
         if known is not None and known.failed:
             raise StepFailedError(f"the rollout failed: {': '.join(known.read_failure())}")
         progress.update(f"rollout: {'not started' if known is None else _say_where(session, known)}")
@@ -101,11 +119,11 @@ def _follow(session: Session, approval: Approval, *, limit_s: float, progress: P
             return None
         return known if known.status == "SUCCEEDED" or (until_compared and _is_compared(session, known)) else None
 
-    found = wait_until(look, f"the rollout of version {approval.package.version}", limit_s=limit_s)
+    found = wait_until(look, f"the rollout of version {begun.package.version}", limit_s=limit_s)
     if found.status != "SUCCEEDED":
         return False
     champion = session.ledger.read_champion()
-    if champion is None or champion.model_package_arn != approval.package.arn:
+    if champion is None or champion.model_package_arn != begun.package.arn:
         raise StepFailedError("the approval was withdrawn, or another version was rolled out after this one")
     return True
 

@@ -22,7 +22,7 @@ from noriba.client.rollout_history import (
     leave_out_abandoned,
     list_rollouts,
 )
-from noriba.client.rollouts import approve_model, roll_back
+from noriba.client.rollouts import approve_model, describe_approval, roll_back
 from noriba.records.rollout import RolloutPlan, RolloutStep
 from noriba.usecase import RolloutPolicy
 from tests.unit.client.deployments import BEGAN, GIVEN, STEP, Deployed, make_package
@@ -157,11 +157,11 @@ def test_who_approves_while_an_experiment_runs_is_told_that_it_ends() -> None:
     deployed = Deployed({7: "Approved", 8: "PendingManualApproval"}, serving=6)
     deployed.hold_lock(purpose="experiment", version=7)
 
-    approval = approve_model(deployed.as_session(), make_package(8, "PendingManualApproval"), note="better")
+    begun = approve_model(deployed.as_session(), make_package(8, "PendingManualApproval"), note="better")
 
     assert deployed.statuses[8] == "Approved"
-    assert approval.tried == 7
-    assert approval.describe() == (
+    assert begun.tried == 7
+    assert describe_approval(begun) == (
         "version 8 approved; it is to take the place of version 6; the experiment with version 7 ends for it"
     )
 
@@ -181,10 +181,10 @@ def test_of_an_experiment_that_does_not_run_nothing_is_said(
     deployed = Deployed({8: "PendingManualApproval"}, serving=6)
     deployed.hold_lock(status, purpose=purpose, version=7)
 
-    approval = approve_model(deployed.as_session(), make_package(8, "PendingManualApproval"), note="better")
+    begun = approve_model(deployed.as_session(), make_package(8, "PendingManualApproval"), note="better")
 
-    assert approval.tried is None
-    assert approval.describe() == "version 8 approved; it is to take the place of version 6"
+    assert begun.tried is None
+    assert describe_approval(begun) == "version 8 approved; it is to take the place of version 6"
 
 
 def test_a_version_that_was_never_in_production_is_no_way_back() -> None:
