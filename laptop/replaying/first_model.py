@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from laptop.steps import LIMIT_S, check_gates, land
 from noriba.client import (
-    WAITING,
+    PENDING_APPROVAL,
     StepFailedError,
     approve_model,
     find_model,
@@ -73,7 +73,7 @@ def make_first_model(
 
 
 def _find_waiting(session: Session) -> ModelPackage | None:
-    return next((package for package in session.registry.list_packages() if package.status == WAITING), None)
+    return next((package for package in session.registry.list_packages() if package.status == PENDING_APPROVAL), None)
 
 
 def _roll_out(session: Session, begun: BegunRollout, timeline: Timeline, watcher: Watcher, progress: Progress) -> None:

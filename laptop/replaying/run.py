@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from laptop.replaying.first_model import NOTE
 from laptop.replaying.report_file import write_report
-from noriba.client import NO_PROGRESS, WAITING, Watcher, approve_model
+from noriba.client import NO_PROGRESS, PENDING_APPROVAL, Watcher, approve_model
 from noriba.monitoring.replays import measure_day
 from noriba.records.names import read_package_version
 from noriba.records.replays import ReplayEvent, ReplayReport
@@ -117,7 +117,7 @@ class Replay:
         """Approve the newest candidate where it waits and is newer than production; older ones are left to a person."""
         package = next(self.session.registry.list_packages(), None)
         champion = self.session.ledger.read_champion()
-        if package is None or package.status != WAITING:
+        if package is None or package.status != PENDING_APPROVAL:
             return False
         if champion is not None and read_package_version(champion.model_package_arn) > package.version:
             return False

@@ -24,7 +24,7 @@ from noriba.client import (
     find_model,
     follow_rollout,
     list_models,
-    read_details,
+    read_model,
     reject_model,
     request_training,
     wait_for_answer,
@@ -51,7 +51,7 @@ def models(
     """List candidates and champions; or show one model with its lineage."""
     session = Session(prefix, use_case)
     if version is not None:
-        details = read_details(session, version)
+        details = read_model(session, version)
         if as_json:
             print_json(details.model_dump(mode="json"))
         else:

@@ -19,7 +19,7 @@ from noriba.client.accuracy import AccuracyReport, read_accuracy
 from noriba.client.beginning import BegunRollout
 from noriba.client.bundles import ForeignBundleError, NoLightGbmError
 from noriba.client.drift import DriftReport, FeatureDrift, NoProfileError, read_drift
-from noriba.client.erasing import Erased, commit_erasure, plan_erasure
+from noriba.client.erasing import ErasureSummary, commit_erasure, plan_erasure
 from noriba.client.experiment_report import (
     ExperimentReport,
     MetricEffect,
@@ -38,7 +38,6 @@ from noriba.client.interventions import (
 from noriba.client.landing import Landing, explain_rejection, land_files, wait_for_objects, wait_for_snapshot
 from noriba.client.logs import LogLine, NoSuchLogError, find_log, list_logs, read_log
 from noriba.client.models import (
-    WAITING,
     Model,
     ModelDetails,
     NoSuchModelError,
@@ -46,11 +45,11 @@ from noriba.client.models import (
     find_candidate,
     find_model,
     list_models,
-    read_details,
+    read_model,
     reject_model,
     request_training,
 )
-from noriba.client.monitoring import NoReportError, look_now, read_report
+from noriba.client.monitoring import NoReportError, read_monitoring_report, run_monitor
 from noriba.client.predictions import ApiClient, ApiError, Prediction
 from noriba.client.progress import NO_PROGRESS, Progress
 from noriba.client.retraining import Retraining, list_retrainings
@@ -78,13 +77,16 @@ from noriba.client.waiting import StepFailedError
 from noriba.client.watching import Watcher
 from noriba.client.why import read_why
 from noriba.monitoring.accuracy import VariantAccuracy
+from noriba.records.approvals import APPROVED, PENDING_APPROVAL, REJECTED
 from noriba.records.monitoring import Finding, MonitoringReport, PartNumbers
 from noriba.records.traffic import GatheredDay
 from noriba.records.why import Answered, Effect, Origin, VersionAnswer, Why
 
 __all__ = [
+    "APPROVED",
     "NO_PROGRESS",
-    "WAITING",
+    "PENDING_APPROVAL",
+    "REJECTED",
     "AccuracyReport",
     "Answered",
     "ApiClient",
@@ -94,7 +96,7 @@ __all__ = [
     "DeploymentStatus",
     "DriftReport",
     "Effect",
-    "Erased",
+    "ErasureSummary",
     "ExperimentReport",
     "FeatureDrift",
     "Finding",
@@ -153,17 +155,16 @@ __all__ = [
     "list_retrainings",
     "list_rollouts",
     "list_snapshots",
-    "look_now",
     "pause_rollout",
     "plan_erasure",
     "promote_challenger",
     "read_accuracy",
-    "read_details",
     "read_drift",
     "read_experiment",
     "read_log",
     "read_looks",
-    "read_report",
+    "read_model",
+    "read_monitoring_report",
     "read_rollout_status",
     "read_snapshot",
     "read_status",
@@ -171,6 +172,7 @@ __all__ = [
     "reject_model",
     "request_training",
     "roll_back",
+    "run_monitor",
     "start_experiment",
     "stop_experiment",
     "summarise_snapshot",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SETTLE_LIMIT_S = 600.0
 
 
-class Erased(BaseModel):
+class ErasureSummary(BaseModel):
     """What an erasure removes, and what knew it."""
 
     model_config = ConfigDict(frozen=True)
@@ -35,7 +35,7 @@ class Erased(BaseModel):
     models_trained_on_it: tuple[int, ...]
 
 
-def plan_erasure(session: Session, key: str, *, reason: str) -> tuple[Erasure, Erased]:
+def plan_erasure(session: Session, key: str, *, reason: str) -> tuple[Erasure, ErasureSummary]:
     """What has to go; nothing is changed yet.
 
     Args:
@@ -85,9 +85,9 @@ def _open_buckets(session: Session) -> erasures.Buckets:
     )
 
 
-def _describe(session: Session, erasure: Erasure) -> Erased:
+def _describe(session: Session, erasure: Erasure) -> ErasureSummary:
     packages = session.registry.list_packages()
-    return Erased(
+    return ErasureSummary(
         key=erasure.key,
         versions=len(erasure.versions),
         dataset_objects=len(erasure.datasets_keys),

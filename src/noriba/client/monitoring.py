@@ -21,7 +21,7 @@ class NoReportError(NoribaError):
     """The monitor has not looked yet, or there is nothing to look at."""
 
 
-def read_report(session: Session) -> MonitoringReport:
+def read_monitoring_report(session: Session) -> MonitoringReport:
     """The report of the monitor's last look, which it takes every hour.
 
     Raises:
@@ -34,7 +34,7 @@ def read_report(session: Session) -> MonitoringReport:
     return report
 
 
-def look_now(session: Session, *, limit_s: float = _LIMIT_S) -> MonitoringReport:
+def run_monitor(session: Session, *, limit_s: float = _LIMIT_S) -> MonitoringReport:
     """Let the monitor look at what has come until now, and wait for its report.
 
     Raises:
@@ -48,4 +48,4 @@ def look_now(session: Session, *, limit_s: float = _LIMIT_S) -> MonitoringReport
         raise StepFailedError(f"the monitor failed: {': '.join(ended.read_failure())}")
     if session.ledger.read_champion() is None:
         raise NoReportError(f"no model of {session.use_case_name} is in production yet")
-    return read_report(session)
+    return read_monitoring_report(session)

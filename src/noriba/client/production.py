@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from noriba.aws.endpoints import describe_endpoint, find_resource
+from noriba.records.approvals import REJECTED
 from noriba.records.names import IN_PROGRESS, name_endpoint, read_package_version
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def find_obstacle(session: Session) -> str | None:
     """
     champion = session.ledger.read_champion()
     package = None if champion is None else session.registry.find(champion.model_package_arn)
-    if package is None or package.status != "Rejected":
+    if package is None or package.status != REJECTED:
         return None
     return (
         f"production cannot be given back to version {package.version}, the champion, because it is rejected; "

@@ -16,6 +16,7 @@ from noriba.client.rollout_history import (
     leave_out_abandoned,
 )
 from noriba.client.waiting import ROLLOUT_LIMIT_S, StepFailedError, wait_until
+from noriba.records.approvals import APPROVED
 
 if TYPE_CHECKING:
     from noriba.aws.executions import Execution
@@ -156,6 +157,6 @@ def _find_earlier(session: Session, version: int | None) -> ModelPackage:
     packages = {package.version: package for package in session.registry.list_packages()}
     for earlier in leave_out_abandoned(served):
         found = packages.get(earlier)
-        if earlier != serving and found is not None and found.status == "Approved":
+        if earlier != serving and found is not None and found.status == APPROVED:
             return found
     raise NoRolloutError("no earlier version was in production that is still approved; approve one: noriba models")

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from noriba.aws.alarms import list_changes
-from noriba.client.monitoring import NoReportError, read_report
+from noriba.client.monitoring import NoReportError, read_monitoring_report
 from noriba.client.retraining import list_retrainings
 from noriba.client.rollout_history import list_rollouts
 from noriba.records.replays import ReplayEvent
@@ -76,7 +76,7 @@ class Watcher:
 
     def _findings(self) -> Iterator[ReplayEvent]:
         try:
-            report = read_report(self._session)
+            report = read_monitoring_report(self._session)
         except NoReportError:
             return
         for finding in report.findings:
