@@ -37,7 +37,9 @@ class UseCaseStatus(BaseModel):
     remedy: str | None = Field(description="what makes it so again, where nothing is under way that will")
     alarms: tuple[str, ...] = Field(description="those that ring")
     dead_letters: int = Field(description="events that could not be delivered")
-    executions: dict[str, dict[str, int]] = Field(description="of each machine the latest hundred, by status")
+    executions: dict[str, dict[str, int]] = Field(
+        description="of INGEST, TRAIN and ROLLOUT the latest hundred, by status"
+    )
 
 
 class DeploymentStatus(BaseModel):
