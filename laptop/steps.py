@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from noriba.client import StepFailedError, land_files, wait_for_objects, wait_for_snapshot
+from noriba.client import REJECTED, StepFailedError, land_files, wait_for_objects, wait_for_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,5 +37,5 @@ def check_gates(package: ModelPackage) -> None:
     Raises:
         StepFailedError: a gate has refused it.
     """
-    if package.status == "Rejected":
+    if package.status == REJECTED:
         raise StepFailedError(f"the gates refused the candidate: {package.note}")

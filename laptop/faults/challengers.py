@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from laptop.faults.artifacts import pack, unpack
 from noriba.aws.live_models import FeatureArchive
 from noriba.aws.objects import ObjectStore, split_uri
+from noriba.records.approvals import APPROVED
 from noriba.records.artifacts import FEATURES_FILE, ModelArtifact
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Workshop:
         made = sagemaker.create_model_package(
             ModelPackageGroupName=self.champion.group,
             ModelPackageDescription=f"the champion, changed: {name}",
-            ModelApprovalStatus="Approved",
+            ModelApprovalStatus=APPROVED,
             InferenceSpecification={
                 "Containers": [{"Image": image_uri, "ModelDataUrl": model_data_uri}],
                 "SupportedContentTypes": specification["SupportedContentTypes"],

@@ -18,6 +18,7 @@ import psutil
 from laptop.replay import Replayed, replay
 from noriba.aws.bus import EventBus
 from noriba.client import StepFailedError
+from noriba.client.waiting import wait_for_end
 from noriba.records.names import name_endpoint
 
 if TYPE_CHECKING:
@@ -93,12 +94,12 @@ class Scene:
     def look_up(self) -> Execution | None:
         """The execution, when it has ended."""
         found = self.session.history(self.session.deployment.rollout_machine_arn).look_up(self.execution)
-        return found if found is not None and found.status != "RUNNING" else None
+        return None if found is None or found.is_running else found
 
     def await_end(self) -> Execution:
         """The execution as it ended."""
-        found: Execution = self.eventually(self.look_up, "the rollout's end")
-        return found
+        history = self.session.history(self.session.deployment.rollout_machine_arn)
+        return wait_for_end(history, self.execution, "the rollout", limit_s=LIMIT_S)
 
     def await_stage(self, stage: str) -> None:
         """Until a stage has begun, or in shadow and canary, until both models are asked.

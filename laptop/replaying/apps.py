@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from noriba.client import Session
-    from noriba.client.replays import Ride
+    from noriba.client.replays import ReplayRow
 
 T = TypeVar("T")
 
@@ -36,10 +36,10 @@ class Apps:
         self.failed = 0
         self.failures: list[str] = []
 
-    def ask(self, rides: Sequence[Ride], *, now: datetime) -> Iterator[Answered]:
+    def ask(self, rides: Sequence[ReplayRow], *, now: datetime) -> Iterator[Answered]:
         """Ask about rides; those that got no answer are counted and left out."""
 
-        def ask_one(ride: Ride) -> Answered | None:
+        def ask_one(ride: ReplayRow) -> Answered | None:
             answer = self._post("predictions", ride.observation.request, wanted=_OK)
             return None if answer is None else self._read(answer, ride, now)
 
@@ -79,7 +79,7 @@ class Apps:
         if len(self.failures) < MOST_FAILURES:
             self.failures.append(text)
 
-    def _read(self, answer: dict[str, Any], ride: Ride, now: datetime) -> Answered:
+    def _read(self, answer: dict[str, Any], ride: ReplayRow, now: datetime) -> Answered:
         fields, prediction = self._use_case.answer, answer["predictions"][0]
         return Answered(
             number=ride.number,

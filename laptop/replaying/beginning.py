@@ -15,7 +15,7 @@ from laptop.replaying.run import Replay
 from laptop.replaying.timelines import CloudTime, ScaledTime
 from laptop.state import HOME
 from noriba.client import NO_PROGRESS, Watcher, find_model
-from noriba.client.replays import choose_rides, read_files, refuse_idle_files, write_earlier
+from noriba.client.replays import choose_replay_rows, read_files, refuse_idle_files, write_earlier
 from noriba.errors import NoribaError
 from noriba.records.replays import ReplayedFile, ReplayReport, ReplaySettings
 from noriba.timestamps import begin_day
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from laptop_cloud.process import RunningCloud
     from noriba.aws.registry import ModelPackage
     from noriba.client import Progress, Session
-    from noriba.client.replays import Rides
+    from noriba.client.replays import ReplayRows
     from noriba.datasets.replays import RecordedFile
 
 DEFAULT_SEED = 20_260_401
@@ -93,7 +93,7 @@ def begin_replay(
     recorded = read_files(plan.files, session.use_case)
     if plan.train_on:
         refuse_idle_files(recorded, session.use_case, first_day=plan.first_day, last_day=plan.last_day)
-    rides = choose_rides(
+    rides = choose_replay_rows(
         recorded,
         session.use_case,
         first_day=plan.first_day,
@@ -163,7 +163,7 @@ def _find_timeline(plan: ReplayPlan, report: ReplayReport | None, cloud: Running
 
 
 def _open_report(
-    session: Session, settings: ReplaySettings, rides: Rides, package: ModelPackage, timeline: Timeline
+    session: Session, settings: ReplaySettings, rides: ReplayRows, package: ModelPackage, timeline: Timeline
 ) -> ReplayReport:
     return ReplayReport(
         finished=False,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from laptop.steps import LIMIT_S, check_gates, land
 from noriba.client import (
-    WAITING,
+    PENDING_APPROVAL,
     StepFailedError,
     approve_model,
     find_model,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from laptop.replaying.timelines import Timeline
     from noriba.aws.registry import ModelPackage
-    from noriba.client import Approval, Progress, Session, Watcher
+    from noriba.client import BegunRollout, Progress, Session, Watcher
 
 NOTE = "approved by noriba replay --auto-approve"
 
@@ -67,18 +67,18 @@ def make_first_model(
             "then the same again; or --auto-approve"
         )
     progress.update(f"rolling version {package.version} out, the first one")
-    approval = approve_model(session, package, note=NOTE)
-    _roll_out(session, approval, timeline, watcher, progress)
+    begun = approve_model(session, package, note=NOTE)
+    _roll_out(session, begun, timeline, watcher, progress)
     return package
 
 
 def _find_waiting(session: Session) -> ModelPackage | None:
-    return next((package for package in session.registry.list_packages() if package.status == WAITING), None)
+    return next((package for package in session.registry.list_packages() if package.status == PENDING_APPROVAL), None)
 
 
-def _roll_out(session: Session, approval: Approval, timeline: Timeline, watcher: Watcher, progress: Progress) -> None:
+def _roll_out(session: Session, begun: BegunRollout, timeline: Timeline, watcher: Watcher, progress: Progress) -> None:
     # The rollout begins a moment after the approval; until then nothing goes on that time could be given to.
     timeline.settle(watcher.is_rolling_forward)
-    wait_for_rollout(session, approval, limit_s=LIMIT_S, progress=progress)
+    wait_for_rollout(session, begun, limit_s=LIMIT_S, progress=progress)
     if session.ledger.read_champion() is None:
         raise StepFailedError("the first rollout ended, and no model is in production")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from laptop.replaying.first_model import NOTE
 from laptop.replaying.report_file import write_report
-from noriba.client import NO_PROGRESS, WAITING, Watcher, approve_model
+from noriba.client import NO_PROGRESS, PENDING_APPROVAL, Watcher, approve_model
 from noriba.monitoring.replays import measure_day
 from noriba.records.names import read_package_version
 from noriba.records.replays import ReplayEvent, ReplayReport
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from laptop.replaying.journal import Answered, Journal
     from laptop.replaying.timelines import Timeline
     from noriba.client import Progress, Session
-    from noriba.client.replays import Ride
+    from noriba.client.replays import ReplayRow
     from noriba.records.replays import ReplayDay
 
 _DAY = timedelta(days=1)
@@ -51,7 +51,7 @@ class Replay:
     """
 
     session: Session
-    rides: dict[int, Ride]
+    rides: dict[int, ReplayRow]
     report: ReplayReport
     path: Path
     journal: Journal
@@ -87,7 +87,7 @@ class Replay:
         self.day_done(self.report)
         return self.report
 
-    def _take_step(self, begin: datetime, rides: Sequence[Ride]) -> None:
+    def _take_step(self, begin: datetime, rides: Sequence[ReplayRow]) -> None:
         answered = len(self.journal.answered)
         self.progress.update(f"{begin:%Y-%m-%d %H:%M}, {answered} of {len(self.rides)} rides asked")
         self.timeline.reach(begin)
@@ -117,7 +117,7 @@ class Replay:
         """Approve the newest candidate where it waits and is newer than production; older ones are left to a person."""
         package = next(self.session.registry.list_packages(), None)
         champion = self.session.ledger.read_champion()
-        if package is None or package.status != WAITING:
+        if package is None or package.status != PENDING_APPROVAL:
             return False
         if champion is not None and read_package_version(champion.model_package_arn) > package.version:
             return False
@@ -153,12 +153,12 @@ class Replay:
         self.timeline.settle(self.watcher.is_rolling_forward)
         self._look()
 
-    def _close_day(self, day: date, of_day: Sequence[Ride], before: ReplayReport, began_s: float) -> None:
+    def _close_day(self, day: date, of_day: Sequence[ReplayRow], before: ReplayReport, began_s: float) -> None:
         self.report = self.report.model_copy(update={"days": (*self.report.days, self._measure(day, of_day))})
         self._note(before, began_s, finished=False)
         self.day_done(self.report)
 
-    def _measure(self, day: date, of_day: Sequence[Ride]) -> ReplayDay:
+    def _measure(self, day: date, of_day: Sequence[ReplayRow]) -> ReplayDay:
         answered = [self.journal.answered[ride.number] for ride in of_day if ride.number in self.journal.answered]
         observed = [self.rides[one.number].observation for one in answered]
         return measure_day(
@@ -185,7 +185,7 @@ class Replay:
         write_report(self.path, self.report)
 
 
-def _iterate_days(first: date, last: date, rides: Iterable[Ride]) -> Iterator[tuple[date, list[Ride]]]:
+def _iterate_days(first: date, last: date, rides: Iterable[ReplayRow]) -> Iterator[tuple[date, list[ReplayRow]]]:
     """Every day with its rides, also those that have none."""
     by_day = {day: list(some) for day, some in groupby(rides, key=lambda ride: ride.observation.asked_at.date())}
     for number in range((last - first).days + 1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_stepfunctions import SFNClient
+
+
+_RUNNING: Final = "RUNNING"
 
 
 class Execution(BaseModel):
@@ -31,9 +34,14 @@ class Execution(BaseModel):
     given: str = ""
 
     @property
+    def is_running(self) -> bool:
+        """Whether it goes on."""
+        return self.status == _RUNNING
+
+    @property
     def failed(self) -> bool:
         """Whether it ended, and not as it should."""
-        return self.status not in {"RUNNING", "SUCCEEDED", "PENDING_REDRIVE"}
+        return self.status not in {_RUNNING, "SUCCEEDED", "PENDING_REDRIVE"}
 
     @property
     def cut_off(self) -> bool:
@@ -126,10 +134,10 @@ class MachineHistory:
     def list_running(self) -> Iterator[Execution]:
         """Those that run now, with all that is known of them, the newest first."""
         pages = self._sfn.get_paginator("list_executions").paginate(
-            stateMachineArn=self._machine_arn, statusFilter="RUNNING"
+            stateMachineArn=self._machine_arn, statusFilter=_RUNNING
         )
         found = (self.look_up(one["executionArn"]) for page in pages for one in page["executions"])
-        return (execution for execution in found if execution is not None and execution.status == "RUNNING")
+        return (execution for execution in found if execution is not None and execution.is_running)
 
     def start(self, given: str) -> str:
         """Begin an execution; its ARN."""

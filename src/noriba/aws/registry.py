@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict
+
+from noriba.records.approvals import APPROVED, PENDING_APPROVAL, REJECTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker.type_defs import CreateModelPackageInputTypeDef
 
+    from noriba.records.approvals import ApprovalStatus
     from noriba.registry.candidates import Candidate
 
 CONTENT_TYPE = "application/json"
@@ -50,9 +53,7 @@ class ModelRegistry:
         The client token makes a retry find the package that the first call made.
         """
         lineage = candidate.lineage
-        status: Literal["PendingManualApproval", "Rejected"] = (
-            "PendingManualApproval" if candidate.passed else "Rejected"
-        )
+        status = PENDING_APPROVAL if candidate.passed else REJECTED
         request: dict[str, Any] = {
             "ModelPackageGroupName": self._group,
             "ModelPackageDescription": candidate.summary[:1024],
@@ -71,9 +72,9 @@ class ModelRegistry:
         }
         answer = self._sagemaker.create_model_package(**cast("CreateModelPackageInputTypeDef", request))
         arn = answer["ModelPackageArn"]
-        if status == "Rejected":
+        if status == REJECTED:
             # CreateModelPackage takes no note; the reasons belong where the approver looks.
-            self._decide(arn, "Rejected", candidate.summary)
+            self._decide(arn, REJECTED, candidate.summary)
         return self.describe(arn)
 
     def approve(self, arn: str, *, note: str) -> None:
@@ -81,13 +82,13 @@ class ModelRegistry:
 
         Only a change to `Approved` starts one: a package that is approved already is set back first.
         """
-        if self.describe(arn).status == "Approved":
-            self._decide(arn, "PendingManualApproval", note)
-        self._decide(arn, "Approved", note)
+        if self.describe(arn).status == APPROVED:
+            self._decide(arn, PENDING_APPROVAL, note)
+        self._decide(arn, APPROVED, note)
 
     def reject(self, arn: str, *, note: str) -> None:
         """Reject a package."""
-        self._decide(arn, "Rejected", note)
+        self._decide(arn, REJECTED, note)
 
     def describe(self, arn: str) -> ModelPackage:
         """One package."""
@@ -132,7 +133,7 @@ class ModelRegistry:
         """The model card's JSON text."""
         return self._sagemaker.describe_model_package(ModelPackageName=arn)["ModelCard"]["ModelCardContent"]
 
-    def _decide(self, arn: str, status: Literal["Approved", "PendingManualApproval", "Rejected"], note: str) -> None:
+    def _decide(self, arn: str, status: ApprovalStatus, note: str) -> None:
         self._sagemaker.update_model_package(
             ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=note[:1024]
         )

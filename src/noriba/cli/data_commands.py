@@ -34,6 +34,7 @@ from noriba.client import (
     wait_for_objects,
     wait_for_snapshot,
 )
+from noriba.client.waiting import DATA_LIMIT_S
 
 if TYPE_CHECKING:
     from noriba.client import ModelPackage
@@ -63,7 +64,7 @@ def land(
     prefix: Prefix = DEFAULT_PREFIX,
     *,
     wait: Wait = WaitFor.SNAPSHOT,
-    limit: Limit = 3600.0,
+    limit: Limit = DATA_LIMIT_S,
     as_json: AsJson = False,
 ) -> None:
     """Land raw files: upload them, and wait for the snapshot that holds them. Training begins by itself."""

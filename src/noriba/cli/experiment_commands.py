@@ -19,6 +19,7 @@ from noriba.client import (
     stop_experiment,
 )
 from noriba.client.experiments import FEWEST_PERCENT, MOST_PERCENT
+from noriba.client.waiting import ROLLOUT_LIMIT_S
 
 if TYPE_CHECKING:
     from noriba.client import MetricEffect, SplitReport
@@ -42,7 +43,7 @@ def start(  # noqa: PLR0913  # what a command may be told
     ] = 50,
     days: Annotated[float, typer.Option(help="How long, unless it is stopped before; up to 28.", min=0.001)] = 14.0,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until both models answer.")] = True,
-    limit: Limit = 3600.0,
+    limit: Limit = ROLLOUT_LIMIT_S,
     as_json: AsJson = False,
 ) -> None:
     """Begin an experiment: each subject meets one of the two models for its length."""
@@ -98,7 +99,7 @@ def stop(
     prefix: Prefix = DEFAULT_PREFIX,
     *,
     reason: Reason,
-    limit: Limit = 3600.0,
+    limit: Limit = ROLLOUT_LIMIT_S,
     as_json: AsJson = False,
 ) -> None:
     """End the experiment that is under way, and wait until production is the champion's alone."""

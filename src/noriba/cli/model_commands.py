@@ -19,16 +19,18 @@ from noriba.cli.output import (
 from noriba.client import (
     Session,
     approve_model,
+    describe_approval,
     find_candidate,
     find_model,
     follow_rollout,
     list_models,
-    read_details,
+    read_model,
     reject_model,
     request_training,
     wait_for_answer,
     wait_for_candidate,
 )
+from noriba.client.waiting import ROLLOUT_LIMIT_S, TRAINING_LIMIT_S
 
 if TYPE_CHECKING:
     from noriba.client import Model, ModelDetails
@@ -49,7 +51,7 @@ def models(
     """List candidates and champions; or show one model with its lineage."""
     session = Session(prefix, use_case)
     if version is not None:
-        details = read_details(session, version)
+        details = read_model(session, version)
         if as_json:
             print_json(details.model_dump(mode="json"))
         else:
@@ -70,7 +72,7 @@ def approve(
     *,
     note: Note = "approved with `noriba approve`",
     wait: WaitForRollout = True,
-    limit: Limit = 3600.0,
+    limit: Limit = ROLLOUT_LIMIT_S,
     as_json: AsJson = False,
 ) -> None:
     """Approve a candidate as the approver, or an earlier version to go back to it; its rollout begins.
@@ -81,20 +83,18 @@ def approve(
     session = Session(prefix, use_case)
     package = find_candidate(session, version)
     with show_progress(f"approving version {package.version}") as progress:
-        approval = approve_model(session, package, note=note)
-        progress.done(approval.describe())
+        begun = approve_model(session, package, note=note)
+        progress.done(describe_approval(begun))
         goes_on = f"version {package.version} is approved and its rollout goes on: noriba rollout status"
         with say_what_goes_on(goes_on):
-            serves = wait and follow_rollout(session, approval, limit_s=limit, progress=progress)
+            serves = wait and follow_rollout(session, begun, limit_s=limit, progress=progress)
         if serves:
             progress.done(f"version {package.version} answers in production")
         elif wait:
-            progress.done(
-                f"version {package.version} is compared with version {approval.serving}, by what really happens"
-            )
+            progress.done(f"version {package.version} is compared with version {begun.serving}, by what really happens")
     if as_json:
         document = {"model_package_arn": package.arn, "version": package.version, "in_production": serves}
-        print_json({**document, "ended_experiment": approval.tried})
+        print_json({**document, "ended_experiment": begun.tried})
     elif wait and not serves:
         print_line("It takes over by itself when outcomes say so: noriba rollout status")
 
@@ -125,7 +125,7 @@ def retrain(
     *,
     note: Cause = "asked for with `noriba retrain`",
     wait: WaitForCandidate = False,
-    limit: Limit = 7200.0,
+    limit: Limit = TRAINING_LIMIT_S,
     as_json: AsJson = False,
 ) -> None:
     """Ask for training on the newest snapshot, old data or not; the decision and its reason are recorded."""

@@ -8,7 +8,7 @@ import typer
 
 from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Prefix, UseCaseName
 from noriba.cli.output import print_json, print_line, print_table, write_time
-from noriba.client import Session, look_now, read_report
+from noriba.client import Session, read_monitoring_report, run_monitor
 
 if TYPE_CHECKING:
     from noriba.client import MonitoringReport
@@ -23,7 +23,7 @@ def monitor(
 ) -> None:
     """Look whether the model in production still does what it showed on its hold-out, and say what has changed."""
     session = Session(prefix, use_case)
-    report = read_report(session) if last else look_now(session)
+    report = read_monitoring_report(session) if last else run_monitor(session)
     if as_json:
         print_json(report.model_dump(mode="json"))
         return

@@ -27,6 +27,7 @@ from noriba.client import (
     roll_back,
     wait_for_rollout,
 )
+from noriba.client.waiting import ROLLOUT_LIMIT_S
 
 rollout = typer.Typer(
     name="rollout", help="Follow the rollout that is under way, or take it in hand.", no_args_is_help=True
@@ -62,7 +63,7 @@ def status(
         print_line(f"Version {found.challenger} is compared with version {found.champion}.")
     if found.looks:
         latest = found.looks[-1]
-        print_line(f"{latest.outcomes} outcomes compared; {found.waiting} predictions wait for theirs.")
+        print_line(f"{latest.outcomes} outcomes compared; {found.waiting} requests still wait.")
         if latest.lower is not None and latest.upper is not None:
             unit = session.use_case.answer.unit
             print_line(
@@ -135,7 +136,7 @@ def abort(
     prefix: Prefix = DEFAULT_PREFIX,
     *,
     reason: Reason,
-    limit: Limit = 3600.0,
+    limit: Limit = ROLLOUT_LIMIT_S,
     as_json: AsJson = False,
 ) -> None:
     """Stop the rollout that is under way, and wait until production is the champion's alone."""
@@ -163,7 +164,7 @@ def rollback(
     *,
     reason: Reason,
     wait: WaitForRollout = True,
-    limit: Limit = 3600.0,
+    limit: Limit = ROLLOUT_LIMIT_S,
     as_json: AsJson = False,
 ) -> None:
     """Go back to a version that was in production, without a new approval; who and why is recorded."""

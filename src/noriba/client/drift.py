@@ -51,13 +51,20 @@ class DriftReport(BaseModel):
     features: tuple[FeatureDrift, ...]
 
 
-def read_drift(session: Session, *, since: datetime, until: datetime, alpha: float = 0.05) -> DriftReport:
+def read_drift(session: Session, *, since: datetime, until: datetime, alpha: float | None = None) -> DriftReport:
     """Hold what the champion was asked in a time against the days of its training.
+
+    Args:
+        session: whose champion.
+        since: when the time begins.
+        until: when it ends.
+        alpha: how often a day like those of training may be called drifted; what the monitor's policy says when None.
 
     Raises:
         NoProfileError: no model is in production, or it was trained before profiles were kept.
         FunctionError, QueryError: see `read_accuracy`.
     """
+    alpha = session.use_case.policies.monitoring.drift_alpha if alpha is None else alpha
     champion = session.ledger.read_champion()
     if champion is None:
         raise NoProfileError("no model is in production yet")

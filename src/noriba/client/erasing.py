@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,9 @@ from pydantic import BaseModel, ConfigDict
 from noriba.aws import erasure as erasures
 from noriba.aws.objects import ObjectStore
 from noriba.client.progress import NO_PROGRESS
-from noriba.client.waiting import StepFailedError, wait_until
+from noriba.client.waiting import StepFailedError, wait_for_end
 
 if TYPE_CHECKING:
-    from noriba.aws.executions import Execution
     from noriba.client.progress import Progress
     from noriba.client.session import Session
     from noriba.records.erasure import Erasure
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SETTLE_LIMIT_S = 600.0
 
 
-class Erased(BaseModel):
+class ErasureSummary(BaseModel):
     """What an erasure removes, and what knew it."""
 
     model_config = ConfigDict(frozen=True)
@@ -35,7 +35,7 @@ class Erased(BaseModel):
     models_trained_on_it: tuple[int, ...]
 
 
-def plan_erasure(session: Session, key: str, *, reason: str) -> tuple[Erasure, Erased]:
+def plan_erasure(session: Session, key: str, *, reason: str) -> tuple[Erasure, ErasureSummary]:
     """What has to go; nothing is changed yet.
 
     Args:
@@ -85,9 +85,9 @@ def _open_buckets(session: Session) -> erasures.Buckets:
     )
 
 
-def _describe(session: Session, erasure: Erasure) -> Erased:
+def _describe(session: Session, erasure: Erasure) -> ErasureSummary:
     packages = session.registry.list_packages()
-    return Erased(
+    return ErasureSummary(
         key=erasure.key,
         versions=len(erasure.versions),
         dataset_objects=len(erasure.datasets_keys),
@@ -102,16 +102,9 @@ def _describe(session: Session, erasure: Erasure) -> Erased:
 
 def _commit_without(session: Session) -> None:
     """Let SETTLE announce the erasure and commit the snapshot without the object."""
-    machine = session.deployment.settle_machine_arn
-    started = session.clients.stepfunctions.start_execution(stateMachineArn=machine, input='{"execution": ""}')
-    history = session.history(machine)
-
-    def look() -> Execution | None:
-        found = history.look_up(started["executionArn"])
-        if found is None:
-            raise StepFailedError("SETTLE's execution is gone, and with it whether it succeeded; erase again")
-        return found if found.status != "RUNNING" else None
-
-    ended = wait_until(look, "the end of SETTLE; erase again when it has ended: it", limit_s=_SETTLE_LIMIT_S)
+    history = session.history(session.deployment.settle_machine_arn)
+    execution = history.start(json.dumps({"execution": ""}))
+    remedy = "when it has, erase again"
+    ended = wait_for_end(history, execution, "SETTLE", limit_s=_SETTLE_LIMIT_S, remedy=remedy)
     if ended.failed:
-        raise StepFailedError(f"SETTLE failed: {ended.error}; fix the cause, then erase again")
+        raise StepFailedError(f"SETTLE failed: {': '.join(ended.read_failure())}; fix the cause, then erase again")

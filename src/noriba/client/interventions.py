@@ -1,84 +1,28 @@
-"""The rollout that is under way: how it stands, and what a person may do about it."""
+"""What a person may do about the rollout that is under way."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from noriba.aws.comparisons import give_verdict
-from noriba.aws.objects import ObjectStore
 from noriba.client.production import find_obstacle, serves_champion_alone
 from noriba.client.progress import NO_PROGRESS
-from noriba.client.rollout_history import find_running
-from noriba.client.rollouts import NoRolloutError
-from noriba.client.waiting import StepFailedError, wait_until
+from noriba.client.rollout_history import NoRolloutError, read_running
+from noriba.client.waiting import ROLLOUT_LIMIT_S, StepFailedError, wait_until
 from noriba.errors import NoribaError
-from noriba.records.names import name_endpoint, read_package_version, read_version
-from noriba.records.rollout import ChallengerVerdict, RolloutStep, name_comparison
-from noriba.rollout.pairing import Look, Tally
+from noriba.records.names import read_package_version
+from noriba.records.rollout import ChallengerVerdict
 
 if TYPE_CHECKING:
-    from noriba.aws.executions import Execution
     from noriba.aws.ledger import Awaited, RolloutLock
     from noriba.client.progress import Progress
     from noriba.client.session import Session
 
-_LIMIT_S = 1800.0
 ABORTED = "RolloutAbortedError"
 
 
 class RolloutCompletedError(NoribaError):
     """A rollout was to be ended, and its version is the champion already."""
-
-
-class RolloutStatus(BaseModel):
-    """How a rollout stands; differences are the challenger's error less the champion's, in the answers' unit."""
-
-    model_config = ConfigDict(frozen=True)
-
-    execution: str
-    started_at: datetime
-    champion: int | None = Field(description="the version that it is compared with, while it is")
-    challenger: int | None
-    paused: bool
-    steps: tuple[RolloutStep, ...]
-    answered: dict[str, int] = Field(description="predictions of each model since the comparison began")
-    waiting: int = Field(description="predictions that wait for their outcome, or for the other model's")
-    looks: tuple[Look, ...] = Field(description="what was known at each look, the latest last")
-
-
-def read_rollout_status(session: Session) -> RolloutStatus:
-    """The rollout that is under way.
-
-    Raises:
-        NoRolloutError: none is.
-    """
-    lock, execution = read_running(session)
-    awaited = lock.awaited
-    steps = tuple(session.ledger.list_steps(execution.arn))
-    counted = _find_tally(session, execution.arn, steps[-1].stage, steps[-1].percent) if steps else None
-    return RolloutStatus(
-        execution=execution.arn,
-        started_at=execution.started_at,
-        champion=None if awaited is None else read_version(awaited.champion),
-        challenger=None if awaited is None else read_version(awaited.challenger),
-        paused=lock.paused,
-        steps=steps,
-        answered={} if counted is None else {str(side): n for side, n in counted.answered.items()},
-        waiting=0 if counted is None else len(counted.waiting),
-        looks=() if counted is None else tuple(counted.looks),
-    )
-
-
-def read_looks(session: Session, execution: str, stage: str, percent: int | None = None) -> tuple[Look, ...]:
-    """What was known at each look at a stage of a rollout, under way or not; empty where nothing was compared.
-
-    Of the canary, one step is meant: the one in which the challenger had that share.
-    """
-    tally = _find_tally(session, execution, stage, percent)
-    return () if tally is None else tuple(tally.looks)
 
 
 def pause_rollout(session: Session, *, paused: bool) -> bool:
@@ -113,7 +57,7 @@ def promote_challenger(session: Session, *, reason: str) -> str:
 
 
 def abort_rollout(
-    session: Session, *, reason: str, limit_s: float = _LIMIT_S, progress: Progress = NO_PROGRESS
+    session: Session, *, reason: str, limit_s: float = ROLLOUT_LIMIT_S, progress: Progress = NO_PROGRESS
 ) -> bool:
     """Stop the rollout that is under way, and wait until production is the champion's alone.
 
@@ -146,7 +90,7 @@ def end_rollout(
 
     def look() -> bool | None:
         found = history.look_up(lock.execution)
-        ended = found is None or found.status != "RUNNING"
+        ended = found is None or not found.is_running
         if not ended or serves_champion_alone(session):
             return ended or None
         obstacle = find_obstacle(session)
@@ -164,25 +108,6 @@ def end_rollout(
             "noriba rollback --reason TEXT"
         )
     return changed
-
-
-def _find_tally(session: Session, execution: str, stage: str, percent: int | None) -> Tally | None:
-    endpoint = name_endpoint(session.use_case_name, prefix=session.prefix)
-    captures = ObjectStore(session.clients.s3, session.deployment.captures_bucket)
-    found = captures.find(name_comparison(endpoint, execution, stage, percent))
-    return None if found is None else Tally.model_validate_json(found)
-
-
-def read_running(session: Session) -> tuple[RolloutLock, Execution]:
-    """The rollout that holds the lock, and runs.
-
-    Raises:
-        NoRolloutError: none does.
-    """
-    running = find_running(session)
-    if running is None:
-        raise NoRolloutError(f"no rollout of {session.use_case_name} is under way")
-    return running
 
 
 def _answer(session: Session, awaited: Awaited | None, verdict: ChallengerVerdict) -> bool:

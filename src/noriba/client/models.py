@@ -9,24 +9,27 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.aws.bus import EventBus
-from noriba.client.rollout_history import find_promotion, list_under_way
-from noriba.client.rollouts import UnderWayError
+from noriba.client.rollout_history import UnderWayError, find_promotion, list_under_way
 from noriba.client.snapshots import NoSuchSnapshotError, count_traffic, read_snapshot
 from noriba.client.waiting import StepFailedError
 from noriba.errors import NoribaError
 from noriba.events import RetrainingRequested
+from noriba.records.approvals import APPROVED, PENDING_APPROVAL
 
 if TYPE_CHECKING:
     from noriba.aws.registry import ModelPackage
     from noriba.client.rollout_history import Rollout
     from noriba.client.session import Session
 
-WAITING = "PendingManualApproval"
 _METRICS = ("mae", "rmse", "rmsle", "coverage", "claimed_coverage", "baseline_mae", "champion_mae")
 
 
 class NoSuchModelError(NoribaError):
     """No model of that version, or none that waits."""
+
+
+class NotApprovedError(NoribaError):
+    """A version would have to be approved for this."""
 
 
 class Model(BaseModel):
@@ -58,7 +61,7 @@ def list_models(session: Session) -> tuple[Model, ...]:
     return tuple(Model(**_describe(package, champion)) for package in session.registry.list_packages())
 
 
-def read_details(session: Session, version: int) -> ModelDetails:
+def read_model(session: Session, version: int) -> ModelDetails:
     """One model, whole.
 
     Raises:
@@ -84,11 +87,24 @@ def find_model(session: Session, version: int | None = None) -> ModelPackage:
     """
     found = list(session.registry.list_packages())
     for package in found:
-        if package.version == version or (version is None and package.status == WAITING):
+        if package.version == version or (version is None and package.status == PENDING_APPROVAL):
             return package
     wanted = "no model waits for approval" if version is None else f"no version {version}"
     there = ", ".join(f"{package.version} ({package.status})" for package in found) or "none"
     raise NoSuchModelError(f"{wanted}; versions of {session.use_case_name}: {there}")
+
+
+def find_approved(session: Session, version: int) -> ModelPackage:
+    """The model of a version that is approved.
+
+    Raises:
+        NoSuchModelError: there is none of that version.
+        NotApprovedError: it is not approved.
+    """
+    package = find_model(session, version)
+    if package.status != APPROVED:
+        raise NotApprovedError(f"version {version} is not approved; approve it: noriba approve {version}")
+    return package
 
 
 def find_candidate(session: Session, version: int | None = None) -> ModelPackage:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from noriba.aws.measurements import Measurements
 from noriba.aws.objects import ObjectStore
-from noriba.client.waiting import StepFailedError, wait_until
+from noriba.client.waiting import StepFailedError, wait_for_end
 from noriba.errors import NoribaError
 
 if TYPE_CHECKING:
-    from noriba.aws.executions import Execution
     from noriba.client.session import Session
     from noriba.records.monitoring import MonitoringReport
 
@@ -22,7 +21,7 @@ class NoReportError(NoribaError):
     """The monitor has not looked yet, or there is nothing to look at."""
 
 
-def read_report(session: Session) -> MonitoringReport:
+def read_monitoring_report(session: Session) -> MonitoringReport:
     """The report of the monitor's last look, which it takes every hour.
 
     Raises:
@@ -35,7 +34,7 @@ def read_report(session: Session) -> MonitoringReport:
     return report
 
 
-def look_now(session: Session, *, limit_s: float = _LIMIT_S) -> MonitoringReport:
+def run_monitor(session: Session, *, limit_s: float = _LIMIT_S) -> MonitoringReport:
     """Let the monitor look at what has come until now, and wait for its report.
 
     Raises:
@@ -44,15 +43,9 @@ def look_now(session: Session, *, limit_s: float = _LIMIT_S) -> MonitoringReport
     """
     history = session.history(session.deployment.monitor_machine_arn)
     execution = history.start(json.dumps({"use_case": session.use_case_name}))
-
-    def find_end() -> Execution | None:
-        found = history.look_up(execution)
-        return found if found is not None and found.status != "RUNNING" else None
-
-    ended = wait_until(find_end, "the monitor's report", limit_s=limit_s)
+    ended = wait_for_end(history, execution, "the monitor", limit_s=limit_s)
     if ended.failed:
-        error, cause = ended.read_failure()
-        raise StepFailedError(f"the monitor failed: {error}: {cause}")
+        raise StepFailedError(f"the monitor failed: {': '.join(ended.read_failure())}")
     if session.ledger.read_champion() is None:
         raise NoReportError(f"no model of {session.use_case_name} is in production yet")
-    return read_report(session)
+    return read_monitoring_report(session)

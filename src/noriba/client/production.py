@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from noriba.aws.endpoints import describe_endpoint, find_resource
+from noriba.records.approvals import REJECTED
 from noriba.records.names import IN_PROGRESS, name_endpoint, read_package_version
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def find_obstacle(session: Session) -> str | None:
     """
     champion = session.ledger.read_champion()
     package = None if champion is None else session.registry.find(champion.model_package_arn)
-    if package is None or package.status != "Rejected":
+    if package is None or package.status != REJECTED:
         return None
     return (
         f"production cannot be given back to version {package.version}, the champion, because it is rejected; "
@@ -49,3 +50,19 @@ def read_weights(session: Session) -> dict[str, float]:
     weights = {one["VariantName"]: one.get("CurrentWeight", 0.0) for one in found.get("ProductionVariants", ())}
     shadows = {one["VariantName"]: one.get("CurrentWeight", 0.0) for one in found.get("ShadowProductionVariants", ())}
     return weights | {f"{variant} (shadow)": weight for variant, weight in shadows.items()}
+
+
+def find_serving(session: Session) -> int | None:
+    """The champion's version; None when there is none."""
+    champion = session.ledger.read_champion()
+    return None if champion is None else read_package_version(champion.model_package_arn)
+
+
+def is_captured(session: Session) -> bool:
+    """Whether what production answers is kept."""
+    sagemaker = session.clients.sagemaker
+    state = describe_endpoint(sagemaker, name_endpoint(session.use_case_name, prefix=session.prefix))
+    if state is None:
+        return False
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=state.config)
+    return bool(config.get("DataCaptureConfig", {}).get("EnableCapture"))

@@ -33,7 +33,7 @@ class NothingToReplayError(NoribaError):
 
 
 @dataclass(frozen=True)
-class Ride:
+class ReplayRow:
     """One row that is asked about.
 
     Attributes:
@@ -46,7 +46,7 @@ class Ride:
 
 
 @dataclass(frozen=True)
-class Rides:
+class ReplayRows:
     """What is replayed.
 
     Attributes:
@@ -55,7 +55,7 @@ class Rides:
     """
 
     rows: int
-    chosen: tuple[Ride, ...]
+    chosen: tuple[ReplayRow, ...]
 
 
 def read_files(files: Sequence[Path], use_case: UseCase) -> dict[Path, RecordedFile]:
@@ -73,7 +73,7 @@ def read_files(files: Sequence[Path], use_case: UseCase) -> dict[Path, RecordedF
     return found
 
 
-def choose_rides(
+def choose_replay_rows(
     recorded: Mapping[Path, RecordedFile],
     use_case: UseCase,
     *,
@@ -81,8 +81,8 @@ def choose_rides(
     last_day: date,
     per_day: int,
     seed: int,
-) -> Rides:
-    """The rows of some UTC days as rides, at most so many a day; those that the API would refuse are left out.
+) -> ReplayRows:
+    """The rows of some UTC days, at most so many a day; those that the API would refuse are left out.
 
     Raises:
         NothingToReplayError: there is no row of these days.
@@ -99,8 +99,8 @@ def choose_rides(
         )
     chosen = choose_rows(asked_at_s, since_s=since_s, until_s=until_s, per_day=per_day, seed=seed)
     observed = load_observer(use_case.name).observe_rows(take_rows(columns, chosen))
-    rides = (Ride(number, one) for number, one in enumerate(observed))
-    return Rides(rows, tuple(ride for ride in rides if ride.observation.fits(use_case.request)))
+    numbered = (ReplayRow(number, one) for number, one in enumerate(observed))
+    return ReplayRows(rows, tuple(row for row in numbered if row.observation.fits(use_case.request)))
 
 
 def refuse_idle_files(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from noriba.errors import NoribaError
 from noriba.records.rollout import RolloutPlan, RolloutStep  # pydantic reads them
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 50
 _MOST_LOOKED_AT = 200
+
+
+class NoRolloutError(NoribaError):
+    """There is no rollout to stop, or no version to go back to."""
+
+
+class UnderWayError(NoribaError):
+    """A rollout or an experiment is under way that this would disturb."""
 
 
 class Rollout(BaseModel):
@@ -46,7 +55,7 @@ class Rollout(BaseModel):
     @property
     def is_experiment(self) -> bool:
         """Whether its version is only tried."""
-        return self.plan is not None and self.plan.purpose == "experiment"
+        return self.plan is not None and self.plan.is_experiment
 
     @property
     def reached_production(self) -> bool:
@@ -86,9 +95,21 @@ def find_running(session: Session) -> tuple[RolloutLock, Execution] | None:
     lock = session.ledger.read_rollout()
     history = session.history(session.deployment.rollout_machine_arn)
     execution = None if lock is None else history.look_up(lock.execution)
-    if lock is None or execution is None or execution.status != "RUNNING":
+    if lock is None or execution is None or not execution.is_running:
         return None
     return lock, execution
+
+
+def read_running(session: Session) -> tuple[RolloutLock, Execution]:
+    """The rollout that holds the lock, and runs.
+
+    Raises:
+        NoRolloutError: none does.
+    """
+    running = find_running(session)
+    if running is None:
+        raise NoRolloutError(f"no rollout of {session.use_case_name} is under way")
+    return running
 
 
 def leave_out_abandoned(served: Iterable[Rollout]) -> Iterator[int]:
@@ -115,7 +136,7 @@ def describe_rollout(session: Session, execution: Execution) -> Rollout | None:
         skipped = execution.status == "SUCCEEDED" and not steps
         plan = RolloutPlan.model_validate(given["plan"]) if "plan" in given else None
         reached = any(step.stage == "production" for step in steps)
-        ended = execution.status == "SUCCEEDED" and plan is not None and plan.purpose == "experiment" and not reached
+        ended = execution.status == "SUCCEEDED" and plan is not None and plan.is_experiment and not reached
         return Rollout(
             version=int(given["version"]),
             status="skipped" if skipped else "ended" if ended else execution.status.lower(),

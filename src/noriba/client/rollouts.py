@@ -2,74 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from noriba.aws.endpoints import describe_endpoint
+from noriba.client.beginning import begin_rollout, look_before, name_asker
+from noriba.client.models import find_approved
+from noriba.client.production import find_serving
 from noriba.client.progress import NO_PROGRESS
 from noriba.client.rollout_history import (
-    describe_rollout,
+    NoRolloutError,
+    UnderWayError,
     find_promotion,
-    find_running,
     iterate_rollouts,
     leave_out_abandoned,
 )
 from noriba.client.waiting import ROLLOUT_LIMIT_S, StepFailedError, wait_until
-from noriba.errors import NoribaError
-from noriba.records.names import name_endpoint, read_package_version
+from noriba.records.approvals import APPROVED
 
 if TYPE_CHECKING:
     from noriba.aws.executions import Execution
     from noriba.aws.registry import ModelPackage
+    from noriba.client.beginning import BegunRollout
     from noriba.client.progress import Progress
     from noriba.client.session import Session
 
 
-class NoRolloutError(NoribaError):
-    """There is no rollout to stop, or no version to go back to."""
-
-
-class UnderWayError(NoribaError):
-    """A rollout or an experiment is under way that this would disturb."""
-
-
-@dataclass(frozen=True)
-class Approval:
-    """An approval, and what was known before it.
-
-    Attributes:
-        package: what was approved.
-        last_rollout: the newest execution before the approval; None when there was none.
-        serving: the version that answered in production then; None when none did.
-        tried: the version that an experiment tried then, which ends for this rollout; None when none ran.
-        execution: of the rollout, where it was begun by hand.
-    """
-
-    package: ModelPackage
-    last_rollout: str | None
-    serving: int | None
-    tried: int | None = None
-    execution: str | None = None
-
-    def describe(self) -> str:
-        """What it means for production, and for an experiment that runs."""
-        if self.tried is None:
-            return self._describe_turn()
-        return f"{self._describe_turn()}; the experiment with version {self.tried} ends for it"
-
-    def _describe_turn(self) -> str:
-        version = self.package.version
-        if self.serving is None:
-            return f"version {version} approved; it will be the first in production"
-        if self.serving == version:
-            return f"version {version} approved again; it is in production already, and is rolled out once more"
-        if self.serving > version:
-            return f"version {version} approved; production goes back to it from version {self.serving}"
-        return f"version {version} approved; it is to take the place of version {self.serving}"
-
-
-def approve_model(session: Session, package: ModelPackage, *, note: str) -> Approval:
+def approve_model(session: Session, package: ModelPackage, *, note: str) -> BegunRollout:
     """Approve as the approver; the rollout begins by itself.
 
     The registry would know no more than the approver's role: who took it stands in the note.
@@ -81,60 +38,46 @@ def approve_model(session: Session, package: ModelPackage, *, note: str) -> Appr
         raise UnderWayError(
             f"version {package.version} is being rolled out already, and nothing was changed: noriba rollout status"
         )
-    approval = look_before(session, package)
+    begun = look_before(session, package)
     session.as_approver().approve(package.arn, note=f"{note}, by {name_asker(session, note)['by']}")
-    return approval
+    return begun
 
 
-def roll_back(session: Session, *, version: int | None, reason: str) -> Approval:
+def describe_approval(begun: BegunRollout) -> str:
+    """What an approval means for production, and for an experiment that runs."""
+    if begun.tried is None:
+        return _describe_turn(begun)
+    return f"{_describe_turn(begun)}; the experiment with version {begun.tried} ends for it"
+
+
+def roll_back(session: Session, *, version: int | None, reason: str) -> BegunRollout:
     """Begin to go back: to the champion before this one, or to a version that was in production.
 
     No new approval is needed; who asked, and why, stands in the rollout's input.
 
     Raises:
-        NoRolloutError: there is none to go back to, it was never in production, or is not approved any more.
+        NoRolloutError: there is none to go back to, or it was never in production.
+        NoSuchModelError: there is no such version.
+        NotApprovedError: it is not approved any more.
     """
     package = _find_earlier(session, version)
-    approval = look_before(session, package)
-    return begin_rollout(session, approval, rollback=name_asker(session, reason))
-
-
-def begin_rollout(session: Session, approval: Approval, **more: object) -> Approval:
-    """Begin a rollout that no approval begins; who asked for it, and what for, is in its input.
-
-    Returns:
-        The same, which now knows its execution.
-    """
-    package = approval.package
-    given = {
-        "use_case": session.use_case_name,
-        "endpoint_name": name_endpoint(session.use_case_name, prefix=session.prefix),
-        "model_package_arn": package.arn,
-        "version": package.version,
-        **more,
-    }
-    execution = session.history(session.deployment.rollout_machine_arn).start(json.dumps(given))
-    return replace(approval, execution=execution)
-
-
-def name_asker(session: Session, reason: str) -> dict[str, str]:
-    """Who asks, and why, for the record."""
-    return {"by": session.clients.sts.get_caller_identity()["Arn"], "reason": reason}
+    begun = look_before(session, package)
+    return begin_rollout(session, begun, rollback=name_asker(session, reason))
 
 
 def wait_for_rollout(
-    session: Session, approval: Approval, *, limit_s: float = ROLLOUT_LIMIT_S, progress: Progress = NO_PROGRESS
+    session: Session, begun: BegunRollout, *, limit_s: float = ROLLOUT_LIMIT_S, progress: Progress = NO_PROGRESS
 ) -> None:
-    """Wait until the rollout that an approval began has ended, and its package is the champion.
+    """Wait until a rollout that was begun has ended, and its package is the champion.
 
     Raises:
         StepFailedError: the rollout failed, did not begin or took too long; production answers as before.
     """
-    _follow(session, approval, limit_s=limit_s, progress=progress, until_compared=False)
+    _follow(session, begun, limit_s=limit_s, progress=progress, until_compared=False)
 
 
 def follow_rollout(
-    session: Session, approval: Approval, *, limit_s: float = ROLLOUT_LIMIT_S, progress: Progress = NO_PROGRESS
+    session: Session, begun: BegunRollout, *, limit_s: float = ROLLOUT_LIMIT_S, progress: Progress = NO_PROGRESS
 ) -> bool:
     """Wait until there is nothing to do but to wait for outcomes, which may take days.
 
@@ -144,10 +87,21 @@ def follow_rollout(
     Raises:
         StepFailedError: see `wait_for_rollout`.
     """
-    return _follow(session, approval, limit_s=limit_s, progress=progress, until_compared=True)
+    return _follow(session, begun, limit_s=limit_s, progress=progress, until_compared=True)
 
 
-def _follow(session: Session, approval: Approval, *, limit_s: float, progress: Progress, until_compared: bool) -> bool:
+def _describe_turn(begun: BegunRollout) -> str:
+    version = begun.package.version
+    if begun.serving is None:
+        return f"version {version} approved; it will be the first in production"
+    if begun.serving == version:
+        return f"version {version} approved again; it is in production already, and is rolled out once more"
+    if begun.serving > version:
+        return f"version {version} approved; production goes back to it from version {begun.serving}"
+    return f"version {version} approved; it is to take the place of version {begun.serving}"
+
+
+def _follow(session: Session, begun: BegunRollout, *, limit_s: float, progress: Progress, until_compared: bool) -> bool:
     history = session.history(session.deployment.rollout_machine_arn)
     known: Execution | None = None
 
@@ -155,10 +109,10 @@ def _follow(session: Session, approval: Approval, *, limit_s: float, progress: P
         nonlocal known
         if known is not None:
             known = history.look_up(known.arn)
-        elif approval.execution is not None:
-            known = history.look_up(approval.execution)
+        elif begun.execution is not None:
+            known = history.look_up(begun.execution)
         else:
-            known = history.find_after(approval.last_rollout, approval.package.arn)
+            known = history.find_after(begun.last_rollout, begun.package.arn)
         if known is not None and known.failed:
             raise StepFailedError(f"the rollout failed: {': '.join(known.read_failure())}")
         progress.update(f"rollout: {'not started' if known is None else _say_where(session, known)}")
@@ -166,11 +120,11 @@ def _follow(session: Session, approval: Approval, *, limit_s: float, progress: P
             return None
         return known if known.status == "SUCCEEDED" or (until_compared and _is_compared(session, known)) else None
 
-    found = wait_until(look, f"the rollout of version {approval.package.version}", limit_s=limit_s)
+    found = wait_until(look, f"the rollout of version {begun.package.version}", limit_s=limit_s)
     if found.status != "SUCCEEDED":
         return False
     champion = session.ledger.read_champion()
-    if champion is None or champion.model_package_arn != approval.package.arn:
+    if champion is None or champion.model_package_arn != begun.package.arn:
         raise StepFailedError("the approval was withdrawn, or another version was rolled out after this one")
     return True
 
@@ -187,15 +141,9 @@ def _say_where(session: Session, execution: Execution) -> str:
     return execution.status.lower() if not steps else steps[-1].describe()
 
 
-def look_before(session: Session, package: ModelPackage) -> Approval:
-    """What is known before a rollout of a package begins, so that it can be followed."""
-    last = session.history(session.deployment.rollout_machine_arn).find_newest()
-    return Approval(package, None if last is None else last.arn, _find_serving(session), _find_tried(session))
-
-
 def _find_earlier(session: Session, version: int | None) -> ModelPackage:
     """The package of a version; of the champion before this one when None."""
-    serving = _find_serving(session)
+    serving = find_serving(session)
     # One look at Step Functions for each: mostly the second or third is the one.
     served = (rollout for rollout in iterate_rollouts(session) if rollout.reached_production)
     if version is not None:
@@ -209,46 +157,6 @@ def _find_earlier(session: Session, version: int | None) -> ModelPackage:
     packages = {package.version: package for package in session.registry.list_packages()}
     for earlier in leave_out_abandoned(served):
         found = packages.get(earlier)
-        if earlier != serving and found is not None and found.status == "Approved":
+        if earlier != serving and found is not None and found.status == APPROVED:
             return found
     raise NoRolloutError("no earlier version was in production that is still approved; approve one: noriba models")
-
-
-def _find_serving(session: Session) -> int | None:
-    """The champion's version; None when there is none."""
-    champion = session.ledger.read_champion()
-    return None if champion is None else read_package_version(champion.model_package_arn)
-
-
-def _find_tried(session: Session) -> int | None:
-    """The version that an experiment under way tries; whatever else is rolled out takes its place."""
-    running = find_running(session)
-    if running is None or running[0].purpose != "experiment":
-        return None
-    described = describe_rollout(session, running[1])
-    return None if described is None else described.version
-
-
-def find_approved(session: Session, version: int) -> ModelPackage:
-    """The package of a version that is approved.
-
-    Raises:
-        NoRolloutError: it is not, or there is none.
-    """
-    packages = {package.version: package for package in session.registry.list_packages()}
-    if version not in packages:
-        there = ", ".join(f"{one.version} ({one.status})" for one in packages.values()) or "none"
-        raise NoRolloutError(f"no version {version}; versions of {session.use_case_name}: {there}")
-    if packages[version].status != "Approved":
-        raise NoRolloutError(f"version {version} is not approved; approve it: noriba approve {version}")
-    return packages[version]
-
-
-def is_captured(session: Session) -> bool:
-    """Whether what production answers is kept."""
-    sagemaker = session.clients.sagemaker
-    state = describe_endpoint(sagemaker, name_endpoint(session.use_case_name, prefix=session.prefix))
-    if state is None:
-        return False
-    config = sagemaker.describe_endpoint_config(EndpointConfigName=state.config)
-    return bool(config.get("DataCaptureConfig", {}).get("EnableCapture"))

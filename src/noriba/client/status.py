@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.aws.endpoints import describe_endpoint
-from noriba.client.models import WAITING
 from noriba.client.production import find_obstacle, read_weights, serves_champion_alone
 from noriba.client.rollout_history import list_under_way
+from noriba.records.approvals import PENDING_APPROVAL
 from noriba.records.names import name_endpoint
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ class UseCaseStatus(BaseModel):
     remedy: str | None = Field(description="what makes it so again, where nothing is under way that will")
     alarms: tuple[str, ...] = Field(description="those that ring")
     dead_letters: int = Field(description="events that could not be delivered")
-    executions: dict[str, dict[str, int]] = Field(description="of each machine the latest hundred, by status")
+    executions: dict[str, dict[str, int]] = Field(
+        description="of INGEST, TRAIN and ROLLOUT the latest hundred, by status"
+    )
 
 
 class DeploymentStatus(BaseModel):
@@ -86,7 +88,7 @@ def _read_state(session: Session) -> UseCaseStatus:
         operators_api_url=deployment.operators_api_url,
         use_case=session.use_case_name,
         snapshot=session.ledger.latest_snapshot(),
-        waiting_for_approval=tuple(p.version for p in session.registry.list_packages() if p.status == WAITING),
+        waiting_for_approval=tuple(p.version for p in session.registry.list_packages() if p.status == PENDING_APPROVAL),
         champion=champion and champion.model_package_arn,
         endpoint=endpoint and endpoint.status,
         model_version=endpoint and endpoint.model_version,

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from noriba.aws.alarms import list_changes
-from noriba.client.monitoring import NoReportError, read_report
+from noriba.client.monitoring import NoReportError, read_monitoring_report
 from noriba.client.retraining import list_retrainings
 from noriba.client.rollout_history import list_rollouts
 from noriba.records.replays import ReplayEvent
@@ -53,10 +53,10 @@ class Watcher:
         """Whether a training run or a rollout goes on by itself, and does not wait for outcomes."""
         session = self._session
         training = session.history(session.deployment.train_machine_arn).find_newest()
-        if training is not None and training.status == "RUNNING":
+        if training is not None and training.is_running:
             return True
         rollout = session.history(session.deployment.rollout_machine_arn).find_newest()
-        if rollout is None or rollout.status != "RUNNING":
+        if rollout is None or not rollout.is_running:
             return False
         lock = session.ledger.read_rollout()
         return lock is None or lock.awaited is None
@@ -76,7 +76,7 @@ class Watcher:
 
     def _findings(self) -> Iterator[ReplayEvent]:
         try:
-            report = read_report(self._session)
+            report = read_monitoring_report(self._session)
         except NoReportError:
             return
         for finding in report.findings:

@@ -55,6 +55,11 @@ class RolloutPlan(BaseModel):
     max_latency_ratio: float
     comparison: ComparisonPolicy
 
+    @property
+    def is_experiment(self) -> bool:
+        """Whether its challenger is only tried."""
+        return self.purpose == "experiment"
+
     @classmethod
     def of_experiment(cls, policy: RolloutPolicy, *, percent: int, lasts_s: int) -> Self:
         """The plan of an experiment: one step, at whose end production is the champion's again."""

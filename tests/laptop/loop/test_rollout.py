@@ -117,7 +117,7 @@ def await_end(loop: Loop, execution: str) -> Execution:
 
     def look() -> Execution | None:
         found = history.look_up(execution)
-        return found if found is not None and found.status != "RUNNING" else None
+        return found if found is not None and not found.is_running else None
 
     found: Execution = loop.eventually(look, within_s=120)
     return found

@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from noriba.client.rollouts import look_before
+from noriba.client.beginning import look_before
+from noriba.client.rollouts import describe_approval
 from noriba.rollout.assignment import Split
 from tests.laptop.loop.test_rollout import check_alone, describe, serve
 from usecases.taxi_eta.simulator import observe, simulate
@@ -61,8 +62,9 @@ def test_each_rider_meets_one_of_two_models_and_what_comes_of_it_is_told(
     }
     again = loop.run("noriba", "experiment", "start", str(challenger.version), *words)
     assert "a rollout is under way" in again.stderr
-    approval = look_before(loop.session, champion)
-    assert approval.describe().endswith(f"; the experiment with version {challenger.version} ends for it")
+    assert describe_approval(look_before(loop.session, champion)).endswith(
+        f"; the experiment with version {challenger.version} ends for it"
+    )
 
     met = ride(loop, [f"rider {number}" for number in range(RIDERS)])
     lock = loop.session.ledger.read_rollout()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from laptop.drift_scenario import FIRST_DAY, LAST_DAY, PER_DAY, describe_change, find_missing, simulate_change
-from noriba.client.replays import choose_rides, read_files
+from noriba.client.replays import choose_replay_rows, read_files
 from noriba.records.replays import ReplayDay
 from noriba.usecase import load_use_case
 from tests.laptop.replaying.reports import make_event, make_report
@@ -93,7 +93,7 @@ def test_every_day_has_the_rides_that_are_asked_about(tmp_path: Path) -> None:
 
     history, days = simulate_change("taxi_eta", tmp_path)
 
-    rides = choose_rides(
+    rides = choose_replay_rows(
         read_files(days, use_case), use_case, first_day=FIRST_DAY, last_day=LAST_DAY, per_day=PER_DAY, seed=1
     )
     counted = Counter(ride.observation.asked_at.date() for ride in rides.chosen)

@@ -13,7 +13,7 @@ import pytest
 from laptop.replaying.journal import Answered, Journal
 from laptop.replaying.report_file import OtherReplayError, find_report, write_report
 from laptop.replaying.run import Replay
-from noriba.client.replays import Ride
+from noriba.client.replays import ReplayRow
 from noriba.records.replays import ReplayEvent, ReplayReport, ReplaySettings
 from noriba.usecase import Observation
 
@@ -73,14 +73,14 @@ class FakeApps:
     """Answers 10 s too much; may be killed after some answers."""
 
     time: FakeTime
-    rides: dict[int, Ride]
+    rides: dict[int, ReplayRow]
     dies_after: int | None = None
     asked: list[int] = field(default_factory=list)
     reported: dict[int, tuple[float, datetime, datetime]] = field(default_factory=dict)
     failed: int = 0
     failures: list[str] = field(default_factory=list)
 
-    def ask(self, rides: Sequence[Ride], *, now: datetime) -> Iterator[Answered]:
+    def ask(self, rides: Sequence[ReplayRow], *, now: datetime) -> Iterator[Answered]:
         for ride in rides:
             if len(self.asked) == self.dies_after:
                 raise Killed
@@ -149,14 +149,14 @@ class FakeDeployment:
         self.waiting[self.champion] = "Approved"
 
 
-def make_rides() -> dict[int, Ride]:
+def make_rides() -> dict[int, ReplayRow]:
     """Rides every four hours; the last of a day ends on the next one."""
     rides = {}
     for number in range(DAYS * A_DAY):
         asked_at = FIRST + number * timedelta(hours=4, minutes=1)
         lasted_s = 6 * 3600.0 if number % A_DAY == A_DAY - 1 else 600.0
         observation = Observation({}, asked_at, lasted_s, asked_at + timedelta(seconds=lasted_s))
-        rides[number] = Ride(number, observation)
+        rides[number] = ReplayRow(number, observation)
     return rides
 
 

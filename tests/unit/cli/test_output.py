@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import unicodedata
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -58,8 +60,12 @@ def test_no_word_moves_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
 
 @given(PRINTABLE, PRINTABLE)
 def test_any_word_is_printed_as_it_is(column: str, cell: str) -> None:
-    print_table("", [column], [[cell]])
-    print_problem(cell)
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        print_table("", [column], [[cell]])
+        print_problem(cell)
+
+    assert [line.rstrip() for line in out.getvalue().splitlines()] == [column, cell]
+    assert err.getvalue() == f"✗ {cell}\n"
 
 
 def test_an_empty_list_says_so(capsys: pytest.CaptureFixture[str]) -> None:

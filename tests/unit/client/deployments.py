@@ -39,7 +39,7 @@ class FakeHistory:
         return iter(self.executions)
 
     def list_running(self) -> Iterable[Execution]:
-        return (one for one in self.executions if one.status == "RUNNING")
+        return (one for one in self.executions if one.is_running)
 
     def start(self, given: str) -> str:
         arn = f"arn:e{len(self.executions)}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from noriba.client.experiments import LONGEST, NoExperimentError, start_experiment
+from noriba.client import NoRolloutError, experiments
+from noriba.client.experiments import LONGEST, NoExperimentError, start_experiment, stop_experiment
 from tests.unit.client.deployments import Deployed
 
 WEEK = timedelta(days=7)
@@ -30,3 +32,20 @@ def test_an_experiment_that_lasts_too_long_is_refused(lasts: timedelta) -> None:
         start_experiment(deployed.as_session(), version=7, percent=50, lasts=lasts, reason="do fewer cancel?")
 
     assert deployed.rollouts.executions == []
+
+
+def test_what_is_ended_is_an_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[Any] = []
+    monkeypatch.setattr(experiments, "end_rollout", lambda _session, lock, **_more: ended.append(lock))
+    deployed = Deployed({6: "Approved", 7: "Approved"}, serving=6)
+
+    with pytest.raises(NoRolloutError, match="under way"):
+        stop_experiment(deployed.as_session(), reason="enough")
+    deployed.hold_lock(purpose="promotion")
+    with pytest.raises(NoExperimentError, match="no experiment; to end it: noriba rollout abort"):
+        stop_experiment(deployed.as_session(), reason="enough")
+    assert ended == []
+
+    deployed.hold_lock(purpose="experiment")
+    stop_experiment(deployed.as_session(), reason="enough")
+    assert ended == [deployed.lock]

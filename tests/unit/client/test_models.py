@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from noriba.client.models import find_candidate, reject_model
-from noriba.client.rollouts import UnderWayError
+from noriba.client.rollout_history import UnderWayError
 from noriba.records.rollout import RolloutPlan
 from noriba.usecase import RolloutPolicy
 from tests.unit.client.deployments import Deployed, make_package

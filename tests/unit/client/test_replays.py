@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from noriba.client.replays import NothingToReplayError, choose_rides, read_files, refuse_idle_files, write_earlier
+from noriba.client.replays import NothingToReplayError, choose_replay_rows, read_files, refuse_idle_files, write_earlier
 from noriba.errors import UseCaseError
 from noriba.usecase import load_observer, load_use_case
 from usecases.taxi_eta.simulator import simulate, write_files
@@ -16,7 +16,7 @@ from usecases.taxi_eta.simulator import simulate, write_files
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from noriba.client.replays import Rides
+    from noriba.client.replays import ReplayRows
     from noriba.datasets.replays import RecordedFile
 
 USE_CASE = load_use_case("taxi_eta")
@@ -30,8 +30,8 @@ def recorded(tmp_path: Path) -> dict[Path, RecordedFile]:
     return read_files(files, USE_CASE)
 
 
-def choose(recorded: dict[Path, RecordedFile], first: date, last: date) -> Rides:
-    return choose_rides(recorded, USE_CASE, first_day=first, last_day=last, per_day=20, seed=1)
+def choose(recorded: dict[Path, RecordedFile], first: date, last: date) -> ReplayRows:
+    return choose_replay_rows(recorded, USE_CASE, first_day=first, last_day=last, per_day=20, seed=1)
 
 
 def test_rides_are_numbered_in_the_order_in_which_they_are_asked_about(recorded: dict[Path, RecordedFile]) -> None:

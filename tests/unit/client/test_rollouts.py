@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from datetime import timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from hypothesis import given
@@ -13,16 +13,22 @@ from hypothesis import strategies as st
 
 from noriba.aws.executions import Execution
 from noriba.aws.ledger import RolloutLock
-from noriba.client.rollout_history import describe_rollout, find_running, leave_out_abandoned, list_rollouts
-from noriba.client.rollouts import (
+from noriba.client.models import NoSuchModelError, NotApprovedError
+from noriba.client.rollout_history import (
     NoRolloutError,
     UnderWayError,
-    approve_model,
-    roll_back,
+    describe_rollout,
+    find_running,
+    leave_out_abandoned,
+    list_rollouts,
 )
+from noriba.client.rollouts import approve_model, describe_approval, roll_back
 from noriba.records.rollout import RolloutPlan, RolloutStep
 from noriba.usecase import RolloutPolicy
 from tests.unit.client.deployments import BEGAN, GIVEN, STEP, Deployed, make_package
+
+if TYPE_CHECKING:
+    from noriba.errors import NoribaError
 
 
 class FakeLedger:
@@ -132,17 +138,17 @@ def test_without_a_version_the_way_back_is_the_newest_that_served_before_and_is_
 
 
 @pytest.mark.parametrize(
-    ("version", "said"),
+    ("version", "error", "said"),
     [
-        (None, "no earlier version was in production that is still approved"),
-        (6, "version 6 is not approved; approve it: noriba approve 6"),
-        (99, r"no version 99; versions of taxi_eta: 6 \(Rejected\), 7 \(Approved\)"),
+        (None, NoRolloutError, "no earlier version was in production that is still approved"),
+        (6, NotApprovedError, "version 6 is not approved; approve it: noriba approve 6"),
+        (99, NoSuchModelError, r"no version 99; versions of taxi_eta: 6 \(Rejected\), 7 \(Approved\)"),
     ],
 )
-def test_where_there_is_no_way_back_nothing_is_begun(version: int | None, said: str) -> None:
+def test_where_there_is_no_way_back_nothing_is_begun(version: int | None, error: type[NoribaError], said: str) -> None:
     deployed = Deployed({6: "Rejected", 7: "Approved"}, serving=7)
 
-    with pytest.raises(NoRolloutError, match=said):
+    with pytest.raises(error, match=said):
         roll_back(deployed.as_session(), version=version, reason="late at night")
     assert deployed.rollouts.executions == []
 
@@ -151,11 +157,11 @@ def test_who_approves_while_an_experiment_runs_is_told_that_it_ends() -> None:
     deployed = Deployed({7: "Approved", 8: "PendingManualApproval"}, serving=6)
     deployed.hold_lock(purpose="experiment", version=7)
 
-    approval = approve_model(deployed.as_session(), make_package(8, "PendingManualApproval"), note="better")
+    begun = approve_model(deployed.as_session(), make_package(8, "PendingManualApproval"), note="better")
 
     assert deployed.statuses[8] == "Approved"
-    assert approval.tried == 7
-    assert approval.describe() == (
+    assert begun.tried == 7
+    assert describe_approval(begun) == (
         "version 8 approved; it is to take the place of version 6; the experiment with version 7 ends for it"
     )
 
@@ -175,10 +181,10 @@ def test_of_an_experiment_that_does_not_run_nothing_is_said(
     deployed = Deployed({8: "PendingManualApproval"}, serving=6)
     deployed.hold_lock(status, purpose=purpose, version=7)
 
-    approval = approve_model(deployed.as_session(), make_package(8, "PendingManualApproval"), note="better")
+    begun = approve_model(deployed.as_session(), make_package(8, "PendingManualApproval"), note="better")
 
-    assert approval.tried is None
-    assert approval.describe() == "version 8 approved; it is to take the place of version 6"
+    assert begun.tried is None
+    assert describe_approval(begun) == "version 8 approved; it is to take the place of version 6"
 
 
 def test_a_version_that_was_never_in_production_is_no_way_back() -> None:

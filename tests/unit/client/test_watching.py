@@ -57,7 +57,7 @@ class FakeDeployment:
         package = SimpleNamespace(version=3, created_at=NOW, status="Rejected", note="worse than the champion")
         return SimpleNamespace(list_packages=lambda: [package])
 
-    def read_report(self) -> MonitoringReport:
+    def read_monitoring_report(self) -> MonitoringReport:
         if self.findings is None:
             raise NoReportError
         return MonitoringReport(
@@ -79,7 +79,7 @@ def find(verdict: Any) -> Finding:
 def deployment(monkeypatch: pytest.MonkeyPatch) -> FakeDeployment:
     """A deployment in which nothing was decided and nothing rolled out."""
     found = FakeDeployment()
-    monkeypatch.setattr(watching, "read_report", FakeDeployment.read_report)
+    monkeypatch.setattr(watching, "read_monitoring_report", FakeDeployment.read_monitoring_report)
     monkeypatch.setattr(watching, "list_retrainings", lambda _session: [])
     monkeypatch.setattr(watching, "list_rollouts", lambda _session: [])
     return found

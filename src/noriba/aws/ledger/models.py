@@ -81,6 +81,11 @@ class RolloutLock(BaseModel):
     told: bool = False
     awaited: Awaited | None = None
 
+    @property
+    def is_experiment(self) -> bool:
+        """Whether a challenger is only tried."""
+        return self.purpose == "experiment"
+
 
 class RolloutTraffic(BaseModel):
     """What a rollout means for whoever asks the models.
