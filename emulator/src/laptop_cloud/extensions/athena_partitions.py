@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import operator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -34,8 +35,7 @@ class Conditions:
     """
 
     def __init__(self, query: str) -> None:
-        with duckdb.connect() as connection:
-            [[text]] = connection.execute("SELECT json_serialize_sql(?)", [query]).fetchall()
+        [[text]] = _open_parser().cursor().execute("SELECT json_serialize_sql(?)", [query]).fetchall()
         # What cannot be read asks nothing.
         self._readers = [_list_conditions(node) for node in _find_readers(json.loads(text))]
 
@@ -52,6 +52,12 @@ class Conditions:
             all(tells(known[column], value) for column, tells, value in conditions if column in known)
             for conditions in self._readers
         )
+
+
+@lru_cache
+def _open_parser() -> duckdb.DuckDBPyConnection:
+    """A database without tables; to open one takes longer than to read a statement."""
+    return duckdb.connect()
 
 
 def _find_readers(tree: Any, named: frozenset[str] = frozenset()) -> Iterator[dict[str, Any]]:
