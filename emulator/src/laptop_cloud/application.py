@@ -12,6 +12,7 @@ from laptop_cloud.extensions import (
     athena_files,
     athena_queries,
     athena_tasks,
+    authorization,
     callbacks,
     cloudformation_types,
     ecr_images,
@@ -65,6 +66,7 @@ class Application:
             SeamMovedError: MiniStack is not the version that the extensions are made for.
         """
         check_seams()
+        authorization.install()
         s3_events.install()
         s3_ranges.install()
         eventbridge_delivery.install()

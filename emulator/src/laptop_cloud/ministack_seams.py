@@ -53,6 +53,12 @@ class Seam(Enum):
     APPLICATION = "app:app"
     SERVICE_HANDLERS = "app:SERVICE_HANDLERS"
     SERVICE_PATTERNS = "core.router:SERVICE_PATTERNS"
+    # Whether policies are asked, what is known of a request's origin, the resource that it is about, and the keys of
+    # conditions.
+    AUTHORIZATION = "app:AUTH"
+    REQUEST_ORIGIN = "app:pin_request_origin"
+    REQUEST_RESOURCE = "core.iam_actions:extract_resource_arn"
+    REQUEST_CONTEXT = "core.iam_actions:request_tag_context"
     # Whose state is meant.
     SCOPE = "core.responses:request_scope"
     ACCOUNT = "core.responses:get_account_id"
