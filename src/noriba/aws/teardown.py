@@ -1,4 +1,4 @@
-"""Removing what CloudFormation does not own: what rollouts made, and what buckets hold."""
+"""Removing what CloudFormation does not own: what rollouts made, and packages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from noriba.records.names import IN_PROGRESS
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
 
@@ -73,20 +72,6 @@ def remove_packages(sagemaker: SageMakerClient, group: str) -> int:
     for arn in arns:
         sagemaker.delete_model_package(ModelPackageName=arn)
     return len(arns)
-
-
-def empty_bucket(s3: S3Client, bucket: str) -> int:
-    """Delete every version of every object; how many."""
-    count = 0
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        if found:
-            s3.delete_objects(
-                Bucket=bucket,
-                Delete={"Objects": [{"Key": i["Key"], "VersionId": i["VersionId"]} for i in found], "Quiet": True},
-            )
-            count += len(found)
-    return count
 
 
 def _wait_while(
