@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from functions.telemetry import count, logger
+from functions.use_cases import do_for_each
 from noriba.aws.bus import EventBus
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.executions import look_up
@@ -56,17 +57,13 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         NotTidiedError: of some use cases nobody knows; all others were tidied up after.
     """
     counts: Counter[str] = Counter()
-    failed = []
-    for use_case in list_use_cases():
-        try:
-            tidied = tidy(use_case)
-        except Exception:  # what is wrong with one use case holds up no other
-            logger.exception("not tidied", extra={"use_case": use_case})
-            failed.append(use_case)
-        else:
-            counts.update(asdict(tidied))
-    if failed:
-        raise NotTidiedError(f"what rollouts of {', '.join(failed)} left could not be removed; the log says why")
+    for tidied in do_for_each(
+        list_use_cases(),
+        tidy,
+        trouble="not tidied",
+        fail=lambda names: NotTidiedError(f"what rollouts of {names} left could not be removed; the log says why"),
+    ):
+        counts.update(asdict(tidied))
     return {"done": not counts["pending"], **counts}
 
 
