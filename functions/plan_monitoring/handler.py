@@ -26,7 +26,7 @@ from noriba.usecase import load_use_case
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from noriba.aws.references import Reference
+    from noriba.records.reference import Reference
     from noriba.records.statements import Statement
     from noriba.usecase import UseCase
 

@@ -1,8 +1,7 @@
-"""What the model in production showed in training: the reference that the monitor holds its answers against."""
+"""Reading what the model in production showed in training."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from noriba.aws.objects import ObjectStore, split_uri
@@ -12,29 +11,13 @@ from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_FILE, ModelArtifact
 from noriba.records.evidence import Evidence
 from noriba.records.profiles import PROFILE_FILE, Profile
+from noriba.records.reference import Reference
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from noriba.aws.clients import Clients
     from noriba.aws.ledger.models import Champion
-
-
-@dataclass(frozen=True)
-class Reference:
-    """One model version in training.
-
-    Attributes:
-        version: which one.
-        evidence: what evaluation found on its hold-out.
-        profile: how its features were distributed; None where it was trained before profiles were kept.
-        identities: of its features.
-    """
-
-    version: int
-    evidence: Evidence
-    profile: Profile | None
-    identities: tuple[str, ...]
 
 
 def read_reference(clients: Clients, champion: Champion) -> Reference:
