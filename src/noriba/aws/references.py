@@ -10,6 +10,7 @@ from noriba.errors import CorruptBundleError
 from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_FILE, ModelArtifact
 from noriba.records.evidence import Evidence
+from noriba.records.names import read_package_group
 from noriba.records.profiles import PROFILE_FILE, Profile
 from noriba.records.reference import Reference
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def read_reference(clients: Clients, champion: Champion) -> Reference:
     """The reference of the model in production."""
-    group = champion.model_package_arn.rpartition("/")[0].rpartition("/")[2]
+    group = read_package_group(champion.model_package_arn)
     package = ModelRegistry(clients.sagemaker, group).describe(champion.model_package_arn)
     bucket, key = split_uri(package.metadata["evaluation_uri"])
     evidence = Evidence.model_validate_json(ObjectStore(clients.s3, bucket).read(key))

@@ -8,7 +8,7 @@ from noriba.records.rollout import EXPERIMENT_ENDED, ChallengerVerdict
 from noriba.rollout.confidence import FEWEST_PARTS
 from noriba.rollout.decision import Comparison, Verdict, compare_groups, compare_paired
 from noriba.rollout.health import FEWEST_ASKED
-from noriba.rollout.pairing import DIFFERENCE, PEOPLE, Look, Tally
+from noriba.rollout.pairing import DIFFERENCE, Look, Tally
 
 if TYPE_CHECKING:
     from noriba.records.rollout import RolloutPlan
@@ -86,17 +86,17 @@ def _compare(tally: Tally, plan: RolloutPlan, unit: str) -> Comparison:
     slices = tally.list_slices()
     champion = tally.blocks("champion")
     if tally.paired:
-        parts = {name: tally.blocks(f"{DIFFERENCE}|{name}") for name in slices}
+        parts = {name: tally.blocks(DIFFERENCE, label=name) for name in slices}
         whole = tally.blocks(DIFFERENCE)
         return compare_paired(whole, parts, champion_mae=champion.mean, policy=plan.comparison, unit=unit)
     challenger = tally.blocks("challenger")
     # Each step of the canary is compared by itself; all of them together keep to alpha.
     policy = plan.comparison.model_copy(update={"alpha": plan.comparison.alpha / max(len(plan.canary), 1)})
-    by_group = tally.blocks(f"challenger{PEOPLE}"), tally.blocks(f"champion{PEOPLE}")
+    by_group = tally.blocks("challenger", people=True), tally.blocks("champion", people=True)
     of_people = sum(side.n for side in by_group) / max(challenger.n + champion.n, 1)
     if of_people > MOSTLY and min(len(side.starts_s) for side in by_group) >= FEWEST_PARTS:
         # Whoever stays with one model for long makes slices of people, not of rides; the whole knows how much they
         # differ, a slice does not.
         return compare_groups(challenger, champion, {}, policy=policy, unit=unit, people=by_group)
-    groups = {name: (tally.blocks(f"challenger|{name}"), tally.blocks(f"champion|{name}")) for name in slices}
+    groups = {name: (tally.blocks("challenger", label=name), tally.blocks("champion", label=name)) for name in slices}
     return compare_groups(challenger, champion, groups, policy=policy, unit=unit)
