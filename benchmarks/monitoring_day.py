@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from noriba.monitoring.assessment import assess_accuracy, assess_coverage, number_parts
+from noriba.monitoring.assessment import assess_accuracy, assess_coverage
 from noriba.monitoring.counts import Served, read_counts, state_counts
-from noriba.monitoring.days import assess_quality, sum_days
+from noriba.monitoring.days import sum_days
 from noriba.monitoring.drift import measure_drift
 from noriba.monitoring.measurements import Scale, read_measurements, state_measurements
+from noriba.monitoring.missing import assess_missing_features
+from noriba.monitoring.parts import measure_parts
 from noriba.records.evidence import Evidence, Metrics
 from noriba.records.measurements import HourMeasurement
 from noriba.records.observations import TABLES
@@ -61,10 +63,10 @@ def main(folder: Path, since: datetime, until: datetime) -> None:
         for hour, found in sorted(versions.items())
     ]
     policy, evidence = MonitoringPolicy(), _hold()
-    number_parts(hours, VERSION, evidence)
+    measure_parts(hours, VERSION, evidence)
     assess_accuracy(hours, VERSION, evidence, policy)
     assess_coverage(hours, VERSION, policy)
-    assess_quality(hours, VERSION, profile, policy)
+    assess_missing_features(hours, VERSION, profile, policy)
     day = sum_days(hours, VERSION, profile)[FIRST.date()]
     drift = measure_drift(profile, day, alpha=0.05)
     spent_s = time.perf_counter() - begin_s

@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from noriba.events import FindingChanged
-from noriba.monitoring.assessment import assess_accuracy, assess_coverage, assess_outcomes, number_parts
+from noriba.monitoring.assessment import assess_accuracy, assess_coverage, assess_outcomes
 from noriba.monitoring.counts import count_nothing, read_counts
-from noriba.monitoring.days import assess_drift, assess_quality, list_whole_days
+from noriba.monitoring.days import assess_drift, list_whole_days
 from noriba.monitoring.measurements import read_measurements
+from noriba.monitoring.missing import assess_missing_features
+from noriba.monitoring.parts import measure_parts
 from noriba.records.measurements import HourMeasurement
 from noriba.records.monitoring import COUNTS, ERRORS, MonitoringReport
 from noriba.timestamps import HOUR, begin_day, begin_hour, from_microseconds
@@ -111,7 +113,7 @@ def write_report(
         assess_accuracy(last, version, reference.evidence, policy, longer=ripe, was_changed="accuracy" in were),
         assess_coverage(last, version, policy, longer=ripe, was_changed="coverage" in were),
         assess_drift(hours, version, reference.profile, policy, now=now),
-        assess_quality(window, version, reference.profile, policy),
+        assess_missing_features(window, version, reference.profile, policy),
         assess_outcomes(last, version, policy, was_changed="outcomes" in were),
     )
     known = {one.kind: one.verdict for one in findings if one.verdict != "unknown"}
@@ -121,7 +123,7 @@ def write_report(
         model_version=version,
         since=since,
         until=now,
-        parts=tuple(number_parts(window, version, reference.evidence)),
+        parts=tuple(measure_parts(window, version, reference.evidence)),
         findings=findings,
         standing={**(before.standing if before else {}), **known},
         stretch=stretch,

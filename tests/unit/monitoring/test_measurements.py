@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noriba.events import OutcomeObserved
-from noriba.monitoring.assessment import find_quantile
 from noriba.monitoring.measurements import Scale, read_measurements, state_measurements
+from noriba.monitoring.parts import find_quantile
 from noriba.records.captures import CapturedAnswer
 from noriba.records.inference import ModelAnswer
 from noriba.records.measurements import EVERYTHING, Tally, add_tallies
