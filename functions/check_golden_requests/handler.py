@@ -17,8 +17,9 @@ from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_FILE, GOLDEN_FILE, GoldenRecord, ModelArtifact
 from noriba.records.inference import encode_columns
 from noriba.records.metrics import GOLDEN_REQUESTS_ASKED, GOLDEN_REQUESTS_FAILED
+from noriba.records.plausibility import find_answer_fault
 from noriba.records.wanted import Wanted
-from noriba.rollout.golden import check_plausible, find_differences
+from noriba.rollout.golden import find_differences
 from noriba.serving.requests import convert_request
 from noriba.usecase import MOST_EXPLAINED, load_use_case
 
@@ -107,7 +108,7 @@ def check_requests(endpoint: Endpoint, use_case: UseCase, features: FeatureSet) 
         except _OF_THE_MODEL as error:
             yield number, str(error)
             continue
-        for fault in check_plausible(reply.answer, rows=len(request.candidate_ids())):
+        if (fault := find_answer_fault(reply.answer, rows=len(request.candidate_ids()))) is not None:
             yield number, fault
 
 

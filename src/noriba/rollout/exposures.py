@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from noriba.events import CLOCK_SKEW, MOST_OUTCOME, OutcomeObserved
+from noriba.records.plausibility import find_answer_fault
 from noriba.rollout.assignment import GROUPS, belongs_to_challenger
 from noriba.rollout.experiments import Measured, SplitCheck, check_split
-from noriba.rollout.golden import check_plausible
 from noriba.usecase import OWN_METRIC
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Exposures:
 
         What is no prediction was never heard: the champion answered in its place, and was captured as well.
         """
-        if next(check_plausible(answer.answer, rows=len(answer.candidate_ids)), None) is not None:
+        if find_answer_fault(answer.answer, rows=len(answer.candidate_ids)) is not None:
             return
         # Whoever may write captures may have made a group up.
         if answer.group is None or not 0 <= answer.group < GROUPS:

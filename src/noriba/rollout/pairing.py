@@ -17,8 +17,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from noriba.events import CLOCK_SKEW, MOST_OUTCOME
+from noriba.records.plausibility import find_answer_fault
 from noriba.rollout.confidence import BLOCK_S, Blocks
-from noriba.rollout.golden import check_plausible
 from noriba.rollout.waiting import Side, Waiting, rank
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Tally(BaseModel):
     def add_answers(self, side: Side, answers: Iterable[CapturedAnswer]) -> None:
         """Take in what a model answered."""
         for one in answers:
-            fault = next(check_plausible(one.answer, rows=len(one.candidate_ids)), None)
+            fault = find_answer_fault(one.answer, rows=len(one.candidate_ids))
             if fault is not None:
                 if side == "challenger":
                     self.faulty += 1
@@ -212,9 +212,9 @@ class Tally(BaseModel):
         at_s = known.observed_s if self.trusts_times else known.asked_s
         block = math.floor(at_s / BLOCK_S) * BLOCK_S
         champions, total = self.usual
-        plausible = row.find_farthest(usual=total / champions if champions else 0.0)
-        self.far += known.outcome > plausible
-        for series, value in self._list_values(row.measure_errors(min(known.outcome, plausible))):
+        cap = row.find_farthest(usual=total / champions if champions else 0.0)
+        self.far += known.outcome > cap
+        for series, value in self._list_values(row.measure_errors(min(known.outcome, cap))):
             for place in (series, *(_name_place(series, label=label) for label in row.slices)):
                 self._add(place, block, value)
             if not self.paired and known.group is not None:
