@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from functions.telemetry import count, logger
 from noriba.aws.clients import Clients
 from noriba.aws.endpoints import Endpoint, ImplausibleAnswerError, ModelFailedError, ModelRefusedError
-from noriba.aws.objects import ObjectStore, split_uri
+from noriba.aws.objects import read_uri
 from noriba.errors import FeatureMismatchError, NoribaError
 from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_FILE, GOLDEN_FILE, GoldenRecord, ModelArtifact
@@ -135,8 +135,7 @@ def check_record(endpoint: Endpoint, record: GoldenRecord, features: FeatureSet)
 
 def read_artifact(clients: Clients, model_data_uri: str, sha256: str) -> ModelArtifact:
     """A model.tar.gz, if it is what was registered."""
-    bucket, key = split_uri(model_data_uri)
-    artifact = ModelArtifact(ObjectStore(clients.s3, bucket).read(key))
+    artifact = ModelArtifact(read_uri(clients.s3, model_data_uri))
     if artifact.sha256 != sha256:
         raise ArtifactChangedError(
             f"{model_data_uri} was registered as {sha256} and is {artifact.sha256} now; train anew"

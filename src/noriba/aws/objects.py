@@ -38,6 +38,12 @@ def split_uri(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
+def read_uri(s3: S3Client, uri: str) -> bytes:
+    """The latest version's content of `s3://bucket/key`."""
+    bucket, key = split_uri(uri)
+    return ObjectStore(s3, bucket).read(key)
+
+
 class ObjectStore:
     """One bucket; two of one client are the same."""
 

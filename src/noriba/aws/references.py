@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from noriba.aws.objects import ObjectStore, split_uri
+from noriba.aws.objects import read_uri
 from noriba.aws.registry import ModelRegistry
 from noriba.errors import CorruptBundleError
 from noriba.features.frozen import thaw_features
@@ -25,16 +25,14 @@ def read_reference(clients: Clients, champion: Champion) -> Reference:
     """The reference of the model in production."""
     group = read_package_group(champion.model_package_arn)
     package = ModelRegistry(clients.sagemaker, group).describe(champion.model_package_arn)
-    bucket, key = split_uri(package.metadata["evaluation_uri"])
-    evidence = Evidence.model_validate_json(ObjectStore(clients.s3, bucket).read(key))
+    evidence = Evidence.model_validate_json(read_uri(clients.s3, package.metadata["evaluation_uri"]))
     profile, identities = read_profile(clients.s3, champion.model_data_uri)
     return Reference(package.version, evidence, profile, identities)
 
 
 def read_profile(s3: S3Client, model_data_uri: str) -> tuple[Profile | None, tuple[str, ...]]:
     """The profile in a model artifact, None where there is none, and the identities of its features."""
-    bucket, key = split_uri(model_data_uri)
-    artifact = ModelArtifact(ObjectStore(s3, bucket).read(key))
+    artifact = ModelArtifact(read_uri(s3, model_data_uri))
     identities = tuple(thaw_features(artifact.read(FEATURES_FILE).decode()).identities)
     try:
         return Profile.model_validate_json(artifact.read(PROFILE_FILE)), identities

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from noriba.aws.endpoints import find_status
+from noriba.aws.resource_names import Kind, list_names
 from noriba.errors import NoribaError
 from noriba.records.names import IN_PROGRESS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection
 
     from mypy_boto3_sagemaker import SageMakerClient
 
@@ -44,9 +45,8 @@ def remove_endpoints(
     Raises:
         EndpointBusyError: an endpoint was not ready within an hour.
     """
-    endpoints = _list_names(sagemaker, "list_endpoints", "Endpoints", "EndpointName", prefix)
-    configs = _list_names(sagemaker, "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName", prefix)
-    models = _list_names(sagemaker, "list_models", "Models", "ModelName", prefix)
+    kinds = (Kind.ENDPOINT, Kind.CONFIGURATION, Kind.MODEL)
+    endpoints, configs, models = (list_names(sagemaker, kind, prefix=prefix) for kind in kinds)
     for name in endpoints:
         _wait_while(sagemaker, name, IN_PROGRESS, tell, pause)
         if find_status(sagemaker, name) is not None:
@@ -62,10 +62,7 @@ def remove_endpoints(
 
 def remove_packages(sagemaker: SageMakerClient, group: str) -> int:
     """Delete all model packages of a group, so that the group itself can go; how many."""
-    groups = _list_names(
-        sagemaker, "list_model_package_groups", "ModelPackageGroupSummaryList", "ModelPackageGroupName", group
-    )
-    if group not in groups:
+    if group not in list_names(sagemaker, Kind.PACKAGE_GROUP, prefix=group):
         return 0
     pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
     arns = [found["ModelPackageArn"] for page in pages for found in page["ModelPackageSummaryList"]]
@@ -88,9 +85,3 @@ def _wait_while(
         tell(f"waiting for endpoint {name}: {status}")
         pause(POLL_S)
         waited_s += POLL_S
-
-
-def _list_names(sagemaker: SageMakerClient, operation: Any, member: str, field: str, prefix: str) -> list[str]:
-    """The names that a list operation finds and that begin so; SageMaker itself looks anywhere in a name."""
-    pages: Iterable[Mapping[str, Any]] = sagemaker.get_paginator(operation).paginate(NameContains=prefix)
-    return [found[field] for page in pages for found in page[member] if found[field].startswith(prefix)]
