@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +29,6 @@ MONTHS = (
     (("2023-07", "2023-08", "2023-09"), ("2023-10", "2023-11", "2023-12")),
 )
 """What is learned from, and the months after it: the city in lockdown and after it, and in years like others."""
-_HOUR = timedelta(hours=1)
 _HOUR_S = 3600
 
 

@@ -149,9 +149,7 @@ def _tell_apart(scale: Scale) -> str:
     END"""
 
 
-# Trino's `greatest` of a null is null, DuckDB's is not.
-# https://trino.io/docs/current/functions/comparison.html#greatest-and-least
-
-
 def _at_least(column: str, bound: float) -> str:
+    # Trino's `greatest` of a null is null, DuckDB's is not.
+    # https://trino.io/docs/current/functions/comparison.html#greatest-and-least
     return f"CASE WHEN {column} < {write_number(bound)} THEN {write_number(bound)} ELSE {column} END"

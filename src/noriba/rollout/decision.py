@@ -1,9 +1,10 @@
 """Promote, reject or go on: what a rollout makes of the outcomes so far.
 
-Both models were asked the very same requests, so every outcome gives a pair: how much farther from the truth the
-challenger was than the champion. The reverse triangle inequality bounds it by the distance between the two answers,
-| |y − a| − |y − b| | ≤ |a − b|, whatever the outcome was: a ride that took ten hours by mistake weighs no more than a
-ride on which the models disagree as much.
+In the shadow both models are asked the very same requests, so every outcome gives a pair: how much farther from the
+truth the challenger was than the champion. The reverse triangle inequality bounds it by the distance between the two
+answers, | |y − a| − |y − b| | ≤ |a − b|, whatever the outcome was: a ride that took ten hours by mistake weighs no more
+than a ride on which the models disagree as much. In the canary one of them is asked each request, and the errors of the
+two groups are held against each other.
 """
 
 from __future__ import annotations
@@ -121,10 +122,11 @@ def _decide(
         return Comparison(verdict, reason, whole, slices)
 
     if whole.n < policy.min_outcomes:
-        return conclude(Verdict.CONTINUE, f"{whole.n} of at least {policy.min_outcomes} outcomes")
+        return conclude(Verdict.CONTINUE, f"{whole.n} outcomes; at least {policy.min_outcomes} are needed")
     if not isfinite(whole.upper - whole.lower):
         return conclude(
-            Verdict.CONTINUE, f"{whole.n} outcomes, too few hours or too much alike to bound the difference"
+            Verdict.CONTINUE,
+            f"{whole.n} outcomes, but they span too few hours, or vary too little, to bound the difference",
         )
     # Who reads it need not know how large errors are.
     scale = f"the champion's is {_say(champion_mae)}{unit} on the whole"

@@ -52,7 +52,7 @@ def judge(
         return ChallengerVerdict.model_validate({**ended, **look.model_dump()})
     if not tally.paired:
         if asked is not None and asked < FEWEST_ASKED:
-            return answer(Verdict.CONTINUE, f"it was asked {asked} of at least {FEWEST_ASKED} times")
+            return answer(Verdict.CONTINUE, f"it was asked {asked} times; at least {FEWEST_ASKED} are needed")
         decision = Verdict.PROMOTE if at_last else Verdict.CONTINUE
         return answer(decision, f"nothing speaks against it; {comparison.reason}")
     verdict, reason = comparison.verdict, comparison.reason

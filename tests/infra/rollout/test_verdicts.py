@@ -153,7 +153,7 @@ def test_a_canary_that_was_asked_too_little_waits_for_hours_not_by_its_minutes(k
         known_attempt,
         await_the_verdict_on_canary_longer=LATE,
         judge_canary_at_last=[
-            answer_function({**say("continue", "it was asked 0 of at least 20 times"), "paused": False}),
+            answer_function({**say("continue", "it was asked 0 times; at least 20 are needed"), "paused": False}),
             answer_function(say("promote")),
         ],
     )

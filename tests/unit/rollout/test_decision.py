@@ -47,7 +47,7 @@ def test_few_outcomes_decide_nothing_however_clear_they_are() -> None:
     found = compare(POLICY.min_outcomes - 1, shift=-190.0)
 
     assert found.verdict is Verdict.CONTINUE
-    assert found.reason == "499 of at least 500 outcomes"
+    assert found.reason == "499 outcomes; at least 500 are needed"
     assert compare(POLICY.min_outcomes, shift=-190.0).verdict is Verdict.PROMOTE
 
 
