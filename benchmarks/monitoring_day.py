@@ -16,7 +16,7 @@ from noriba.monitoring.assessment import assess_accuracy, assess_coverage
 from noriba.monitoring.counts import Served, read_counts, state_counts
 from noriba.monitoring.days import sum_days
 from noriba.monitoring.drift import measure_drift
-from noriba.monitoring.measurements import Scale, read_measurements, state_measurements
+from noriba.monitoring.measurements import ErrorThresholds, read_measurements, state_measurements
 from noriba.monitoring.missing import assess_missing_features
 from noriba.monitoring.parts import measure_parts
 from noriba.records.evidence import Evidence, Metrics
@@ -48,7 +48,7 @@ def main(folder: Path, since: datetime, until: datetime) -> None:
             read = f"read_parquet({files}, hive_partitioning = true, hive_types = {_TYPES})"
             engine.execute(f"CREATE VIEW {table.name} AS SELECT * FROM {read}")  # noqa: S608  # our own words
         when: dict[str, Any] = {"since": since, "until": until}
-        errors = state_measurements(USE_CASE, SLICES, Scale(2000.0, 120.0), now=until, **when)
+        errors = state_measurements(USE_CASE, SLICES, ErrorThresholds(2000.0, 120.0), now=until, **when)
         versions = read_measurements(_ask(engine, errors), SLICES)
         asked = state_counts(profile, identities, Served(USE_CASE, VERSION), now=until, by_hour=True, **when)
         counts = {

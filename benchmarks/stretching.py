@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.accuracy import find_months, fit_past, read_trips
 from noriba.monitoring.stretching import stretch_intervals
-from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
+from noriba.records.measurements import EVERYTHING, AnswerTally, HourMeasurement
 from noriba.records.stretching import Stretching
 from noriba.training.hyperparameters import Hyperparameters
 from noriba.training.models import Answers
@@ -74,7 +74,7 @@ def _replay(use_case: UseCase, predictor: Predictor, months: Mapping[str, Path])
 
 def _measure(hour: datetime, held: np.ndarray, claimed: float) -> HourMeasurement:
     outcomes = len(held)
-    tally = Tally(answered=outcomes, with_outcome=outcomes, covered=int(held.sum()), claimed=claimed * outcomes)
+    tally = AnswerTally(answered=outcomes, with_outcome=outcomes, covered=int(held.sum()), claimed=claimed * outcomes)
     return HourMeasurement(hour=hour, versions={1: {EVERYTHING: tally}})
 
 

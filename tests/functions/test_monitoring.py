@@ -19,7 +19,7 @@ from noriba.aws.references import read_profile
 from noriba.features.frozen import freeze_features
 from noriba.monitoring.days import SETTLED
 from noriba.records.artifacts import FEATURES_FILE
-from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
+from noriba.records.measurements import EVERYTHING, AnswerTally, HourMeasurement
 from noriba.records.profiles import PROFILE_FILE
 from noriba.records.reference import Reference
 from noriba.records.stretching import Stretching
@@ -288,7 +288,9 @@ def test_where_another_model_took_over_meanwhile_nothing_is_said_of_it(cloud: Cl
 def test_what_an_earlier_model_was_asked_stays_counted(cloud: Cloud, context: LambdaContext) -> None:
     version = promote(cloud)
     hour = HourMeasurement(
-        hour=THIS_HOUR - timedelta(hours=2), versions={0: {EVERYTHING: Tally()}}, counts={0: {"haversine_m": (1, 2)}}
+        hour=THIS_HOUR - timedelta(hours=2),
+        versions={0: {EVERYTHING: AnswerTally()}},
+        counts={0: {"haversine_m": (1, 2)}},
     )
     measurements = Measurements(cloud.store("observations"), "taxi_eta")
     measurements.write([hour])

@@ -2,8 +2,8 @@
 
 Each question has three answers, and the third is that there is not enough data. Errors are called grown only where the
 lower bound of their mean is over the limit, so a quiet night or a few odd rides raise no alarm. Outcomes that an app
-has made up are told apart by `Scale`: all together they count for little or nothing, and are a question of their own.
-Parts of the traffic are looked at together: the more there are, the surer each must be (Bonferroni).
+has made up are told apart by `ErrorThresholds`: all together they count for little or nothing, and are a question of
+their own. Parts of the traffic are looked at together: the more there are, the surer each must be (Bonferroni).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from noriba.monitoring.blocks import FEWEST_BLOCKS, average_blocks
 from noriba.monitoring.parts import list_answers, list_expected
-from noriba.records.measurements import EVERYTHING, Tally, add_tallies
+from noriba.records.measurements import EVERYTHING, AnswerTally, add_tallies
 from noriba.records.monitoring import Finding
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def assess_accuracy(
     return Finding(kind="accuracy", verdict="steady", reason=reason)
 
 
-def _weigh(tallies: Sequence[Tally], bound: float) -> tuple[list[float], list[float]]:
+def _weigh(tallies: Sequence[AnswerTally], bound: float) -> tuple[list[float], list[float]]:
     """The sum of errors of each hour, and how many these are, implausible ones with the weight that they may have."""
     total = add_tallies(tallies)
     weight = 1.0
@@ -102,7 +102,7 @@ def _weigh(tallies: Sequence[Tally], bound: float) -> tuple[list[float], list[fl
 
 
 def _find_lean(
-    tallies: Sequence[Tally], policy: MonitoringPolicy, *, alpha: float, was_changed: bool
+    tallies: Sequence[AnswerTally], policy: MonitoringPolicy, *, alpha: float, was_changed: bool
 ) -> Iterator[tuple[float, str]]:
     """Whether more answers are too high than too low, or the other way round; how much so, and in words.
 
@@ -177,7 +177,7 @@ def _choose(
     return hours if len(_list_tallies(hours, version, EVERYTHING)) >= FEWEST_BLOCKS else longer
 
 
-def _list_tallies(hours: Sequence[HourMeasurement], version: int, part: str) -> list[Tally]:
+def _list_tallies(hours: Sequence[HourMeasurement], version: int, part: str) -> list[AnswerTally]:
     """Of hours with outcomes alone."""
     return [tally for tally in list_answers(hours, version, part) if tally.with_outcome]
 
@@ -187,7 +187,7 @@ def _is_enough(rows: Sequence[float], policy: MonitoringPolicy) -> bool:
     return sum(some > 0 for some in rows) >= FEWEST_BLOCKS and sum(rows) >= policy.min_outcomes
 
 
-def _count_outcomes(tallies: Sequence[Tally]) -> int:
+def _count_outcomes(tallies: Sequence[AnswerTally]) -> int:
     return sum(tally.with_outcome for tally in tallies)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from noriba.monitoring.drift import DriftReport
+    from noriba.monitoring.drift import DriftMeasurement
     from noriba.records.measurements import HourMeasurement
     from noriba.records.profiles import Profile
     from noriba.usecase.policies import MonitoringPolicy
@@ -102,7 +102,7 @@ def sum_counts(hours: Iterable[HourMeasurement], version: int, profile: Profile)
     return {name: np.sum(some, axis=0) for name, some in found.items()}
 
 
-def _name_columns(report: DriftReport) -> str:
+def _name_columns(report: DriftMeasurement) -> str:
     words = [f"{name}: {report.columns[name].moved}" for name in report.drifted[:_MOST_NAMED]]
     left = len(report.drifted) - _MOST_NAMED
     return "; ".join([*words, *([f"and {left} more"] if left > 0 else [])])

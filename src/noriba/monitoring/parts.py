@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from noriba.records.measurements import EVERYTHING, Tally, add_tallies
+from noriba.records.measurements import EVERYTHING, AnswerTally, add_tallies
 from noriba.records.monitoring import PartNumbers
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def measure_parts(hours: Sequence[HourMeasurement], version: int, evidence: Evid
     ]
 
 
-def _measure_part(part: str, total: Tally, expected: Metrics | None) -> PartNumbers:
+def _measure_part(part: str, total: AnswerTally, expected: Metrics | None) -> PartNumbers:
     known = total.with_outcome or None
     width = total.width / total.answered if total.answered else 0.0
     estimated = None
@@ -52,7 +52,7 @@ def find_quantile(sizes: dict[int, int], share: float) -> float | None:
     """The error that a share of all are smaller than, from how many there are of each size; None of none.
 
     Args:
-        sizes: as in `Tally`.
+        sizes: as in `AnswerTally`.
         share: between 0 and 1.
 
     Returns:
@@ -72,6 +72,6 @@ def list_expected(evidence: Evidence, *, fewest: int = 1) -> dict[str, Metrics]:
     return {EVERYTHING: evidence.candidate, **parts}
 
 
-def list_answers(hours: Sequence[HourMeasurement], version: int, part: str = EVERYTHING) -> list[Tally]:
+def list_answers(hours: Sequence[HourMeasurement], version: int, part: str = EVERYTHING) -> list[AnswerTally]:
     """A version's sums by hour, of hours in which it answered."""
     return [tally for hour in hours if (tally := hour.versions.get(version, {}).get(part)) is not None]

@@ -14,7 +14,7 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from noriba.records.measurements import EVERYTHING, Tally
+from noriba.records.measurements import EVERYTHING, AnswerTally
 from noriba.records.stretching import Stretching
 from noriba.timestamps import HOUR, begin_hour
 
@@ -73,14 +73,14 @@ def stretch_intervals(
     log_stretch, through = before.log_stretch, before.through
     for hour in hours:
         if through < hour.hour <= ripe:
-            tally = hour.versions.get(before.version, {}).get(EVERYTHING, Tally())
+            tally = hour.versions.get(before.version, {}).get(EVERYTHING, AnswerTally())
             log_stretch = _bound(log_stretch + _step(tally, policy))
             through = hour.hour
     # Turned off, nothing stays of what was found before.
     return before.model_copy(update={"log_stretch": log_stretch if policy.stretch_gain else 0.0, "through": through})
 
 
-def _step(tally: Tally, policy: MonitoringPolicy) -> float:
+def _step(tally: AnswerTally, policy: MonitoringPolicy) -> float:
     """An hour's: gain, times its weight n / (n + prior), times the share that was missed beyond what may be."""
     return policy.stretch_gain * (tally.claimed - tally.covered) / (tally.plausible + policy.stretch_prior)
 

@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparisonResult:
     """What was decided, and on what evidence; intervals are of the difference, negative where the challenger is better.
 
     Attributes:
@@ -54,7 +54,7 @@ class Comparison:
 
 def compare_paired(
     differences: Blocks, slices: Mapping[str, Blocks], *, champion_mae: float, policy: ComparisonPolicy, unit: str = ""
-) -> Comparison:
+) -> ComparisonResult:
     """Decide on requests that both models answered.
 
     Args:
@@ -82,7 +82,7 @@ def compare_groups(
     policy: ComparisonPolicy,
     unit: str = "",
     people: tuple[Blocks, Blocks] | None = None,
-) -> Comparison:
+) -> ComparisonResult:
     """Decide on two groups of requests, each answered by one of the models.
 
     Args:
@@ -114,12 +114,12 @@ def _share_alpha(policy: ComparisonPolicy, slices: int) -> float:
 
 def _decide(
     whole: Interval, slices: Mapping[str, Interval], champion_mae: float, policy: ComparisonPolicy, unit: str
-) -> Comparison:
+) -> ComparisonResult:
     margin, slice_margin = policy.margin * champion_mae, policy.slice_margin * champion_mae
     worst = max(slices, key=lambda name: slices[name].lower, default=None)
 
-    def conclude(verdict: Verdict, reason: str) -> Comparison:
-        return Comparison(verdict, reason, whole, slices)
+    def conclude(verdict: Verdict, reason: str) -> ComparisonResult:
+        return ComparisonResult(verdict, reason, whole, slices)
 
     if whole.n < policy.min_outcomes:
         return conclude(Verdict.CONTINUE, f"{whole.n} outcomes; at least {policy.min_outcomes} are needed")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from noriba.records.captures import CapturedAnswer
     from noriba.usecase import BusinessMetric
 
-Row: TypeAlias = "tuple[str, str | None]"
+AnswerKey: TypeAlias = "tuple[str, str | None]"
 
 
 class Exposures:
@@ -39,9 +39,9 @@ class Exposures:
         self._metrics = {metric.name: metric for metric in metrics}
         # Group, whether the challenger answered, and when: of each prediction.
         self._met: dict[str, tuple[int, bool, float]] = {}
-        self._answers: dict[Row, float] = {}
+        self._answers: dict[AnswerKey, float] = {}
         # When it was observed, and what: the last word counts.
-        self._said: dict[str, dict[Row, tuple[float, float]]] = defaultdict(dict)
+        self._said: dict[str, dict[AnswerKey, tuple[float, float]]] = defaultdict(dict)
         self._without_subject: list[datetime] = []
         self._began: datetime | None = None
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from noriba.records.rollout import EXPERIMENT_ENDED, ChallengerVerdict
 from noriba.rollout.confidence import FEWEST_PARTS
-from noriba.rollout.decision import Comparison, Verdict, compare_groups, compare_paired
+from noriba.rollout.decision import ComparisonResult, Verdict, compare_groups, compare_paired
 from noriba.rollout.health import FEWEST_ASKED
 from noriba.rollout.pairing import DIFFERENCE, Look, Tally
 
@@ -73,7 +73,7 @@ def _settle(plan: RolloutPlan, whole: Interval, span_s: float) -> Verdict:
     return Verdict.PROMOTE if enough and whole.estimate < 0 else Verdict.REJECT
 
 
-def _find_objection(tally: Tally, comparison: Comparison, fault: str | None) -> str | None:
+def _find_objection(tally: Tally, comparison: ComparisonResult, fault: str | None) -> str | None:
     """What speaks against the challenger, in the order in which it is seen."""
     if tally.faulty:
         return f"{tally.faulty} of its answers are no predictions: {tally.fault}"
@@ -82,7 +82,7 @@ def _find_objection(tally: Tally, comparison: Comparison, fault: str | None) -> 
     return comparison.reason if comparison.verdict is Verdict.REJECT else None
 
 
-def _compare(tally: Tally, plan: RolloutPlan, unit: str) -> Comparison:
+def _compare(tally: Tally, plan: RolloutPlan, unit: str) -> ComparisonResult:
     slices = tally.list_slices()
     champion = tally.blocks("champion")
     if tally.paired:

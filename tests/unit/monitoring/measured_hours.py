@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
+from noriba.records.measurements import EVERYTHING, AnswerTally, HourMeasurement
 from tests.unit.monitoring.hold_outs import hold_out
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def make_hours(
 
 def tally_up(
     errors: np.ndarray[tuple[int], np.dtype[np.float64]], covered: float = 0.8, bound: float = 2000.0
-) -> Tally:
+) -> AnswerTally:
     rows = len(errors)
-    return Tally(
+    return AnswerTally(
         answered=2 * rows,
         requests=2 * rows,
         requests_with_outcome=rows,

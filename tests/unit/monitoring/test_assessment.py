@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noriba.monitoring.assessment import assess_accuracy, assess_coverage, assess_outcomes
-from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally, add_tallies
+from noriba.records.measurements import EVERYTHING, AnswerTally, HourMeasurement, add_tallies
 from noriba.usecase import MonitoringPolicy
 from tests.unit.monitoring.measured_hours import DAY, PART, make_hours, measured, tally_up
 
@@ -75,7 +75,7 @@ def test_a_part_is_held_against_its_own_hold_out() -> None:
 
 
 def test_a_part_that_has_four_hours_a_day_is_looked_at_over_days() -> None:
-    def late_only(hour: int) -> dict[str, Tally]:
+    def late_only(hour: int) -> dict[str, AnswerTally]:
         rng = np.random.default_rng(hour)
         parts = {EVERYTHING: tally_up(rng.exponential(100.0, 60))}
         return {**parts, PART: tally_up(rng.exponential(300.0, 30))} if hour % 24 >= 20 else parts
@@ -124,7 +124,7 @@ def test_what_has_changed_is_over_when_the_mean_is_below_the_limit_and_not_when_
 
 
 def test_of_several_candidates_one_outcome_is_enough() -> None:
-    tally = Tally(answered=50 * 150, requests=50, requests_with_outcome=49, with_outcome=49)
+    tally = AnswerTally(answered=50 * 150, requests=50, requests_with_outcome=49, with_outcome=49)
     hours = [HourMeasurement(hour=DAY + timedelta(hours=n), versions={3: {EVERYTHING: tally}}) for n in range(24)]
 
     assert assess_outcomes(hours, 3, POLICY).verdict == "steady"
@@ -141,7 +141,7 @@ def test_one_app_s_nonsense_counts_for_no_more_than_the_bound() -> None:
 def poison(hours: list[HourMeasurement], share: float, *, size: float = 1e9) -> list[HourMeasurement]:
     """The same hours, with so many made-up outcomes among all, each far too high."""
 
-    def add(tally: Tally) -> Tally:
+    def add(tally: AnswerTally) -> AnswerTally:
         made_up = round(share * tally.with_outcome / (1 - share))
         return add_tallies([tally, tally_up(np.full(made_up, size))])
 
@@ -210,15 +210,15 @@ def test_that_outcomes_are_made_up_is_over_when_few_are() -> None:
 def refuse(hours: list[HourMeasurement], share: float) -> list[HourMeasurement]:
     """The same hours, with so many outcomes among all that no row of training may have."""
 
-    def add(parts: dict[str, Tally]) -> dict[str, Tally]:
+    def add(parts: dict[str, AnswerTally]) -> dict[str, AnswerTally]:
         return {part: add_tallies([tally, make_impossible(tally, share)]) for part, tally in parts.items()}
 
     return [hour.model_copy(update={"versions": {3: add(hour.versions[3])}}) for hour in hours]
 
 
-def make_impossible(tally: Tally, share: float) -> Tally:
+def make_impossible(tally: AnswerTally, share: float) -> AnswerTally:
     rows = round(share * tally.with_outcome / (1 - share))
-    return Tally(answered=rows, with_outcome=rows, impossible=rows, error=1e3 * rows, abs_error=1e3 * rows)
+    return AnswerTally(answered=rows, with_outcome=rows, impossible=rows, error=1e3 * rows, abs_error=1e3 * rows)
 
 
 @pytest.mark.parametrize(("error", "verdict"), [(100.0, "steady"), (140.0, "changed")])
@@ -271,7 +271,7 @@ def test_intervals_that_hold_too_few_or_too_many_are_noticed(covered: float, ver
 
 
 def test_outcomes_that_do_not_come_are_noticed() -> None:
-    silent = Tally(answered=150, requests=50)
+    silent = AnswerTally(answered=150, requests=50)
     hours = [HourMeasurement(hour=DAY + timedelta(hours=n), versions={3: {EVERYTHING: silent}}) for n in range(24)]
 
     assert assess_outcomes(hours, 3, POLICY).verdict == "changed"
@@ -281,7 +281,7 @@ def test_outcomes_that_do_not_come_are_noticed() -> None:
 
 def test_outcomes_of_many_candidates_of_a_request_are_no_more_than_one_of_it() -> None:
     """An app that reports of every candidate of one request in four leaves three without."""
-    busy = Tally(answered=50 * 100, requests=100, requests_with_outcome=25, with_outcome=25 * 50)
+    busy = AnswerTally(answered=50 * 100, requests=100, requests_with_outcome=25, with_outcome=25 * 50)
     hours = [HourMeasurement(hour=DAY + timedelta(hours=n), versions={3: {EVERYTHING: busy}}) for n in range(24)]
 
     found = assess_outcomes(hours, 3, POLICY.model_copy(update={"min_outcome_share": 0.5}))

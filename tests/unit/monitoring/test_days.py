@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 
 from noriba.monitoring.days import assess_drift, list_whole_days
-from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
+from noriba.records.measurements import EVERYTHING, AnswerTally, HourMeasurement
 from noriba.usecase import MonitoringPolicy
 from tests.unit.monitoring.asked_days import NOW, PROFILE, ask_on
 
@@ -44,7 +44,7 @@ def test_a_day_is_looked_at_when_its_captures_have_come() -> None:
 
 
 def test_a_day_of_which_the_model_served_the_evening_alone_is_no_day() -> None:
-    other = {2: {EVERYTHING: Tally(answered=1)}}
+    other = {2: {EVERYTHING: AnswerTally(answered=1)}}
     days = ask_on({3: 1.5, 2: 1.5, 1: 1.5})
     noon = datetime.combine(list_whole_days(NOW)[1], time(16), UTC)
     elsewhere = {"counts": {}, "versions": other}

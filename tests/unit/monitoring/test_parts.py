@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from noriba.monitoring.parts import measure_parts
-from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
+from noriba.records.measurements import EVERYTHING, AnswerTally, HourMeasurement
 from tests.unit.monitoring.measured_hours import DAY, PART, make_hours, measured
 
 
 def test_without_any_outcome_the_error_is_guessed_from_the_intervals() -> None:
-    wide = Tally(answered=10, width=10 * 450.0)
+    wide = AnswerTally(answered=10, width=10 * 450.0)
     [total] = measure_parts([HourMeasurement(hour=DAY, versions={3: {EVERYTHING: wide}})], 3, measured(100.0))
 
     assert total.mae is None

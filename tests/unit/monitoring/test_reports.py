@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import pytest
 
 from noriba.monitoring.reports import build_hours, find_first_hour, list_changes, write_report
-from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
+from noriba.records.measurements import EVERYTHING, AnswerTally, HourMeasurement
 from noriba.records.monitoring import Finding, MonitoringReport
 from noriba.records.profiles import ColumnProfile, Profile
 from noriba.records.reference import Reference
@@ -32,7 +32,7 @@ REFERENCE = Reference(3, hold_out(100.0), None, ())
 
 
 def errors_row(hour: datetime, *, version: int = 3, answered: int = 10) -> dict[str, str | None]:
-    sums = dict.fromkeys((name for name in Tally.model_fields if name != "sizes"), "0")
+    sums = dict.fromkeys((name for name in AnswerTally.model_fields if name != "sizes"), "0")
     hour_us = str(to_microseconds(hour))
     return {**sums, "hour_us": hour_us, "model_version": str(version), "size": None, "answered": str(answered)}
 
@@ -77,7 +77,7 @@ ROWS = 40
 
 def measured(ago: int, error: float) -> HourMeasurement:
     """An hour that began so many hours before this one, of answers as often too high as too low."""
-    tally = Tally(
+    tally = AnswerTally(
         answered=ROWS,
         requests=ROWS,
         requests_with_outcome=ROWS,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noriba.monitoring.stretching import MOST_LOG_STRETCH, follow_outcomes, stretch_intervals
-from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
+from noriba.records.measurements import EVERYTHING, AnswerTally, HourMeasurement
 from noriba.records.reference import Reference
 from noriba.records.stretching import Stretching
 from noriba.usecase import MonitoringPolicy
@@ -32,7 +32,7 @@ LATER = START + timedelta(days=400)
 
 
 def measure(number: int, outcomes: int, covered: int, *, version: int = 3) -> HourMeasurement:
-    tally = Tally(answered=outcomes, with_outcome=outcomes, covered=covered, claimed=CLAIMED * outcomes)
+    tally = AnswerTally(answered=outcomes, with_outcome=outcomes, covered=covered, claimed=CLAIMED * outcomes)
     return HourMeasurement(hour=START + number * HOUR, versions={version: {EVERYTHING: tally}})
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from noriba.features import as_column
 from noriba.rollout.confidence import Blocks
-from noriba.rollout.decision import Comparison, Verdict, compare_groups, compare_paired
+from noriba.rollout.decision import ComparisonResult, Verdict, compare_groups, compare_paired
 from noriba.usecase import ComparisonPolicy
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def draw(n: int, *, shift: float, spread: float = 40.0, seed: int = 1) -> Blocks
 
 def compare(
     n: int, *, shift: float, policy: ComparisonPolicy = POLICY, slices: Slices = MappingProxyType({})
-) -> Comparison:
+) -> ComparisonResult:
     return compare_paired(draw(n, shift=shift), slices, champion_mae=MAE, policy=policy)
 
 
