@@ -1,4 +1,4 @@
-"""Remove what rollouts made and nobody needs, and undo what they left half-way: both cost money, or passengers.
+"""Remove what rollouts made and nobody needs, and undo what they left half-way: one costs money, the other answers.
 
 A rollout whose execution was stopped, or timed out, has told nobody and still holds the lock: that is done here, too.
 """
@@ -85,7 +85,7 @@ def tidy(use_case: str) -> Tidied:
         count(use_case, {LEFTOVERS_REMOVED: removed, CHAMPIONS_RESTORED: tidied.restored})
         logger.info("tidied", extra={"use_case": use_case, **asdict(tidied)})
     finally:
-        # Passengers first; and where one of the two fails, the other is done all the same.
+        # Production first; and where one of the two fails, the other is done all the same.
         if lock is not None and execution is not None and execution.cut_off and not lock.told:
             tell_end(ledger, execution, EventBus(clients.events, settings.bus_name), endpoint)
     if lock is not None and is_over and not tidied.pending and ledger.release_rollout(lock.execution):

@@ -41,8 +41,8 @@ _IN_WORDS = "Is the reason a document?"
 def restore(props: RolloutProps) -> dict[str, State]:
     """States that give production back to the champion alone, and try for a while; TIDY tries on after them.
 
-    Passengers first. Requests are taken from the challenger at once: another configuration brings up a new fleet, which
-    takes minutes, and where there is no capacity for it, for ever. What the rollout made is removed after that.
+    Requests first. They are taken from the challenger at once: another configuration brings up a new fleet, which takes
+    minutes, and where there is no capacity for it, for ever. What the rollout made is removed after that.
     """
     look, check, waiting = "Look at production after failure", "Does the champion serve?", "Wait for the champion"
     serves = {
