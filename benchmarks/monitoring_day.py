@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from noriba.monitoring.assessment import assess_accuracy, assess_coverage, number_parts
+from noriba.monitoring.assessment import assess_accuracy, assess_coverage
 from noriba.monitoring.counts import Served, read_counts, state_counts
-from noriba.monitoring.days import assess_quality, sum_days
+from noriba.monitoring.days import sum_days
 from noriba.monitoring.drift import measure_drift
-from noriba.monitoring.measurements import Scale, read_measurements, state_measurements
+from noriba.monitoring.measurements import ErrorThresholds, read_measurements, state_measurements
+from noriba.monitoring.missing import assess_missing_features
+from noriba.monitoring.parts import measure_parts
 from noriba.records.evidence import Evidence, Metrics
 from noriba.records.measurements import HourMeasurement
 from noriba.records.observations import TABLES
@@ -46,7 +48,7 @@ def main(folder: Path, since: datetime, until: datetime) -> None:
             read = f"read_parquet({files}, hive_partitioning = true, hive_types = {_TYPES})"
             engine.execute(f"CREATE VIEW {table.name} AS SELECT * FROM {read}")  # noqa: S608  # our own words
         when: dict[str, Any] = {"since": since, "until": until}
-        errors = state_measurements(USE_CASE, SLICES, Scale(2000.0, 120.0), now=until, **when)
+        errors = state_measurements(USE_CASE, SLICES, ErrorThresholds(2000.0, 120.0), now=until, **when)
         versions = read_measurements(_ask(engine, errors), SLICES)
         asked = state_counts(profile, identities, Served(USE_CASE, VERSION), now=until, by_hour=True, **when)
         counts = {
@@ -61,10 +63,10 @@ def main(folder: Path, since: datetime, until: datetime) -> None:
         for hour, found in sorted(versions.items())
     ]
     policy, evidence = MonitoringPolicy(), _hold()
-    number_parts(hours, VERSION, evidence)
+    measure_parts(hours, VERSION, evidence)
     assess_accuracy(hours, VERSION, evidence, policy)
     assess_coverage(hours, VERSION, policy)
-    assess_quality(hours, VERSION, profile, policy)
+    assess_missing_features(hours, VERSION, profile, policy)
     day = sum_days(hours, VERSION, profile)[FIRST.date()]
     drift = measure_drift(profile, day, alpha=0.05)
     spent_s = time.perf_counter() - begin_s

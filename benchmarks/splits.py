@@ -21,7 +21,7 @@ from noriba.features.columns import take_rows
 from noriba.monitoring.assessment import assess_accuracy, assess_coverage
 from noriba.monitoring.days import assess_drift, list_whole_days
 from noriba.records.evidence import Evidence, SliceEvidence
-from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
+from noriba.records.measurements import EVERYTHING, AnswerTally, HourMeasurement
 from noriba.records.profiles import count_bins
 from noriba.timestamps import begin_day
 from noriba.training.evaluation import measure
@@ -166,7 +166,7 @@ def _tally_hours(
     }
     for number in range(hour.max() - first + 1):
         tallies = {
-            part: Tally.model_validate({name: values[number] for name, values in found.items()})
+            part: AnswerTally.model_validate({name: values[number] for name, values in found.items()})
             for part, found in sums.items()
             if found["with_outcome"][number]
         }

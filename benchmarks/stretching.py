@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.accuracy import find_months, fit_past, read_trips
 from noriba.monitoring.stretching import stretch_intervals
-from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
+from noriba.records.measurements import EVERYTHING, AnswerTally, HourMeasurement
 from noriba.records.stretching import Stretching
 from noriba.training.hyperparameters import Hyperparameters
 from noriba.training.models import Answers
@@ -29,7 +29,6 @@ MONTHS = (
     (("2023-07", "2023-08", "2023-09"), ("2023-10", "2023-11", "2023-12")),
 )
 """What is learned from, and the months after it: the city in lockdown and after it, and in years like others."""
-_HOUR = timedelta(hours=1)
 _HOUR_S = 3600
 
 
@@ -75,7 +74,7 @@ def _replay(use_case: UseCase, predictor: Predictor, months: Mapping[str, Path])
 
 def _measure(hour: datetime, held: np.ndarray, claimed: float) -> HourMeasurement:
     outcomes = len(held)
-    tally = Tally(answered=outcomes, with_outcome=outcomes, covered=int(held.sum()), claimed=claimed * outcomes)
+    tally = AnswerTally(answered=outcomes, with_outcome=outcomes, covered=int(held.sum()), claimed=claimed * outcomes)
     return HourMeasurement(hour=hour, versions={1: {EVERYTHING: tally}})
 
 

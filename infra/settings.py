@@ -120,7 +120,7 @@ class Settings(BaseModel):
         description=(
             "how an approved model takes over. full: a shadow first, which doubles the production instances as long as "
             "it lasts, then a growing share of the requests; canary: the share alone, so that nobody knows beforehand "
-            "whether it is right; direct: at once, so that every passenger meets a worse model"
+            "whether it is right; direct: at once, so that every request meets a worse model"
         ),
     )
     capture_percent: int = Field(

@@ -11,14 +11,15 @@ from pydantic import BaseModel
 from functions.telemetry import count, logger
 from noriba.aws.clients import Clients
 from noriba.aws.endpoints import Endpoint, ImplausibleAnswerError, ModelFailedError, ModelRefusedError
-from noriba.aws.objects import ObjectStore, split_uri
+from noriba.aws.objects import read_uri
 from noriba.errors import FeatureMismatchError, NoribaError
 from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_FILE, GOLDEN_FILE, GoldenRecord, ModelArtifact
 from noriba.records.inference import encode_columns
 from noriba.records.metrics import GOLDEN_REQUESTS_ASKED, GOLDEN_REQUESTS_FAILED
+from noriba.records.plausibility import find_answer_fault
 from noriba.records.wanted import Wanted
-from noriba.rollout.golden import check_plausible, find_differences
+from noriba.rollout.golden import find_differences
 from noriba.serving.requests import convert_request
 from noriba.usecase import MOST_EXPLAINED, load_use_case
 
@@ -107,7 +108,7 @@ def check_requests(endpoint: Endpoint, use_case: UseCase, features: FeatureSet) 
         except _OF_THE_MODEL as error:
             yield number, str(error)
             continue
-        for fault in check_plausible(reply.answer, rows=len(request.candidate_ids())):
+        if (fault := find_answer_fault(reply.answer, rows=len(request.candidate_ids()))) is not None:
             yield number, fault
 
 
@@ -134,8 +135,7 @@ def check_record(endpoint: Endpoint, record: GoldenRecord, features: FeatureSet)
 
 def read_artifact(clients: Clients, model_data_uri: str, sha256: str) -> ModelArtifact:
     """A model.tar.gz, if it is what was registered."""
-    bucket, key = split_uri(model_data_uri)
-    artifact = ModelArtifact(ObjectStore(clients.s3, bucket).read(key))
+    artifact = ModelArtifact(read_uri(clients.s3, model_data_uri))
     if artifact.sha256 != sha256:
         raise ArtifactChangedError(
             f"{model_data_uri} was registered as {sha256} and is {artifact.sha256} now; train anew"

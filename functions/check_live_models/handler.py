@@ -13,12 +13,11 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from functions.telemetry import count, logger
 from noriba.aws.custom_resources import answer_cloudformation, is_rolled_back
 from noriba.aws.endpoints import ModelRefusedError, ModelUnavailableError, NoModelError
 from noriba.aws.environment import Environment, dependency_loader
+from noriba.aws.failures import AWS_FAULTS
 from noriba.aws.live_models import LiveModels
 from noriba.errors import NoribaError
 from noriba.records.metrics import LIVE_MODELS_ASKED, LIVE_MODELS_REFUSED
@@ -76,7 +75,7 @@ def check_all() -> None:
         except ModelUnavailableError:
             # No reason to keep new code away: it may be what fixes the model.
             logger.exception("model unavailable", extra={"use_case": name})
-        except (BotoCoreError, ClientError):
+        except AWS_FAULTS:
             raise
         except ModelRefusedError as error:
             count(name, {LIVE_MODELS_REFUSED: 1})

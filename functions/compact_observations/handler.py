@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from functions.telemetry import count, logger
+from functions.use_cases import do_for_each
 from noriba.aws.compaction import Compaction
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.objects import ObjectStore
@@ -50,15 +51,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     task = CompactionTask.model_validate(event)
     left_s = max(0.0, context.get_remaining_time_in_millis() / 1000 - MARGIN_S)
     deadline_s = time.monotonic() + min(left_s, task.at_most_s or left_s)
-    reports, failed = [], []
-    for use_case in [task.use_case] if task.use_case else list_use_cases():
-        try:
-            reports.append(compact(use_case, task, deadline_s=deadline_s))
-        except Exception:  # what is wrong with one use case holds up no other
-            logger.exception("not compacted", extra={"use_case": use_case})
-            failed.append(use_case)
-    if failed:
-        raise NotCompactedError(f"observations of {', '.join(failed)} could not be compacted; the log says why")
+    reports = do_for_each(
+        [task.use_case] if task.use_case else list_use_cases(),
+        lambda use_case: compact(use_case, task, deadline_s=deadline_s),
+        trouble="not compacted",
+        fail=lambda names: NotCompactedError(f"observations of {names} could not be compacted; the log says why"),
+    )
     return CompactionReport(
         done=all(report.done for report in reports),
         files=sum(report.files for report in reports),

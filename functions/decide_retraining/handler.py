@@ -18,12 +18,13 @@ from noriba.aws.objects import ObjectStore
 from noriba.events import CLOCK_SKEW, RetrainingDecided, RetrainingWeighed
 from noriba.monitoring.causes import ASKED_BY_THE_CLOCK, NoCauseError, Question, read_question
 from noriba.monitoring.news import weigh_news
+from noriba.monitoring.pending_alarms import join_pending_alarm
 from noriba.monitoring.retraining import (
     Decision,
     Situation,
+    choose_snapshot,
     decide_retraining,
     describe_training,
-    find_pending,
     record_start,
     resume_decision,
 )
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from noriba.aws.ledger import Champion, RolloutLock
     from noriba.events import AlarmFacts
     from noriba.records.training import TrainingRecord
-    from noriba.usecase import RetrainingPolicy, UseCase
+    from noriba.usecase import UseCase
 
 
 class Settings(Environment):
@@ -79,12 +80,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     if question.alarm is not None and not note_alarm(ledger, question.alarm, now=now):
         return {"train": False, "reason": f"the alarm {question.alarm.name} is over"}
     last = read_last_training(ledger, clients)
-    snapshot_id = choose_snapshot(ledger, last, decision_id=question.decision_id)
+    snapshot_id = choose_snapshot(last, ledger.latest_snapshot(), decision_id=question.decision_id)
     if snapshot_id is None:
         return {"train": False, "reason": "no snapshot yet"}
     datasets = ObjectStore(clients.s3, settings.datasets_bucket)
-    question = join_pending_alarm(question, ledger, last, use_case.policies.retraining, now=now)
-    known = look(ledger, datasets, question, last, snapshot_id=snapshot_id, now=now)
+    question, known = look(use_case, ledger, datasets, question, last, snapshot_id=snapshot_id, now=now)
     decision = decide(use_case, ledger, known.situation, decision_id=question.decision_id, now=now)
     logger.info("decided", extra={"outcome": decision.outcome, "reason": decision.reason})
     # A limit in the way is an alarm.
@@ -146,31 +146,8 @@ def read_last_training(ledger: Ledger, clients: Clients) -> TrainingRecord | Non
     return replace(last, running=False, failed=True)
 
 
-def choose_snapshot(ledger: Ledger, last: TrainingRecord | None, *, decision_id: str) -> str | None:
-    """The newest snapshot, None before the first; of a decision that was interrupted, the one that it weighed.
-
-    The lock names it, and later decisions take it for what was trained on. A newer one was never weighed.
-    """
-    if last is not None and last.decision_id == decision_id:
-        return last.snapshot_id
-    return ledger.latest_snapshot()
-
-
-def join_pending_alarm(
-    question: Question, ledger: Ledger, last: TrainingRecord | None, policy: RetrainingPolicy, *, now: datetime
-) -> Question:
-    """The question, asked for an alarm too that stands and was put off before; a person's is theirs alone."""
-    if question.asker != "data":
-        return question
-    champion = ledger.read_champion()
-    since = None if champion is None else champion.since
-    alarm = find_pending(ledger.list_alarms(), last, policy, champion_since=since, now=now)
-    if alarm is None:
-        return question
-    return replace(question, asker="alarm", alarm=alarm)
-
-
 def look(
+    use_case: UseCase,
     ledger: Ledger,
     datasets: ObjectStore,
     question: Question,
@@ -178,10 +155,13 @@ def look(
     *,
     snapshot_id: str,
     now: datetime,
-) -> Known:
-    """All that the decision is to rest upon."""
+) -> tuple[Question, Known]:
+    """What is asked, of a pending alarm too, and all that the decision is to rest upon."""
     manifest = SnapshotManifest.model_validate_json(datasets.read(name_manifest(ledger.use_case, snapshot_id)))
     champion, rollout = ledger.read_champion(), ledger.read_rollout()
+    since = None if champion is None else champion.since
+    policy = use_case.policies.retraining
+    question = join_pending_alarm(question, ledger.list_alarms(), last, policy, champion_since=since, now=now)
     content = datasets.find(name_manifest(ledger.use_case, last.snapshot_id)) if last else None
     trained_on = SnapshotManifest.model_validate_json(content) if content else None
     situation = Situation(
@@ -192,7 +172,7 @@ def look(
         # An experiment leaves the champion where it is, for weeks: the next candidate is held against the same one.
         rolling_out=rollout is not None and rollout.purpose == "promotion",
     )
-    return Known(situation, champion, rollout)
+    return question, Known(situation, champion, rollout)
 
 
 def decide(use_case: UseCase, ledger: Ledger, situation: Situation, *, decision_id: str, now: datetime) -> Decision:

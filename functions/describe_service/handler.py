@@ -6,12 +6,11 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from functions.telemetry import count, logger
 from noriba import __version__
 from noriba.aws.endpoints import describe_endpoint
 from noriba.aws.environment import Environment, dependency_loader
+from noriba.aws.failures import AWS_FAULTS
 from noriba.aws.gateway import answer, answering_problems
 from noriba.records.metrics import ENDPOINTS_LOOKED_AT, ENDPOINTS_UNKNOWN
 from noriba.records.names import name_endpoint
@@ -74,7 +73,7 @@ def recall_model(use_case: str, *, now_s: float) -> ModelHealth:
     try:
         found = Known(describe_model(use_case), said_s=now_s, asked_s=now_s)
         count(use_case, {ENDPOINTS_LOOKED_AT: 1})
-    except (ClientError, BotoCoreError):
+    except AWS_FAULTS:
         count(use_case, {ENDPOINTS_UNKNOWN: 1})
         logger.exception("the endpoint could not be looked at", extra={"use_case": use_case})
         if before is not None and now_s - before.said_s < BELIEVED_S:

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from functions.telemetry import count, logger
 from noriba.aws.athena import QueryError
 from noriba.aws.endpoints import Endpoint
 from noriba.aws.environment import Environment, dependency_loader
+from noriba.aws.failures import AWS_FAULTS
 from noriba.aws.functions import FunctionError
 from noriba.aws.gateway import answer, answering_problems, read_path
 from noriba.aws.objects import ObjectStore
@@ -80,7 +80,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     logger.info("asked why", extra={"use_case": use_case.name, "caller": caller, "hours": question.hours})
     try:
         found = find_why(use_case, prediction_id, question, end_s=end_s)
-    except (QueryError, ClientError, BotoCoreError) as error:
+    except (QueryError, *AWS_FAULTS) as error:
         logger.exception("not explained", extra={"use_case": use_case.name})
         detail = "observations gave no answer in time; ask again in a moment, about fewer hours, or by `noriba why`"
         raise ProblemError(Problem.of(503, detail)) from error
@@ -140,7 +140,7 @@ def compact_lately(tables: ObservationTables, now: datetime) -> bool:
     try:
         # What is older, the clock has compacted.
         return tables.compact(since=now - LATE, at_most_s=COMPACT_S)
-    except (FunctionError, ClientError, BotoCoreError):
+    except (FunctionError, *AWS_FAULTS):
         logger.exception("not compacted")
         return False
 

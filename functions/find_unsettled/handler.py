@@ -14,6 +14,7 @@ from noriba.aws.executions import look_up
 from noriba.aws.ledger import Ledger
 from noriba.events import ObjectErased
 from noriba.records.ingest import NO_USE_CASE, LandedObject
+from noriba.records.ledger_entries import ERASURE
 from noriba.records.metrics import OBJECTS_UNSETTLED
 from noriba.usecase import list_use_cases
 
@@ -113,7 +114,7 @@ def describe_erasure(erasure: Erasure) -> dict[str, Any]:
         reason=erasure.reason,
     )
     landed = LandedObject(use_case=erasure.use_case, bucket="", key=erasure.key, version_id="", sequencer="", size=0)
-    name = f"erasure#{erasure.name}"
+    name = f"{ERASURE}{erasure.name}"
     return {
         "execution": f"{name}#{erasure.begun_at.isoformat()}",
         "landed": landed.model_dump(),

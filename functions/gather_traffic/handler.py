@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from functions.telemetry import count, logger
+from functions.use_cases import do_for_each
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.gathering import TrafficGathering
 from noriba.aws.ledger import Ledger
@@ -66,15 +67,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if task.use_case is not None and task.day is not None:
         return GatherReport(done=True, days=(gather_day(task.use_case, task.day),)).model_dump(mode="json")
     deadline_s = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - MARGIN_S
-    reports, failed = [], []
-    for use_case in [task.use_case] if task.use_case else list_use_cases():
-        try:
-            reports.append(gather_due(use_case, deadline_s=deadline_s))
-        except Exception as error:  # what is wrong with one use case holds up no other
-            logger.exception("not gathered", extra={"use_case": use_case})
-            failed.append(str(error) if isinstance(error, NotGatheredError) else use_case)
-    if failed:
-        raise NotGatheredError(f"traffic of {', '.join(failed)} could not be gathered; the log says why")
+    reports = do_for_each(
+        [task.use_case] if task.use_case else list_use_cases(),
+        lambda use_case: gather_due(use_case, deadline_s=deadline_s),
+        trouble="not gathered",
+        fail=lambda names: NotGatheredError(f"traffic of {names} could not be gathered; the log says why"),
+        name=lambda use_case, error: str(error) if isinstance(error, NotGatheredError) else use_case,
+    )
     days = tuple(day for report in reports for day in report.days)
     return GatherReport(done=all(report.done for report in reports), days=days).model_dump(mode="json")
 

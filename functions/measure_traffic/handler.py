@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -14,14 +13,9 @@ from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.ledger import Ledger
 from noriba.aws.measurements import Measurements
 from noriba.aws.objects import ObjectStore
-from noriba.aws.references import Reference, read_reference
-from noriba.events import FindingChanged
-from noriba.monitoring.assessment import assess_accuracy, assess_coverage, assess_outcomes, number_parts
-from noriba.monitoring.counts import count_nothing, read_counts
-from noriba.monitoring.days import assess_drift, assess_quality, list_whole_days
-from noriba.monitoring.measurements import read_measurements
-from noriba.monitoring.stretching import stretch_intervals
-from noriba.records.measurements import HourMeasurement
+from noriba.aws.references import read_reference
+from noriba.monitoring.reports import build_hours, find_first_hour, list_changes, write_report
+from noriba.monitoring.stretching import follow_outcomes
 from noriba.records.metrics import (
     ACCURACY_CHANGED,
     ANSWERS_MEASURED,
@@ -38,22 +32,18 @@ from noriba.records.metrics import (
     QUALITY_CHANGED,
     REQUESTS_CHANGED,
 )
-from noriba.records.monitoring import COUNTS, ERRORS, MonitoringReport
-from noriba.records.stretching import Stretching
-from noriba.timestamps import HOUR, UtcTimestamp, begin_day, begin_hour, from_microseconds
+from noriba.timestamps import HOUR, UtcTimestamp
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from noriba.records.monitoring import MonitoringReport
+    from noriba.records.reference import Reference
+    from noriba.records.stretching import Stretching
     from noriba.usecase import UseCase
-
-_PLAIN = str.maketrans({'"': "'", "\\": "/", "\n": " ", "\r": " ", "\t": " "})
-
-Rows = list[dict[str, str | None]]
 
 
 class Settings(Environment):
@@ -102,14 +92,16 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return {}
     measurements = Measurements(ObjectStore(clients.s3, settings.observations_bucket), use_case.name)
     answers = {one.name: list(read_rows(clients.athena, one.query)) for one in task.asked}
-    measurements.write(build_hours(use_case, reference, measurements, task, answers))
+    known, slices = measurements.read(since=task.since), list(use_case.data.slices)
+    measurements.write(build_hours(reference, slices, answers, known, since=task.since, until=task.until))
     before = measurements.find_report()
     if before is not None and before.until > task.until:
         # A slow look: what it found is older than what was told.
         logger.info("overtaken", extra={"use_case": use_case.name, "newest": before.until.isoformat()})
         return {}
-    stretching = follow_outcomes(use_case, reference, measurements, ledger, now=task.until)
-    report = write_report(use_case, reference, measurements, before, stretching, now=task.until)
+    stretch = keep_stretching(use_case, reference, measurements, ledger, now=task.until).stretch.factor
+    hours = measurements.read(since=find_first_hour(use_case.policies.monitoring, now=task.until))
+    report = write_report(use_case, reference, hours, before, stretch=stretch, now=task.until)
     # Told before it is kept: whoever is interrupted between the two tells again.
     EventBus(clients.events, settings.bus_name).publish_all(list_changes(report, before))
     measurements.write_report(report)
@@ -117,104 +109,17 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     return report.model_dump(mode="json")
 
 
-def build_hours(
-    use_case: UseCase, reference: Reference, measurements: Measurements, task: Task, answers: Mapping[str, Rows]
-) -> Iterable[HourMeasurement]:
-    """All hours that were asked about, those without an answer too: they need not be asked about again."""
-    versions = read_measurements(answers[ERRORS], list(use_case.data.slices))
-    counts = read_hourly_counts(reference, versions, answers)
-    known = {one.hour: one.counts for one in measurements.read(since=task.since)}
-    hour = begin_hour(task.since)
-    while hour <= task.until:
-        # What another version was asked was counted while it was in production.
-        own = {reference.version: counts[hour]} if hour in counts else {}
-        yield HourMeasurement(
-            hour=hour,
-            versions=versions.get(hour, {}),
-            counts={**known.get(hour, {}), **own},
-            until=task.until,
-        )
-        hour += HOUR
-
-
-def read_hourly_counts(
-    reference: Reference, versions: Mapping[datetime, Mapping[int, object]], answers: Mapping[str, Rows]
-) -> dict[datetime, dict[str, tuple[int, ...]]]:
-    """What this version was asked, by hour and feature; zeros where it answered and nothing of it counts.
-
-    Candidates of whom nobody reported an outcome do not count. An hour of these alone was still this version's.
-    """
-    profile, identities = reference.profile, reference.identities
-    if profile is None or COUNTS not in answers:
-        return {}
-    found = {hour: count_nothing(profile, identities) for hour, some in versions.items() if reference.version in some}
-    for row in answers[COUNTS]:
-        found[from_microseconds(int(row["hour_us"] or 0))] = read_counts(row, profile, identities)
-    return {hour: {name: tuple(some.tolist()) for name, some in counts.items()} for hour, counts in found.items()}
-
-
-def follow_outcomes(
+def keep_stretching(
     use_case: UseCase, reference: Reference, measurements: Measurements, ledger: Ledger, *, now: datetime
 ) -> Stretching:
-    """How far intervals are to be stretched, as the ledger keeps it; a model that was not in production before: not.
-
-    What it answered before the first look at it, as a challenger or in an earlier time, is not counted.
-    """
-    before, policy = ledger.read_stretching(), use_case.policies.monitoring
-    if not reference.evidence.stretches:
-        # Its container would not: outcomes that nothing answers to would drive the number to its bound.
-        policy = policy.model_copy(update={"stretch_gain": 0.0})
-    if before is None or before.version != reference.version:
-        digest = reference.evidence.bundle_digest
-        after = Stretching(version=reference.version, bundle_digest=digest, through=begin_hour(now))
-    else:
-        hours = measurements.read(since=before.through + HOUR)
-        after = stretch_intervals(before, hours, policy, now=now)
+    """How far intervals are to be stretched, as the ledger keeps it."""
+    before = ledger.read_stretching()
+    hours = [] if before is None else measurements.read(since=before.through + HOUR)
+    after = follow_outcomes(before, reference, hours, use_case.policies.monitoring, now=now)
     if after == before or ledger.replace_stretching(after, before=before):
         return after
     # Another look was quicker: it has counted these hours.
     return ledger.read_stretching() or after
-
-
-def write_report(
-    use_case: UseCase,
-    reference: Reference,
-    measurements: Measurements,
-    before: MonitoringReport | None,
-    stretching: Stretching,
-    *,
-    now: datetime,
-) -> MonitoringReport:
-    """What the hours that were measured say; a report before helps to tell what is over from what is not clear."""
-    policy, version = use_case.policies.monitoring, reference.version
-    since = begin_hour(now) - timedelta(hours=policy.window_hours)
-    oldest = begin_day(list_whole_days(now)[0])
-    hours = measurements.read(since=min(since, oldest))
-    window = [one for one in hours if one.hour >= since]
-    # Of younger hours the short outcomes have come alone, which are not like the others.
-    ripe = [one for one in hours if one.hour + HOUR <= now - timedelta(hours=policy.truth_hours)]
-    last = ripe[-policy.window_hours :]
-    same = before is not None and before.model_version == version
-    were = {kind for kind, verdict in before.standing.items() if verdict == "changed"} if before and same else set()
-    findings = (
-        assess_accuracy(last, version, reference.evidence, policy, longer=ripe, was_changed="accuracy" in were),
-        assess_coverage(last, version, policy, longer=ripe, was_changed="coverage" in were),
-        assess_drift(hours, version, reference.profile, policy, now=now),
-        assess_quality(window, version, reference.profile, policy),
-        assess_outcomes(last, version, policy, was_changed="outcomes" in were),
-    )
-    known = {one.kind: one.verdict for one in findings if one.verdict != "unknown"}
-    return MonitoringReport(
-        use_case=use_case.name,
-        unit=use_case.answer.unit,
-        model_version=version,
-        since=since,
-        until=now,
-        parts=tuple(number_parts(window, version, reference.evidence)),
-        findings=findings,
-        standing={**(before.standing if before else {}), **known},
-        stretch=stretching.stretch.factor,
-    )
 
 
 def tell(report: MonitoringReport) -> None:
@@ -247,21 +152,3 @@ def tell(report: MonitoringReport) -> None:
     )
     findings = {str(one.kind): f"{one.verdict}: {one.reason}" for one in report.findings}
     logger.info("measured", extra={"use_case": report.use_case, "model_version": report.model_version, **findings})
-
-
-def list_changes(report: MonitoringReport, before: MonitoringReport | None) -> list[FindingChanged]:
-    """What is otherwise than it stood before; that all is steady is no news at first."""
-    stood = before.standing if before is not None else {}
-    return [
-        FindingChanged(
-            use_case=report.use_case,
-            model_version=report.model_version,
-            kind=one.kind,
-            verdict=one.verdict,
-            # EventBridge puts it between the quotes of a message as it is.
-            # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
-            reason=one.reason.translate(_PLAIN),
-        )
-        for one in report.findings
-        if one.verdict != "unknown" and one.verdict != stood.get(one.kind, "steady")
-    ]

@@ -16,7 +16,7 @@ from noriba.aws.objects import ObjectStore
 from noriba.aws.references import read_reference
 from noriba.monitoring.counts import Served, state_counts
 from noriba.monitoring.days import list_whole_days
-from noriba.monitoring.measurements import Scale, state_measurements
+from noriba.monitoring.measurements import ErrorThresholds, state_measurements
 from noriba.monitoring.partitions import ASTRAY
 from noriba.records.metrics import LOOKS_PLANNED
 from noriba.records.monitoring import COUNTS, ERRORS
@@ -26,7 +26,7 @@ from noriba.usecase import load_use_case
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from noriba.aws.references import Reference
+    from noriba.records.reference import Reference
     from noriba.records.statements import Statement
     from noriba.usecase import UseCase
 
@@ -89,9 +89,11 @@ def choose_start(use_case: UseCase, measurements: Measurements, *, now: datetime
 def state_queries(use_case: UseCase, reference: Reference, *, since: datetime, now: datetime) -> dict[str, Statement]:
     """What is asked of these hours: errors of all versions, and what the champion was asked."""
     policy, mae = use_case.policies.monitoring, reference.evidence.candidate.mae
-    scale = Scale(policy.implausible_ratio * mae, policy.close_to or _CLOSE * mae, use_case.data.label_range)
+    thresholds = ErrorThresholds(
+        policy.implausible_ratio * mae, policy.close_to or _CLOSE * mae, use_case.data.label_range
+    )
     slices = list(use_case.data.slices)
-    queries = {ERRORS: state_measurements(use_case.name, slices, scale, since=since, until=now, now=now)}
+    queries = {ERRORS: state_measurements(use_case.name, slices, thresholds, since=since, until=now, now=now)}
     if reference.profile is not None:
         served = Served(use_case.name, reference.version)
         queries[COUNTS] = state_counts(

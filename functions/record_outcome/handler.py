@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from functions.telemetry import count, logger
 from noriba.aws.bus import EventBus, PublishError
 from noriba.aws.environment import Environment, dependency_loader
+from noriba.aws.failures import AWS_FAULTS
 from noriba.aws.gateway import answer, answering_problems, read_body, read_path
 from noriba.events import MetricsObserved, OutcomeObserved
 from noriba.records.metrics import OUTCOMES_TAKEN
@@ -56,7 +55,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     check_observed(outcome, now=datetime.now(UTC))
     try:
         EventBus(clients.events, settings.bus_name).publish_all(list(list_events(use_case.name, outcome)))
-    except (PublishError, ClientError, BotoCoreError) as error:
+    except (PublishError, *AWS_FAULTS) as error:
         logger.exception("outcome not taken", extra={"prediction_id": outcome.prediction_id})
         raise ProblemError(Problem.of(503, "the outcome was not taken; send it again")) from error
     count(use_case.name, {OUTCOMES_TAKEN: 1})

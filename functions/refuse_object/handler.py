@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
 from functions.telemetry import count, logger
 from noriba.aws.environment import Environment, dependency_loader
+from noriba.aws.executions import read_cause
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
 from noriba.events import ObjectRefused
@@ -17,6 +17,10 @@ from noriba.records.metrics import OBJECTS_REFUSED
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+_LONGEST = 1000
+"""Characters of a reason."""
 
 
 class Settings(Environment):
@@ -64,7 +68,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         key=landed.key,
         version_id=landed.version_id,
         error=task.failure.Error,
-        reason=read_reason(task.failure),
+        reason=read_cause(task.failure.Cause)[:_LONGEST],
     )
     ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), landed.use_case)
     if not ledger.refuse_object(landed.key, landed.version_id, reason=refused.reason, execution=task.execution):
@@ -74,12 +78,3 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     quarantine = ObjectStore(clients.s3, settings.quarantine_bucket)
     quarantine.write(name_refusal(landed), refused.model_dump_json(indent=1).encode())
     return {"landed": landed.model_dump(), "refused": refused.model_dump(mode="json")}
-
-
-def read_reason(failure: Failure) -> str:
-    """A function's own message where the cause is its error document, else the cause as it is."""
-    try:
-        document = json.loads(failure.Cause)
-        return str(document["errorMessage"])[:1000]
-    except (ValueError, KeyError, TypeError):
-        return failure.Cause[:1000]

@@ -11,7 +11,7 @@ from functions.telemetry import count, logger
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.ledger import Ledger
 from noriba.aws.live_models import FeatureArchive
-from noriba.aws.objects import ObjectStore, split_uri
+from noriba.aws.objects import ObjectStore, read_uri, split_uri
 from noriba.aws.registry import ModelRegistry
 from noriba.events import CandidateRegistered, RetrainingDecided
 from noriba.records.artifacts import FEATURES_FILE, ModelArtifact
@@ -25,8 +25,6 @@ from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-    from noriba.aws.clients import Clients
 
 
 class Settings(Environment):
@@ -55,7 +53,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     settings, clients = load_dependencies()
     task = Task.model_validate(event)
     decision, use_case = task.decision, load_use_case(task.decision.use_case)
-    evidence = Evidence.model_validate_json(read_object(clients, task.evaluation_uri))
+    evidence = Evidence.model_validate_json(read_uri(clients.s3, task.evaluation_uri))
     candidate = Candidate(
         use_case=use_case.name,
         lineage=Lineage(
@@ -73,7 +71,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         evidence=evidence,
         gates=apply_gates(evidence, use_case.policies.gates),
     )
-    artifact = ModelArtifact(read_object(clients, task.model_data_uri))
+    artifact = ModelArtifact(read_uri(clients.s3, task.model_data_uri))
     # Whoever asks the model must be able to compute what it reads, whatever the code declares by then.
     bucket, _key = split_uri(task.model_data_uri)
     FeatureArchive(ObjectStore(clients.s3, bucket)).keep(artifact.read(FEATURES_FILE))
@@ -101,9 +99,3 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     )
     document: dict[str, Any] = json.loads(registered.model_dump_json())
     return document
-
-
-def read_object(clients: Clients, uri: str) -> bytes:
-    """An object named by its URI."""
-    bucket, key = split_uri(uri)
-    return ObjectStore(clients.s3, bucket).read(key)

@@ -1,4 +1,4 @@
-"""Remove what rollouts made and nobody needs, and undo what they left half-way: both cost money, or passengers.
+"""Remove what rollouts made and nobody needs, and undo what they left half-way: one costs money, the other answers.
 
 A rollout whose execution was stopped, or timed out, has told nobody and still holds the lock: that is done here, too.
 """
@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from functions.telemetry import count, logger
+from functions.use_cases import do_for_each
 from noriba.aws.bus import EventBus
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.executions import look_up
@@ -56,17 +57,13 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         NotTidiedError: of some use cases nobody knows; all others were tidied up after.
     """
     counts: Counter[str] = Counter()
-    failed = []
-    for use_case in list_use_cases():
-        try:
-            tidied = tidy(use_case)
-        except Exception:  # what is wrong with one use case holds up no other
-            logger.exception("not tidied", extra={"use_case": use_case})
-            failed.append(use_case)
-        else:
-            counts.update(asdict(tidied))
-    if failed:
-        raise NotTidiedError(f"what rollouts of {', '.join(failed)} left could not be removed; the log says why")
+    for tidied in do_for_each(
+        list_use_cases(),
+        tidy,
+        trouble="not tidied",
+        fail=lambda names: NotTidiedError(f"what rollouts of {names} left could not be removed; the log says why"),
+    ):
+        counts.update(asdict(tidied))
     return {"done": not counts["pending"], **counts}
 
 
@@ -88,7 +85,7 @@ def tidy(use_case: str) -> Tidied:
         count(use_case, {LEFTOVERS_REMOVED: removed, CHAMPIONS_RESTORED: tidied.restored})
         logger.info("tidied", extra={"use_case": use_case, **asdict(tidied)})
     finally:
-        # Passengers first; and where one of the two fails, the other is done all the same.
+        # Production first; and where one of the two fails, the other is done all the same.
         if lock is not None and execution is not None and execution.cut_off and not lock.told:
             tell_end(ledger, execution, EventBus(clients.events, settings.bus_name), endpoint)
     if lock is not None and is_over and not tidied.pending and ledger.release_rollout(lock.execution):

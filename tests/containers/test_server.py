@@ -21,9 +21,10 @@ from noriba.records.artifacts import GoldenRecord
 from noriba.records.experience import EXPERIENCE_FILE
 from noriba.records.explanations import Doubt
 from noriba.records.inference import CONTENT_TYPE, decode_answer, decode_refusal, encode_columns
+from noriba.records.plausibility import find_answer_fault
 from noriba.records.stretching import Stretch
 from noriba.records.wanted import Wanted
-from noriba.rollout.golden import check_plausible, find_differences
+from noriba.rollout.golden import find_differences
 from noriba.training.bundles import load_bundle
 from noriba.usecase import HumilityPolicy, load_use_case
 from tests.containers.programs import describe_environment, find_program, run_program
@@ -139,7 +140,7 @@ def test_golden_rows_are_answered_as_in_training(
     answer = decode_answer(body)
     assert status == 200
     assert list(find_differences(answer, record)) == []
-    assert list(check_plausible(answer, rows=len(record.answers["value"]))) == []
+    assert find_answer_fault(answer, rows=len(record.answers["value"])) is None
     assert answer.claimed_coverage == pytest.approx(0.8)
     assert answer.bundle_digest == load_bundle(training.model)[1]
 
@@ -262,7 +263,7 @@ def test_who_asks_why_is_told_what_each_answer_is_made_of(server: Server, column
     assert len(explained.explanations) == len(explained.value)
     for explanation, value in zip(explained.explanations, explained.value, strict=True):
         assert explanation.total == pytest.approx(value, abs=1e-6)
-    assert list(check_plausible(explained, rows=len(explained.value))) == []
+    assert find_answer_fault(explained, rows=len(explained.value)) is None
     whole = encode_columns(columns, wanted=Wanted(explain=True, contributions=99))
     for all_told, told in zip(
         decode_answer(server.ask("POST", "/invocations", whole)[1]).explanations, explained.explanations, strict=True

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from noriba.records.inference import ModelAnswer, decode_columns, encode_answer
+from noriba.records.inference import ModelAnswer, decode_invocation, encode_answer
 from noriba.records.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         document = json.loads(body)
         inference_id = self.headers["X-Amzn-SageMaker-Inference-Id"]
-        model, columns = models[variant], decode_columns(body)
+        model, columns = models[variant], decode_invocation(body).columns
         asked = document.get("candidate_ids"), variant, document.get("group"), Wanted.read(document)
         runtime.invocations.append(Invocation(name, inference_id, columns, *asked))
         if name in runtime.shadows:

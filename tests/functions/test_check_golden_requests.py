@@ -19,8 +19,8 @@ from noriba.features import FeatureSet
 from noriba.features.frozen import freeze_features
 from noriba.records.explanations import Explanation
 from noriba.records.inference import ModelAnswer
+from noriba.records.plausibility import RELATIVE_TOLERANCE
 from noriba.records.wanted import NOTHING_MORE, Wanted
-from noriba.rollout.golden import RELATIVE_TOLERANCE
 from noriba.serving.requests import convert_request
 from noriba.usecase import MOST_EXPLAINED, load_use_case
 from tests.functions.artifacts import pack

@@ -411,9 +411,9 @@ def test_a_canary_whose_last_hour_was_quiet_was_asked_all_the_same(
     now = datetime.now(UTC)
     await_verdict(cloud, "canary", champion="v14", challenger="v15", since=(now - timedelta(hours=5)).isoformat())
     asked = {"use_case": "taxi_eta", "at_last": True}
-    assert judge_rollout.handler(asked, context)["reason"] == "it was asked 0 of at least 20 times"
+    assert judge_rollout.handler(asked, context)["reason"] == "it was asked 0 times; at least 20 are needed"
     measure(cloud, "v15", requests=19, at=now - timedelta(hours=4))
-    assert judge_rollout.handler(asked, context)["reason"] == "it was asked 19 of at least 20 times"
+    assert judge_rollout.handler(asked, context)["reason"] == "it was asked 19 times; at least 20 are needed"
 
     measure(cloud, "v15", requests=1, at=now - timedelta(hours=3))
 
@@ -477,7 +477,7 @@ def test_when_its_time_is_up_a_rollout_asks_and_is_answered(
 
     assert verdict["decision"] == "reject"
     assert verdict["error"] == "ChallengerRejectedError"
-    assert verdict["reason"].startswith("its time is up without a clear answer: 0 of at least 40 outcomes")
+    assert verdict["reason"].startswith("its time is up without a clear answer: 0 outcomes; at least 40 are needed")
     assert states.told == []
 
 

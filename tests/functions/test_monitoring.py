@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 from moto.athena.models import QueryResults, athena_backends
 
-from functions.measure_traffic.handler import follow_outcomes
 from functions.measure_traffic.handler import handler as measure_traffic
+from functions.measure_traffic.handler import keep_stretching
 from functions.plan_monitoring.handler import handler as plan_monitoring
 from noriba.aws.ledger import Ledger
 from noriba.aws.measurements import Measurements
-from noriba.aws.references import Reference, read_profile
+from noriba.aws.references import read_profile
 from noriba.features.frozen import freeze_features
 from noriba.monitoring.days import SETTLED
 from noriba.records.artifacts import FEATURES_FILE
-from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
+from noriba.records.measurements import EVERYTHING, AnswerTally, HourMeasurement
 from noriba.records.profiles import PROFILE_FILE
+from noriba.records.reference import Reference
 from noriba.records.stretching import Stretching
 from noriba.timestamps import begin_hour, to_microseconds
 from noriba.training.profiles import profile_columns
@@ -287,7 +288,9 @@ def test_where_another_model_took_over_meanwhile_nothing_is_said_of_it(cloud: Cl
 def test_what_an_earlier_model_was_asked_stays_counted(cloud: Cloud, context: LambdaContext) -> None:
     version = promote(cloud)
     hour = HourMeasurement(
-        hour=THIS_HOUR - timedelta(hours=2), versions={0: {EVERYTHING: Tally()}}, counts={0: {"haversine_m": (1, 2)}}
+        hour=THIS_HOUR - timedelta(hours=2),
+        versions={0: {EVERYTHING: AnswerTally()}},
+        counts={0: {"haversine_m": (1, 2)}},
     )
     measurements = Measurements(cloud.store("observations"), "taxi_eta")
     measurements.write([hour])
@@ -428,10 +431,10 @@ def test_of_two_looks_at_once_one_counts_the_hours(cloud: Cloud, context: Lambda
 
         def read(self, *, since: datetime) -> list[HourMeasurement]:
             others = Measurements(cloud.store("observations"), "taxi_eta")
-            counted.append(follow_outcomes(USE_CASE, reference, others, ledger, now=now + timedelta(hours=1)))
+            counted.append(keep_stretching(USE_CASE, reference, others, ledger, now=now + timedelta(hours=1)))
             return super().read(since=since)
 
-    ours = follow_outcomes(USE_CASE, reference, Overtaken(cloud.store("observations"), "taxi_eta"), ledger, now=now)
+    ours = keep_stretching(USE_CASE, reference, Overtaken(cloud.store("observations"), "taxi_eta"), ledger, now=now)
 
     assert [ours] == counted
     assert ours.log_stretch == pytest.approx(22 * MISSED)

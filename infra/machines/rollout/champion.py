@@ -15,10 +15,14 @@ from infra.machines.rollout.props import (
 )
 from infra.machines.states import State, call, catch_all, choose, equals, matches, present, put, wait
 from noriba.records import ledger_entries as entries
-from noriba.records.names import CANARY_FORMAT, IN_PROGRESS, SHADOW_FORMAT
+from noriba.records.names import CANARY_FORMAT, IN_PROGRESS, MODEL_FORMAT, SHADOW_FORMAT, VARIANT_FORMAT
 
 _KNOWN = "$.known.Item.endpoint_config.S"
-_MADE_BY_ROLLOUTS = (SHADOW_FORMAT.format("*", "*"), CANARY_FORMAT.format("*", "*"), "*-v*-*")
+_MADE_BY_ROLLOUTS = (
+    SHADOW_FORMAT.format("*", "*"),
+    CANARY_FORMAT.format("*", "*"),
+    MODEL_FORMAT.format("*", VARIANT_FORMAT.format("*"), "*"),
+)
 
 
 def find_champion(props: RolloutProps) -> dict[str, State]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from infra.machines.endpoint_search import look_for_endpoint
-from infra.machines.ledger import name_key
 from infra.machines.rollout.lock import release_lock
+from infra.machines.rollout.lock_entry import update_lock
 from infra.machines.rollout.props import (
     CLEAN_UP,
     GIVE_UP,
@@ -32,7 +32,6 @@ from infra.machines.states import (
     wait,
 )
 from noriba.events import RolledBack
-from noriba.records import ledger_entries as entries
 from noriba.records.names import IN_PROGRESS
 from noriba.records.rollout import EXPERIMENT_ENDED
 
@@ -42,8 +41,8 @@ _IN_WORDS = "Is the reason a document?"
 def restore(props: RolloutProps) -> dict[str, State]:
     """States that give production back to the champion alone, and try for a while; TIDY tries on after them.
 
-    Passengers first. Requests are taken from the challenger at once: another configuration brings up a new fleet, which
-    takes minutes, and where there is no capacity for it, for ever. What the rollout made is removed after that.
+    Requests first. They are taken from the challenger at once: another configuration brings up a new fleet, which takes
+    minutes, and where there is no capacity for it, for ever. What the rollout made is removed after that.
     """
     look, check, waiting = "Look at production after failure", "Does the champion serve?", "Wait for the champion"
     serves = {
@@ -59,14 +58,9 @@ def restore(props: RolloutProps) -> dict[str, State]:
         # Only a canary has a share. Nobody waits for its verdict any more; it must not be judged by a share of none.
         "Deal nobody to the challenger": call(
             "arn:aws:states:::dynamodb:updateItem",
-            {
-                "TableName": props.ledger_table,
-                "Key": name_key(entries.ROLLOUT),
-                "UpdateExpression": "SET #percent = :none REMOVE #token",
-                "ConditionExpression": "execution = :mine AND attribute_exists(#percent)",
-                "ExpressionAttributeNames": {"#percent": "percent", "#token": "token"},
-                "ExpressionAttributeValues": {":none": {"N": "0"}, ":mine": {"S.$": "$$.Execution.Id"}},
-            },
+            update_lock(
+                props.ledger_table, {"percent": {"N": "0"}}, remove="token", where="attribute_exists(#percent)"
+            ),
             follow=look,
             **regardless(look),
         ),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from infra.machines.ledger import name_key
 from infra.machines.rollout.endpoints import announce, await_endpoint, configure, describe_variant
+from infra.machines.rollout.lock_entry import update_lock
 from infra.machines.rollout.props import CLEAN_UP, REGISTERED, ROLL_BACK, SDK, RolloutProps
 from infra.machines.states import (
     State,
@@ -70,16 +70,9 @@ def stage(props: RolloutProps) -> dict[str, State]:
         # Before it is asked anything in production: in the shadow, nobody hears that it misses some.
         "Note its features": call(
             "arn:aws:states:::dynamodb:updateItem",
-            {
-                "TableName": props.ledger_table,
-                "Key": name_key(entries.ROLLOUT),
-                "UpdateExpression": f"SET {entries.CHALLENGER_FEATURES} = :fingerprint",
-                "ConditionExpression": "execution = :mine",
-                "ExpressionAttributeValues": {
-                    ":fingerprint": {"S.$": "$.golden.answer.feature_fingerprint"},
-                    ":mine": {"S.$": "$$.Execution.Id"},
-                },
-            },
+            update_lock(
+                props.ledger_table, {entries.CHALLENGER_FEATURES: {"S.$": "$.golden.answer.feature_fingerprint"}}
+            ),
             follow="Delete staging endpoint",
             **catch_all(CLEAN_UP),
         ),

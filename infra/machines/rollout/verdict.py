@@ -7,7 +7,8 @@ https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#co
 
 from __future__ import annotations
 
-from infra.machines.ledger import name_key, name_step
+from infra.machines.ledger import name_step
+from infra.machines.rollout.lock_entry import update_lock
 from infra.machines.rollout.props import RESTORE, RolloutProps
 from infra.machines.states import (
     State,
@@ -20,7 +21,6 @@ from infra.machines.states import (
     put,
 )
 from noriba.events import ChallengerJudged
-from noriba.records import ledger_entries as entries
 
 _ANSWER = "$.judged.answer"
 AGAIN_S = 3600
@@ -118,25 +118,10 @@ def say_who_may_answer(props: RolloutProps, stage: str, *, follow: str) -> State
     }
     return call(
         "arn:aws:states:::dynamodb:updateItem",
-        {"TableName": props.ledger_table, "Key": name_key(entries.ROLLOUT), **_set(values, remove="token")},
+        update_lock(props.ledger_table, values, remove="token"),
         follow=follow,
         **catch_all(RESTORE),
     )
-
-
-def _set(values: State, *, remove: str | None = None) -> State:
-    """Set attributes of the lock's entry, as long as it is the execution's own."""
-    names = [*values, *([] if remove is None else [remove])]
-    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
-    return {
-        "UpdateExpression": expression if remove is None else f"{expression} REMOVE #{remove}",
-        "ConditionExpression": "execution = :mine",
-        "ExpressionAttributeNames": {f"#{name}": name for name in names},
-        "ExpressionAttributeValues": {
-            **{f":{name}": value for name, value in values.items()},
-            ":mine": {"S.$": "$$.Execution.Id"},
-        },
-    }
 
 
 def _describe_wait(stage: str, percent: str | None) -> State:
@@ -157,7 +142,7 @@ def _wait_for_answer(props: RolloutProps, limit: State, described: State, *, fol
     values = {"token": {"S.$": "$$.Task.Token"}, **described}
     state = call(
         "arn:aws:states:::aws-sdk:dynamodb:updateItem.waitForTaskToken",
-        {"TableName": props.ledger_table, "Key": name_key(entries.ROLLOUT), **_set(values)},
+        update_lock(props.ledger_table, values),
         follow=follow,
         **limit,
         ResultSelector={"answer.$": "$"},

@@ -36,7 +36,6 @@ class Deployment(BaseModel):
     prefix: str
     bus_name: str
     dead_letter_queue_url: str
-    access_logs_bucket: str
     raw_bucket: str
     datasets_bucket: str
     quarantine_bucket: str

@@ -51,13 +51,13 @@ class Execution(BaseModel):
     def read_failure(self) -> tuple[str, str]:
         """The error's name, and the cause as whoever failed put it; who stops an execution need say neither."""
         error, cause = UNSAID.get(self.status, ("States.TaskFailed", "no cause was given"))
-        return self.error or error, _read_cause(self.cause) or cause
+        return self.error or error, read_cause(self.cause or "") or cause
 
 
-def _read_cause(cause: str | None) -> str | None:
-    """A job's reason, a query's, a function's message, or the cause itself."""
+def read_cause(cause: str) -> str:
+    """What went wrong, of a cause that may be a document: a job's reason, a query's, a function's message."""
     try:
-        document = json.loads(cause or "")
+        document = json.loads(cause)
         return str(
             document.get("FailureReason")
             or document.get("errorMessage")

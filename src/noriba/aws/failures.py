@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+AWS_FAULTS = (ClientError, BotoCoreError)
+"""What boto3 raises: a service refused or failed, or could not be reached."""
+
 # Variables each of which says that commands are to go somewhere.
 _PLACES = (
     "AWS_ENDPOINT_URL",

@@ -20,7 +20,7 @@ from noriba.datasets.last_words import LastWords, hash_rows
 from noriba.datasets.parts import encode_parquet
 from noriba.monitoring.partitions import ASTRAY
 from noriba.records.observations import OUTCOMES, PREDICTIONS, ObservationTable
-from noriba.records.traffic import GatheredDay, Look, name_attempt, name_day, name_receipt, name_receipts
+from noriba.records.traffic import GatheredDay, LookName, name_attempt, name_day, name_receipt, name_receipts
 from noriba.timestamps import to_microseconds
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class DueLook:
     """A look at a day that is to be taken, and before which moment an outcome must have been reported to count."""
 
     day: date
-    look: Look
+    look: LookName
     until: datetime
 
 
@@ -73,7 +73,7 @@ class TrafficGathering:
         due = []
         for day in self._list_days(since):
             begin, end = bound_day(day)
-            moments: tuple[tuple[Look, datetime], ...] = (
+            moments: tuple[tuple[LookName, datetime], ...] = (
                 ("last", end + timedelta(hours=policy.late_hours)),
                 ("first", end + timedelta(hours=policy.wait_hours)),
             )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from noriba.aws.endpoints import find_resource, find_status, says_missing
+from noriba.aws.resource_names import Kind, list_names
 from noriba.records.names import IN_PROGRESS, pick_made_by_rollouts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable
 
     from mypy_boto3_sagemaker import SageMakerClient
 
@@ -36,9 +37,8 @@ class Leftovers:
     def __init__(self, sagemaker: SageMakerClient, endpoint: str) -> None:
         self._sagemaker = sagemaker
         self._endpoint = endpoint
-        self._staging = self._list("list_endpoints", "Endpoints", "EndpointName")
-        self._configurations = self._list("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName")
-        self._models = self._list("list_models", "Models", "ModelName")
+        kinds = (Kind.ENDPOINT, Kind.CONFIGURATION, Kind.MODEL)
+        self._staging, self._configurations, self._models = (self._list(kind) for kind in kinds)
 
     def remove(self, *, owned: Collection[str], champion_config: str | None) -> Tidied:
         """Remove what neither production nor a rollout under way needs.
@@ -114,11 +114,8 @@ class Leftovers:
                 models |= {variant["ModelName"] for variant in variants}
         return models
 
-    def _list(self, operation: Any, member: str, field: str) -> list[str]:
-        pages: Iterable[Mapping[str, Any]] = self._sagemaker.get_paginator(operation).paginate(
-            NameContains=f"{self._endpoint}-"
-        )
-        return pick_made_by_rollouts((found[field] for page in pages for found in page[member]), self._endpoint)
+    def _list(self, kind: Kind) -> list[str]:
+        return pick_made_by_rollouts(list_names(self._sagemaker, kind, prefix=f"{self._endpoint}-"), self._endpoint)
 
     def _try(self, delete: Callable[..., object], **name: str) -> int:
         """Delete what somebody else may be deleting; how many it was."""

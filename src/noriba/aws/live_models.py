@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from noriba.aws.endpoints import Endpoint, ModelRefusedError
+from noriba.aws.failures import AWS_FAULTS
 from noriba.aws.objects import ObjectStore
 from noriba.errors import FeatureDefinitionError, FeatureMismatchError, NoribaError
 from noriba.features.frozen import thaw_features
@@ -97,7 +96,7 @@ class LiveModels:
             return
         try:
             features = self._archive.find(fingerprint)
-        except (ClientError, BotoCoreError) as error:
+        except AWS_FAULTS as error:
             self._warn(f"the challenger's features are not known yet: {error}")
         except FeatureDefinitionError as error:
             self._give_up(fingerprint, error)

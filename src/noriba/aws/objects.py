@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectTypeDef
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef, ObjectTypeDef
 
 READ_AHEAD = 8 * 2**20
 """Bytes fetched at once when reading on: fewer round trips than Parquet's many small reads would make."""
@@ -36,6 +36,12 @@ def split_uri(uri: str) -> tuple[str, str]:
     # Not as a URL is split: a key may hold `#` and `?`.
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
+
+
+def read_uri(s3: S3Client, uri: str) -> bytes:
+    """The latest version's content of `s3://bucket/key`."""
+    bucket, key = split_uri(uri)
+    return ObjectStore(s3, bucket).read(key)
 
 
 class ObjectStore:
@@ -159,20 +165,49 @@ class ObjectStore:
         self._s3.delete_object(Bucket=self.bucket, Key=key, VersionId=version_id)
 
     def delete_versions(self, key: str) -> int:
-        """Delete every version of one object, for good; how many."""
+        """Delete every version of one object, for good; how many.
+
+        Raises:
+            DeletionError: S3 refused one of them.
+        """
         versions = list(self._list_versions(key))
         for first in range(0, len(versions), _MOST_DELETED):
-            some = [{"Key": key, "VersionId": version} for version in versions[first : first + _MOST_DELETED]]
-            answer = self._s3.delete_objects(Bucket=self.bucket, Delete={"Objects": some, "Quiet": True})  # type: ignore[typeddict-item]  # as documented
-            if errors := answer.get("Errors"):
-                raise DeletionError(f"{self.uri(key)}: {errors[0].get('Code')}: {errors[0].get('Message')}")
+            self._delete([(key, version) for version in versions[first : first + _MOST_DELETED]])
         return len(versions)
 
+    def empty(self) -> int:
+        """Delete every version of every object, for good; how many.
+
+        Raises:
+            DeletionError: S3 refused one of them; what came before it is gone.
+        """
+        count = 0
+        # From the start each time: a mark to go on from would be of a version that is gone.
+        while versions := next(self._list_version_pages(""), []):
+            self._delete(versions)
+            count += len(versions)
+        return count
+
+    def _delete(self, versions: list[tuple[str, str]]) -> None:
+        """Delete versions, each a key and an id; an answer of 200 may hold refusals.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+        """
+        objects: list[ObjectIdentifierTypeDef] = [{"Key": key, "VersionId": version} for key, version in versions]
+        answer = self._s3.delete_objects(Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True})
+        if errors := answer.get("Errors"):
+            first = errors[0]
+            raise DeletionError(f"{self.uri(first.get('Key', ''))}: {first.get('Code')}: {first.get('Message')}")
+
     def _list_versions(self, key: str) -> Iterator[str]:
-        for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=key):
-            for found in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
-                if found["Key"] == key:
-                    yield found["VersionId"]
+        for page in self._list_version_pages(key):
+            yield from (version for found, version in page if found == key)
+
+    def _list_version_pages(self, prefix: str) -> Iterator[list[tuple[str, str]]]:
+        """Keys under a prefix with the ids of their versions, a thousand at a time at most."""
+        for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix):
+            found = (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+            yield [(one["Key"], one["VersionId"]) for one in found]
 
     def list_keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Keys under a prefix, in order; those that follow another one, which need not be there."""

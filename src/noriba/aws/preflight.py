@@ -36,7 +36,7 @@ KEPT_AS = "kept-as"
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One thing that was looked at: good, worth a look, or bad enough that something will fail."""
 
     level: Level
@@ -80,7 +80,7 @@ class Wishes:
         return {**needs, _ALL_ENDPOINTS: production + beside}
 
 
-def check_account(clients: Clients, wishes: Wishes, *, environment: Mapping[str, str]) -> Iterator[Finding]:
+def check_account(clients: Clients, wishes: Wishes, *, environment: Mapping[str, str]) -> Iterator[CheckResult]:
     """What `cdk deploy` and the first loop will need of the account and of this computer."""
     region = clients.region
     yield from _try("credentials", partial(_check_credentials, clients))
@@ -90,18 +90,18 @@ def check_account(clients: Clients, wishes: Wishes, *, environment: Mapping[str,
     yield from _check_engine(wishes, environment)
 
 
-def check_deployment(clients: Clients, wishes: Wishes) -> Iterator[Finding]:
+def check_deployment(clients: Clients, wishes: Wishes) -> Iterator[CheckResult]:
     """What a deployment lacks, or what an earlier one left."""
     stacks = read_stacks(clients.cloudformation, prefix=wishes.prefix)
     if not stacks:
-        yield Finding("good", "stacks", "nothing is deployed yet")
+        yield CheckResult("good", "stacks", "nothing is deployed yet")
         yield from _try("kept", partial(_find_kept, clients, wishes.prefix))
         return
     for name, status in stacks.items():
         if not status.endswith("_COMPLETE") or "ROLLBACK" in status:
             remedy = f"aws cloudformation describe-stack-events --stack-name {name} says why"
-            yield Finding("bad", f"stack {name}", status, remedy)
-    yield Finding("good", "stacks", f"{len(stacks)} are there")
+            yield CheckResult("bad", f"stack {name}", status, remedy)
+    yield CheckResult("good", "stacks", f"{len(stacks)} are there")
     outputs = read_outputs(clients.cloudformation, prefix=wishes.prefix)
     for people, setting in (("Operators", "operator_email"), ("Approvers", "approver_email")):
         if topic := outputs.get(f"{people}TopicArn"):
@@ -109,23 +109,23 @@ def check_deployment(clients: Clients, wishes: Wishes) -> Iterator[Finding]:
     yield from _try("logs", partial(_check_logs, clients))
 
 
-def _try(what: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def _try(what: str, check: Callable[[], Iterator[CheckResult]]) -> Iterator[CheckResult]:
     """A check's findings; what the credentials may not look at is no reason to stop."""
     try:
         yield from check()
     except ClientError as error:
         detail = error.response["Error"]
-        yield Finding("look", what, f"could not be looked at: {detail['Code']}", detail["Message"])
+        yield CheckResult("look", what, f"could not be looked at: {detail['Code']}", detail["Message"])
     except BotoCoreError as error:
-        yield Finding("bad", what, str(error), "set AWS_PROFILE and AWS_REGION")
+        yield CheckResult("bad", what, str(error), "set AWS_PROFILE and AWS_REGION")
 
 
-def _check_credentials(clients: Clients) -> Iterator[Finding]:
+def _check_credentials(clients: Clients) -> Iterator[CheckResult]:
     found = clients.sts.get_caller_identity()
-    yield Finding("good", "credentials", f"{found['Arn']} in {clients.region}")
+    yield CheckResult("good", "credentials", f"{found['Arn']} in {clients.region}")
 
 
-def _check_bootstrap(clients: Clients, region: str | None) -> Iterator[Finding]:
+def _check_bootstrap(clients: Clients, region: str | None) -> Iterator[CheckResult]:
     ssm = clients.other("ssm")
     try:
         version = int(ssm.get_parameter(Name=_BOOTSTRAP)["Parameter"]["Value"])
@@ -134,12 +134,12 @@ def _check_bootstrap(clients: Clients, region: str | None) -> Iterator[Finding]:
     if version < BOOTSTRAP_VERSION:
         account = clients.sts.get_caller_identity()["Account"]
         found = f"version {version}, {BOOTSTRAP_VERSION} is needed" if version else "missing"
-        yield Finding("bad", "bootstrap", found, f"cdk bootstrap aws://{account}/{region}")
+        yield CheckResult("bad", "bootstrap", found, f"cdk bootstrap aws://{account}/{region}")
         return
-    yield Finding("good", "bootstrap", f"version {version}")
+    yield CheckResult("good", "bootstrap", f"version {version}")
 
 
-def _check_functions(clients: Clients, wishes: Wishes) -> Iterator[Finding]:
+def _check_functions(clients: Clients, wishes: Wishes) -> Iterator[CheckResult]:
     limit = clients.other("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
     more = (
         f"aws service-quotas request-service-quota-increase --service-code lambda --quota-code {_FUNCTIONS_QUOTA} "
@@ -149,9 +149,9 @@ def _check_functions(clients: Clients, wishes: Wishes) -> Iterator[Finding]:
     if limit < ROOMY_CONCURRENCY:
         level = "bad" if limit <= wishes.chunks_at_once else "look"
     remedy = "" if level == "good" else f"{more}; until then, chunks_at_once under {limit}"
-    yield Finding(level, "functions at once", f"{limit}, and a file takes {wishes.chunks_at_once}", remedy)
+    yield CheckResult(level, "functions at once", f"{limit}, and a file takes {wishes.chunks_at_once}", remedy)
     if wishes.transform_memory_mb > NEW_ACCOUNT_MEMORY_MB:
-        yield Finding(
+        yield CheckResult(
             "look",
             "functions' memory",
             f"{wishes.transform_memory_mb} MB; new accounts may have {NEW_ACCOUNT_MEMORY_MB}",
@@ -159,40 +159,40 @@ def _check_functions(clients: Clients, wishes: Wishes) -> Iterator[Finding]:
         )
 
 
-def _check_instances(clients: Clients, wishes: Wishes) -> Iterator[Finding]:
+def _check_instances(clients: Clients, wishes: Wishes) -> Iterator[CheckResult]:
     pages = clients.other("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker")
     quotas = {quota["QuotaName"]: quota for page in pages for quota in page["Quotas"]}
     for name, needed in wishes.instances.items():
         quota = quotas.get(name)
         if quota is None:
             remedy = f"aws service-quotas list-aws-default-service-quotas --service-code sagemaker; look for {name!r}"
-            yield Finding("look", name, "no such quota is told", remedy)
+            yield CheckResult("look", name, "no such quota is told", remedy)
         elif quota["Value"] < needed:
             remedy = (
                 "aws service-quotas request-service-quota-increase --service-code sagemaker "
                 f"--quota-code {quota['QuotaCode']} --desired-value {needed}"
             )
-            yield Finding("bad", name, f"{quota['Value']:.0f}, and {needed} are needed", remedy)
+            yield CheckResult("bad", name, f"{quota['Value']:.0f}, and {needed} are needed", remedy)
         else:
-            yield Finding("good", name, f"{quota['Value']:.0f}, and {needed} are needed")
+            yield CheckResult("good", name, f"{quota['Value']:.0f}, and {needed} are needed")
 
 
-def _check_engine(wishes: Wishes, environment: Mapping[str, str]) -> Iterator[Finding]:
+def _check_engine(wishes: Wishes, environment: Mapping[str, str]) -> Iterator[CheckResult]:
     """Which program builds the image, and whether it will write the manifest that SageMaker takes."""
     engine = environment.get("CDK_DOCKER", "docker")
     if shutil.which(engine, path=environment.get("PATH")) is None:
         remedy = "install Docker or Podman; for Podman, set CDK_DOCKER=podman and BUILDAH_FORMAT=docker"
-        yield Finding("bad", "container engine", f"no {engine} here", remedy)
+        yield CheckResult("bad", "container engine", f"no {engine} here", remedy)
         return
     podman = "podman" in engine
     if podman and (environment.get("BUILDAH_FORMAT") != "docker" or wishes.container_engine != "podman"):
         remedy = 'export BUILDAH_FORMAT=docker, and container_engine = "podman" in noriba.toml'
-        yield Finding("bad", "container engine", f"{engine} writes OCI manifests, which SageMaker refuses", remedy)
+        yield CheckResult("bad", "container engine", f"{engine} writes OCI manifests, which SageMaker refuses", remedy)
         return
-    yield Finding("good", "container engine", engine)
+    yield CheckResult("good", "container engine", engine)
 
 
-def _find_kept(clients: Clients, prefix: str) -> Iterator[Finding]:
+def _find_kept(clients: Clients, prefix: str) -> Iterator[CheckResult]:
     """What an earlier deployment with `keep_data` left: a new one would begin empty beside it."""
     pages = (
         clients.other("resourcegroupstaggingapi")
@@ -205,7 +205,7 @@ def _find_kept(clients: Clients, prefix: str) -> Iterator[Finding]:
     lines = [line for page in pages for found in page["ResourceTagMappingList"] if (line := _name_kept(found))]
     if lines:
         remedy = "to use it again, in noriba.toml: [kept] " + "; ".join(sorted(lines))
-        yield Finding("look", "kept", "an earlier deployment left data", remedy)
+        yield CheckResult("look", "kept", "an earlier deployment left data", remedy)
 
 
 def _name_kept(found: Mapping[str, Any]) -> str | None:
@@ -217,21 +217,21 @@ def _name_kept(found: Mapping[str, Any]) -> str | None:
     return f'{setting} = "{arn if setting.endswith("_arn") else arn.rpartition(":")[2].rpartition("/")[2]}"'
 
 
-def _check_topic(clients: Clients, topic: str, setting: str) -> Iterator[Finding]:
+def _check_topic(clients: Clients, topic: str, setting: str) -> Iterator[CheckResult]:
     pages = clients.other("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
     found = [one["SubscriptionArn"] for page in pages for one in page["Subscriptions"]]
     if not found:
-        yield Finding("look", setting, "nobody is told", f"set {setting} in noriba.toml and deploy again")
+        yield CheckResult("look", setting, "nobody is told", f"set {setting} in noriba.toml and deploy again")
     elif "PendingConfirmation" in found:
-        yield Finding("bad", setting, "not confirmed", "open the mail from AWS Notifications and follow its link")
+        yield CheckResult("bad", setting, "not confirmed", "open the mail from AWS Notifications and follow its link")
     else:
-        yield Finding("good", setting, "confirmed")
+        yield CheckResult("good", setting, "confirmed")
 
 
-def _check_logs(clients: Clients) -> Iterator[Finding]:
+def _check_logs(clients: Clients) -> Iterator[CheckResult]:
     """The logs of jobs are the account's, for all its jobs: how long they stay is not ours to say."""
     for group in _JOBS_LOGS:
         found = clients.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         if any(one["logGroupName"] == group and "retentionInDays" not in one for one in found):
             remedy = f"aws logs put-retention-policy --log-group-name {group} --retention-in-days 90"
-            yield Finding("look", group, "kept for ever", remedy)
+            yield CheckResult("look", group, "kept for ever", remedy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
+from noriba.aws.failures import AWS_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ class Remembered(Generic[T]):
         if now_s >= self._until_s:
             try:
                 self._known = self._read()
-            except (ClientError, BotoCoreError) as error:
+            except AWS_FAULTS as error:
                 self._warn(f"{self._ignorance}: {error}")
             except ValueError as error:
                 self._warn(f"{self._ignorance}: {error}")

@@ -18,7 +18,7 @@ from noriba.aws.endpoints import (
     NoModelError,
 )
 from noriba.aws.remembered import Remembered
-from noriba.rollout.golden import check_plausible
+from noriba.records.plausibility import find_answer_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +121,7 @@ class Traffic:
         reply = self._models.ask(
             use_case, request, inference_id=inference_id, variant=variant, group=group, stretch=stretch
         )
-        fault = next(check_plausible(reply.answer, rows=len(request.candidate_ids())), None)
+        fault = find_answer_fault(reply.answer, rows=len(request.candidate_ids()))
         if fault is not None:
             raise ImplausibleAnswerError(f"version {reply.model_version}: {fault}")
         return reply

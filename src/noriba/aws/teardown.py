@@ -1,18 +1,18 @@
-"""Removing what CloudFormation does not own: what rollouts made, and what buckets hold."""
+"""Removing what CloudFormation does not own: what rollouts made, and packages."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from noriba.aws.endpoints import find_status
+from noriba.aws.resource_names import Kind, list_names
 from noriba.errors import NoribaError
 from noriba.records.names import IN_PROGRESS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection
 
-    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
 
@@ -45,9 +45,8 @@ def remove_endpoints(
     Raises:
         EndpointBusyError: an endpoint was not ready within an hour.
     """
-    endpoints = _list_names(sagemaker, "list_endpoints", "Endpoints", "EndpointName", prefix)
-    configs = _list_names(sagemaker, "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName", prefix)
-    models = _list_names(sagemaker, "list_models", "Models", "ModelName", prefix)
+    kinds = (Kind.ENDPOINT, Kind.CONFIGURATION, Kind.MODEL)
+    endpoints, configs, models = (list_names(sagemaker, kind, prefix=prefix) for kind in kinds)
     for name in endpoints:
         _wait_while(sagemaker, name, IN_PROGRESS, tell, pause)
         if find_status(sagemaker, name) is not None:
@@ -63,30 +62,13 @@ def remove_endpoints(
 
 def remove_packages(sagemaker: SageMakerClient, group: str) -> int:
     """Delete all model packages of a group, so that the group itself can go; how many."""
-    groups = _list_names(
-        sagemaker, "list_model_package_groups", "ModelPackageGroupSummaryList", "ModelPackageGroupName", group
-    )
-    if group not in groups:
+    if group not in list_names(sagemaker, Kind.PACKAGE_GROUP, prefix=group):
         return 0
     pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
     arns = [found["ModelPackageArn"] for page in pages for found in page["ModelPackageSummaryList"]]
     for arn in arns:
         sagemaker.delete_model_package(ModelPackageName=arn)
     return len(arns)
-
-
-def empty_bucket(s3: S3Client, bucket: str) -> int:
-    """Delete every version of every object; how many."""
-    count = 0
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        if found:
-            s3.delete_objects(
-                Bucket=bucket,
-                Delete={"Objects": [{"Key": i["Key"], "VersionId": i["VersionId"]} for i in found], "Quiet": True},
-            )
-            count += len(found)
-    return count
 
 
 def _wait_while(
@@ -103,9 +85,3 @@ def _wait_while(
         tell(f"waiting for endpoint {name}: {status}")
         pause(POLL_S)
         waited_s += POLL_S
-
-
-def _list_names(sagemaker: SageMakerClient, operation: Any, member: str, field: str, prefix: str) -> list[str]:
-    """The names that a list operation finds and that begin so; SageMaker itself looks anywhere in a name."""
-    pages: Iterable[Mapping[str, Any]] = sagemaker.get_paginator(operation).paginate(NameContains=prefix)
-    return [found[field] for page in pages for found in page[member] if found[field].startswith(prefix)]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 from noriba.aws.clients import Clients
-from noriba.aws.preflight import Finding, Wishes, check_account, check_deployment
+from noriba.aws.preflight import CheckResult, Wishes, check_account, check_deployment
 
-__all__ = ["Finding", "Wishes", "check_up"]
+__all__ = ["CheckResult", "Wishes", "check_up"]
 
 
-def check_up(wishes: Wishes) -> list[Finding]:
+def check_up(wishes: Wishes) -> list[CheckResult]:
     """Every finding, good and bad, where the environment points."""
     clients = Clients()
     findings = list(check_deployment(clients, wishes))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from noriba.aws.deployment import list_buckets
-from noriba.aws.teardown import empty_bucket, remove_endpoints, remove_packages
+from noriba.aws.objects import ObjectStore
+from noriba.aws.teardown import remove_endpoints, remove_packages
 from noriba.client.progress import NO_PROGRESS
 from noriba.records.names import name_endpoint, name_package_group
 from noriba.usecase import list_use_cases
@@ -29,5 +30,5 @@ def tear_down(session: Session, *, progress: Progress = NO_PROGRESS) -> dict[str
         removed[f"models of {name}"] = remove_packages(clients.sagemaker, group)
     for bucket in buckets:
         progress.update(f"emptying {bucket}")
-        removed[bucket] = empty_bucket(clients.s3, bucket)
+        removed[bucket] = ObjectStore(clients.s3, bucket).empty()
     return removed

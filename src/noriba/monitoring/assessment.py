@@ -2,8 +2,8 @@
 
 Each question has three answers, and the third is that there is not enough data. Errors are called grown only where the
 lower bound of their mean is over the limit, so a quiet night or a few odd rides raise no alarm. Outcomes that an app
-has made up are told apart by `Scale`: all together they count for little or nothing, and are a question of their own.
-Parts of the traffic are looked at together: the more there are, the surer each must be (Bonferroni).
+has made up are told apart by `ErrorThresholds`: all together they count for little or nothing, and are a question of
+their own. Parts of the traffic are looked at together: the more there are, the surer each must be (Bonferroni).
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from noriba.monitoring.blocks import FEWEST_BLOCKS, average_blocks
-from noriba.records.measurements import EVERYTHING, Tally, add_tallies
-from noriba.records.monitoring import Finding, PartNumbers
+from noriba.monitoring.parts import list_answers, list_expected
+from noriba.records.measurements import EVERYTHING, AnswerTally, add_tallies
+from noriba.records.monitoring import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from noriba.records.evidence import Evidence, Metrics
+    from noriba.records.evidence import Evidence
     from noriba.records.measurements import HourMeasurement
     from noriba.records.monitoring import Kind
     from noriba.usecase.policies import MonitoringPolicy
 
-_P90 = 0.9
 _TOLD_IMPLAUSIBLE = 0.01
 """The share of implausible outcomes that somebody must be told of, where it is sure to be larger than this."""
 _TOLD_IMPOSSIBLE = 0.05
@@ -56,7 +56,7 @@ def assess_accuracy(
             again, and not when nobody can be sure any more; or the answer would go to and fro at the limit.
     """
     longer = longer or hours
-    expected = _list_expected(evidence, fewest=policy.min_outcomes)
+    expected = list_expected(evidence, fewest=policy.min_outcomes)
     looked_at = {part: longer if part else _choose(hours, longer, version) for part in expected}
     found = {part: _list_tallies(some, version, part) for part, some in looked_at.items()}
     bound = policy.implausible_ratio * evidence.candidate.mae
@@ -88,7 +88,7 @@ def assess_accuracy(
     return Finding(kind="accuracy", verdict="steady", reason=reason)
 
 
-def _weigh(tallies: Sequence[Tally], bound: float) -> tuple[list[float], list[float]]:
+def _weigh(tallies: Sequence[AnswerTally], bound: float) -> tuple[list[float], list[float]]:
     """The sum of errors of each hour, and how many these are, implausible ones with the weight that they may have."""
     total = add_tallies(tallies)
     weight = 1.0
@@ -102,7 +102,7 @@ def _weigh(tallies: Sequence[Tally], bound: float) -> tuple[list[float], list[fl
 
 
 def _find_lean(
-    tallies: Sequence[Tally], policy: MonitoringPolicy, *, alpha: float, was_changed: bool
+    tallies: Sequence[AnswerTally], policy: MonitoringPolicy, *, alpha: float, was_changed: bool
 ) -> Iterator[tuple[float, str]]:
     """Whether more answers are too high than too low, or the other way round; how much so, and in words.
 
@@ -146,7 +146,7 @@ def assess_outcomes(
     ripe: Sequence[HourMeasurement], version: int, policy: MonitoringPolicy, *, was_changed: bool = False
 ) -> Finding:
     """Whether outcomes come, and whether they can be true; of hours whose outcomes should be there by now."""
-    tallies = _list_answers(ripe, version)
+    tallies = list_answers(ripe, version)
     total = add_tallies(tallies)
     if total.requests < policy.min_outcomes:
         return _too_few(
@@ -170,62 +170,6 @@ def assess_outcomes(
     return Finding(kind="outcomes", verdict="steady", reason=reason)
 
 
-def number_parts(hours: Sequence[HourMeasurement], version: int, evidence: Evidence) -> list[PartNumbers]:
-    """All of the traffic, then its parts, in numbers."""
-    expected = _list_expected(evidence)
-    parts = {part for hour in hours for part in hour.versions.get(version, {})} | {EVERYTHING}
-    return [
-        _number_part(part, add_tallies(_list_answers(hours, version, part)), expected.get(part))
-        for part in sorted(parts)
-    ]
-
-
-def _number_part(part: str, total: Tally, expected: Metrics | None) -> PartNumbers:
-    known = total.with_outcome or None
-    width = total.width / total.answered if total.answered else 0.0
-    estimated = None
-    if expected is not None and expected.mean_width:
-        estimated = expected.mae * width / expected.mean_width
-    return PartNumbers(
-        part=part,
-        answered=total.answered,
-        with_outcome=total.with_outcome,
-        mae=known and total.abs_error / known,
-        expected_mae=expected and expected.mae,
-        bias=known and total.error / known,
-        p90=find_quantile(total.sizes, _P90),
-        close=known and total.close / known,
-        coverage=total.covered / total.plausible if total.plausible else None,
-        claimed_coverage=total.claimed / total.plausible if total.plausible else None,
-        mean_width=width,
-        estimated_mae=estimated,
-    )
-
-
-def find_quantile(sizes: dict[int, int], share: float) -> float | None:
-    """The error that a share of all are smaller than, from how many there are of each size; None of none.
-
-    Args:
-        sizes: as in `Tally`.
-        share: between 0 and 1.
-
-    Returns:
-        The upper end of the size that it falls into: at most an eighth of a doubling, 9 %, too large.
-    """
-    wanted, seen = share * sum(sizes.values()), 0
-    for size, count in sorted(sizes.items()):
-        seen += count
-        if seen >= wanted:
-            return float(2 ** ((size + 1) / 8))
-    return None
-
-
-def _list_expected(evidence: Evidence, *, fewest: int = 1) -> dict[str, Metrics]:
-    """What the hold-out showed, by part; a part of few rows is left out, for its error says little of it."""
-    parts = {f"{one.name}: {one.value}": one.candidate for one in evidence.slices if one.candidate.rows >= fewest}
-    return {EVERYTHING: evidence.candidate, **parts}
-
-
 def _choose(
     hours: Sequence[HourMeasurement], longer: Sequence[HourMeasurement], version: int
 ) -> Sequence[HourMeasurement]:
@@ -233,13 +177,9 @@ def _choose(
     return hours if len(_list_tallies(hours, version, EVERYTHING)) >= FEWEST_BLOCKS else longer
 
 
-def _list_answers(hours: Sequence[HourMeasurement], version: int, part: str = EVERYTHING) -> list[Tally]:
-    return [tally for hour in hours if (tally := hour.versions.get(version, {}).get(part)) is not None]
-
-
-def _list_tallies(hours: Sequence[HourMeasurement], version: int, part: str) -> list[Tally]:
+def _list_tallies(hours: Sequence[HourMeasurement], version: int, part: str) -> list[AnswerTally]:
     """Of hours with outcomes alone."""
-    return [tally for tally in _list_answers(hours, version, part) if tally.with_outcome]
+    return [tally for tally in list_answers(hours, version, part) if tally.with_outcome]
 
 
 def _is_enough(rows: Sequence[float], policy: MonitoringPolicy) -> bool:
@@ -247,7 +187,7 @@ def _is_enough(rows: Sequence[float], policy: MonitoringPolicy) -> bool:
     return sum(some > 0 for some in rows) >= FEWEST_BLOCKS and sum(rows) >= policy.min_outcomes
 
 
-def _count_outcomes(tallies: Sequence[Tally]) -> int:
+def _count_outcomes(tallies: Sequence[AnswerTally]) -> int:
     return sum(tally.with_outcome for tally in tallies)
 
 

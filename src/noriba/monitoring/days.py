@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from noriba.monitoring.drift import FEWEST_ROWS, measure_drift
+from noriba.monitoring.drift import measure_drift
 from noriba.records.monitoring import Finding
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from noriba.monitoring.drift import DriftReport
+    from noriba.monitoring.drift import DriftMeasurement
     from noriba.records.measurements import HourMeasurement
     from noriba.records.profiles import Profile
     from noriba.usecase.policies import MonitoringPolicy
@@ -73,28 +73,6 @@ def assess_drift(
     return Finding(kind="drift", verdict="changed", reason=_name_columns(last), since=drifted[0])
 
 
-def assess_quality(
-    hours: Iterable[HourMeasurement], version: int, profile: Profile | None, policy: MonitoringPolicy
-) -> Finding:
-    """Whether features are missing that were there in training."""
-    if profile is None:
-        return Finding(kind="quality", verdict="unknown", reason="the model was trained before profiles were kept")
-    total = _sum(hours, version, profile)
-    rows = int(next(iter(total.values())).sum()) if total else 0
-    if rows < FEWEST_ROWS:
-        reason = f"not enough data: {rows} requests; at least {FEWEST_ROWS} are needed"
-        return Finding(kind="quality", verdict="unknown", reason=reason)
-    missing = []
-    for name, counts in total.items():
-        before = np.array(profile.columns[name].counts, dtype=np.float64).sum(axis=0)
-        was, now = before[-1] / before.sum(), counts[-1] / rows
-        if now > was + policy.max_unknown_gain:
-            missing.append(f"{name} is unknown in {now:.1%} of the requests, in training {was:.1%}")
-    if missing:
-        return Finding(kind="quality", verdict="changed", reason="; ".join(missing))
-    return Finding(kind="quality", verdict="steady", reason=f"all features are known in {rows} requests as in training")
-
-
 def sum_days(
     hours: Iterable[HourMeasurement], version: int, profile: Profile
 ) -> dict[date, dict[str, NDArray[np.int64]]]:
@@ -106,14 +84,15 @@ def sum_days(
     for hour in hours:
         by_day[hour.hour.date()].append(hour)
     sums = {
-        day: _sum(some, version, profile)
+        day: sum_counts(some, version, profile)
         for day, some in by_day.items()
         if all(version in hour.counts for hour in some if hour.versions)
     }
     return {day: counts for day, counts in sums.items() if counts}
 
 
-def _sum(hours: Iterable[HourMeasurement], version: int, profile: Profile) -> dict[str, NDArray[np.int64]]:
+def sum_counts(hours: Iterable[HourMeasurement], version: int, profile: Profile) -> dict[str, NDArray[np.int64]]:
+    """Requests by feature, in the profile's bins; features of other bins are left out."""
     found: dict[str, list[NDArray[np.int64]]] = defaultdict(list)
     for hour in hours:
         columns: Mapping[str, tuple[int, ...]] = hour.counts.get(version, {})
@@ -123,7 +102,7 @@ def _sum(hours: Iterable[HourMeasurement], version: int, profile: Profile) -> di
     return {name: np.sum(some, axis=0) for name, some in found.items()}
 
 
-def _name_columns(report: DriftReport) -> str:
+def _name_columns(report: DriftMeasurement) -> str:
     words = [f"{name}: {report.columns[name].moved}" for name in report.drifted[:_MOST_NAMED]]
     left = len(report.drifted) - _MOST_NAMED
     return "; ".join([*words, *([f"and {left} more"] if left > 0 else [])])

@@ -50,7 +50,7 @@ class ColumnDrift:
 
 
 @dataclass(frozen=True)
-class DriftReport:
+class DriftMeasurement:
     """What was found in one window.
 
     Attributes:
@@ -70,7 +70,7 @@ class DriftReport:
 
 def measure_drift(
     profile: Profile, window: Mapping[str, NDArray[np.int64]], *, alpha: float, seed: int = 0
-) -> DriftReport:
+) -> DriftMeasurement:
     """Hold a window of requests against training.
 
     Args:
@@ -102,13 +102,13 @@ def measure_drift(
     }
     drifted = sorted((name for name in names if columns[name].p_value <= alpha), key=lambda n: -columns[n].distance)
     if not drifted:
-        return DriftReport("steady", "no column is odder than on the days of training", rows, (), columns)
+        return DriftMeasurement("steady", "no column is odder than on the days of training", rows, (), columns)
     reason = "; ".join(f"{name}: {columns[name].moved}" for name in drifted)
-    return DriftReport("drifted", reason, rows, tuple(drifted), columns)
+    return DriftMeasurement("drifted", reason, rows, tuple(drifted), columns)
 
 
-def _unknown(reason: str, rows: int) -> DriftReport:
-    return DriftReport("unknown", f"not enough data: {reason}", rows, (), {})
+def _unknown(reason: str, rows: int) -> DriftMeasurement:
+    return DriftMeasurement("unknown", f"not enough data: {reason}", rows, (), {})
 
 
 def _pick_days(profile: Profile, names: list[str]) -> NDArray[np.int64]:

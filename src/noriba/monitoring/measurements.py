@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from noriba.monitoring.joins import ANSWERS, JOINED, SAID, bind_answers, bind_said
 from noriba.monitoring.partitions import HOUR_US
-from noriba.records.measurements import EVERYTHING, Tally, add_tallies
+from noriba.records.measurements import EVERYTHING, AnswerTally, add_tallies
 from noriba.records.statements import Statement, write_number, write_text
 from noriba.timestamps import from_microseconds
 
@@ -32,8 +32,8 @@ _KNOWN = ("with_outcome", *_ERRORS, "implausible", "impossible", "close", "cover
 
 
 @dataclass(frozen=True)
-class Scale:
-    """What is large and what is small in a use case, in the label's unit.
+class ErrorThresholds:
+    """Which errors are large and which are small in a use case, in the label's unit.
 
     Attributes:
         bound: errors from here on are told apart, where one app's nonsense must not decide.
@@ -47,14 +47,20 @@ class Scale:
 
 
 def state_measurements(
-    use_case: str, slices: Sequence[str], scale: Scale, *, since: datetime, until: datetime, now: datetime
+    use_case: str,
+    slices: Sequence[str],
+    thresholds: ErrorThresholds,
+    *,
+    since: datetime,
+    until: datetime,
+    now: datetime,
 ) -> Statement:
     """A query that `read_measurements` makes tallies of.
 
     Args:
         use_case: whose answers.
         slices: names of what divides them.
-        scale: see there.
+        thresholds: of errors.
         since: when the first one was answered that counts; a full hour.
         until: when the last one was.
         now: when the last outcome was reported that counts.
@@ -78,7 +84,7 @@ errors AS (
     a.high - a.low AS width,
     a.value - s.value AS error,
     abs(a.value - s.value) AS abs_error,
-    {_tell_apart(scale)} AS kind,
+    {_tell_apart(thresholds)} AS kind,
     CASE WHEN a.low <= s.value AND s.value <= a.high THEN 1 ELSE 0 END AS covered,
     a.claimed_coverage AS claimed{"".join(f", {one}" for one in labels)}
   FROM {JOINED}
@@ -103,7 +109,7 @@ SELECT
   sum(CASE WHEN kind = {_PLAUSIBLE} THEN sign(error) ELSE 0e0 END) AS lean,
   count_if(kind = {_IMPLAUSIBLE}) AS implausible,
   count_if(kind = {_IMPOSSIBLE}) AS impossible,
-  count_if(abs_error <= {write_number(scale.close)}) AS close,
+  count_if(abs_error <= {write_number(thresholds.close)}) AS close,
   sum(CASE WHEN kind = {_PLAUSIBLE} THEN covered ELSE 0 END) AS covered,
   sum(CASE WHEN kind = {_PLAUSIBLE} THEN claimed ELSE 0e0 END) AS claimed
 FROM sized
@@ -113,9 +119,9 @@ GROUP BY GROUPING SETS ({", ".join(sets)})"""  # noqa: S608 -- names of slices a
 
 def read_measurements(
     rows: Iterable[Mapping[str, str | None]], slices: Sequence[str]
-) -> dict[datetime, dict[int, dict[str, Tally]]]:
+) -> dict[datetime, dict[int, dict[str, AnswerTally]]]:
     """By hour, by model version and by part (`EVERYTHING`, or `slice: label`): what the query found."""
-    found: dict[datetime, dict[int, dict[str, list[Tally]]]] = defaultdict(
+    found: dict[datetime, dict[int, dict[str, list[AnswerTally]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )
     for row in rows:
@@ -127,7 +133,7 @@ def read_measurements(
         sums = {name: float(row[name] or 0) for name in (*_ASKED, *_KNOWN)}
         size = row["size"]
         sizes = {} if size is None else {int(size): int(sums["with_outcome"])}
-        found[hour][int(row["model_version"] or 0)][part].append(Tally.model_validate({**sums, "sizes": sizes}))
+        found[hour][int(row["model_version"] or 0)][part].append(AnswerTally.model_validate({**sums, "sizes": sizes}))
     return {
         hour: {
             version: {part: add_tallies(some) for part, some in parts.items()} for version, parts in versions.items()
@@ -136,22 +142,20 @@ def read_measurements(
     }
 
 
-def _tell_apart(scale: Scale) -> str:
+def _tell_apart(thresholds: ErrorThresholds) -> str:
     """The kind of an outcome; null where there is none."""
-    least, most = scale.label_range
+    least, most = thresholds.label_range
     outside = [f"s.value < {write_number(least)}"]
     if math.isfinite(most):
         outside.append(f"s.value > {write_number(most)}")
     return f"""CASE
       WHEN {" OR ".join(outside)} THEN {_IMPOSSIBLE}
-      WHEN abs(a.value - s.value) >= {write_number(scale.bound)} THEN {_IMPLAUSIBLE}
+      WHEN abs(a.value - s.value) >= {write_number(thresholds.bound)} THEN {_IMPLAUSIBLE}
       WHEN s.value IS NOT NULL THEN {_PLAUSIBLE}
     END"""
 
 
-# Trino's `greatest` of a null is null, DuckDB's is not.
-# https://trino.io/docs/current/functions/comparison.html#greatest-and-least
-
-
 def _at_least(column: str, bound: float) -> str:
+    # Trino's `greatest` of a null is null, DuckDB's is not.
+    # https://trino.io/docs/current/functions/comparison.html#greatest-and-least
     return f"CASE WHEN {column} < {write_number(bound)} THEN {write_number(bound)} ELSE {column} END"

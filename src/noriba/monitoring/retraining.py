@@ -10,16 +10,11 @@ from noriba.events import LastTrainingFacts
 from noriba.records.training import TrainingRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from noriba.events import AlarmFacts, DataFacts, RetrainingOutcome
+    from noriba.events import DataFacts, RetrainingOutcome
     from noriba.monitoring.causes import Asker
     from noriba.usecase import RetrainingPolicy
-
-
-ONE_EVENT = timedelta(minutes=15)
-"""Alarms that go off so long after a training began are about what it was begun for: alarms look at past minutes."""
 
 
 @dataclass(frozen=True)
@@ -83,47 +78,14 @@ def decide_retraining(policy: RetrainingPolicy, situation: Situation, *, now: da
     return decision
 
 
-def find_pending(
-    alarms: Iterable[AlarmFacts],
-    last: TrainingRecord | None,
-    policy: RetrainingPolicy,
-    *,
-    champion_since: datetime | None,
-    now: datetime,
-) -> AlarmFacts | None:
-    """The first alarm that still stands and has had no training: what asks besides whatever has just happened.
+def choose_snapshot(last: TrainingRecord | None, newest: str | None, *, decision_id: str) -> str | None:
+    """The newest snapshot, None before the first; of a decision that was interrupted, the one that it weighed.
 
-    An alarm has had its training when one has begun since it went off, or shortly before, unless that one failed. If it
-    still stands some time later, that training has not mended it: rows of the changed world may have come only since,
-    or the candidate was not good enough.
-
-    One that went off before the champion took over is about the model that it replaced, and stands until there is a
-    verdict on the new one: it is answered for as long, too.
-
-    Args:
-        alarms: in their latest states.
-        last: the latest training run.
-        policy: says how long an answer holds.
-        champion_since: when the model in production took over, where that is known.
-        now: the time of the question.
+    The lock names it, and later decisions take it for what was trained on. A newer one was never weighed.
     """
-    for alarm in alarms:
-        if alarm.state == "ALARM" and not any(
-            (now - answer).total_seconds() < policy.alarm_again_s
-            for answer in _list_answers(alarm, last, champion_since)
-        ):
-            return alarm
-    return None
-
-
-def _list_answers(
-    alarm: AlarmFacts, last: TrainingRecord | None, champion_since: datetime | None
-) -> Iterator[datetime]:
-    """When something was done about an alarm that may have mended it."""
-    if last is not None and not last.failed and last.started_at + ONE_EVENT >= alarm.changed_at:
-        yield last.started_at
-    if champion_since is not None and champion_since >= alarm.changed_at:
-        yield champion_since
+    if last is not None and last.decision_id == decision_id:
+        return last.snapshot_id
+    return newest
 
 
 def resume_decision(last: TrainingRecord | None, *, decision_id: str) -> Decision | None:

@@ -114,11 +114,6 @@ def encode_columns(
     return json.dumps(document).encode()
 
 
-def decode_columns(body: bytes) -> dict[str, Column]:
-    """The columns of an invocation, see `decode_invocation`."""
-    return decode_invocation(body).columns
-
-
 def decode_invocation(body: bytes) -> Invocation:
     """What a model is asked.
 

@@ -23,7 +23,7 @@ EVERYTHING = ""
 """The name of the part that all answers of a version belong to."""
 
 
-class Tally(BaseModel):
+class AnswerTally(BaseModel):
     """Sums over answers, in the label's unit; those from `error` on are over answers whose outcome is known.
 
     Attributes:
@@ -82,21 +82,21 @@ class HourMeasurement(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     hour: UtcTimestamp
-    versions: dict[int, dict[str, Tally]] = {}
+    versions: dict[int, dict[str, AnswerTally]] = {}
     counts: dict[int, dict[str, tuple[int, ...]]] = {}
     until: UtcTimestamp | None = None
 
 
-def add_tallies(tallies: Iterable[Tally]) -> Tally:
+def add_tallies(tallies: Iterable[AnswerTally]) -> AnswerTally:
     """Hours, or parts, together."""
-    total: dict[str, float] = dict.fromkeys(Tally.model_fields, 0)
+    total: dict[str, float] = dict.fromkeys(AnswerTally.model_fields, 0)
     sizes: Counter[int] = Counter()
     for tally in tallies:
         for name, value in tally:
             if name != "sizes":
                 total[name] += value
         sizes.update(tally.sizes)
-    return Tally.model_validate({**total, "sizes": sizes})
+    return AnswerTally.model_validate({**total, "sizes": sizes})
 
 
 def name_measurement(use_case: str, hour: datetime) -> str:

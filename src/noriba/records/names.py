@@ -20,6 +20,7 @@ CANARY_FORMAT = "{}-canary-{}"
 """Production's configuration with a challenger that answers too: endpoint and attempt."""
 MODEL_FORMAT = "{}-{}-{}"
 """A model, and production's configuration of it alone: endpoint, variant and attempt."""
+_ATTEMPT = "[0-9a-f]{8}"
 
 IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 """Statuses in which SageMaker takes no other order for an endpoint.
@@ -61,9 +62,14 @@ def read_package_version(package_arn: str) -> int:
     return int(package_arn.rpartition("/")[2])
 
 
+def read_package_group(package_arn: str) -> str:
+    """The model package group that the ARN of a model package names."""
+    return package_arn.rpartition("/")[0].rpartition("/")[2]
+
+
 def is_staging(name: str, *, prefix: str) -> bool:
     """Whether a rollout of the deployment with this prefix gives a staging endpoint such a name."""
-    return re.fullmatch(rf"{re.escape(prefix)}-.+-staging-[0-9a-f]{{8}}", name) is not None
+    return re.fullmatch(STAGING_FORMAT.format(f"{re.escape(prefix)}-.+", _ATTEMPT), name) is not None
 
 
 def pick_made_by_rollouts(names: Iterable[str], endpoint: str) -> list[str]:
@@ -71,7 +77,9 @@ def pick_made_by_rollouts(names: Iterable[str], endpoint: str) -> list[str]:
 
     Names of another use case, which may begin with the same words, are not among them.
     """
-    made = re.compile(rf"{re.escape(endpoint)}-(staging|shadow|canary|v\d+)-[0-9a-f]{{8}}")
+    base = re.escape(endpoint)
+    forms = [form.format(base, _ATTEMPT) for form in (STAGING_FORMAT, SHADOW_FORMAT, CANARY_FORMAT)]
+    made = re.compile("|".join((*forms, MODEL_FORMAT.format(base, VARIANT_FORMAT.format(r"\d+"), _ATTEMPT))))
     return [name for name in names if made.fullmatch(name)]
 
 

@@ -12,7 +12,7 @@ SOURCE = "captured traffic"
 RECEIPTS = "gathered/"
 """Where it stands which days were looked at, in the bucket of observations."""
 
-Look: TypeAlias = Literal["first", "last"]
+LookName: TypeAlias = Literal["first", "last"]
 """When most outcomes are there; and when no later ones are waited for."""
 
 
@@ -77,11 +77,11 @@ def name_receipts(use_case: str) -> str:
     return f"{RECEIPTS}use_case={use_case}/"
 
 
-def name_receipt(use_case: str, day: date, look: Look) -> str:
+def name_receipt(use_case: str, day: date, look: LookName) -> str:
     """Where it stands that a day was looked at, and what it came to."""
     return f"{name_receipts(use_case)}day={day:%Y-%m-%d}/{look}.json"
 
 
-def name_attempt(use_case: str, day: date, look: Look) -> str:
+def name_attempt(use_case: str, day: date, look: LookName) -> str:
     """Where it stands that a look was begun; without a receipt beside it, it has failed or is under way."""
     return f"{name_receipts(use_case)}day={day:%Y-%m-%d}/{look}.begun"

@@ -1,1 +1,1 @@
-"""The staged replacement of a champion: names, stages, golden requests."""
+"""Champion and challenger: golden requests, health, outcomes, the verdict, and what an experiment shows."""

@@ -1,9 +1,10 @@
 """Promote, reject or go on: what a rollout makes of the outcomes so far.
 
-Both models were asked the very same requests, so every outcome gives a pair: how much farther from the truth the
-challenger was than the champion. The reverse triangle inequality bounds it by the distance between the two answers,
-| |y − a| − |y − b| | ≤ |a − b|, whatever the outcome was: a ride that took ten hours by mistake weighs no more than a
-ride on which the models disagree as much.
+In the shadow both models are asked the very same requests, so every outcome gives a pair: how much farther from the
+truth the challenger was than the champion. The reverse triangle inequality bounds it by the distance between the two
+answers, | |y − a| − |y − b| | ≤ |a − b|, whatever the outcome was: a ride that took ten hours by mistake weighs no more
+than a ride on which the models disagree as much. In the canary one of them is asked each request, and the errors of the
+two groups are held against each other.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparisonResult:
     """What was decided, and on what evidence; intervals are of the difference, negative where the challenger is better.
 
     Attributes:
@@ -53,7 +54,7 @@ class Comparison:
 
 def compare_paired(
     differences: Blocks, slices: Mapping[str, Blocks], *, champion_mae: float, policy: ComparisonPolicy, unit: str = ""
-) -> Comparison:
+) -> ComparisonResult:
     """Decide on requests that both models answered.
 
     Args:
@@ -81,7 +82,7 @@ def compare_groups(
     policy: ComparisonPolicy,
     unit: str = "",
     people: tuple[Blocks, Blocks] | None = None,
-) -> Comparison:
+) -> ComparisonResult:
     """Decide on two groups of requests, each answered by one of the models.
 
     Args:
@@ -113,18 +114,19 @@ def _share_alpha(policy: ComparisonPolicy, slices: int) -> float:
 
 def _decide(
     whole: Interval, slices: Mapping[str, Interval], champion_mae: float, policy: ComparisonPolicy, unit: str
-) -> Comparison:
+) -> ComparisonResult:
     margin, slice_margin = policy.margin * champion_mae, policy.slice_margin * champion_mae
     worst = max(slices, key=lambda name: slices[name].lower, default=None)
 
-    def conclude(verdict: Verdict, reason: str) -> Comparison:
-        return Comparison(verdict, reason, whole, slices)
+    def conclude(verdict: Verdict, reason: str) -> ComparisonResult:
+        return ComparisonResult(verdict, reason, whole, slices)
 
     if whole.n < policy.min_outcomes:
-        return conclude(Verdict.CONTINUE, f"{whole.n} of at least {policy.min_outcomes} outcomes")
+        return conclude(Verdict.CONTINUE, f"{whole.n} outcomes; at least {policy.min_outcomes} are needed")
     if not isfinite(whole.upper - whole.lower):
         return conclude(
-            Verdict.CONTINUE, f"{whole.n} outcomes, too few hours or too much alike to bound the difference"
+            Verdict.CONTINUE,
+            f"{whole.n} outcomes, but they span too few hours, or vary too little, to bound the difference",
         )
     # Who reads it need not know how large errors are.
     scale = f"the champion's is {_say(champion_mae)}{unit} on the whole"

@@ -60,7 +60,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Effect:
+class MeasuredEffect:
     """Means of the two, NaN where nothing was measured, and the challenger's less the champion's."""
 
     champion: float
@@ -83,7 +83,7 @@ class SplitCheck:
     uneven: bool | None
 
 
-def measure_effect(measured: Measured, *, alpha: float, tuned_for: int) -> Effect:
+def measure_effect(measured: Measured, *, alpha: float, tuned_for: int) -> MeasuredEffect:
     """The challenger's mean less the champion's.
 
     Args:
@@ -105,11 +105,13 @@ def measure_effect(measured: Measured, *, alpha: float, tuned_for: int) -> Effec
         bound_people(*by_group, alpha=alpha, tuned_for=tuned_for),
     )
     challenger, champion = by_time
-    return Effect(champion.mean, challenger.mean, max(bounds, key=lambda one: one.width))
+    return MeasuredEffect(champion.mean, challenger.mean, max(bounds, key=lambda one: one.width))
 
 
 def check_split(groups: Groups, challenger: Mask, *, percent: int) -> SplitCheck:
     """Whether each model answers the share of requests that it was given: if not, something tells the groups apart.
+
+    Elsewhere it is called the test for a sample ratio mismatch.
 
     A model that fails and is answered for, captures that are lost, an app that asks once more when it dislikes an
     answer: whatever it is, the two groups are not alike any more, and no effect means what it says. Requests are

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from noriba.events import CLOCK_SKEW, MOST_OUTCOME, OutcomeObserved
+from noriba.records.plausibility import find_answer_fault
 from noriba.rollout.assignment import GROUPS, belongs_to_challenger
 from noriba.rollout.experiments import Measured, SplitCheck, check_split
-from noriba.rollout.golden import check_plausible
 from noriba.usecase import OWN_METRIC
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from noriba.records.captures import CapturedAnswer
     from noriba.usecase import BusinessMetric
 
-Row: TypeAlias = "tuple[str, str | None]"
+AnswerKey: TypeAlias = "tuple[str, str | None]"
 
 
 class Exposures:
@@ -39,9 +39,9 @@ class Exposures:
         self._metrics = {metric.name: metric for metric in metrics}
         # Group, whether the challenger answered, and when: of each prediction.
         self._met: dict[str, tuple[int, bool, float]] = {}
-        self._answers: dict[Row, float] = {}
+        self._answers: dict[AnswerKey, float] = {}
         # When it was observed, and what: the last word counts.
-        self._said: dict[str, dict[Row, tuple[float, float]]] = defaultdict(dict)
+        self._said: dict[str, dict[AnswerKey, tuple[float, float]]] = defaultdict(dict)
         self._without_subject: list[datetime] = []
         self._began: datetime | None = None
 
@@ -55,7 +55,7 @@ class Exposures:
 
         What is no prediction was never heard: the champion answered in its place, and was captured as well.
         """
-        if next(check_plausible(answer.answer, rows=len(answer.candidate_ids)), None) is not None:
+        if find_answer_fault(answer.answer, rows=len(answer.candidate_ids)) is not None:
             return
         # Whoever may write captures may have made a group up.
         if answer.group is None or not 0 <= answer.group < GROUPS:

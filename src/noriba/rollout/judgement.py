@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from noriba.records.rollout import EXPERIMENT_ENDED, ChallengerVerdict
 from noriba.rollout.confidence import FEWEST_PARTS
-from noriba.rollout.decision import Comparison, Verdict, compare_groups, compare_paired
+from noriba.rollout.decision import ComparisonResult, Verdict, compare_groups, compare_paired
 from noriba.rollout.health import FEWEST_ASKED
-from noriba.rollout.pairing import DIFFERENCE, PEOPLE, Look, Tally
+from noriba.rollout.pairing import DIFFERENCE, Look, Tally
 
 if TYPE_CHECKING:
     from noriba.records.rollout import RolloutPlan
@@ -52,7 +52,7 @@ def judge(
         return ChallengerVerdict.model_validate({**ended, **look.model_dump()})
     if not tally.paired:
         if asked is not None and asked < FEWEST_ASKED:
-            return answer(Verdict.CONTINUE, f"it was asked {asked} of at least {FEWEST_ASKED} times")
+            return answer(Verdict.CONTINUE, f"it was asked {asked} times; at least {FEWEST_ASKED} are needed")
         decision = Verdict.PROMOTE if at_last else Verdict.CONTINUE
         return answer(decision, f"nothing speaks against it; {comparison.reason}")
     verdict, reason = comparison.verdict, comparison.reason
@@ -73,7 +73,7 @@ def _settle(plan: RolloutPlan, whole: Interval, span_s: float) -> Verdict:
     return Verdict.PROMOTE if enough and whole.estimate < 0 else Verdict.REJECT
 
 
-def _find_objection(tally: Tally, comparison: Comparison, fault: str | None) -> str | None:
+def _find_objection(tally: Tally, comparison: ComparisonResult, fault: str | None) -> str | None:
     """What speaks against the challenger, in the order in which it is seen."""
     if tally.faulty:
         return f"{tally.faulty} of its answers are no predictions: {tally.fault}"
@@ -82,21 +82,21 @@ def _find_objection(tally: Tally, comparison: Comparison, fault: str | None) -> 
     return comparison.reason if comparison.verdict is Verdict.REJECT else None
 
 
-def _compare(tally: Tally, plan: RolloutPlan, unit: str) -> Comparison:
+def _compare(tally: Tally, plan: RolloutPlan, unit: str) -> ComparisonResult:
     slices = tally.list_slices()
     champion = tally.blocks("champion")
     if tally.paired:
-        parts = {name: tally.blocks(f"{DIFFERENCE}|{name}") for name in slices}
+        parts = {name: tally.blocks(DIFFERENCE, label=name) for name in slices}
         whole = tally.blocks(DIFFERENCE)
         return compare_paired(whole, parts, champion_mae=champion.mean, policy=plan.comparison, unit=unit)
     challenger = tally.blocks("challenger")
     # Each step of the canary is compared by itself; all of them together keep to alpha.
     policy = plan.comparison.model_copy(update={"alpha": plan.comparison.alpha / max(len(plan.canary), 1)})
-    by_group = tally.blocks(f"challenger{PEOPLE}"), tally.blocks(f"champion{PEOPLE}")
+    by_group = tally.blocks("challenger", people=True), tally.blocks("champion", people=True)
     of_people = sum(side.n for side in by_group) / max(challenger.n + champion.n, 1)
     if of_people > MOSTLY and min(len(side.starts_s) for side in by_group) >= FEWEST_PARTS:
         # Whoever stays with one model for long makes slices of people, not of rides; the whole knows how much they
         # differ, a slice does not.
         return compare_groups(challenger, champion, {}, policy=policy, unit=unit, people=by_group)
-    groups = {name: (tally.blocks(f"challenger|{name}"), tally.blocks(f"champion|{name}")) for name in slices}
+    groups = {name: (tally.blocks("challenger", label=name), tally.blocks("champion", label=name)) for name in slices}
     return compare_groups(challenger, champion, groups, policy=policy, unit=unit)

@@ -17,8 +17,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from noriba.events import CLOCK_SKEW, MOST_OUTCOME
+from noriba.records.plausibility import find_answer_fault
 from noriba.rollout.confidence import BLOCK_S, Blocks
-from noriba.rollout.golden import check_plausible
 from noriba.rollout.waiting import Side, Waiting, rank
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Tally(BaseModel):
     def add_answers(self, side: Side, answers: Iterable[CapturedAnswer]) -> None:
         """Take in what a model answered."""
         for one in answers:
-            fault = next(check_plausible(one.answer, rows=len(one.candidate_ids)), None)
+            fault = find_answer_fault(one.answer, rows=len(one.candidate_ids))
             if fault is not None:
                 if side == "challenger":
                     self.faulty += 1
@@ -162,9 +162,15 @@ class Tally(BaseModel):
         while len(self.looks) > MOST_LOOKS:
             self._drop_look()
 
-    def blocks(self, series: str) -> Blocks:
-        """A series as the bounds want it: `difference` of paired errors, or a model's absolute errors."""
-        sums = self.sums.get(series, {})
+    def blocks(self, series: str, *, label: str | None = None, people: bool = False) -> Blocks:
+        """A series as the bounds want it.
+
+        Args:
+            series: `difference` of paired errors, or a model's absolute errors.
+            label: of the slice that is meant; None for all.
+            people: whether by groups of subjects instead of time; of a canary alone.
+        """
+        sums = self.sums.get(_name_place(series, label=label, people=people), {})
         starts = np.array(sorted(sums), dtype=np.float64)
         counts, totals, squares = np.array([sums[start] for start in starts], dtype=np.float64).reshape(-1, 3).T
         return Blocks(starts, counts, totals, squares)
@@ -206,13 +212,13 @@ class Tally(BaseModel):
         at_s = known.observed_s if self.trusts_times else known.asked_s
         block = math.floor(at_s / BLOCK_S) * BLOCK_S
         champions, total = self.usual
-        plausible = row.find_farthest(usual=total / champions if champions else 0.0)
-        self.far += known.outcome > plausible
-        for series, value in self._list_values(row.measure_errors(min(known.outcome, plausible))):
-            for place in (series, *(f"{series}{_SLICE}{label}" for label in row.slices)):
+        cap = row.find_farthest(usual=total / champions if champions else 0.0)
+        self.far += known.outcome > cap
+        for series, value in self._list_values(row.measure_errors(min(known.outcome, cap))):
+            for place in (series, *(_name_place(series, label=label) for label in row.slices)):
                 self._add(place, block, value)
             if not self.paired and known.group is not None:
-                self._add(f"{series}{PEOPLE}", float(known.group), value)
+                self._add(_name_place(series, people=True), float(known.group), value)
 
     def _add(self, place: str, part: float, value: float) -> None:
         sums = self.sums.setdefault(place, {})
@@ -223,3 +229,8 @@ class Tally(BaseModel):
         yield from errors.items()
         if self.paired:
             yield DIFFERENCE, errors["challenger"] - errors["champion"]
+
+
+def _name_place(series: str, *, label: str | None = None, people: bool = False) -> str:
+    """The key of a series in `sums`; they are kept by these names."""
+    return f"{series}{PEOPLE if people else ''}{'' if label is None else _SLICE + label}"

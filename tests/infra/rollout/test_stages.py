@@ -46,10 +46,10 @@ def test_what_the_challenger_learned_is_known_before_production_has_it(known_att
     noted = execution.called("Note its features")
 
     assert noted["Key"] == {"use_case": {"S": "taxi_eta"}, "entry": {"S": ROLLOUT}}
-    assert noted["UpdateExpression"] == f"SET {CHALLENGER_FEATURES} = :fingerprint"
+    assert noted["UpdateExpression"] == f"SET #{CHALLENGER_FEATURES} = :{CHALLENGER_FEATURES}"
     assert noted["ConditionExpression"] == "execution = :mine"
     assert noted["ExpressionAttributeValues"] == {
-        ":fingerprint": {"S": GOLDEN["feature_fingerprint"]},
+        f":{CHALLENGER_FEATURES}": {"S": GOLDEN["feature_fingerprint"]},
         ":mine": {"S": EXECUTION_ID},
     }
 

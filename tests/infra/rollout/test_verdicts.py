@@ -62,8 +62,8 @@ def test_requests_are_taken_from_the_challenger_before_the_endpoint_is_updated(k
         {"VariantName": "v6", "DesiredWeight": 1},
         {"VariantName": "v7", "DesiredWeight": 0},
     ]
-    assert none_dealt["ExpressionAttributeValues"] == {":none": {"N": "0"}, ":mine": {"S": EXECUTION_ID}}
-    assert none_dealt["UpdateExpression"] == "SET #percent = :none REMOVE #token"
+    assert none_dealt["ExpressionAttributeValues"] == {":percent": {"N": "0"}, ":mine": {"S": EXECUTION_ID}}
+    assert none_dealt["UpdateExpression"] == "SET #percent = :percent REMOVE #token"
     # An entry of a rollout that never had a canary has no share, and gets none.
     assert none_dealt["ConditionExpression"] == "execution = :mine AND attribute_exists(#percent)"
 
@@ -153,7 +153,7 @@ def test_a_canary_that_was_asked_too_little_waits_for_hours_not_by_its_minutes(k
         known_attempt,
         await_the_verdict_on_canary_longer=LATE,
         judge_canary_at_last=[
-            answer_function({**say("continue", "it was asked 0 of at least 20 times"), "paused": False}),
+            answer_function({**say("continue", "it was asked 0 times; at least 20 are needed"), "paused": False}),
             answer_function(say("promote")),
         ],
     )

@@ -227,7 +227,7 @@ def test_a_newer_approval_takes_the_place_and_outcomes_that_never_come_end_its_s
     assert bus.find("RolledBack", error="RolloutSupersededError")
     ended = await_end(loop, newer)
     assert ended.error == "ChallengerRejectedError"
-    assert "its time is up without a clear answer: 0 of at least 120 outcomes" in str(ended.cause)
+    assert "its time is up without a clear answer: 0 outcomes; at least 120 are needed" in str(ended.cause)
     check_alone(loop, champion)
 
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noriba.aws.objects import READ_AHEAD, ObjectFile, ObjectStore, split_uri
+from noriba.aws.objects import READ_AHEAD, DeletionError, ObjectFile, ObjectStore, split_uri
 from tests.unit.aws.conftest import REGION
 
 if TYPE_CHECKING:
@@ -117,6 +117,50 @@ def test_what_is_newer_is_never_written_over(
 def test_a_bucket_that_is_not_there_is_an_error_and_not_a_version(clients: Clients) -> None:
     with pytest.raises(ClientError, match="NoSuchBucket"):
         ObjectStore(clients.s3, "nowhere").write_once("key", b"")
+
+
+class Refusing:
+    """S3 that deletes all but one key, and says so within an answer of 200."""
+
+    def __init__(self, s3: S3Client, kept: str) -> None:
+        self._s3 = s3
+        self._kept = kept
+
+    def delete_objects(self, **request: Any) -> Any:
+        objects = request["Delete"]["Objects"]
+        refused = [one for one in objects if one["Key"] == self._kept]
+        if allowed := [one for one in objects if one not in refused]:
+            self._s3.delete_objects(Bucket=request["Bucket"], Delete={"Objects": allowed, "Quiet": True})
+        return {"Errors": [{**one, "Code": "AccessDenied", "Message": "Object Lock"} for one in refused]}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._s3, name)
+
+
+def test_emptied_of_every_version_and_delete_marker(
+    clients: Clients, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "3")
+    for number in range(5):
+        store.write(f"parts/{number}", b"first")
+        store.write(f"parts/{number}", b"second")
+    clients.s3.delete_object(Bucket=store.bucket, Key="parts/0")
+
+    assert store.empty() == 11
+    assert not any(store.has_versions(f"parts/{number}") for number in range(5))
+    assert store.empty() == 0
+
+
+def test_what_s3_refuses_to_delete_is_told(clients: Clients, store: ObjectStore) -> None:
+    for key in ("a", "locked", "z"):
+        store.write(key, b"")
+    refusing = ObjectStore(cast("S3Client", Refusing(clients.s3, "locked")), store.bucket)
+
+    with pytest.raises(DeletionError, match=f"s3://{store.bucket}/locked: AccessDenied: Object Lock"):
+        refusing.empty()
+    with pytest.raises(DeletionError, match="locked"):
+        refusing.delete_versions("locked")
+    assert store.has_versions("locked")
 
 
 def test_keys_are_listed_under_a_prefix_in_order_and_beyond_one_page(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from noriba.aws.preflight import KEPT_AS, Finding, Wishes, check_account, check_deployment
+from noriba.aws.preflight import KEPT_AS, CheckResult, Wishes, check_account, check_deployment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,10 +63,10 @@ class FakeAccount:
 
 
 @pytest.fixture
-def look(clients: Clients, tmp_path: Path) -> Callable[..., dict[str, Finding]]:
+def look(clients: Clients, tmp_path: Path) -> Callable[..., dict[str, CheckResult]]:
     """`look(…)`: the findings about an account in which all is well but for what is said, by what they are about."""
 
-    def check(quotas: FakeQuotas | None = None, wishes: Wishes = WISHES, **environment: str) -> dict[str, Finding]:
+    def check(quotas: FakeQuotas | None = None, wishes: Wishes = WISHES, **environment: str) -> dict[str, CheckResult]:
         for program in ("docker", "podman"):
             (tmp_path / program).touch(mode=0o755)
         account: Any = FakeAccount(clients, quotas or FakeQuotas(QUOTAS))
@@ -85,14 +85,14 @@ def bootstrapped(clients: Clients) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("bootstrapped")
-def test_an_account_that_has_everything_is_good(look: Callable[..., dict[str, Finding]]) -> None:
+def test_an_account_that_has_everything_is_good(look: Callable[..., dict[str, CheckResult]]) -> None:
     found = look()
 
     assert {finding.level for finding in found.values()} == {"good"}
     assert "ap-northeast-1" in found["credentials"].found
 
 
-def test_an_account_without_bootstrap_is_told_the_command(look: Callable[..., dict[str, Finding]]) -> None:
+def test_an_account_without_bootstrap_is_told_the_command(look: Callable[..., dict[str, CheckResult]]) -> None:
     bootstrap = look()["bootstrap"]
 
     assert (bootstrap.level, bootstrap.found) == ("bad", "missing")
@@ -101,7 +101,7 @@ def test_an_account_without_bootstrap_is_told_the_command(look: Callable[..., di
 
 @pytest.mark.parametrize(("functions", "level"), [(10, "look"), (8, "bad"), (99, "look"), (100, "good")])
 def test_how_many_functions_run_at_once_is_held_against_what_a_file_takes(
-    look: Callable[..., dict[str, Finding]], functions: int, level: str
+    look: Callable[..., dict[str, CheckResult]], functions: int, level: str
 ) -> None:
     found = look(FakeQuotas(QUOTAS, functions=functions))["functions at once"]
 
@@ -111,13 +111,13 @@ def test_how_many_functions_run_at_once_is_held_against_what_a_file_takes(
         assert "--service-code lambda --quota-code L-B99A9384" in found.remedy
 
 
-def test_more_memory_than_a_new_account_has_is_worth_a_look(look: Callable[..., dict[str, Finding]]) -> None:
+def test_more_memory_than_a_new_account_has_is_worth_a_look(look: Callable[..., dict[str, CheckResult]]) -> None:
     assert "functions' memory" not in look()
     assert look(wishes=replace(WISHES, transform_memory_mb=3538))["functions' memory"].level == "look"
 
 
 def test_an_instance_that_the_account_may_not_have_is_told_with_its_quota(
-    look: Callable[..., dict[str, Finding]],
+    look: Callable[..., dict[str, CheckResult]],
 ) -> None:
     name = "ml.m5.large for endpoint usage"
     found = look(FakeQuotas({**QUOTAS, name: ("L-9614C779", 2.0)}))[name]
@@ -146,12 +146,12 @@ def test_an_update_needs_the_old_fleets_beside_the_new_ones(rollout: str, fleets
     assert apart.instances["Number of instances across active endpoints"] == 5 * (fleets + 2) + 1
 
 
-def test_a_quota_that_is_not_told_is_worth_a_look(look: Callable[..., dict[str, Finding]]) -> None:
+def test_a_quota_that_is_not_told_is_worth_a_look(look: Callable[..., dict[str, CheckResult]]) -> None:
     assert look(FakeQuotas({}))["ml.m5.xlarge for training job usage"].level == "look"
 
 
 def test_what_the_credentials_may_not_look_at_does_not_end_the_examination(
-    look: Callable[..., dict[str, Finding]],
+    look: Callable[..., dict[str, CheckResult]],
 ) -> None:
     found = look(FakeQuotas(QUOTAS, denied="not authorized to perform servicequotas:ListServiceQuotas"))
 
@@ -172,7 +172,7 @@ def test_what_the_credentials_may_not_look_at_does_not_end_the_examination(
     ],
 )
 def test_an_engine_that_is_missing_or_writes_what_sagemaker_refuses_is_found(
-    look: Callable[..., dict[str, Finding]], engine: str, environment: dict[str, str], level: str
+    look: Callable[..., dict[str, CheckResult]], engine: str, environment: dict[str, str], level: str
 ) -> None:
     found = look(wishes=replace(WISHES, container_engine=engine), **environment)["container engine"]
 
@@ -183,7 +183,7 @@ def test_an_engine_that_is_missing_or_writes_what_sagemaker_refuses_is_found(
 # --- after a deployment -----------------------------------------------------------------------------------------------
 
 
-def examine(clients: Clients) -> dict[str, Finding]:
+def examine(clients: Clients) -> dict[str, CheckResult]:
     return {finding.what: finding for finding in check_deployment(clients, WISHES)}
 
 

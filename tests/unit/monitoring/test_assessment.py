@@ -2,68 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noriba.monitoring.assessment import assess_accuracy, assess_coverage, assess_outcomes, number_parts
-from noriba.monitoring.days import assess_drift, assess_quality, list_whole_days
-from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally, add_tallies
-from noriba.records.profiles import Profile, count_bins
-from noriba.training.profiles import profile_columns
+from noriba.monitoring.assessment import assess_accuracy, assess_coverage, assess_outcomes
+from noriba.records.measurements import EVERYTHING, AnswerTally, HourMeasurement, add_tallies
 from noriba.usecase import MonitoringPolicy
-from tests.unit.monitoring.hold_outs import hold_out
+from tests.unit.monitoring.measured_hours import DAY, PART, make_hours, measured, tally_up
 
-if TYPE_CHECKING:
-    from noriba.records.evidence import Evidence
-
-NOW = datetime(2026, 7, 4, 9, 20, tzinfo=UTC)
-DAY = datetime(2026, 7, 1, tzinfo=UTC)
 POLICY = MonitoringPolicy()
-PART = "distance: far"
-
-
-def measured(mae: float, *, part_mae: float | None = None) -> Evidence:
-    return hold_out(mae, far=part_mae or mae)
-
-
-def make_hours(
-    error: float, *, hours: int = 24, rows: int = 40, part: float | None = None, seed: int = 1, **more: float
-) -> list[HourMeasurement]:
-    """Hours whose errors are `error` on average, those of one part in ten rows `part`."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for hour in range(hours):
-        errors = rng.exponential(error, rows)
-        tally = tally_up(errors, **more)
-        parts = {EVERYTHING: tally}
-        if part is not None:
-            parts[PART] = tally_up(rng.exponential(part, rows // 4))
-        found.append(HourMeasurement(hour=DAY + timedelta(hours=hour), versions={3: parts}))
-    return found
-
-
-def tally_up(
-    errors: np.ndarray[tuple[int], np.dtype[np.float64]], covered: float = 0.8, bound: float = 2000.0
-) -> Tally:
-    rows = len(errors)
-    return Tally(
-        answered=2 * rows,
-        requests=2 * rows,
-        requests_with_outcome=rows,
-        width=2 * rows * 300.0,
-        with_outcome=rows,
-        error=float(errors.sum()),
-        abs_error=float(errors.sum()),
-        bounded=float(errors[errors < bound].sum()),
-        implausible=int((errors >= bound).sum()),
-        covered=round(covered * int((errors < bound).sum())),
-        claimed=0.8 * int((errors < bound).sum()),
-    )
 
 
 def test_a_model_as_good_as_on_its_hold_out_is_steady() -> None:
@@ -124,7 +75,7 @@ def test_a_part_is_held_against_its_own_hold_out() -> None:
 
 
 def test_a_part_that_has_four_hours_a_day_is_looked_at_over_days() -> None:
-    def late_only(hour: int) -> dict[str, Tally]:
+    def late_only(hour: int) -> dict[str, AnswerTally]:
         rng = np.random.default_rng(hour)
         parts = {EVERYTHING: tally_up(rng.exponential(100.0, 60))}
         return {**parts, PART: tally_up(rng.exponential(300.0, 30))} if hour % 24 >= 20 else parts
@@ -173,7 +124,7 @@ def test_what_has_changed_is_over_when_the_mean_is_below_the_limit_and_not_when_
 
 
 def test_of_several_candidates_one_outcome_is_enough() -> None:
-    tally = Tally(answered=50 * 150, requests=50, requests_with_outcome=49, with_outcome=49)
+    tally = AnswerTally(answered=50 * 150, requests=50, requests_with_outcome=49, with_outcome=49)
     hours = [HourMeasurement(hour=DAY + timedelta(hours=n), versions={3: {EVERYTHING: tally}}) for n in range(24)]
 
     assert assess_outcomes(hours, 3, POLICY).verdict == "steady"
@@ -190,7 +141,7 @@ def test_one_app_s_nonsense_counts_for_no_more_than_the_bound() -> None:
 def poison(hours: list[HourMeasurement], share: float, *, size: float = 1e9) -> list[HourMeasurement]:
     """The same hours, with so many made-up outcomes among all, each far too high."""
 
-    def add(tally: Tally) -> Tally:
+    def add(tally: AnswerTally) -> AnswerTally:
         made_up = round(share * tally.with_outcome / (1 - share))
         return add_tallies([tally, tally_up(np.full(made_up, size))])
 
@@ -259,15 +210,15 @@ def test_that_outcomes_are_made_up_is_over_when_few_are() -> None:
 def refuse(hours: list[HourMeasurement], share: float) -> list[HourMeasurement]:
     """The same hours, with so many outcomes among all that no row of training may have."""
 
-    def add(parts: dict[str, Tally]) -> dict[str, Tally]:
+    def add(parts: dict[str, AnswerTally]) -> dict[str, AnswerTally]:
         return {part: add_tallies([tally, make_impossible(tally, share)]) for part, tally in parts.items()}
 
     return [hour.model_copy(update={"versions": {3: add(hour.versions[3])}}) for hour in hours]
 
 
-def make_impossible(tally: Tally, share: float) -> Tally:
+def make_impossible(tally: AnswerTally, share: float) -> AnswerTally:
     rows = round(share * tally.with_outcome / (1 - share))
-    return Tally(answered=rows, with_outcome=rows, impossible=rows, error=1e3 * rows, abs_error=1e3 * rows)
+    return AnswerTally(answered=rows, with_outcome=rows, impossible=rows, error=1e3 * rows, abs_error=1e3 * rows)
 
 
 @pytest.mark.parametrize(("error", "verdict"), [(100.0, "steady"), (140.0, "changed")])
@@ -320,7 +271,7 @@ def test_intervals_that_hold_too_few_or_too_many_are_noticed(covered: float, ver
 
 
 def test_outcomes_that_do_not_come_are_noticed() -> None:
-    silent = Tally(answered=150, requests=50)
+    silent = AnswerTally(answered=150, requests=50)
     hours = [HourMeasurement(hour=DAY + timedelta(hours=n), versions={3: {EVERYTHING: silent}}) for n in range(24)]
 
     assert assess_outcomes(hours, 3, POLICY).verdict == "changed"
@@ -330,131 +281,10 @@ def test_outcomes_that_do_not_come_are_noticed() -> None:
 
 def test_outcomes_of_many_candidates_of_a_request_are_no_more_than_one_of_it() -> None:
     """An app that reports of every candidate of one request in four leaves three without."""
-    busy = Tally(answered=50 * 100, requests=100, requests_with_outcome=25, with_outcome=25 * 50)
+    busy = AnswerTally(answered=50 * 100, requests=100, requests_with_outcome=25, with_outcome=25 * 50)
     hours = [HourMeasurement(hour=DAY + timedelta(hours=n), versions={3: {EVERYTHING: busy}}) for n in range(24)]
 
     found = assess_outcomes(hours, 3, POLICY.model_copy(update={"min_outcome_share": 0.5}))
 
     assert found.verdict == "changed"
     assert found.reason == "25.0% of 2400 requests have an outcome, under 50.0%"
-
-
-def test_without_any_outcome_the_error_is_guessed_from_the_intervals() -> None:
-    wide = Tally(answered=10, width=10 * 450.0)
-    [total] = number_parts([HourMeasurement(hour=DAY, versions={3: {EVERYTHING: wide}})], 3, measured(100.0))
-
-    assert total.mae is None
-    assert total.estimated_mae == pytest.approx(150.0)
-
-
-def test_a_part_in_numbers() -> None:
-    total, part = number_parts(make_hours(100.0, part=50.0, rows=100), 3, measured(100.0, part_mae=40.0))
-
-    assert (total.part, part.part) == ("", PART)
-    assert total.answered == 2 * total.with_outcome == 2 * 24 * 100
-    assert total.mae == pytest.approx(100.0, rel=0.1)
-    assert (total.expected_mae, part.expected_mae) == (100.0, 40.0)
-    assert total.coverage == pytest.approx(0.8)
-    assert total.mean_width == pytest.approx(300.0)
-
-
-# --- days ------------------------------------------------------------------------------------------------------------
-
-
-def make_profile() -> Profile:
-    rng = np.random.default_rng(5)
-    rows, days = 400, 60
-    times_s = np.repeat(np.arange(days) * 86_400.0, rows) + np.tile(np.linspace(0, 86_399, rows), days)
-    return profile_columns(
-        {"length": draw(rng, days * rows, days=days), "hour": rng.normal(0, 1, days * rows)}, times_s
-    )
-
-
-def draw(
-    rng: np.random.Generator, rows: int, *, days: int = 1, shift: float = 0.0
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    level = np.repeat(rng.normal(0, 0.1, days), rows // days)
-    return level + rng.normal(shift, 1, rows)
-
-
-PROFILE = make_profile()
-
-
-def ask_on(days: dict[int, float], *, unknown: float = 0.0) -> list[HourMeasurement]:
-    """Hours of days so many days ago, whose lengths are shifted by so much."""
-    rng = np.random.default_rng(9)
-    found = []
-    for ago, shift in days.items():
-        start = NOW.replace(hour=0, minute=0) - timedelta(days=ago)
-        for hour in range(24):
-            length = draw(rng, 20, shift=shift)
-            length[rng.random(20) < unknown] = np.nan
-            counts = {
-                "length": tuple(count_bins(length, PROFILE.columns["length"].edges).tolist()),
-                "hour": tuple(count_bins(rng.normal(0, 1, 20), PROFILE.columns["hour"].edges).tolist()),
-            }
-            found.append(HourMeasurement(hour=start + timedelta(hours=hour), counts={3: counts}))
-    return found
-
-
-def test_whole_days_are_those_that_are_over() -> None:
-    assert [day.day for day in list_whole_days(NOW)] == [1, 2, 3]
-
-
-def test_a_new_regime_is_told_with_its_first_day_and_what_has_moved() -> None:
-    found = assess_drift(ask_on({3: 0.0, 2: 1.5, 1: 1.5}), 3, PROFILE, POLICY, now=NOW)
-
-    assert found.verdict == "changed"
-    assert found.since == list_whole_days(NOW)[1]
-    assert found.reason.startswith("length: ")
-
-
-def test_one_odd_day_is_no_change_and_days_like_those_of_training_are_none() -> None:
-    assert assess_drift(ask_on({3: 0.0, 2: 0.0, 1: 1.5}), 3, PROFILE, POLICY, now=NOW).verdict == "steady"
-    assert assess_drift(ask_on({3: 1.5, 2: 1.5, 1: 0.0}), 3, PROFILE, POLICY, now=NOW).verdict == "steady"
-    assert assess_drift(ask_on({3: 0.0, 2: 0.0, 1: 0.0}), 3, PROFILE, POLICY, now=NOW).verdict == "steady"
-
-
-def test_without_a_profile_or_a_whole_day_nobody_can_say() -> None:
-    assert assess_drift(ask_on({1: 0.0}), 3, None, POLICY, now=NOW).verdict == "unknown"
-    assert assess_drift(ask_on({2: 1.5}), 3, PROFILE, POLICY, now=NOW).verdict == "unknown"
-    assert assess_drift([], 3, PROFILE, POLICY, now=NOW).verdict == "unknown"
-    assert assess_quality([], 3, PROFILE, POLICY).verdict == "unknown"
-    assert assess_quality([], 3, None, POLICY).verdict == "unknown"
-
-
-def test_a_feature_that_goes_missing_is_named() -> None:
-    found = assess_quality(ask_on({1: 0.0}, unknown=0.2), 3, PROFILE, POLICY)
-
-    assert found.verdict == "changed"
-    assert found.reason.startswith("length is unknown in ")
-    assert assess_quality(ask_on({1: 0.0}), 3, PROFILE, POLICY).verdict == "steady"
-
-
-def test_a_day_is_looked_at_when_its_captures_have_come() -> None:
-    midnight = NOW.replace(hour=0, minute=40)
-
-    assert list_whole_days(midnight)[-1].day == 2
-    assert list_whole_days(midnight + timedelta(hours=3))[-1].day == 3
-
-
-def test_a_day_of_which_the_model_served_the_evening_alone_is_no_day() -> None:
-    other = {2: {EVERYTHING: Tally(answered=1)}}
-    days = ask_on({3: 1.5, 2: 1.5, 1: 1.5})
-    noon = datetime.combine(list_whole_days(NOW)[1], time(16), UTC)
-    elsewhere = {"counts": {}, "versions": other}
-    fragment = [
-        hour.model_copy(update=elsewhere) if noon.date() == hour.hour.date() and hour.hour < noon else hour
-        for hour in days
-    ]
-
-    assert assess_drift(days, 3, PROFILE, POLICY, now=NOW).since == list_whole_days(NOW)[0]
-    found = assess_drift(fragment[24:], 3, PROFILE, POLICY, now=NOW)
-    assert (found.verdict, found.since) == ("steady", None)
-
-
-def test_counts_in_other_bins_than_the_model_s_are_left_out() -> None:
-    """A version's profile may have other bins than what was counted of an earlier one under the same number."""
-    hours = [HourMeasurement(hour=NOW - timedelta(days=1), counts={3: {"length": (1, 2, 3)}})]
-
-    assert assess_drift(hours, 3, PROFILE, POLICY, now=NOW).verdict == "unknown"

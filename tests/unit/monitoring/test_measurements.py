@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noriba.events import OutcomeObserved
-from noriba.monitoring.assessment import find_quantile
-from noriba.monitoring.measurements import Scale, read_measurements, state_measurements
+from noriba.monitoring.measurements import ErrorThresholds, read_measurements, state_measurements
+from noriba.monitoring.parts import find_quantile
 from noriba.records.captures import CapturedAnswer
 from noriba.records.inference import ModelAnswer
-from noriba.records.measurements import EVERYTHING, Tally, add_tallies
+from noriba.records.measurements import EVERYTHING, AnswerTally, add_tallies
 from tests.unit.monitoring.accuracy_by_hand import judge
 from tests.unit.monitoring.observed import MIDNIGHT, USE_CASE, run, tabulate_answers, tabulate_outcomes
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 UNTIL = MIDNIGHT + timedelta(hours=4)
 SLICES = ["kind of day", "it's a part"]
-SCALE = Scale(bound=50.0, close=5.0)
+THRESHOLDS = ErrorThresholds(bound=50.0, close=5.0)
 
-Measured = dict["datetime", dict[int, dict[str, Tally]]]
+Measured = dict["datetime", dict[int, dict[str, AnswerTally]]]
 
 
 def answered(
@@ -55,8 +55,8 @@ def observed(
     )
 
 
-def measure(answers: Answers, reports: Reports, *, scale: Scale = SCALE) -> Measured:
-    statement = state_measurements(USE_CASE, SLICES, scale, since=MIDNIGHT, until=UNTIL, now=UNTIL)
+def measure(answers: Answers, reports: Reports, *, thresholds: ErrorThresholds = THRESHOLDS) -> Measured:
+    statement = state_measurements(USE_CASE, SLICES, thresholds, since=MIDNIGHT, until=UNTIL, now=UNTIL)
     rows = run(statement, tabulate_answers(answers), tabulate_outcomes(reports))
     # As Athena gives them: every value as text.
     texts: list[Any] = [{name: None if value is None else str(value) for name, value in row.items()} for row in rows]
@@ -81,13 +81,13 @@ def test_an_hour_in_sums() -> None:
 
 
 def test_what_the_rules_allow_of_no_label_is_told_apart_whatever_was_answered() -> None:
-    scale = Scale(bound=500.0, close=5.0, label_range=(60.0, 1_000.0))
+    thresholds = ErrorThresholds(bound=500.0, close=5.0, label_range=(60.0, 1_000.0))
     answers = [answered(name, 64.0) for name in "abcdef"]
     reports = [
         observed(name, value) for name, value in zip("abcde", (59.0, 60.0, 1_000.0, 1_001.0, 500.0), strict=True)
     ]
 
-    tally = measure(answers, reports, scale=scale)[MIDNIGHT][3][EVERYTHING]
+    tally = measure(answers, reports, thresholds=thresholds)[MIDNIGHT][3][EVERYTHING]
 
     assert (tally.with_outcome, tally.plausible, tally.implausible, tally.impossible) == (5, 2, 1, 2)
     # One of those that are left is within its interval; so is 59 s.
@@ -95,8 +95,8 @@ def test_what_the_rules_allow_of_no_label_is_told_apart_whatever_was_answered() 
     assert (tally.lean, tally.covered) == (0, 1)
     assert tally.claimed == pytest.approx(2 * 0.8)
     # Without a largest label, none is too large.
-    endless = Scale(bound=500.0, close=5.0)
-    assert measure(answers, reports, scale=endless)[MIDNIGHT][3][EVERYTHING].impossible == 0
+    endless = ErrorThresholds(bound=500.0, close=5.0)
+    assert measure(answers, reports, thresholds=endless)[MIDNIGHT][3][EVERYTHING].impossible == 0
 
 
 def test_a_request_has_an_outcome_when_any_of_its_candidates_has() -> None:
@@ -164,7 +164,7 @@ def test_hours_add_up_to_the_whole(answers: Answers, reports: Reports) -> None:
     by_hand = {one.model_version: one for one in judge(answers, [event for _, event in reports])[0]}
 
     # No outcome of these is implausible.
-    measured = measure(answers, reports, scale=Scale(bound=200.0, close=5.0))
+    measured = measure(answers, reports, thresholds=ErrorThresholds(bound=200.0, close=5.0))
     totals = {
         version: add_tallies(hour[version][EVERYTHING] for hour in measured.values() if version in hour)
         for version in by_hand

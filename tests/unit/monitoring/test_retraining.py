@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noriba.events import AlarmFacts, DataFacts
+from noriba.events import DataFacts
 from noriba.monitoring.retraining import (
     Decision,
     Situation,
+    choose_snapshot,
     count_failures,
     decide_retraining,
-    find_pending,
     list_recent_starts,
     measure_back_off_s,
     record_start,
@@ -168,6 +168,13 @@ def test_a_decision_that_was_interrupted_holds_its_lock_and_nobody_else_s() -> N
     assert resume_decision(None, decision_id="another") is None
 
 
+def test_a_decision_that_was_interrupted_is_about_the_snapshot_that_it_weighed() -> None:
+    assert choose_snapshot(LAST, "snap-2", decision_id=LAST.decision_id) == "snap-1"
+    assert choose_snapshot(LAST, "snap-2", decision_id="another") == "snap-2"
+    assert choose_snapshot(None, "snap-2", decision_id="another") == "snap-2"
+    assert choose_snapshot(None, None, decision_id="another") is None
+
+
 def test_a_record_from_before_starts_were_kept_counts_its_own() -> None:
     assert list_recent_starts(LAST, now=NOW) == (LAST.started_at,)
     assert list_recent_starts(None, now=NOW) == ()
@@ -226,52 +233,6 @@ def test_an_alarm_waits_for_the_cooldown_and_trains_no_snapshot_twice() -> None:
 
     assert ask_on_alarm(last=just_now, later_rows=9).outcome == "cooldown"
     assert ask_on_alarm(snapshot_id="snap-1", later_rows=9).outcome == "same_snapshot"
-
-
-def go_off(hours_ago: float, *, name: str = "error", state: Literal["ALARM", "OK"] = "ALARM") -> AlarmFacts:
-    changed_at = NOW - timedelta(hours=hours_ago)
-    return AlarmFacts(name=name, state=state, reason="r", changed_at=changed_at, metric=None, dimensions={})
-
-
-def pending(
-    alarms: list[AlarmFacts], last: TrainingRecord | None, *, hours: float = 0.0, champion_since: datetime | None = None
-) -> AlarmFacts | None:
-    return find_pending(alarms, last, POLICY, champion_since=champion_since, now=NOW + timedelta(hours=hours))
-
-
-def test_an_alarm_that_stands_a_day_after_its_training_asks_again() -> None:
-    """Rows of the changed world may have come only since, or the candidate was not good enough."""
-    assert pending([go_off(3)], LAST, hours=21) is None
-    assert pending([go_off(3)], LAST, hours=23) == go_off(3)
-
-
-def test_an_alarm_about_the_model_before_waits_for_a_verdict_on_the_champion() -> None:
-    """Its training began more than a day ago; the candidate has taken over since, and the alarm stands on."""
-    took_over = NOW + timedelta(hours=30)
-
-    assert pending([go_off(3)], LAST, hours=31, champion_since=took_over) is None
-    assert pending([go_off(3)], LAST, hours=53, champion_since=took_over) is None
-    assert pending([go_off(3)], LAST, hours=54, champion_since=took_over) == go_off(3)
-    assert pending([go_off(3)], replace(LAST, failed=True), hours=31, champion_since=took_over) is None
-    # About this champion itself.
-    assert pending([go_off(-31)], LAST, hours=32, champion_since=took_over) == go_off(-31)
-
-
-def test_an_alarm_is_pending_until_a_training_has_begun_for_it() -> None:
-    """`LAST` began two hours ago."""
-    assert pending([], LAST) is None
-    assert pending([go_off(1)], None) == go_off(1)
-    assert pending([go_off(1)], LAST) == go_off(1)
-    assert pending([go_off(1, state="OK")], LAST) is None
-    assert pending([go_off(3)], LAST) is None
-    assert pending([go_off(3)], replace(LAST, failed=True)) == go_off(3)
-
-
-def test_ten_alarms_of_one_event_have_had_their_training_when_the_first_has() -> None:
-    burst = [go_off(2 - minutes / 60, name=f"alarm {minutes}") for minutes in range(10)]
-
-    assert pending(burst, LAST) is None
-    assert pending([*burst, go_off(1.5, name="much later")], LAST) == go_off(1.5, name="much later")
 
 
 # --- failures --------------------------------------------------------------------------------------------------------

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noriba.monitoring.stretching import MOST_LOG_STRETCH, stretch_intervals
-from noriba.records.measurements import EVERYTHING, HourMeasurement, Tally
+from noriba.monitoring.stretching import MOST_LOG_STRETCH, follow_outcomes, stretch_intervals
+from noriba.records.measurements import EVERYTHING, AnswerTally, HourMeasurement
+from noriba.records.reference import Reference
 from noriba.records.stretching import Stretching
 from noriba.usecase import MonitoringPolicy
+from tests.unit.monitoring.hold_outs import hold_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +32,7 @@ LATER = START + timedelta(days=400)
 
 
 def measure(number: int, outcomes: int, covered: int, *, version: int = 3) -> HourMeasurement:
-    tally = Tally(answered=outcomes, with_outcome=outcomes, covered=covered, claimed=CLAIMED * outcomes)
+    tally = AnswerTally(answered=outcomes, with_outcome=outcomes, covered=covered, claimed=CLAIMED * outcomes)
     return HourMeasurement(hour=START + number * HOUR, versions={version: {EVERYTHING: tally}})
 
 
@@ -158,3 +160,33 @@ def test_where_nothing_has_changed_the_width_wanders_by_a_few_percent(an_hour: i
     assert centred.std() < 0.035
     assert np.abs(centred).max() < 0.11
     assert sum(covered) / scores.size == pytest.approx(CLAIMED, abs=0.01)
+
+
+# --- from look to look ------------------------------------------------------------------------------------------------
+
+REFERENCE = Reference(3, hold_out(100.0, stretches=True), None, ())
+MISSED_HALF = [measure(number, 40, 20) for number in range(5)]
+
+
+def test_a_model_that_takes_over_begins_with_its_own_intervals_whatever_was_counted_before() -> None:
+    begun = Stretching(version=3, bundle_digest="b", through=LATER)
+    another = Stretching(version=2, bundle_digest="a", log_stretch=0.5, through=START)
+
+    for before in (None, another):
+        found = follow_outcomes(before, REFERENCE, MISSED_HALF, POLICY, now=LATER + timedelta(minutes=20))
+        assert found == begun
+
+
+def test_the_model_that_stands_is_followed_by_the_hours_since() -> None:
+    found = follow_outcomes(FRESH, REFERENCE, MISSED_HALF, POLICY, now=LATER)
+
+    assert found == stretch_intervals(FRESH, MISSED_HALF, POLICY, now=LATER)
+    assert found.log_stretch > 0
+
+
+def test_a_container_that_cannot_stretch_is_followed_by_nothing() -> None:
+    reference = Reference(3, hold_out(100.0), None, ())
+
+    found = follow_outcomes(FRESH, reference, MISSED_HALF, POLICY, now=LATER)
+
+    assert (found.log_stretch, found.through) == (0.0, MISSED_HALF[-1].hour)

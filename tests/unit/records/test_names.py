@@ -9,12 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noriba.records.names import (
+    CANARY_FORMAT,
     MODEL_FORMAT,
+    SHADOW_FORMAT,
     STAGING_FORMAT,
     VARIANT_FORMAT,
     is_staging,
     name_endpoint,
     pick_made_by_rollouts,
+    read_package_group,
+    read_package_version,
     read_version,
 )
 
@@ -38,11 +42,13 @@ def test_production_and_staging_stand_apart_under_names_that_sagemaker_takes(use
     endpoint = name_endpoint(use_case, prefix="noriba")
     made = [
         STAGING_FORMAT.format(endpoint, "0a1b2c3d"),
+        SHADOW_FORMAT.format(endpoint, "0a1b2c3d"),
+        CANARY_FORMAT.format(endpoint, "0a1b2c3d"),
         MODEL_FORMAT.format(endpoint, VARIANT_FORMAT.format(12), "0a1b2c3d"),
     ]
     names = {endpoint, *made}
 
-    assert len(names) == 3
+    assert len(names) == 5
     assert pick_made_by_rollouts(names, endpoint) == [name for name in names if name in made]
     assert all(SAGEMAKER_NAME.fullmatch(name) for name in names)
     assert [name for name in names if is_staging(name, prefix="noriba")] == made[:1]
@@ -50,3 +56,21 @@ def test_production_and_staging_stand_apart_under_names_that_sagemaker_takes(use
 
 def test_an_endpoint_is_named_after_its_use_case() -> None:
     assert name_endpoint("taxi_eta", prefix="noriba") == "noriba-taxi-eta"
+
+
+def test_names_of_another_use_case_and_of_people_are_not_those_of_rollouts() -> None:
+    others = [
+        "noriba-taxi",
+        "noriba-taxi-eta-v1-0a1b2c3d",
+        "noriba-taxi-staging",
+        "noriba-taxi-v1-0a1b2c3",
+        "x-v1-0a1b2c3d",
+    ]
+
+    assert pick_made_by_rollouts(others, "noriba-taxi") == []
+
+
+def test_the_arn_of_a_package_names_its_group_and_version() -> None:
+    arn = "arn:aws:sagemaker:ap-northeast-1:123456789012:model-package/noriba-taxi-eta/12"
+
+    assert (read_package_group(arn), read_package_version(arn)) == ("noriba-taxi-eta", 12)

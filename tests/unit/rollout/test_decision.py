@@ -11,7 +11,7 @@ import pytest
 
 from noriba.features import as_column
 from noriba.rollout.confidence import Blocks
-from noriba.rollout.decision import Comparison, Verdict, compare_groups, compare_paired
+from noriba.rollout.decision import ComparisonResult, Verdict, compare_groups, compare_paired
 from noriba.usecase import ComparisonPolicy
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def draw(n: int, *, shift: float, spread: float = 40.0, seed: int = 1) -> Blocks
 
 def compare(
     n: int, *, shift: float, policy: ComparisonPolicy = POLICY, slices: Slices = MappingProxyType({})
-) -> Comparison:
+) -> ComparisonResult:
     return compare_paired(draw(n, shift=shift), slices, champion_mae=MAE, policy=policy)
 
 
@@ -47,7 +47,7 @@ def test_few_outcomes_decide_nothing_however_clear_they_are() -> None:
     found = compare(POLICY.min_outcomes - 1, shift=-190.0)
 
     assert found.verdict is Verdict.CONTINUE
-    assert found.reason == "499 of at least 500 outcomes"
+    assert found.reason == "499 outcomes; at least 500 are needed"
     assert compare(POLICY.min_outcomes, shift=-190.0).verdict is Verdict.PROMOTE
 
 

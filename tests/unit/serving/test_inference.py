@@ -14,7 +14,6 @@ from noriba.records.explanations import Contribution, Doubt, Explanation
 from noriba.records.inference import (
     ModelAnswer,
     decode_answer,
-    decode_columns,
     decode_invocation,
     encode_answer,
     encode_columns,
@@ -41,7 +40,7 @@ def bits(column: np.ndarray) -> list[int]:
 def test_columns_arrive_bit_for_bit(table: dict[str, list[float]]) -> None:
     columns = {name: np.array(values) for name, values in table.items()}
 
-    arrived = decode_columns(encode_columns(columns))
+    arrived = decode_invocation(encode_columns(columns)).columns
 
     assert list(arrived) == list(columns)
     for name, column in columns.items():
@@ -70,7 +69,7 @@ def test_inputs_arrive_bit_for_bit_however_short_they_are_written(
     assert list(arrived) == list(inputs)
     for name, values in inputs.items():
         assert bits(np.array(arrived[name], dtype=np.float64)) == bits(values)
-    assert decode_columns(body).keys() == columns.keys()
+    assert decode_invocation(body).columns.keys() == columns.keys()
 
 
 def test_what_stands_there_already_is_not_written_again() -> None:
@@ -90,7 +89,7 @@ def test_names_of_candidates_travel_beside_the_columns_and_are_not_read_by_a_mod
     body = encode_columns(columns, candidate_ids=["near", None])
 
     assert json.loads(body)["candidate_ids"] == ["near", None]
-    assert list(decode_columns(body)) == ["a@1"]
+    assert list(decode_invocation(body).columns) == ["a@1"]
     assert encode_columns(columns, candidate_ids=[None, None]) == encode_columns(columns)
 
 
@@ -101,7 +100,7 @@ def test_an_unknown_value_travels_as_null_and_the_body_is_strict_json() -> None:
 
 
 def test_whole_numbers_are_numbers_too_however_long() -> None:
-    columns = decode_columns(b'{"columns": {"a": [1, -0, 9007199254740993, 1' + b"0" * 400 + b"]}}")
+    columns = decode_invocation(b'{"columns": {"a": [1, -0, 9007199254740993, 1' + b"0" * 400 + b"]}}").columns
 
     assert columns["a"].tolist() == [1.0, 0.0, 9007199254740992.0, math.inf]
 
@@ -133,14 +132,14 @@ def test_whole_numbers_are_numbers_too_however_long() -> None:
 )
 def test_a_body_that_is_no_table_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"\S"):
-        decode_columns(body)
+        decode_invocation(body)
 
 
 def test_a_refusal_names_the_column() -> None:
     with pytest.raises(ValueError, match="column b@1 must be a list of numbers or null"):
-        decode_columns(b'{"columns": {"a@1": [1], "b@1": ["2"]}}')
+        decode_invocation(b'{"columns": {"a@1": [1], "b@1": ["2"]}}')
     with pytest.raises(ValueError, match="a: 1, b: 2"):
-        decode_columns(b'{"columns": {"a": [1], "b": [1, 2]}}')
+        decode_invocation(b'{"columns": {"a": [1], "b": [1, 2]}}')
 
 
 @given(st.lists(st.tuples(*[st.floats(allow_nan=False)] * 3), min_size=1), st.floats(0.0, 1.0))

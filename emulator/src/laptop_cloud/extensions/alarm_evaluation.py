@@ -7,12 +7,12 @@ did not come, https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/ala
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
@@ -68,6 +68,11 @@ class AlarmSettings(BaseModel):
     treat_missing_data: Literal["breaching", "notBreaching", "ignore", "missing"] = Field(
         default="missing", alias="TreatMissingData"
     )
+
+    @classmethod
+    def of(cls, alarm: Mapping[str, Any]) -> Self:
+        """Those of an alarm that watches a metric, as MiniStack keeps it: what was not set is None there."""
+        return cls.model_validate({key: value for key, value in alarm.items() if value is not None})
 
     @property
     def wanted_statistic(self) -> str:
@@ -153,7 +158,7 @@ def _judge_scarce(
     if settings.treat_missing_data == "ignore":
         return None
     if not real:
-        return Verdict("INSUFFICIENT_DATA", f"Insufficient Data: {missing} {_datapoints(missing)} were unknown.", ())
+        return Verdict("INSUFFICIENT_DATA", f"Insufficient Data: {missing} {_call_points(missing)} were unknown.", ())
     # A breaching point as old as the alarm demands, and nothing better since: AWS does not wait for more.
     within = points[-settings.evaluation_periods :]
     oldest = next((age for age, point in enumerate(within) if point.value is not None), len(within))
@@ -179,18 +184,18 @@ def _verdict(
     state: State = "ALARM" if alarmed else "OK"
     count = breaching if alarmed else len(real) + missing - breaching
     shown = ", ".join(f"{point.value} ({stamp(point.start)})" for point in reversed(real))
-    treated = f"{missing} missing {_datapoints(missing)} treated as [{settings.treat_missing_data}]" if missing else ""
+    treated = f"{missing} missing {_call_points(missing)} treated as [{settings.treat_missing_data}]" if missing else ""
     found = " and ".join(filter(None, (treated, f"[{shown}]" if shown else "")))
     words = _BREACHES[settings.comparison][1]
     reason = (
         f"Threshold Crossed: {count} out of the last {settings.evaluation_periods} "
         f"datapoints {found} {'was' if count == 1 else 'were'} "
         f"{'' if alarmed else 'not '}{words} the threshold ({settings.threshold}) "
-        f"(minimum {settings.points_to_alarm} {_datapoints(settings.points_to_alarm)} for "
+        f"(minimum {settings.points_to_alarm} {_call_points(settings.points_to_alarm)} for "
         f"{'OK -> ALARM' if alarmed else 'ALARM -> OK'} transition)."
     )
     return Verdict(state, reason, tuple(real))
 
 
-def _datapoints(count: int) -> str:
+def _call_points(count: int) -> str:
     return "datapoint" if count == 1 else "datapoints"

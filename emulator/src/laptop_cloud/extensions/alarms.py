@@ -16,10 +16,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from laptop_cloud.extensions.alarm_evaluation import EXTRA_PERIODS, AlarmSettings, Datapoint, Verdict, evaluate
+from laptop_cloud.extensions.alarm_events import remember_previous, with_event, write_time
 from laptop_cloud.extensions.metric_periods import MetricPeriods, find_statistic
 from laptop_cloud.extensions.metrics_insights import parse_query
 from laptop_cloud.extensions.ticker import Ticker
-from laptop_cloud.ministack_seams import Seam, all_records, in_scope, put_aws_event, reach, wrap
+from laptop_cloud.ministack_seams import Seam, all_records, in_scope, reach, wrap
 
 if TYPE_CHECKING:
     from laptop_cloud.ministack_seams import Function
@@ -50,7 +51,7 @@ def install() -> Ticker:
     wrap(Seam.EVALUATE_ALARMS, wake_instead)
     wrap(Seam.RECORD_METRIC, wake_after)
     wrap(Seam.STORE_DATUM, wake_after)
-    wrap(Seam.ALARM_ACTIONS, _with_event)
+    wrap(Seam.ALARM_ACTIONS, with_event)
     wrap(Seam.ALARM_OF_TEMPLATE, _with_query)
     return ticker
 
@@ -81,14 +82,14 @@ def find_next_change_s() -> float | None:
 
 
 def _evaluate(alarm: Json, now: float) -> None:
-    settings = _settings(alarm)
-    verdict = evaluate(settings, _datapoints(settings, now), _short_time)
+    settings = AlarmSettings.of(alarm)
+    verdict = evaluate(settings, _find_datapoints(settings, now), _short_time)
     if verdict is not None and verdict.state != alarm["StateValue"]:
         _move(alarm, settings, verdict, now)
 
 
 def _find_change_s(alarm: Json, now: float) -> float | None:
-    settings = _settings(alarm)
+    settings = AlarmSettings.of(alarm)
     series = _read(settings, now)
     newest = max((each.newest for each in series if each.newest is not None), default=None)
     if newest is None:
@@ -106,15 +107,11 @@ def _find_change_s(alarm: Json, now: float) -> float | None:
     return None
 
 
-def _settings(alarm: Json) -> AlarmSettings:
-    return AlarmSettings.model_validate(_without_none(alarm))
-
-
 _watched: dict[str, tuple[AlarmSettings, dict[str, MetricPeriods]]] = {}
 """By alarm ARN: what it watches, and its series as far as they were read."""
 
 
-def _datapoints(settings: AlarmSettings, now: float) -> list[Datapoint]:
+def _find_datapoints(settings: AlarmSettings, now: float) -> list[Datapoint]:
     return _look(settings, _read(settings, now), int(now // settings.period_s))
 
 
@@ -170,14 +167,18 @@ def _read_dimensions(key: str) -> dict[str, str]:
 
 def _move(alarm: Json, settings: AlarmSettings, verdict: Verdict, now: float) -> None:
     old_state = alarm["StateValue"]
-    _remember_previous(alarm)
+    remember_previous(alarm)
     alarm["StateValue"] = verdict.state
     alarm["StateReason"] = verdict.reason
-    alarm["StateReasonData"] = json.dumps(verdict.reason_data(settings, now, _event_time))
+    alarm["StateReasonData"] = json.dumps(verdict.reason_data(settings, now, write_time))
     alarm["StateUpdatedTimestamp"] = int(now)
     reach(Seam.ALARM_HISTORY)(alarm["AlarmName"], old_state, verdict.state, verdict.reason)
     reach(Seam.ALARM_ACTIONS)(alarm, old_state, verdict.state, verdict.reason)
     reach(Seam.PARENT_ALARMS)(alarm)
+
+
+def _short_time(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%d/%m/%y %H:%M:%S}"
 
 
 # --- queries ---------------------------------------------------------------------------------------------------------
@@ -202,80 +203,3 @@ def _with_query(make: Function) -> Function:
         return {**make(name, {**plain, **told}), "Metrics": expressions}
 
     return make_either
-
-
-# --- the event -------------------------------------------------------------------------------------------------------
-
-_last_told: dict[str, Json] = {}
-"""By alarm ARN: the state that the last event told of, as the next one's previous state."""
-
-
-def _with_event(act: Function) -> Function:
-    def act_and_tell(alarm: Json, old_state: str, new_state: str, reason: str) -> None:
-        act(alarm, old_state, new_state, reason)
-        put_aws_event(
-            "aws.cloudwatch",
-            "CloudWatch Alarm State Change",
-            _event_detail(alarm, old_state),
-            resources=[alarm["AlarmArn"]],
-        )
-
-    return act_and_tell
-
-
-def _remember_previous(alarm: Json) -> None:
-    _last_told.setdefault(alarm["AlarmArn"], _state(alarm, alarm.get("StateUpdatedTimestamp", time.time())))
-
-
-def _event_detail(alarm: Json, old_state: str) -> Json:
-    arn = alarm["AlarmArn"]
-    previous = _last_told.get(arn, {})
-    if previous.get("value") != old_state:
-        previous = {"value": old_state, "timestamp": _event_time(time.time())}
-    state = _last_told[arn] = _state(alarm, time.time())
-    configuration: Json = {"description": alarm.get("AlarmDescription", "")}
-    if "AlarmRule" in alarm:
-        configuration["alarmRule"] = alarm["AlarmRule"]
-    else:
-        configuration["metrics"] = [_metric(_settings(alarm))]
-    return {
-        "alarmName": alarm["AlarmName"],
-        "configuration": configuration,
-        "previousState": previous,
-        "state": state,
-    }
-
-
-def _metric(settings: AlarmSettings) -> Json:
-    if settings.expressions:
-        [expression] = settings.expressions
-        return {"id": expression.id, "expression": expression.text, "returnData": True}
-    metric: Json = {
-        "namespace": settings.namespace,
-        "name": settings.metric_name,
-        "dimensions": {dimension.name: dimension.value for dimension in settings.dimensions},
-    }
-    statistic: Json = {"metric": metric, "period": settings.period_s, "stat": settings.wanted_statistic}
-    if settings.unit:
-        statistic["unit"] = settings.unit
-    return {"id": "m1", "metricStat": statistic, "returnData": True}
-
-
-def _state(alarm: Json, at: float) -> Json:
-    state: Json = {"value": alarm["StateValue"], "reason": alarm["StateReason"], "timestamp": _event_time(at)}
-    if data := alarm.get("StateReasonData"):
-        state["reasonData"] = data
-    return state
-
-
-def _without_none(alarm: Json) -> Json:
-    return {key: value for key, value in alarm.items() if value is not None}
-
-
-def _event_time(at: float) -> str:
-    moment = datetime.fromtimestamp(at, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"
-
-
-def _short_time(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%d/%m/%y %H:%M:%S}"

@@ -11,17 +11,17 @@ https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
 from __future__ import annotations
 
 import os
-import threading
 import uuid
 import weakref
-from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from laptop_cloud.extensions.lambda_code import CodeError, CodeStore
 from laptop_cloud.extensions.lambda_environment import Environment, EnvironmentSettings, Outcome, StartError
+from laptop_cloud.extensions.lambda_logs import name_log_group, with_one_stream_an_environment, write_log
+from laptop_cloud.extensions.lambda_turns import find_turns
 from laptop_cloud.extensions.ticker import Ticker
-from laptop_cloud.ministack_seams import Seam, complete_resource_type, put_log_events, reach, wrap
+from laptop_cloud.ministack_seams import Seam, complete_resource_type, reach, wrap
 from laptop_cloud.shared_clock import real_time_s
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 _IDLE_S = 180.0
 _LOOK_EVERY_S = 30.0
-_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
-_WORTH_A_START_S = 0.2
-_LONGEST_QUEUE_S = 60.0
 _LAYER_PACKAGES = "python"
 
 Json = dict[str, Any]
@@ -55,7 +52,7 @@ class PythonWorker(reach(Seam.WORKER)):  # type: ignore[misc]  # MiniStack has n
         arn = carried.get("invoked_function_arn") or self.config["FunctionArn"]
         with self._lock:
             outcome, start_s = self._run(event, request_id, arn)
-            log = _log_of(outcome, self, request_id, start_s)
+            log = write_log(outcome, self.config, request_id, start_s)
         return {
             "status": "ok" if outcome.error is None else "error",
             "result": outcome.result,
@@ -122,7 +119,7 @@ class PythonWorker(reach(Seam.WORKER)):  # type: ignore[misc]  # MiniStack has n
             "AWS_LAMBDA_FUNCTION_VERSION": config.get("Version", "$LATEST"),
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", 128)),
             "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start" if _has_snapshot(config) else "on-demand",
-            "AWS_LAMBDA_LOG_GROUP_NAME": _log_group(config),
+            "AWS_LAMBDA_LOG_GROUP_NAME": name_log_group(config),
             "AWS_LAMBDA_LOG_STREAM_NAME": self.log_stream,
             "LAMBDA_TASK_ROOT": str(code),
             "_HANDLER": config["Handler"],
@@ -167,7 +164,7 @@ def install(state_dir: Path, wheels_dir: Path, endpoint_url: str, *, clock: Path
     wrap(Seam.FETCH_CODE, lambda fetch: _kept_on_disk(fetch, store))
     wrap(Seam.WORKER_CLASS, lambda choose: lambda config: PythonWorker if _is_python(config) else choose(config))
     wrap(Seam.RUN_IN_WORKER, _run_python)
-    wrap(Seam.LAMBDA_LOGS, _with_one_stream_an_environment)
+    wrap(Seam.LAMBDA_LOGS, with_one_stream_an_environment)
     # Unpacked when deployed: what cannot run here is told by the deployment, not by the first event.
     complete_resource_type("AWS::Lambda::Function", lambda name, _properties: _prepare_function(name, store))
     complete_resource_type("AWS::Lambda::LayerVersion", lambda arn, _properties: _prepare_layer(arn, store))
@@ -196,10 +193,6 @@ def _has_snapshot(config: Json) -> bool:
     return (config.get("SnapStart") or {}).get("OptimizationStatus") == "On"
 
 
-def _log_group(config: Json) -> str:
-    return (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
-
-
 def _kept_on_disk(fetch: Function, store: CodeStore) -> Function:
     def fetch_code(bucket: str, key: str, version_id: str | None = None) -> Any:
         archive = fetch(bucket, key, version_id=version_id)
@@ -222,46 +215,13 @@ def _prepare_layer(arn: str, store: CodeStore) -> None:
         store.prepare(version["_zip_data"], packages=_LAYER_PACKAGES)
 
 
-# --- invocations -----------------------------------------------------------------------------------------------------
-
-
-class _Turns:
-    """Of one function: another invocation runs beside the others once it has waited longer than a start is worth.
-
-    Lambda would start a hundred environments for a hundred events. Here each start takes a processor from those that
-    are at work: where all asked but a moment at once, it makes them slower, so that more are asked at once.
-    """
-
-    def __init__(self) -> None:
-        self._free = threading.Semaphore(1)
-        self._more = threading.Semaphore(_AT_ONCE - 1)
-
-    def take(self) -> bool:
-        """Wait for a turn; whether there is one to give back.
-
-        A function that waits for itself would wait for ever, so nobody waits longer than a minute.
-        """
-        return (
-            self._free.acquire(timeout=_WORTH_A_START_S)
-            or self._more.acquire(blocking=False)
-            or self._free.acquire(timeout=_LONGEST_QUEUE_S)
-        )
-
-    def give_back(self) -> None:
-        self._free.release()
-
-
-_turns: defaultdict[str, _Turns] = defaultdict(_Turns)
-"""By function ARN."""
-
-
 def _run_python(run_other: Function) -> Function:
     def run(function: Json, event: Any, request_id: str) -> Json:
         config = function.get("config") or function
         if not _is_python(config) or not function.get("code_zip"):
             result: Json = run_other(function, event, request_id)
             return result
-        turns = _turns[config["FunctionArn"]]
+        turns = find_turns(config["FunctionArn"])
         taken = turns.take()
         try:
             return _run_in_pool(function, config, event, request_id)
@@ -284,39 +244,3 @@ def _run_in_pool(function: Json, config: Json, event: Any, request_id: str) -> J
     if done["error"] is None:
         return {**result, "body": done["result"]}
     return {**result, "body": done["error"], "error": True, "function_error": "Unhandled"}
-
-
-# --- logs ------------------------------------------------------------------------------------------------------------
-
-
-def _log_of(outcome: Outcome, worker: PythonWorker, request_id: str, start_s: float | None) -> str:
-    """An invocation's log with the lines that Lambda puts around it."""
-    config = worker.config
-    duration_ms = outcome.duration_s * 1000
-    report = [
-        f"REPORT RequestId: {request_id}",
-        f"Duration: {duration_ms:.2f} ms",
-        f"Billed Duration: {int(duration_ms) + 1} ms",
-        f"Memory Size: {config.get('MemorySize', 128)} MB",
-        f"Max Memory Used: {outcome.peak_memory_mib} MB",
-    ]
-    if start_s is not None:
-        report.append(f"Init Duration: {start_s * 1000:.2f} ms")
-    return "\n".join(
-        [
-            f"START RequestId: {request_id} Version: {config.get('Version', '$LATEST')}",
-            *outcome.log,
-            f"END RequestId: {request_id}",
-            "\t".join(report),
-        ]
-    )
-
-
-def _with_one_stream_an_environment(write: Function) -> Function:
-    def write_log(function: Json, request_id: str, log: str, *args: Any, log_source: str | None = None) -> None:
-        if log_source is None or "/[" not in log_source:
-            write(function, request_id, log, *args, log_source=log_source)
-        else:
-            put_log_events(_log_group(function.get("config") or function), log_source, log.splitlines())
-
-    return write_log
