@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from laptop_cloud.process import RunningCloud
 
 ROLE = "arn:aws:iam::123456789012:role/laptop"
+ROLES = ("laptop", "sagemaker", "states")
 
 
 class Clients(Protocol):
@@ -34,6 +35,10 @@ class Functions(Protocol):
 
 class Watch(Protocol):
     def __call__(self, pattern: dict[str, Any]) -> Queue: ...
+
+
+class Role(Protocol):
+    def __call__(self, *statements: dict[str, Any]) -> str: ...
 
 
 class Zip(Protocol):
@@ -68,8 +73,20 @@ def cloud_state(tmp_path_factory: pytest.TempPathFactory, share_wheels: Callable
 
 @pytest.fixture(scope="session")
 def cloud(cloud_state: Path, assembly: Path) -> Iterator[RunningCloud]:
-    yield process.start(state_dir=cloud_state, assembly=assembly, port=find_free_port())
+    running = process.start(state_dir=cloud_state, assembly=assembly, port=find_free_port())
+    make_roles(running)
+    yield running
     process.stop(cloud_state)
+
+
+def make_roles(cloud: RunningCloud) -> None:
+    """Roles that functions and machines act as, and that may do everything: tests are mostly about something else."""
+    iam = connect(cloud)("iam")
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    for name in ROLES:
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+        iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=policy)
 
 
 def find_free_port() -> int:
@@ -162,13 +179,31 @@ def function(client: Clients, name: str) -> Functions:
             Runtime="python3.14",
             Architectures=["arm64"],
             Handler="app.handler",
-            Role=ROLE,
+            Role=settings.pop("Role", ROLE),
             Code={"ZipFile": _zipped({"app.py": source, **(files or {})})},
             **settings,
         )
         return str(answer["FunctionArn"])
 
     return create
+
+
+@pytest.fixture
+def role(cloud: RunningCloud, client: Clients, name: str) -> Role:
+    """`role({...})`: the ARN of a role that may do this alone."""
+
+    def make(*statements: dict[str, Any]) -> str:
+        trust = {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{cloud.account}:root"},
+            "Action": "sts:AssumeRole",
+        }
+        documents = [json.dumps({"Version": "2012-10-17", "Statement": one}) for one in ([trust], list(statements))]
+        created = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=documents[0])
+        client("iam").put_role_policy(RoleName=name, PolicyName="only", PolicyDocument=documents[1])
+        return str(created["Role"]["Arn"])
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ import boto3
 import psutil
 import pytest
 
+from emulator.tests.conftest import make_roles
 from laptop_cloud import process
 from laptop_cloud.process import CloudError, RunningCloud
 
@@ -64,6 +65,7 @@ def start_function(zipped: Zip) -> Callable[[RunningCloud], int]:
     """Run a function that tells its process id; the process stays, warm."""
 
     def run(cloud: RunningCloud) -> int:
+        make_roles(cloud)
         functions = client_of(cloud, "lambda")
         functions.create_function(
             FunctionName="f",

@@ -53,10 +53,12 @@ class Seam(Enum):
     APPLICATION = "app:app"
     SERVICE_HANDLERS = "app:SERVICE_HANDLERS"
     SERVICE_PATTERNS = "core.router:SERVICE_PATTERNS"
-    # Whether policies are asked, what is known of a request's origin, the resource that it is about, and the keys of
-    # conditions.
+    # Whether policies are asked, what is known of a request's origin, whether somebody may do something, whose key a
+    # request bears, the resource that it is about, and the keys of conditions.
     AUTHORIZATION = "app:AUTH"
     REQUEST_ORIGIN = "app:pin_request_origin"
+    ENFORCE = "core.iam_evaluator:enforce"
+    ACCESS_KEY = "core.router:extract_access_key_id"
     REQUEST_RESOURCE = "core.iam_actions:extract_resource_arn"
     REQUEST_CONTEXT = "core.iam_actions:request_tag_context"
     # Whose state is meant.
@@ -268,6 +270,29 @@ def all_records(store: Seam) -> Iterator[tuple[str, str, Any, Any]]:
     """What a store holds for every account and region: account, region, key, record."""
     for (account, region, key), record in reach(store).all_items():
         yield account, region, key, record
+
+
+# --- permissions ---------------------------------------------------------------------------------------------------
+
+
+def find_refusal(headers: Mapping[str, str], action: str, resource: str, keys: Mapping[str, str]) -> str | None:
+    """Why who signed a request may not do this; None where they may.
+
+    Args:
+        headers: of the request.
+        action: as policies name it, `sagemaker:CreateModel`.
+        resource: its ARN.
+        keys: what conditions may ask about.
+    """
+    access_key = reach(Seam.ACCESS_KEY)(headers, {})
+    service, _, _ = action.partition(":")
+    denied = reach(Seam.ENFORCE)(
+        access_key, action, service, current_region(), resource_arn=resource, service_context=dict(keys)
+    )
+    if denied is None:
+        return None
+    who = getattr(denied, "principal_arn", "")
+    return f"User: {who} is not authorized to perform: {action} on resource: {resource}" if who else denied.message
 
 
 # --- services --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from emulator.tests.conftest import connect, find_free_port
+from emulator.tests.conftest import connect, find_free_port, make_roles
 from laptop_cloud import process
 from laptop_cloud.driving import CloudClock, move_clock, read_clock
 
@@ -36,7 +36,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, share_wheels: Callable[[Path
         "destinations": {"here": {"repositoryName": "container-assets", "imageTag": TAG}},
     }
     (assembly / "Model.assets.json").write_text(json.dumps({"dockerImages": {TAG: asset}}))
-    yield process.start(state_dir=folder / "state", assembly=assembly, port=find_free_port(), clock=BEGIN)
+    running = process.start(state_dir=folder / "state", assembly=assembly, port=find_free_port(), clock=BEGIN)
+    make_roles(running)
+    yield running
     process.stop(folder / "state")
 
 

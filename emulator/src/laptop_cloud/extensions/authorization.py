@@ -24,9 +24,9 @@ def install() -> None:
 
 
 def _as_encrypted(pin: Function) -> Function:
-    def pin_origin(source_ip: str, secure_transport: bool) -> None:  # noqa: FBT001  # as MiniStack calls it
+    def pin_origin(source_ip: str, secure_transport: bool) -> None:  # as MiniStack calls it
         del secure_transport
-        pin(source_ip, True)  # noqa: FBT003
+        pin(source_ip, True)
 
     return pin_origin
 
@@ -46,7 +46,10 @@ def _with_events(read_context: Function) -> Function:
 
 
 def _with_repositories(find_resource: Function) -> Function:
-    """DescribeRepositories names several: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html"""
+    """Each repository of a DescribeRepositories is a resource.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html
+    """
 
     def find(  # noqa: PLR0913, PLR0917  # as MiniStack calls it
         service: str,
@@ -62,7 +65,8 @@ def _with_repositories(find_resource: Function) -> Function:
         if service != "ecr" or found != "*":
             return found
         named = _read(body, "repositoryNames")
-        return f"arn:aws:ecr:{region}:{account}:repository/{named[0]}" if named else found
+        # Of several, one question alone is asked: of all that there are, which lets nobody see more than on AWS.
+        return f"arn:aws:ecr:{region}:{account}:repository/{named[0]}" if len(named) == 1 else found
 
     return find
 

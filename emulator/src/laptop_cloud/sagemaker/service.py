@@ -13,6 +13,7 @@ from laptop_cloud import ministack_seams
 from laptop_cloud.fault_injection import FaultFileError
 from laptop_cloud.sagemaker import invocations
 from laptop_cloud.sagemaker.errors import ApiError, UnsupportedError
+from laptop_cloud.sagemaker.permissions import list_permissions
 from laptop_cloud.sagemaker.scopes import Scope
 from laptop_cloud.sagemaker.shapes import render_answer, service_model, validate
 
@@ -147,9 +148,12 @@ class Service:
         scope = Scope(ministack_seams.current_account(), ministack_seams.current_region())
         target = headers.get("x-amz-target", "")
         endpoint = invocations.endpoint_in(path)
+        operation = "InvokeEndpoint" if endpoint is not None else target.removeprefix(_TARGET)
+        if refused := _refuse(scope, headers, operation, {"EndpointName": endpoint} if endpoint else _read(body)):
+            return refused
         loop = asyncio.get_running_loop()
         if target.startswith(_TARGET):
-            return await loop.run_in_executor(self._threads, self._serve, scope, target.removeprefix(_TARGET), body)
+            return await loop.run_in_executor(self._threads, self._serve, scope, operation, body)
         if endpoint is not None:
             return await loop.run_in_executor(
                 self._threads, invocations.invoke, self.endpoints, self._copies, scope, endpoint, headers, body
@@ -197,6 +201,23 @@ class Service:
         tags = self._platform.records(scope).tagged(params["ResourceArn"])
         tags[:] = [tag for tag in tags if tag["Key"] not in params["TagKeys"]]
         return {}
+
+
+def _refuse(scope: Scope, headers: dict[str, str], operation: str, params: dict[str, Any]) -> Answer | None:
+    """The answer to somebody whose role does not let them do this; None where it does."""
+    for action, resource, keys in list_permissions(scope, operation, params):
+        if (why := ministack_seams.find_refusal(headers, action, resource, keys)) is not None:
+            return _render_error(ApiError("AccessDeniedException", why))
+    return None
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    """What a request says; nothing where it cannot be read, which it will be told."""
+    try:
+        params = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return params if isinstance(params, dict) else {}
 
 
 def _render_error(error: ApiError) -> Answer:

@@ -1,0 +1,96 @@
+"""Whoever calls SageMaker is held to their role: by resource, by the role that they hand on, and by what they say."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from emulator.tests.permissions import act_as, allow, refusal
+from emulator.tests.sagemaker.conftest import ROLE
+from laptop_cloud.sagemaker.permissions import list_permissions
+from laptop_cloud.sagemaker.scopes import Scope
+
+if TYPE_CHECKING:
+    from emulator.tests.conftest import Clients, Role
+    from laptop_cloud.process import RunningCloud
+
+HERE = "arn:aws:sagemaker:us-east-1:123456789012:"
+DENIED = "AccessDeniedException"
+
+
+def test_each_resource_that_a_call_names_is_asked_about() -> None:
+    needed = list_permissions(
+        Scope("123456789012", "us-east-1"),
+        "CreateEndpoint",
+        {"EndpointName": "Eta", "EndpointConfigName": "eta-v7", "Tags": [{"Key": "k", "Value": "v"}]},
+    )
+
+    assert {(one.action, one.resource) for one in needed} == {
+        ("sagemaker:CreateEndpoint", f"{HERE}endpoint/eta"),
+        ("sagemaker:CreateEndpoint", f"{HERE}endpoint-config/eta-v7"),
+        ("sagemaker:AddTags", f"{HERE}endpoint/eta"),
+        ("sagemaker:AddTags", f"{HERE}endpoint-config/eta-v7"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "resources"),
+    [
+        ("ListEndpoints", {}, {"*"}),
+        ("ListModelPackages", {"ModelPackageGroupName": "eta"}, {f"{HERE}model-package/eta/*"}),
+        ("DescribeModelPackage", {"ModelPackageName": f"{HERE}model-package/eta/7"}, {f"{HERE}model-package/eta/7"}),
+        ("UpdateModelPackage", {"ModelPackageArn": f"{HERE}model-package/eta/7"}, {f"{HERE}model-package/eta/7"}),
+        ("ListTags", {"ResourceArn": f"{HERE}endpoint/eta"}, {f"{HERE}endpoint/eta"}),
+        ("InvokeEndpoint", {"EndpointName": "eta"}, {f"{HERE}endpoint/eta"}),
+    ],
+)
+def test_what_is_asked_about(operation: str, params: dict[str, Any], resources: set[str]) -> None:
+    needed = list(list_permissions(Scope("123456789012", "us-east-1"), operation, params))
+
+    assert {one.resource for one in needed} == resources
+    assert {one.action for one in needed} == {f"sagemaker:{operation}"}
+
+
+def test_who_registers_a_model_cannot_approve_it(cloud: RunningCloud, client: Clients, role: Role, name: str) -> None:
+    group = client("sagemaker").create_model_package_group(ModelPackageGroupName=name)["ModelPackageGroupArn"]
+    packages = group.replace("model-package-group/", "model-package/") + "/*"
+    undecided = {"StringEquals": {"sagemaker:ModelApprovalStatus": ["PendingManualApproval", "Rejected"]}}
+    registrar = role(
+        {**allow(["sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"], packages, **undecided)},
+        {**allow(["sagemaker:CreateModelPackage"], group, **undecided)},
+    )
+    sagemaker = act_as(cloud, client, registrar).client("sagemaker", endpoint_url=cloud.endpoint_url)
+
+    assert refusal(sagemaker.create_model_package, ModelPackageGroupName=name, ModelApprovalStatus="Approved") == DENIED
+    made = sagemaker.create_model_package(ModelPackageGroupName=name, ModelApprovalStatus="PendingManualApproval")
+    arn = made["ModelPackageArn"]
+    assert refusal(sagemaker.update_model_package, ModelPackageArn=arn, ModelApprovalStatus="Approved") == DENIED
+    sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Rejected")
+
+
+def test_a_role_is_handed_on_by_who_may_pass_it(cloud: RunningCloud, client: Clients, role: Role, name: str) -> None:
+    may_create = allow(["sagemaker:CreateModel"], f"{HERE}model/*")
+    passing = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+    session = act_as(cloud, client, role(may_create))
+    sagemaker = session.client("sagemaker", endpoint_url=cloud.endpoint_url)
+    model: dict[str, Any] = {"ModelName": name, "ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": "none:1"}}
+
+    with pytest.raises(ClientError, match="iam:PassRole"):
+        sagemaker.create_model(**model)
+    policy = {"Version": "2012-10-17", "Statement": [may_create, allow(["iam:PassRole"], ROLE, **passing)]}
+    client("iam").put_role_policy(RoleName=name, PolicyName="only", PolicyDocument=json.dumps(policy))
+    # It may be handed on now; only the image is not there.
+    with pytest.raises(ClientError, match="none:1 not found"):
+        sagemaker.create_model(**model)
+
+
+def test_an_endpoint_is_asked_by_who_may_ask_it(cloud: RunningCloud, client: Clients, role: Role, name: str) -> None:
+    session = act_as(cloud, client, role(allow(["sagemaker:InvokeEndpoint"], f"{HERE}endpoint/{name}")))
+    runtime = session.client("sagemaker-runtime", endpoint_url=cloud.endpoint_url)
+
+    assert refusal(runtime.invoke_endpoint, EndpointName=f"{name}-other", Body=b"{}") == DENIED
+    # Nobody refuses; there is none.
+    assert refusal(runtime.invoke_endpoint, EndpointName=name, Body=b"{}") == "ValidationError"

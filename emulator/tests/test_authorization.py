@@ -1,0 +1,109 @@
+"""Whoever calls may do what the policies of their role allow, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from emulator.tests.permissions import act_as, allow, refusal
+
+if TYPE_CHECKING:
+    from emulator.tests.conftest import Clients, Functions, Role
+    from laptop_cloud.process import RunningCloud
+
+ACCOUNT = "123456789012"
+REFUSED = {"AccessDenied", "AccessDeniedException"}
+
+
+@pytest.fixture
+def buckets(client: Clients, name: str) -> tuple[str, str]:
+    """Two buckets that let in nobody without encryption, an object in each."""
+    made = (f"{name}-a", f"{name}-b")
+    for bucket in made:
+        client("s3").create_bucket(Bucket=bucket)
+        client("s3").put_object(Bucket=bucket, Key="k", Body=b"rows")
+        insecure = {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        client("s3").put_bucket_policy(
+            Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [insecure]})
+        )
+    return made
+
+
+def test_a_person_is_held_to_the_role_that_they_took(
+    cloud: RunningCloud, client: Clients, role: Role, buckets: tuple[str, str]
+) -> None:
+    ours, others = buckets
+    session = act_as(cloud, client, role(allow(["s3:GetObject"], f"arn:aws:s3:::{ours}/*")))
+    s3 = session.client("s3", endpoint_url=cloud.endpoint_url)
+
+    assert s3.get_object(Bucket=ours, Key="k")["Body"].read() == b"rows"
+    assert refusal(s3.get_object, Bucket=others, Key="k") in REFUSED
+    assert refusal(s3.put_object, Bucket=ours, Key="k", Body=b"") in REFUSED
+
+
+def test_a_function_is_held_to_its_role(
+    client: Clients, role: Role, function: Functions, buckets: tuple[str, str]
+) -> None:
+    ours, others = buckets
+    source = """
+import boto3
+from botocore.exceptions import ClientError
+
+def handler(event, context):
+    try:
+        return boto3.client("s3").get_object(Bucket=event["bucket"], Key="k")["Body"].read().decode()
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+"""
+    arn = function(source, Role=role(allow(["s3:GetObject"], f"arn:aws:s3:::{ours}/*")), Timeout=20)
+
+    def ask(bucket: str) -> Any:
+        answer = client("lambda").invoke(FunctionName=arn, Payload=json.dumps({"bucket": bucket}).encode())
+        return json.loads(answer["Payload"].read())
+
+    assert ask(ours) == "rows"
+    assert ask(others) in REFUSED
+
+
+@pytest.mark.parametrize(
+    ("sources", "taken"), [(["app.orders"], True), (["app.money"], False), (["app.orders", "app.money"], False)]
+)
+def test_nobody_speaks_in_another_s_name(
+    cloud: RunningCloud, client: Clients, role: Role, sources: list[str], taken: bool
+) -> None:
+    bus = f"arn:aws:events:{cloud.region}:{ACCOUNT}:event-bus/default"
+    only: dict[str, dict[str, Any]] = {
+        "ForAllValues:StringEquals": {"events:source": ["app.orders"]},
+        "Null": {"events:source": "false"},
+    }
+    session = act_as(cloud, client, role(allow(["events:PutEvents"], bus, **only)))
+    events: Any = session.client("events", endpoint_url=cloud.endpoint_url)
+    entries = [{"Source": source, "DetailType": "Paid", "Detail": "{}"} for source in sources]
+
+    if taken:
+        assert events.put_events(Entries=entries)["FailedEntryCount"] == 0
+    else:
+        assert refusal(events.put_events, Entries=entries) in REFUSED
+
+
+def test_a_repository_is_described_by_who_may_see_it(
+    cloud: RunningCloud, client: Clients, role: Role, name: str
+) -> None:
+    for repository in (name, f"{name}-other"):
+        client("ecr").create_repository(repositoryName=repository)
+    repository = f"arn:aws:ecr:{cloud.region}:{ACCOUNT}:repository/{name}"
+    session = act_as(cloud, client, role(allow(["ecr:DescribeRepositories"], repository)))
+    ecr = session.client("ecr", endpoint_url=cloud.endpoint_url)
+
+    [found] = ecr.describe_repositories(repositoryNames=[name])["repositories"]
+    assert found["repositoryName"] == name
+    assert refusal(ecr.describe_repositories, repositoryNames=[f"{name}-other"]) in REFUSED
+    assert refusal(ecr.describe_repositories, repositoryNames=[name, f"{name}-other"]) in REFUSED
