@@ -30,6 +30,7 @@ from laptop_cloud.extensions import (
     s3_events,
     s3_ranges,
     stack_outputs,
+    task_permissions,
 )
 from laptop_cloud.ministack_seams import Seam, check_seams, reach
 from laptop_cloud.own_time import OwnTime
@@ -83,6 +84,7 @@ class Application:
         limits.install()
         execution_logs.install()
         callbacks.install()
+        task_permissions.install()
         self._started = ExitStack()
         buffer, gauge, alarm_ticker = firehose_buffering.install(), metrics.install(), alarms.install()
         for started in (buffer, gauge, alarm_ticker, execution_timeouts.install(), retention.install()):

@@ -13,6 +13,7 @@ served and while a Step Functions task or a CloudFormation resource runs; a back
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.metadata
 import json
@@ -53,8 +54,9 @@ class Seam(Enum):
     APPLICATION = "app:app"
     SERVICE_HANDLERS = "app:SERVICE_HANDLERS"
     SERVICE_PATTERNS = "core.router:SERVICE_PATTERNS"
-    # Whether policies are asked, what is known of a request's origin, whether somebody may do something, whose key a
-    # request bears, the resource that it is about, and the keys of conditions.
+    # Sessions of roles, by access key; whether policies are asked, what is known of a request's origin, whether one
+    # may do something, whose key a request bears, the resource that it is about, and the keys of conditions.
+    SESSIONS = "services.sts:register_session"
     AUTHORIZATION = "app:AUTH"
     REQUEST_ORIGIN = "app:pin_request_origin"
     ENFORCE = "core.iam_evaluator:enforce"
@@ -76,6 +78,7 @@ class Seam(Enum):
     # Step Functions: integrations by resource prefix, what runs one Task state, the error that fails it, the hook at
     # every change of an execution's status, the executions and the definitions they run.
     SDK_TASK = "services.stepfunctions:_invoke_aws_sdk_integration"
+    INVOKE_RESOURCE = "services.stepfunctions:_invoke_resource"
     TASK_INTEGRATIONS = "services.stepfunctions:_SERVICE_DISPATCH"
     EXECUTE_TASK = "services.stepfunctions:_execute_task"
     TASK_ERROR = "services.stepfunctions:_ExecutionError"
@@ -275,7 +278,7 @@ def all_records(store: Seam) -> Iterator[tuple[str, str, Any, Any]]:
 # --- permissions ---------------------------------------------------------------------------------------------------
 
 
-def find_refusal(headers: Mapping[str, str], action: str, resource: str, keys: Mapping[str, str]) -> str | None:
+def find_refusal(headers: Mapping[str, str], action: str, resource: str, keys: Mapping[str, Any]) -> str | None:
     """Why who signed a request may not do this; None where they may.
 
     Args:
@@ -284,7 +287,33 @@ def find_refusal(headers: Mapping[str, str], action: str, resource: str, keys: M
         resource: its ARN.
         keys: what conditions may ask about.
     """
-    access_key = reach(Seam.ACCESS_KEY)(headers, {})
+    return _find_refusal(reach(Seam.ACCESS_KEY)(headers, {}), action, resource, keys)
+
+
+def find_role_refusal(role: str, action: str, resource: str, keys: Mapping[str, Any]) -> str | None:
+    """Why a role may not do this, asked by a service that acts as it; None where it may."""
+    access_key, *_ = assume_role(role, "service")
+    return _find_refusal(access_key, action, resource, keys)
+
+
+def assume_role(role: str, session: str) -> tuple[str, str, str]:
+    """Credentials of a service that acts as a role: access key, secret, token. The same each time."""
+    account, name = role.split(":")[4], role.rpartition("/")[2]
+    digest = hashlib.sha256(f"{role}/{session}".encode()).hexdigest()
+    access_key, secret, token = f"ASIA{digest[:16].upper()}", digest[16:48], digest[48:]
+    reach(Seam.SESSIONS)(
+        access_key,
+        {
+            "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{session}",
+            "UserId": f"{name}:{session}",
+            "SecretAccessKey": secret,
+            "SessionToken": token,
+        },
+    )
+    return access_key, secret, token
+
+
+def _find_refusal(access_key: str, action: str, resource: str, keys: Mapping[str, Any]) -> str | None:
     service, _, _ = action.partition(":")
     denied = reach(Seam.ENFORCE)(
         access_key, action, service, current_region(), resource_arn=resource, service_context=dict(keys)

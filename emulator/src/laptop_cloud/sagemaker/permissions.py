@@ -34,7 +34,7 @@ class Permission(NamedTuple):
 
     action: str
     resource: str
-    keys: dict[str, str]
+    keys: dict[str, Any]
 
 
 def list_permissions(scope: Scope, operation: str, params: dict[str, Any]) -> Iterator[Permission]:

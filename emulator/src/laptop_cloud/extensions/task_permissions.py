@@ -1,0 +1,137 @@
+"""What a state machine does, its role must allow: MiniStack runs tasks in the account's name.
+
+Who answers a task that waits must be allowed to answer for the machine that waits.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from laptop_cloud import ministack_seams
+from laptop_cloud.ministack_seams import Seam, current_account, current_region, reach, task_error, wrap
+from laptop_cloud.sagemaker.permissions import Permission, list_permissions
+from laptop_cloud.sagemaker.scopes import current_scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from laptop_cloud.ministack_seams import Function
+
+_TASK = re.compile(r"arn:aws:states:::(?:aws-sdk:)?(?P<service>[a-z0-9]+):(?P<call>[A-Za-z]+)(?:\..+)?")
+_PREFIXES = {"sfn": "states"}
+_IN_SMALL_LETTERS = {"states", "ecr"}
+"""Services whose parameters begin with a small letter, though a task writes them with a capital one."""
+
+
+class Machines:
+    """Which machine a thread works for, and which ones wait for an answer."""
+
+    def __init__(self) -> None:
+        self._current: ContextVar[dict[str, Any] | None] = ContextVar("machine", default=None)
+        self._waiting: dict[str, str] = {}
+
+    def around_task(self, execute: Function) -> Function:
+        """Know whose task it is."""
+
+        def execute_task(state: Any, task_input: Any, execution: dict[str, Any] | None, *rest: Any) -> Any:
+            token = self._current.set(_find_machine((execution or {}).get("stateMachineArn", "")))
+            try:
+                return execute(state, task_input, execution, *rest)
+            finally:
+                self._current.reset(token)
+
+        return execute_task
+
+    def around_call(self, invoke: Function) -> Function:
+        """Ask the machine's role before a service is called."""
+
+        def invoke_resource(resource: str, given: Any) -> Any:
+            if (machine := self._current.get()) is not None:
+                _ask(machine["roleArn"], resource, given)
+            return invoke(resource, given)
+
+        return invoke_resource
+
+    def around_wait(self, wait: Function) -> Function:
+        """Know which machine a token is of."""
+
+        def wait_for_answer(resource: str, given: Any, token: str, state: Any) -> Any:
+            if (machine := self._current.get()) is not None:
+                self._waiting[token] = machine["stateMachineArn"]
+                # What is called with the token does not go through `invoke_resource`.
+                _ask(machine["roleArn"], resource, given)
+            try:
+                return wait(resource, given, token, state)
+            finally:
+                self._waiting.pop(token, None)
+
+        return wait_for_answer
+
+    def around_resource(self, find_resource: Function) -> Function:
+        """An answer to a task is about the machine that waits for it."""
+
+        def find(service: str, *request: Any) -> str:
+            found: str = find_resource(service, *request)
+            if service != "states" or found != "*":
+                return found
+            try:
+                return self._waiting.get(json.loads(request[3])["taskToken"], found)
+            except (ValueError, KeyError, TypeError):
+                return found
+
+        return find
+
+
+def install() -> None:
+    """Close the gap."""
+    machines = Machines()
+    wrap(Seam.EXECUTE_TASK, machines.around_task)
+    wrap(Seam.INVOKE_RESOURCE, machines.around_call)
+    wrap(Seam.WAIT_FOR_ANSWER, machines.around_wait)
+    wrap(Seam.REQUEST_RESOURCE, machines.around_resource)
+
+
+def _find_machine(arn: str) -> dict[str, Any] | None:
+    """A machine, or the one whose map it is: children of a distributed map are told by a label behind its name."""
+    machines = reach(Seam.STATE_MACHINES)
+    found: dict[str, Any] | None = machines.get(arn) or machines.get(arn.partition("/")[0])
+    return found
+
+
+def _ask(role: str, resource: str, given: Any) -> None:
+    """Let a task go on that its machine's role allows.
+
+    Raises:
+        Exception: `States.Permissions`, which no retrier for passing faults matches.
+            https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    """
+    for action, about, keys in list_task_permissions(resource, given if isinstance(given, dict) else {}):
+        if (why := ministack_seams.find_role_refusal(role, action, about, keys)) is not None:
+            raise task_error("States.Permissions", why)
+
+
+def list_task_permissions(resource: str, given: dict[str, Any]) -> Iterator[Permission]:
+    """What a task's call needs; nothing for what calls no service."""
+    if (match := _TASK.fullmatch(resource)) is None:
+        return
+    service = _PREFIXES.get(match["service"], match["service"])
+    call = match["call"][0].upper() + match["call"][1:]
+    if service == "lambda":
+        name = str(given.get("FunctionName", ""))
+        here = f"arn:aws:lambda:{current_region()}:{current_account()}:function:{name}"
+        yield Permission("lambda:InvokeFunction", name if name.startswith("arn:") else here, {})
+    elif service == "sagemaker":
+        yield from list_permissions(current_scope(), call, given)
+    else:
+        action = f"{service}:{call}"
+        body = json.dumps({_spell(service, name): value for name, value in given.items()}).encode()
+        request: tuple[Any, ...] = (service, "POST", "/", {}, body, {}, current_region(), current_account())
+        keys = reach(Seam.REQUEST_CONTEXT)(service, action, body, {})
+        yield Permission(action, reach(Seam.REQUEST_RESOURCE)(*request), keys)
+
+
+def _spell(service: str, name: str) -> str:
+    return name[:1].lower() + name[1:] if service in _IN_SMALL_LETTERS else name
