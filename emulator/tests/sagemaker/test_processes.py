@@ -11,7 +11,7 @@ from laptop_cloud.sagemaker.errors import JobFailedError
 from laptop_cloud.sagemaker.guardian import Guardian
 from laptop_cloud.sagemaker.host import Host, Root
 from laptop_cloud.sagemaker.images import ContainerImage
-from laptop_cloud.sagemaker.scopes import Scope
+from laptop_cloud.sagemaker.scopes import Actor, Scope
 from laptop_cloud.sagemaker.servers import ModelServer, ServerDownError
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def start(host: Host, tmp_path: Path) -> Any:
     def run(*command: str, **environment: str) -> Any:
         lines: list[str] = []
         root = host.make_root("root")
-        process = host.start(image, command, scope=SCOPE, root=root, environment=environment, on_output=lines.extend)
+        process = host.start(
+            image, command, actor=Actor(SCOPE, ""), root=root, environment=environment, on_output=lines.extend
+        )
         return process, lines
 
     return run

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from laptop_cloud.sagemaker.scopes import Scope
+from laptop_cloud.sagemaker.scopes import Actor, Scope
 from laptop_cloud.sagemaker.storage import Storage
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ def test_what_a_manifest_names_is_laid_out_in_either_way_that_was_seen(
     """AWS documents none: training jobs here get the one, processing jobs the other."""
     put(f"numbers/{name}/b", "2")
     manifest = put(f"manifests/{name}.json", json.dumps([{"prefix": f"s3://{bucket}/numbers/{name}/"}, "b"]))
-    storage, scope = Storage(cloud.endpoint_url), Scope(cloud.account, cloud.region)
+    storage, actor = Storage(cloud.endpoint_url), Actor(Scope(cloud.account, cloud.region), "")
 
     for whole_keys in (False, True):
-        storage.fetch_manifest(scope, manifest, tmp_path / str(whole_keys), whole_keys=whole_keys)
+        storage.fetch_manifest(actor, manifest, tmp_path / str(whole_keys), whole_keys=whole_keys)
 
     laid_out = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
     assert sorted(laid_out) == ["False/b", f"True/numbers/{name}/b"]

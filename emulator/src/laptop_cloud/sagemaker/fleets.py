@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from laptop_cloud.sagemaker.capture import Capture, CaptureSpec
 from laptop_cloud.sagemaker.errors import JobFailedError
 from laptop_cloud.sagemaker.host import Root, log_output
+from laptop_cloud.sagemaker.scopes import Actor
 from laptop_cloud.sagemaker.servers import ModelServer
 
 if TYPE_CHECKING:
@@ -279,7 +280,7 @@ class FleetBuilder:
         Raises:
             JobFailedError: a model's artifacts cannot be fetched.
         """
-        fleet = Fleet(config, [], [], self._make_capture(config))
+        fleet = Fleet(config, [], [], self._make_capture(config, containers))
         try:
             for variants, specs in (
                 (fleet.variants, config["ProductionVariants"]),
@@ -291,11 +292,14 @@ class FleetBuilder:
             raise
         return fleet
 
-    def _make_capture(self, config: dict[str, Any]) -> Capture | None:
+    def _make_capture(self, config: dict[str, Any], containers: dict[str, ModelContainer]) -> Capture | None:
         spec = CaptureSpec.of(config)
         if spec is None:
             return None
-        store = partial(self.platform.storage.store_bytes, self.scope, key=spec.key)
+        # SageMaker captures as the role of the model in production.
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
+        role = containers[config["ProductionVariants"][0]["ModelName"]].role
+        store = partial(self.platform.storage.store_bytes, Actor(self.scope, role), key=spec.key)
         return Capture(spec, self.endpoint_name, store)
 
     def _build_variant(self, spec: dict[str, Any], container: ModelContainer) -> Variant:
@@ -313,7 +317,9 @@ class FleetBuilder:
         (root / "model").mkdir()
         if container.data_uri:
             try:
-                self.platform.storage.fetch_archive(self.scope, container.data_uri, root / "model")
+                self.platform.storage.fetch_archive(
+                    Actor(self.scope, container.role), container.data_uri, root / "model"
+                )
             except JobFailedError:
                 root.remove()
                 raise
@@ -328,7 +334,7 @@ class FleetBuilder:
             self.platform.host.start,
             container.image,
             ["serve"],
-            scope=self.scope,
+            actor=Actor(self.scope, container.role),
             root=root,
             on_output=log_output(self.scope, log_group, f"{variant}/{identity}"),
             isolated=container.isolated,

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from laptop_cloud import ministack_seams
-from laptop_cloud.callers import describe_caller
 from laptop_cloud.sagemaker.errors import JobFailedError
 from laptop_cloud.sagemaker.packages import BLOCKER, find_absent
 from laptop_cloud.sagemaker.processes import ContainerProcess
+from laptop_cloud.sagemaker.scopes import act_as
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from laptop_cloud.sagemaker.guardian import Guardian
     from laptop_cloud.sagemaker.images import ContainerImage
     from laptop_cloud.sagemaker.processes import Output
-    from laptop_cloud.sagemaker.scopes import Scope
+    from laptop_cloud.sagemaker.scopes import Actor, Scope
 
 _CONTAINER_BASE = re.compile(r"(?<![\w.-])/opt/ml(?=/|$)")
 
@@ -104,7 +104,7 @@ class Host:
         image: ContainerImage,
         command: Sequence[str],
         *,
-        scope: Scope,
+        actor: Actor,
         root: Root,
         environment: Mapping[str, str],
         on_output: Output,
@@ -115,7 +115,7 @@ class Host:
         Args:
             image: whose program folder is first on the path.
             command: program and arguments.
-            scope: the account and region that the program's AWS calls act for.
+            actor: for whom the program calls AWS.
             root: its `/opt/ml`, and its working directory.
             environment: of the job or model.
             on_output: takes its output.
@@ -124,7 +124,7 @@ class Host:
         Raises:
             JobFailedError: there is no such program, or it cannot be run.
         """
-        base = self._environment(image, scope, root, isolated=isolated)
+        base = self._environment(image, actor, root, isolated=isolated)
         rebased = {name: root.rebase(value) for name, value in environment.items()}
         program, *arguments = [root.rebase(word) for word in command]
         path = shutil.which(program, path=base["PATH"])
@@ -148,7 +148,7 @@ class Host:
             self._running = [*(one for one in self._running if one.running), process]
             return process
 
-    def _environment(self, image: ContainerImage, scope: Scope, root: Root, *, isolated: bool) -> dict[str, str]:
+    def _environment(self, image: ContainerImage, actor: Actor, root: Root, *, isolated: bool) -> dict[str, str]:
         interpreter = Path(sys.executable).parent
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         environment |= {
@@ -165,7 +165,7 @@ class Host:
         if self._clock is not None:
             environment["LAPTOP_CLOUD_CLOCK"] = str(self._clock)
         if not isolated:
-            environment |= {"AWS_ENDPOINT_URL": self._endpoint_url, **describe_caller(scope.account, scope.region)}
+            environment |= {"AWS_ENDPOINT_URL": self._endpoint_url, **act_as(actor)}
         return environment
 
 

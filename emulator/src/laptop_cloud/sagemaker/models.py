@@ -9,6 +9,7 @@ from laptop_cloud.sagemaker.errors import UnsupportedError, ValidationError
 from laptop_cloud.sagemaker.images import UnknownImageError
 from laptop_cloud.sagemaker.platform import refuse
 from laptop_cloud.sagemaker.records import ENDPOINT_CONFIG, MODEL
+from laptop_cloud.sagemaker.scopes import Actor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,7 +159,9 @@ class Models:
         return only
 
     def _check(self, scope: Scope, container: ModelContainer) -> None:
-        if container.data_uri and not self._platform.storage.has_object(scope, container.data_uri):
+        if container.data_uri and not self._platform.storage.has_object(
+            Actor(scope, container.role), container.data_uri
+        ):
             raise ValidationError(f"Could not find model data at {container.data_uri}.")
 
 

@@ -17,6 +17,7 @@ from laptop_cloud.sagemaker.host import log_output
 from laptop_cloud.sagemaker.jobs import TEXT_LIMIT, Job, Jobs, algorithm_error
 from laptop_cloud.sagemaker.platform import refuse
 from laptop_cloud.sagemaker.records import PROCESSING_JOB
+from laptop_cloud.sagemaker.scopes import Actor
 
 if TYPE_CHECKING:
     from laptop_cloud.sagemaker.host import Root
@@ -65,7 +66,7 @@ class ProcessingJobs(Jobs):
             lambda: self._platform.host.start(
                 image,
                 [*application["ContainerEntrypoint"], *application.get("ContainerArguments", [])],
-                scope=job.scope,
+                actor=_act(job),
                 root=root,
                 environment={
                     "PROCESSING_JOB_NAME": job.name,
@@ -87,7 +88,7 @@ class ProcessingJobs(Jobs):
         for one in job.spec.get("ProcessingInputs", []):
             source = one["S3Input"]
             target = Path(root.rebase(source["LocalPath"]))
-            self._platform.storage.fetch(job.scope, source, target, role=job.spec["RoleArn"], whole_keys=True)
+            self._platform.storage.fetch(_act(job), source, target, whole_keys=True)
         for one in _outputs(job):
             Path(root.rebase(one["LocalPath"])).mkdir(parents=True, exist_ok=True)
 
@@ -100,7 +101,7 @@ class ProcessingJobs(Jobs):
             raise algorithm_error(message, outcome.exit_code)
         else:
             for one in _outputs(job):
-                self._platform.storage.store_folder(job.scope, Path(root.rebase(one["LocalPath"])), one["S3Uri"])
+                self._platform.storage.store_folder(_act(job), Path(root.rebase(one["LocalPath"])), one["S3Uri"])
             self._end(job, "Completed")
 
     def _fail(self, job: Job, reason: str) -> None:
@@ -110,6 +111,10 @@ class ProcessingJobs(Jobs):
         with job.lock:
             ended = "Stopped" if self._status(job) == "Stopping" and status == "Completed" else status
             self._change(job, processing_job_status=ended, processing_end_time=datetime.now(UTC), **live)
+
+
+def _act(job: Job) -> Actor:
+    return Actor(job.scope, job.spec["RoleArn"])
 
 
 def _outputs(job: Job) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from laptop_cloud.sagemaker.host import log_output
 from laptop_cloud.sagemaker.jobs import TEXT_LIMIT, Job, Jobs, algorithm_error
 from laptop_cloud.sagemaker.platform import refuse
 from laptop_cloud.sagemaker.records import TRAINING_JOB
+from laptop_cloud.sagemaker.scopes import Actor
 
 if TYPE_CHECKING:
     from laptop_cloud.sagemaker.host import Root
@@ -95,7 +96,7 @@ class TrainingJobs(Jobs):
             lambda: self._platform.host.start(
                 image,
                 _command(job.spec),
-                scope=job.scope,
+                actor=_act(job),
                 root=root,
                 environment=_environment(job),
                 on_output=on_output,
@@ -114,7 +115,7 @@ class TrainingJobs(Jobs):
         for channel in job.spec.get("InputDataConfig", []):
             source = channel["DataSource"]["S3DataSource"]
             target = root / f"input/data/{channel['ChannelName']}"
-            self._platform.storage.fetch(job.scope, source, target, role=job.spec["RoleArn"])
+            self._platform.storage.fetch(_act(job), source, target)
 
     def _finish(self, job: Job, root: Root, outcome: Outcome) -> None:
         if not outcome.started:
@@ -124,9 +125,9 @@ class TrainingJobs(Jobs):
             raise algorithm_error(root.read_text("output/failure", limit=TEXT_LIMIT), outcome.exit_code)
         self._enter(job, "Uploading", "Uploading generated training model")
         prefix = f"{job.spec['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{job.name}/output"
-        self._platform.storage.store_archive(job.scope, root / "model", f"{prefix}/model.tar.gz")
+        self._platform.storage.store_archive(_act(job), root / "model", f"{prefix}/model.tar.gz")
         if any((root / "output/data").iterdir()):
-            self._platform.storage.store_archive(job.scope, root / "output/data", f"{prefix}/output.tar.gz")
+            self._platform.storage.store_archive(_act(job), root / "output/data", f"{prefix}/output.tar.gz")
         artifacts = {"S3ModelArtifacts": f"{prefix}/model.tar.gz"}
         with job.lock:
             if outcome.timed_out:
@@ -207,6 +208,10 @@ def _refuse_channel(channel: dict[str, Any], algorithm: dict[str, Any]) -> None:
             raise UnsupportedError(f"Channel {name}: the laptop cloud has no {member}.")
     if channel.get("ShuffleConfig"):
         raise UnsupportedError(f"Channel {name}: the laptop cloud has no ShuffleConfig.")
+
+
+def _act(job: Job) -> Actor:
+    return Actor(job.scope, job.spec["RoleArn"])
 
 
 def _command(spec: dict[str, Any]) -> list[str]:

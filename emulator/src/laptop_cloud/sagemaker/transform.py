@@ -22,6 +22,7 @@ from laptop_cloud.sagemaker.host import log_output
 from laptop_cloud.sagemaker.jobs import Job, Jobs
 from laptop_cloud.sagemaker.platform import refuse
 from laptop_cloud.sagemaker.records import TRANSFORM_JOB
+from laptop_cloud.sagemaker.scopes import Actor
 from laptop_cloud.sagemaker.servers import ModelServer, ReplyTimeoutError, ServerDownError
 
 if TYPE_CHECKING:
@@ -112,10 +113,10 @@ class TransformJobs(Jobs):
         container = self._container(job)
         (root / "model").mkdir()
         if container.data_uri:
-            self._platform.storage.fetch_archive(job.scope, container.data_uri, root / "model")
+            self._platform.storage.fetch_archive(Actor(job.scope, container.role), container.data_uri, root / "model")
         source = job.spec["TransformInput"]["DataSource"]["S3DataSource"]
         # What a manifest names is laid out under its relative keys, and so is what becomes of it.
-        self._platform.storage.fetch(job.scope, source, root / "input/data", role=container.role)
+        self._platform.storage.fetch(Actor(job.scope, container.role), source, root / "input/data")
         with job.lock:
             # A stop that came before the server was there has not seen it.
             if self._status(job) != "Stopping":
@@ -140,7 +141,7 @@ class TransformJobs(Jobs):
             self._platform.host.start,
             container.image,
             ["serve"],
-            scope=job.scope,
+            actor=Actor(job.scope, container.role),
             root=root,
             on_output=log_output(job.scope, _LOG_GROUP, stream),
             isolated=container.isolated,
@@ -236,7 +237,10 @@ class TransformJobs(Jobs):
                 return
         output = job.spec["TransformOutput"]
         self._platform.storage.store_folder(
-            job.scope, root / "output/data", output["S3OutputPath"], key=output.get("KmsKeyId", "")
+            Actor(job.scope, self._container(job).role),
+            root / "output/data",
+            output["S3OutputPath"],
+            key=output.get("KmsKeyId", ""),
         )
         if faults:
             raise JobFailedError(f"{faults[0]}: {_SEE_LOGS}")
