@@ -14,6 +14,7 @@ import boto3
 import jsonschema
 import pytest
 import urllib3
+from botocore.exceptions import ClientError
 from openapi_spec_validator import validate as validate_openapi
 
 from laptop.state import PROJECT_ROOT
@@ -400,6 +401,21 @@ def test_the_audit_tells_what_led_to_production(loop: Loop, champion: ModelPacka
     assert "by arn:aws" in approval["evidence"]
     # The laptop cloud keeps no history of calls.
     assert any("CloudTrail" in gap for gap in found["gaps"])
+
+
+def test_the_approver_sees_models_and_nothing_else(loop: Loop, champion: ModelPackage) -> None:
+    deployment = loop.session.deployment
+    approver = loop.session.clients.acting_as(deployment.approver_role_arn, session_name="ada")
+
+    assert approver.sagemaker.describe_model_package(ModelPackageName=champion.arn)["ModelPackageVersion"]
+    for refused in (
+        lambda: approver.s3.list_objects_v2(Bucket=deployment.raw_bucket),
+        lambda: approver.sagemaker.delete_endpoint(EndpointName="noriba-taxi-eta"),
+        lambda: approver.sagemaker.create_model_package(ModelPackageGroupName=champion.group),
+    ):
+        with pytest.raises(ClientError) as failure:
+            refused()
+        assert failure.value.response["Error"]["Code"] in {"AccessDenied", "AccessDeniedException"}
 
 
 def test_the_doctor_finds_nothing_bad_in_a_deployment(loop: Loop) -> None:
