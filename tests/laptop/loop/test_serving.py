@@ -8,6 +8,7 @@ import subprocess
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -29,7 +30,7 @@ from tests.laptop.loop.conftest import RIDE
 from tests.unit.monitoring.accuracy_by_hand import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from noriba.aws.registry import ModelPackage
     from noriba.client import VariantAccuracy
@@ -408,13 +409,14 @@ def test_the_approver_sees_models_and_nothing_else(loop: Loop, champion: ModelPa
     approver = loop.session.clients.acting_as(deployment.approver_role_arn, session_name="ada")
 
     assert approver.sagemaker.describe_model_package(ModelPackageName=champion.arn)["ModelPackageVersion"]
-    for refused in (
-        lambda: approver.s3.list_objects_v2(Bucket=deployment.raw_bucket),
-        lambda: approver.sagemaker.delete_endpoint(EndpointName="noriba-taxi-eta"),
-        lambda: approver.sagemaker.create_model_package(ModelPackageGroupName=champion.group),
-    ):
+    calls: list[Callable[[], object]] = [
+        partial(approver.s3.list_objects_v2, Bucket=deployment.raw_bucket),
+        partial(approver.sagemaker.delete_endpoint, EndpointName="noriba-taxi-eta"),
+        partial(approver.sagemaker.create_model_package, ModelPackageGroupName=champion.group),
+    ]
+    for call in calls:
         with pytest.raises(ClientError) as failure:
-            refused()
+            call()
         assert failure.value.response["Error"]["Code"] in {"AccessDenied", "AccessDeniedException"}
 
 
