@@ -134,10 +134,10 @@ def _list_objects(bucket: str, prefix: str) -> Iterator[tuple[Object, str]]:
     Athena leaves out what begins with a dot or an underscore:
     https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
     """
-    found = reach(Seam.BUCKETS).get(bucket)
-    for key, one in sorted((found or {"objects": {}})["objects"].copy().items()):
-        name = key.removeprefix(prefix)
-        if not key.startswith(prefix) or not name or name.endswith("/"):
+    objects = (reach(Seam.BUCKETS).get(bucket) or {"objects": {}})["objects"].copy()
+    for key in sorted(key for key in objects if key.startswith(prefix)):
+        one, name = objects[key], key.removeprefix(prefix)
+        if not name or name.endswith("/"):
             continue
         if not any(part.startswith((".", "_")) for part in name.split("/")):
             yield Object(bucket, key, one["etag"]), name

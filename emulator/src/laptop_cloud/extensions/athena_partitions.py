@@ -46,12 +46,17 @@ class Conditions:
             name: below the table's location, with folders such as `day=2026-07-01`.
             keys: the partition keys that the table declares.
         """
-        folders = dict(part.split("=", 1) for part in name.split("/")[:-1] if "=" in part)
-        known = {key: value for key, value in folders.items() if key in keys}
+        known = {key: value for key, value in _read_folders(name.rpartition("/")[0]) if key in keys}
         return not self._readers or any(
             all(tells(known[column], value) for column, tells, value in conditions if column in known)
             for conditions in self._readers
         )
+
+
+@lru_cache(100_000)
+def _read_folders(path: str) -> tuple[tuple[str, str], ...]:
+    """Keys and values of folders such as `day=2026-07-01`."""
+    return tuple((key, value) for key, equals, value in (part.partition("=") for part in path.split("/")) if equals)
 
 
 @lru_cache

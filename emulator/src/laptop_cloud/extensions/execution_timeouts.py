@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from laptop_cloud.extensions.ticker import Ticker
-from laptop_cloud.ministack_seams import Seam, all_records, in_scope, reach, wrap
+from laptop_cloud.ministack_seams import Seam, current_account, current_region, in_scope, reach, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,23 @@ Json = dict[str, Any]
 def install() -> Ticker:
     """Close the gap; the answer watches the executions until it is stopped."""
     wrap(Seam.FAIL_EXECUTION, _only_while_running)
+    wrap(Seam.RUN_EXECUTION, _known)
     return Ticker("execution-timeouts", end_overdue, every_s=_EVERY_S)
+
+
+_running: dict[str, tuple[str, str]] = {}
+"""Account and region of the executions that run, by ARN: those that have ended are kept, and are thousands."""
+
+
+def _known(run: Function) -> Function:
+    def run_execution(arn: str) -> Any:
+        _running[arn] = current_account(), current_region()
+        try:
+            return run(arn)
+        finally:
+            del _running[arn]
+
+    return run_execution
 
 
 def _only_while_running(fail: Function) -> Function:
@@ -55,12 +71,12 @@ def next_due_s() -> float | None:
 
 def _find_due() -> Iterator[tuple[str, str, Json, datetime]]:
     """Account, region, execution, and when it must have ended, of all that run and may not for ever."""
-    for account, region, _arn, execution in all_records(Seam.EXECUTIONS):
-        if execution["status"] != "RUNNING":
-            continue
+    for arn, (account, region) in _running.copy().items():
         with in_scope(account, region):
-            allowed = _allowed(execution["stateMachineArn"])
-        if allowed is not None:
+            execution = reach(Seam.EXECUTIONS).get(arn)
+            allowed = _allowed(execution["stateMachineArn"]) if execution else None
+        # One that was stopped runs on until its next state.
+        if allowed is not None and execution["status"] == "RUNNING":
             yield account, region, execution, datetime.fromisoformat(execution["startDate"]) + allowed
 
 
