@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from laptop import drift_scenario
+from laptop.alone import UnderWayError, hold_alone
 from laptop.demo_data import cut_files, simulate_files
 from laptop.fault_scenario import run_fault_scenario
 from laptop.memory import PeakMemory
@@ -116,25 +116,18 @@ def run_demo(plan: DemoPlan) -> dict[str, Any]:
         KeyboardInterrupt: somebody interrupted it; the report says where.
     """
     make_private_home()
-    with hold_alone(HOME / "demo.lock"):
+    with _hold_alone():
         _clear_the_way(plan)
         return _run(plan)
 
 
 @contextmanager
-def hold_alone(lock: Path) -> Iterator[None]:
-    """Be the only demo of a home, for as long as this process lives.
-
-    Raises:
-        NotBegunError: another is under way.
-    """
-    with lock.open("w") as file:
+def _hold_alone() -> Iterator[None]:
+    with ExitStack() as held:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise NotBegunError(
-                f"another demo is under way in {lock.parent}; wait for it, or set NORIBA_HOME to another folder"
-            ) from None
+            held.enter_context(hold_alone(HOME / "demo.lock", "demo"))
+        except UnderWayError as error:
+            raise NotBegunError(str(error)) from error
         yield
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from laptop.alone import hold_alone
 from laptop.replaying.beginning import DEFAULT_SEED, ReplayPlan, begin_replay
 from laptop.state import HOME, find_cloud_in_use, make_private_home
 from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, MisuseError, Prefix, UseCaseName
@@ -102,7 +103,8 @@ def replay(  # noqa: PLR0913, PLR0917  # the options of a command
     )
     has_clock = cloud is not None and cloud.clock is not None
     check_plan(plan, has_clock=has_clock, speed=speed)
-    with show_progress("beginning") as progress:
+    # Two at once would ask twice, and move each other's clock.
+    with hold_alone(HOME / "replay.lock", "replay"), show_progress("beginning") as progress:
         session = Session(prefix, use_case)
         try:
             found = run_replay(begin_replay(session, plan, cloud=cloud, progress=progress), progress)

@@ -86,6 +86,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     datasets = ObjectStore(clients.s3, settings.datasets_bucket)
     question, known = look(use_case, ledger, datasets, question, last, snapshot_id=snapshot_id, now=now)
     decision = decide(use_case, ledger, known.situation, decision_id=question.decision_id, now=now)
+    if question.note is not None:
+        decision = replace(decision, reason=f"{decision.reason}: {question.note}")
     logger.info("decided", extra={"outcome": decision.outcome, "reason": decision.reason})
     # A limit in the way is an alarm.
     count(use_case.name, {TRAININGS_DECIDED: decision.train, TRAINING_LIMIT_REACHED: decision.limited})

@@ -261,6 +261,7 @@ def test_whoever_asks_by_hand_may_train_on_the_same_rows_again(cloud: Cloud, con
 
     assert answer["train"]
     assert answer["cause"] == "RetrainingRequested"
+    assert answer["reason"].endswith(f"rows: {REQUEST['detail']['cause']}")
 
 
 def test_an_event_delivered_again_gets_the_same_answer_announced_again(cloud: Cloud, context: LambdaContext) -> None:

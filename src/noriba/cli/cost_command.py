@@ -19,7 +19,7 @@ def cost(
     settings: SettingsFile = SETTINGS,
     *,
     predictions: Annotated[
-        float, typer.Option("--predictions", help="Requests a month.", min=0)
+        float, typer.Option("--predictions", help="Requests a month, of all use cases together.", min=0)
     ] = _ASSUMED.predictions,
     candidates: Annotated[
         float, typer.Option("--candidates", help="Of each request, on average.", min=1, max=500)
@@ -28,7 +28,8 @@ def cost(
         float, typer.Option("--outcomes", help="Share of predictions whose outcome is reported.", min=0, max=1)
     ] = _ASSUMED.outcomes_share,
     rollouts: Annotated[
-        float, typer.Option("--rollouts", help="A month, each as long as its policy allows.", min=0)
+        float,
+        typer.Option("--rollouts", help="A month, together, each as long as its policy allows.", min=0),
     ] = _ASSUMED.rollouts,
     prices: Annotated[
         Path | None, typer.Option("--prices", help="A table of another region; see docs/aws.md.", dir_okay=False)
@@ -50,7 +51,10 @@ def cost(
         (line.what, f"{line.month_usd:,.2f}", f"{line.month_usd / found.month_usd:.0%}", line.basis)
         for line in found.lines
     ]
-    title = f"A month in {found.region}, list prices of {found.prices_as_of}, without free tiers and taxes"
+    title = (
+        f"A month of {', '.join(found.use_cases)} in {found.region}, list prices of {found.prices_as_of}, without free "
+        "tiers and taxes"
+    )
     print_table(title, ("what", "US dollars", "share", "how it was reckoned"), rows)
     print_line(f"in all: ${found.month_usd:,.2f} a month")
     if found.thousand_usd is not None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from noriba.aws.registry import ModelPackage
     from noriba.client.rollout_history import Rollout
     from noriba.client.session import Session
+    from noriba.records.rollout import RolloutPlan
 
 _MOST = 200
 """Of decisions and of rollouts, the newest that are looked at."""
@@ -68,7 +69,8 @@ def audit_model(session: Session, version: int) -> Audit:
         use_case=session.use_case_name,
         version=version,
         package_arn=package.arn,
-        entries=tuple(sorted(found, key=lambda entry: entry.at)),
+        # Within the same second, in the order of the loop: a cause stands before what it began.
+        entries=tuple(sorted(found, key=lambda entry: entry.at.replace(microsecond=0))),
         gaps=tuple(gaps),
     )
 
@@ -162,11 +164,14 @@ def _read_approvals(session: Session, package: ModelPackage, gaps: list[str]) ->
             stands_in="CloudTrail",
         )
     if not decisions:
-        gaps.append("decisions before the last one, all that the registry keeps: CloudTrail told of none of 90 days")
+        gaps.append(
+            "decisions before the last one, all that the registry keeps: CloudTrail told of none of the last 90 days; "
+            "a laptop cloud has no CloudTrail"
+        )
         if package.changed_at is not None:
             yield AuditEntry(
                 at=package.changed_at,
-                who=package.changed_by or "unknown",
+                who=package.changed_by or _read_who(package),
                 what=f"set it to {package.status}",
                 evidence=package.note or "no note",
                 stands_in=package.arn,
@@ -189,7 +194,7 @@ def _describe_rollout(rollout: Rollout) -> Iterator[AuditEntry]:
         at=rollout.started_at,
         who=rollout.cause,
         what=f"began {kind}",
-        evidence="straight to production" if rollout.plan is None else rollout.plan.model_dump_json(),
+        evidence=_describe_plan(rollout.plan),
         stands_in=rollout.execution,
     )
     for step in rollout.steps:
@@ -211,6 +216,24 @@ def _describe_rollout(rollout: Rollout) -> Iterator[AuditEntry]:
             evidence=rollout.failure or ("it answers in production" if rollout.reached_production else ""),
             stands_in=rollout.execution,
         )
+
+
+def _describe_plan(plan: RolloutPlan | None) -> str:
+    """The stages before production."""
+    if plan is None:
+        return "straight to production"
+    shadow = [f"a shadow of {plan.shadow_s / 3600:g} hours at most"] if plan.shadow_s else []
+    canary = [f"{step.challenger} % of the requests for {step.bake_s / 60:g} minutes" for step in plan.canary]
+    return "; then ".join([*shadow, *canary]) or "straight to production"
+
+
+def _read_who(package: ModelPackage) -> str:
+    """Who decided, by the note: `noriba approve` says so there, and gates reject in TRAIN's name."""
+    note = package.note or ""
+    if "failed gates" in note:
+        return "TRAIN, by its gates"
+    _, by, arn = note.rpartition(", by ")
+    return arn if by else "not noted"
 
 
 def _find_arrival(newer: Rollout) -> Iterator[AuditEntry]:

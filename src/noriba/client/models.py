@@ -139,7 +139,7 @@ def reject_model(session: Session, package: ModelPackage, *, note: str) -> bool:
 
 
 def request_training(session: Session, *, cause: str) -> str:
-    """Ask for training on the newest snapshot, old data or not; the id of the event that asks.
+    """Ask for training on the newest snapshot, old data or not; the id of the event that asks, and says who does.
 
     Raises:
         StepFailedError: there is no snapshot yet.
@@ -147,7 +147,8 @@ def request_training(session: Session, *, cause: str) -> str:
     if session.ledger.latest_snapshot() is None:
         raise StepFailedError("there is no snapshot yet to train on; land data first")
     bus = EventBus(session.clients.events, session.deployment.bus_name)
-    return bus.publish(RetrainingRequested(use_case=session.use_case_name, cause=cause))
+    who = session.clients.sts.get_caller_identity()["Arn"]
+    return bus.publish(RetrainingRequested(use_case=session.use_case_name, cause=f"{cause}, by {who}"))
 
 
 def _say_needed(rollout: Rollout, version: int, *, serves: bool) -> str:

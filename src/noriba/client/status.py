@@ -69,7 +69,11 @@ def _read_state(session: Session) -> UseCaseStatus:
     deployment, clients = session.deployment, session.clients
     champion = session.ledger.read_champion()
     endpoint = describe_endpoint(clients.sagemaker, name_endpoint(session.use_case_name, prefix=session.prefix))
-    alarms = clients.cloudwatch.describe_alarms(StateValue="ALARM", AlarmNamePrefix=f"{session.prefix}-")
+    # CloudWatch tells of metric alarms alone, unless asked for others.
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
+    alarms = clients.cloudwatch.describe_alarms(
+        StateValue="ALARM", AlarmNamePrefix=f"{session.prefix}-", AlarmTypes=["CompositeAlarm", "MetricAlarm"]
+    )
     letters = clients.sqs.get_queue_attributes(
         QueueUrl=deployment.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
     )
@@ -95,7 +99,10 @@ def _read_state(session: Session) -> UseCaseStatus:
         under_way=under_way,
         variants=variants,
         remedy=remedy,
-        alarms=tuple(alarm["AlarmName"] for alarm in alarms["MetricAlarms"]),
+        alarms=(
+            *(alarm["AlarmName"] for alarm in alarms["CompositeAlarms"]),
+            *(alarm["AlarmName"] for alarm in alarms["MetricAlarms"]),
+        ),
         dead_letters=int(letters["Attributes"]["ApproximateNumberOfMessages"]),
         executions={name: session.history(arn).count() for name, arn in machines.items()},
     )

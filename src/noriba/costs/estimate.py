@@ -50,7 +50,7 @@ class Installation(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    use_cases: int = Field(default=1, gt=0)
+    use_cases: tuple[str, ...] = Field(default=("one",), min_length=1, description="their names")
     production_instance: str = "ml.m5.large"
     production_instances: int = Field(default=1, gt=0)
     staging_instance: str = "ml.m5.large"
@@ -67,13 +67,17 @@ class Traffic(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    predictions: float = Field(default=1_000_000, ge=0, description="requests for a prediction")
+    predictions: float = Field(
+        default=1_000_000, ge=0, allow_inf_nan=False, description="requests for a prediction, of all use cases"
+    )
     candidates: float = Field(default=1, ge=1, le=500, description="candidates of each")
     outcomes_share: float = Field(default=1.0, ge=0, le=1, description="predictions whose outcome is reported")
     predict_ms: float = Field(default=30, gt=0, description="how long a function is billed for a prediction")
     outcome_ms: float = Field(default=20, gt=0, description="how long a function is billed for an outcome")
     trainings: float = Field(default=4, ge=0, description="training runs")
-    rollouts: float = Field(default=2, ge=0, description="rollouts, each as long as its policy allows")
+    rollouts: float = Field(
+        default=2, ge=0, allow_inf_nan=False, description="rollouts, each as long as its policy allows"
+    )
 
 
 class CostLine(BaseModel):
@@ -92,6 +96,7 @@ class Estimate(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    use_cases: tuple[str, ...]
     region: str
     prices_as_of: str
     prices_source: str
@@ -116,6 +121,7 @@ def estimate_costs(installation: Installation, traffic: Traffic, prices: Prices)
     each = month / traffic.predictions if traffic.predictions else None
     further = sum(line.month_usd for line in lines if line.by_use)
     return Estimate(
+        use_cases=installation.use_cases,
         region=prices.region,
         prices_as_of=prices.as_of,
         prices_source=prices.source,
@@ -131,28 +137,29 @@ def estimate_costs(installation: Installation, traffic: Traffic, prices: Prices)
 def _stand(of: Installation, prices: Prices) -> Iterator[CostLine]:
     """What costs by the hour, or the month, whoever asks."""
     price = prices.price
-    fleet = of.use_cases * of.production_instances
+    fleet = len(of.use_cases) * of.production_instances
+    each = f"{of.production_instances} × {of.production_instance} for each of {len(of.use_cases)} use cases"
     yield _line(
         "production endpoints",
         fleet * HOURS * prices.of_instance(of.production_instance),
-        f"{fleet} × {of.production_instance}, {HOURS:g} hours",
+        f"{each}, {HOURS:g} hours",
     )
     yield _line(
         "cached snapshot of the predict function",
         PREDICT_GB * _MONTH_S * price.snapshot_gb_second,
         f"{PREDICT_GB:.2f} GB, all the time",
     )
-    alarms = ALARMS + of.use_cases * ALARMS_EACH
+    alarms = ALARMS + len(of.use_cases) * ALARMS_EACH
     yield _line(
         "alarms",
-        alarms * price.alarm_month + of.use_cases * price.composite_alarm_month,
-        f"{alarms} alarms, {of.use_cases} composite",
+        alarms * price.alarm_month + len(of.use_cases) * price.composite_alarm_month,
+        f"{alarms} alarms, {len(of.use_cases)} composite",
     )
-    yield _line("metrics", of.use_cases * METRICS_EACH * price.metric_month, f"{METRICS_EACH} for each use case")
-    yield _line("dashboards", of.use_cases * price.dashboard_month, "one for each use case")
+    yield _line("metrics", len(of.use_cases) * METRICS_EACH * price.metric_month, f"{METRICS_EACH} for each use case")
+    yield _line("dashboards", len(of.use_cases) * price.dashboard_month, "one for each use case")
     yield _line("key", price.key_month, "one, before its first rotation")
-    looks = of.use_cases * HOURS * TRANSITIONS_HOUR
-    queries = of.use_cases * HOURS * QUERIES_HOUR * QUERY_GB
+    looks = len(of.use_cases) * HOURS * TRANSITIONS_HOUR
+    queries = len(of.use_cases) * HOURS * QUERIES_HOUR * QUERY_GB
     yield _line(
         "looking around",
         looks / 1000 * price.transitions_thousand + queries / 1000 * price.query_tb,

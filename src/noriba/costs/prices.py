@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -12,6 +12,9 @@ from noriba.errors import NoribaError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_OWN = resources.files("noriba.costs").joinpath("prices.toml")
 
 
 class PricesUnreadableError(NoribaError):
@@ -53,7 +56,7 @@ class Prices(BaseModel):
     region: str
     as_of: str = Field(pattern=r"^\d{4}-\d{2}$", description="year and month in which they were noted")
     source: str
-    instance_hour: dict[str, float] = Field(description="US dollars an hour, by instance type")
+    instance_hour: dict[str, Annotated[float, Field(ge=0)]] = Field(description="US dollars an hour, by instance type")
     price: UnitPrices
 
     def of_instance(self, instance: str) -> float:
@@ -64,8 +67,10 @@ class Prices(BaseModel):
         """
         if instance not in self.instance_hour:
             known = ", ".join(self.instance_hour)
+            if not instance.startswith("ml."):
+                raise PricesUnreadableError(f"{instance} is no instance of SageMaker; these begin with ml.")
             raise PricesUnreadableError(
-                f"no price of {instance} in the table of {self.region} (it has {known}); copy the table, add "
+                f"no price of {instance} in the table of {self.region} (it has {known}); copy {_OWN}, add "
                 f'"{instance}" under [instance_hour], and name the file with --prices'
             )
         return self.instance_hour[instance]
@@ -77,9 +82,8 @@ def read_prices(path: Path | None = None) -> Prices:
     Raises:
         PricesUnreadableError: there is no such file, it is no TOML, or a price is missing or none.
     """
-    own = resources.files("noriba.costs").joinpath("prices.toml")
     try:
-        text = (path or own).read_text(encoding="utf-8")
+        text = (path or _OWN).read_text(encoding="utf-8")
         return Prices.model_validate(tomllib.loads(text))
     except OSError as error:
         raise PricesUnreadableError(f"{path}: {error.strerror}") from error

@@ -38,18 +38,23 @@ _ASKERS: Final[Mapping[str, Asker]] = {
 }
 
 
+MOST_WORDS = 500
+"""Of what a person says, so many characters are kept."""
+
+
 class NoCauseError(NoribaError):
     """An event that is no cause of a training, or does not look like what it says it is."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What was asked: the name of its answer, by which event, why, and the alarm that asks."""
+    """What was asked: the name of its answer, by which event, why, the alarm that asks, and a person's own words."""
 
     decision_id: str
     cause: str
     asker: Asker
     alarm: AlarmFacts | None = None
+    note: str | None = None
 
 
 def read_question(event: Mapping[str, Any]) -> Question:
@@ -63,7 +68,8 @@ def read_question(event: Mapping[str, Any]) -> Question:
         raise NoCauseError(f"{cause!r} is no cause of a training; these are: {', '.join(_ASKERS)}")
     decision_id = name_decision(event["id"], datetime.fromisoformat(event["time"]))
     alarm = _read_alarm(event["detail"].get("alarm")) if _ASKERS[cause] == "alarm" else None
-    return Question(decision_id, cause, _ASKERS[cause], alarm)
+    note = str(event["detail"].get("cause", ""))[:MOST_WORDS] if _ASKERS[cause] == "person" else None
+    return Question(decision_id, cause, _ASKERS[cause], alarm, note or None)
 
 
 def _read_alarm(detail: object) -> AlarmFacts:

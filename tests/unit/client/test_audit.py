@@ -91,12 +91,13 @@ class Kept:
     erasures: list[Erasure] = field(default_factory=list)
     trail: list[dict[str, Any]] = field(default_factory=list)
     refuses: bool = False
+    note: str | None = "fine"
 
     def audit(self, version: int = 7) -> Audit:
         session = self.deployed.as_session()
         packages = [
             package.model_copy(
-                update={"arn": f"arn:x/{package.version}", "metadata": METADATA, "changed_at": BEGAN, "note": "fine"}
+                update={"arn": f"arn:x/{package.version}", "metadata": METADATA, "changed_at": BEGAN, "note": self.note}
             )
             for package in session.registry.list_packages()
         ]
@@ -143,6 +144,22 @@ def test_what_took_its_place_is_told_and_who_went_back() -> None:
     assert (gone.what, gone.who) == ("version 7 took its place", "back, by arn:ops: late at night")
     [gone] = [entry for entry in Kept(deployed).audit(7).entries if "took its place" in entry.what]
     assert gone.what == "version 8 took its place"
+
+
+@pytest.mark.parametrize(
+    ("note", "who"),
+    [
+        ("good at night, by arn:ada", "arn:ada"),
+        ("MAE 693; failed gates: beats the baseline (693 against 657)", "TRAIN, by its gates"),
+        ("fine", "not noted"),
+        (None, "not noted"),
+    ],
+)
+def test_who_decided_stands_in_the_note(note: str | None, who: str) -> None:
+    kept = Kept(Deployed({7: "Approved"}), note=note)
+
+    [decided] = [entry for entry in kept.audit().entries if entry.what == "set it to Approved"]
+    assert decided.who == who
 
 
 def test_what_is_not_kept_is_said() -> None:

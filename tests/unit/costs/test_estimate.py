@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 PRICES = read_prices()
 INSTALLATIONS = st.builds(
     Installation,
-    use_cases=st.integers(1, 20),
+    use_cases=st.lists(st.text(), min_size=1, max_size=20).map(tuple),
     production_instance=st.sampled_from(sorted(PRICES.instance_hour)),
     production_instances=st.integers(1, 50),
     rollout=st.sampled_from(["full", "canary", "direct"]),
@@ -79,6 +80,20 @@ def test_without_predictions_there_is_no_price_of_one() -> None:
 
     assert found.month_usd > 0
     assert (found.thousand_usd, found.million_usd, found.further_million_usd) == (None, None, None)
+
+
+def test_what_is_no_instance_of_sagemaker_is_told_so() -> None:
+    with pytest.raises(PricesUnreadableError, match=r"t2\.nano is no instance of SageMaker"):
+        estimate_costs(Installation(staging_instance="t2.nano"), Traffic(), PRICES)
+
+
+def test_a_price_below_nothing_is_refused(tmp_path: Path) -> None:
+    own = resources.files("noriba.costs").joinpath("prices.toml").read_text(encoding="utf-8")
+    table = tmp_path / "prices.toml"
+    for price in ("0.115", "3.50"):
+        table.write_text(own.replace(price, f"-{price}"), encoding="utf-8")
+        with pytest.raises(PricesUnreadableError, match="greater than or equal to 0"):
+            read_prices(table)
 
 
 def test_an_instance_without_a_price_is_refused_with_the_remedy() -> None:
