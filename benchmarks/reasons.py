@@ -14,7 +14,7 @@ from noriba.training.experience import record_experience
 from noriba.training.explanations import explain
 from noriba.training.hyperparameters import Hyperparameters
 from noriba.training.models import fit_model
-from noriba.training.splits import split_by_time
+from noriba.training.splits import split_by_policy
 from noriba.usecase import MOST_EXPLAINED, HumilityPolicy
 
 if TYPE_CHECKING:
@@ -36,11 +36,7 @@ def run(folder: Path | None) -> None:
         return
     use_case, settings = Hyperparameters.parse({"use_case": "taxi_eta"})
     columns = read_trips(use_case, [folder / name for name in TRAINED[:MONTHS]])
-    split = split_by_time(
-        columns[use_case.data.event_time],
-        calibration_share=settings.calibration_share,
-        holdout_share=settings.holdout_share,
-    )
+    split = split_by_policy(columns[use_case.data.event_time], settings)
     model = fit_model(use_case, settings, columns, fit=split.fit, calibration=split.calibration)
     experience, predictor = record_experience(model, columns, split), model.load()
     rows = take_rows(columns, np.arange(split.holdout.start, split.holdout.stop))

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.accuracy import find_months, read_trips
 from noriba.features.columns import take_rows
 from noriba.training.hyperparameters import Hyperparameters
-from noriba.training.splits import split_by_time
+from noriba.training.splits import split_by_policy
 from noriba.training.trials import choose_window, measure_errors
 
 if TYPE_CHECKING:
@@ -54,11 +54,7 @@ def _walk(use_case: UseCase, choices: list[Hyperparameters], rides: Columns, fir
     median = choices[0].model_copy(update={"quantiles": (choices[0].quantiles[1],)})
     for week, begin, end in _part_by_week(rides[use_case.data.event_time], first):
         past = take_rows(rides, np.arange(begin))
-        split = split_by_time(
-            past[use_case.data.event_time],
-            calibration_share=median.calibration_share,
-            holdout_share=median.holdout_share,
-        )
+        split = split_by_policy(past[use_case.data.event_time], median)
         known: dict[int, Column] = {}
         for place, settings in enumerate(choices):
             choice = choose_window(use_case, settings, past, split)

@@ -19,7 +19,7 @@ from noriba.records.evidence import WINDOW_FILE, WindowEvidence
 from noriba.records.snapshot import SnapshotManifest
 from noriba.training.bundles import load_bundle
 from noriba.training.evaluation import Champion, Provenance, evaluate
-from noriba.training.splits import split_by_time
+from noriba.training.splits import split_by_policy
 from noriba.training.tables import read_snapshot
 from noriba.usecase import load_use_case
 
@@ -50,11 +50,7 @@ def run(tree: JobTree) -> None:
             _load_champion(_unpack(champion_input, Path(folder) / "champion")) if champion_input.is_dir() else None
         )
     # The split is the policy's, not the job's: candidate and champion are evaluated on the rows that policy holds out.
-    split = split_by_time(
-        columns[use_case.data.event_time],
-        calibration_share=use_case.policies.training.calibration_share,
-        holdout_share=use_case.policies.training.holdout_share,
-    )
+    split = split_by_policy(columns[use_case.data.event_time], use_case.policies.training)
     evidence = evaluate(
         use_case,
         candidate.load(),

@@ -24,7 +24,7 @@ from noriba.training.experience import record_experience
 from noriba.training.hyperparameters import Hyperparameters
 from noriba.training.models import fit_model
 from noriba.training.profiles import profile_training
-from noriba.training.splits import split_by_time
+from noriba.training.splits import split_by_policy
 from noriba.training.tables import read_snapshot
 from noriba.training.trials import choose_window
 
@@ -43,11 +43,7 @@ def train(tree: JobTree) -> None:
     manifest = SnapshotManifest.model_validate_json((tree.channel("snapshot") / "manifest.json").read_bytes())
     started = time.monotonic()
     columns = read_snapshot(manifest, tree.channel("parts"), use_case)
-    split = split_by_time(
-        columns[use_case.data.event_time],
-        calibration_share=settings.calibration_share,
-        holdout_share=settings.holdout_share,
-    )
+    split = split_by_policy(columns[use_case.data.event_time], settings)
     say(f"{manifest.snapshot_id}: {len(columns[use_case.data.label])} rows read in {time.monotonic() - started:.1f} s")
     chosen = choose_window(use_case, settings, columns, split, report=say)
     rows, weights = chosen.sample.rows, chosen.sample.weights

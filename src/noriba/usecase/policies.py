@@ -214,6 +214,12 @@ class TrainingPolicy(BaseModel):
 
     calibration_share: float = Field(gt=0, lt=0.5)
     holdout_share: float = Field(gt=0, lt=0.5)
+    judged_days: float | None = Field(
+        default=7,
+        gt=0,
+        description="calibration and hold-out take at most so many days each, if these have rows enough: no model "
+        "learns from them. A week has all its days; by shares alone when None",
+    )
     quantiles: tuple[float, float, float] = (0.1, 0.5, 0.9)
     trees: int = Field(gt=0)
     leaves: int = Field(gt=1)

@@ -22,6 +22,7 @@ def test_every_field_of_the_policy_may_be_given_as_a_string() -> None:
     given = {
         "calibration_share": "0.25",
         "holdout_share": "0.3",
+        "judged_days": "3.5",
         "quantiles": "0.05, 0.5, 0.95",
         "trees": "20",
         "leaves": "15",
@@ -40,6 +41,7 @@ def test_every_field_of_the_policy_may_be_given_as_a_string() -> None:
     assert settings == Hyperparameters(
         calibration_share=0.25,
         holdout_share=0.3,
+        judged_days=3.5,
         quantiles=(0.05, 0.5, 0.95),
         trees=20,
         leaves=15,

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noriba.errors import NotEnoughDataError
-from noriba.training.splits import MIN_ROWS_PER_SLICE, split_by_time
+from noriba.features import as_column
+from noriba.training.splits import ENOUGH_ROWS, MIN_ROWS_PER_SLICE, TimeSplit, split_by_time
 
 SHARES = st.floats(0.05, 0.45)
 
@@ -74,3 +75,49 @@ def test_rows_out_of_order_are_refused() -> None:
 
     with pytest.raises(ValueError, match="must be ordered by time"):
         split_by_time(time_s, calibration_share=0.2, holdout_share=0.2)
+
+
+DAY_S = 86_400.0
+
+
+def part_by_days(rows_a_day: int, days: int, most_days: float | None) -> TimeSplit:
+    time_s = as_column(np.arange(rows_a_day * days) * (DAY_S / rows_a_day))
+    return split_by_time(time_s, calibration_share=0.1, holdout_share=0.1, most_days=most_days)
+
+
+def test_of_a_long_past_only_the_last_days_judge() -> None:
+    """Of half a year, a fifth is five weeks: the model would know nothing of them."""
+    split = part_by_days(1_000, 180, most_days=7)
+
+    assert [part.stop - part.start for part in (split.fit, split.calibration, split.holdout)] == [166_000, 7_000, 7_000]
+
+
+def test_days_with_few_rows_judge_together() -> None:
+    split = part_by_days(100, 300, most_days=7)
+
+    assert [part.stop - part.start for part in (split.calibration, split.holdout)] == [ENOUGH_ROWS, ENOUGH_ROWS]
+
+
+def test_where_rows_are_few_the_shares_hold() -> None:
+    assert part_by_days(100, 90, most_days=7) == part_by_days(100, 90, most_days=None)
+    assert part_by_days(1_000, 30, most_days=7) == part_by_days(1_000, 30, most_days=None)
+
+
+@given(st.integers(1_000, 30_000), st.integers(1, 400), SHARES, SHARES, st.floats(0.1, 30))
+def test_days_take_from_what_judges_and_give_to_what_is_learned(
+    rows: int, days: int, calibration_share: float, holdout_share: float, most_days: float
+) -> None:
+    time_s = np.sort(np.random.default_rng(rows).uniform(0, days * DAY_S, rows))
+    try:
+        by_share = split_by_time(time_s, calibration_share=calibration_share, holdout_share=holdout_share)
+    except NotEnoughDataError:
+        return
+    split = split_by_time(time_s, calibration_share=calibration_share, holdout_share=holdout_share, most_days=most_days)
+
+    assert split.fit.stop >= by_share.fit.stop
+    for now, before in ((split.calibration, by_share.calibration), (split.holdout, by_share.holdout)):
+        taken, allowed = now.stop - now.start, before.stop - before.start
+        # Rounding moves one row.
+        assert min(ENOUGH_ROWS, allowed) - 1 <= taken <= allowed + 1
+        if taken > ENOUGH_ROWS + 1:
+            assert time_s[now.stop - 1] - time_s[now.start] <= most_days * DAY_S
