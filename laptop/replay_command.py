@@ -14,6 +14,7 @@ from laptop.state import HOME, find_cloud_in_use, make_private_home
 from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, MisuseError, Prefix, UseCaseName
 from noriba.cli.output import print_json, print_line, print_problem, print_table, show_progress
 from noriba.client import Session
+from noriba.records.names import shorten_alarm_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,7 +176,7 @@ def describe_event(event: ReplayEvent) -> str:
     word = event.kind.replace("_", " ")
     if event.kind == "decision":
         word = f"decision by {event.cause}: {'train' if event.trained else 'no training'}"
-    return f"  {event.at:%Y-%m-%d %H:%M} {word}, {event.about}: {event.text}"
+    return f"  {event.at:%Y-%m-%d %H:%M} {word}, {shorten_alarm_name(event.about)}: {event.text}"
 
 
 def print_report(report: ReplayReport) -> None:
