@@ -42,6 +42,14 @@ def read_moment(text: str) -> datetime:
         raise typer.BadParameter(str(error)) from error
 
 
+def explain_real_time(cloud: RunningCloud) -> str:
+    """Why a cloud's time cannot be moved, and the remedy."""
+    return (
+        f"the laptop cloud at {cloud.endpoint_url} lives in real time; for one with a clock of its own: noriba down "
+        "(what it holds is gone), then noriba up --clock TIME"
+    )
+
+
 def clock(
     to: Annotated[
         datetime | None,
@@ -58,6 +66,9 @@ def clock(
     cloud = find_cloud()
     if cloud is None:
         print_problem("no laptop cloud is running here; start one: noriba up --clock TIME")
+        raise typer.Exit(1)
+    if cloud.clock is None:
+        print_problem(explain_real_time(cloud))
         raise typer.Exit(1)
     try:
         told = read_clock(cloud)
