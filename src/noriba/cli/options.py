@@ -94,6 +94,11 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; stands in the record
 WaitForRollout = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the model answers in production.")]
 Hours = Annotated[
     float,
-    typer.Option("--hours", help="How far back.", max=2160, callback=check_hours),
+    typer.Option(
+        "--hours",
+        help="How far back; for drift best a day, like those of training.",
+        max=2160,
+        callback=check_hours,
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed where there is no terminal.")]
