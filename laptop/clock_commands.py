@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
@@ -14,8 +14,20 @@ from noriba.cli.options import AsJson  # noqa: TC001  # typer reads it
 from noriba.cli.output import print_json, print_line, print_problem, show_progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from laptop_cloud.driving import CloudClock
     from laptop_cloud.process import RunningCloud
+
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_MOST_HOURS = timedelta(hours=48)
+"""Of longer ones, days are told."""
+
+
+class _Told(Protocol):
+    def update(self, text: str) -> None: ...
+
+    def done(self, text: str) -> None: ...
 
 
 def read_moment(text: str) -> datetime:
@@ -28,6 +40,14 @@ def read_moment(text: str) -> datetime:
         return shared_clock.read_moment(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def explain_real_time(cloud: RunningCloud) -> str:
+    """Why a cloud's time cannot be moved, and the remedy."""
+    return (
+        f"the laptop cloud at {cloud.endpoint_url} lives in real time; for one with a clock of its own: noriba down "
+        "(what it holds is gone), then noriba up --clock TIME"
+    )
 
 
 def clock(
@@ -47,6 +67,9 @@ def clock(
     if cloud is None:
         print_problem("no laptop cloud is running here; start one: noriba up --clock TIME")
         raise typer.Exit(1)
+    if cloud.clock is None:
+        print_problem(explain_real_time(cloud))
+        raise typer.Exit(1)
     try:
         told = read_clock(cloud)
         moment = told.now + timedelta(hours=by) if by is not None else to
@@ -65,5 +88,21 @@ def clock(
 def _move(cloud: RunningCloud, moment: datetime, *, jump: bool) -> CloudClock:
     if jump:
         return move_clock(cloud, moment)
+    begin = read_clock(cloud).now
     with show_progress("letting time pass") as progress:
-        return pass_time(cloud, moment, passed=lambda now: progress.update(f"{now:%Y-%m-%d %H:%M:%S}"))
+        return pass_time(cloud, moment, passed=tell_hours(progress, begin, moment))
+
+
+def tell_hours(progress: _Told, begin: datetime, end: datetime) -> Callable[[datetime], None]:
+    """What tells where the clock stands: a line that stays for each hour that is over, or each day of a long way."""
+    stride = _HOUR if end - begin <= _MOST_HOURS else _DAY
+    due = begin + stride
+
+    def tell(now: datetime) -> None:
+        nonlocal due
+        progress.update(f"{now:%Y-%m-%d %H:%M:%S}")
+        if due <= now < end:
+            progress.done(f"{now:%Y-%m-%d %H:%M} UTC, on the way to {end:%Y-%m-%d %H:%M}")
+            due += ((now - due) // stride + 1) * stride
+
+    return tell

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from laptop.clock_commands import clock, read_moment
+from laptop.clock_commands import clock, explain_real_time, read_moment
 from laptop.demo import DEFAULT_ROWS, DemoError, DemoPlan, NotBegunError, run_demo
 from laptop.faults.catalogue import FAULTS
 from laptop.replay_command import replay
@@ -69,7 +69,7 @@ def up(port: Port = None, clock: Clock = None, *, as_json: AsJson = False) -> No
     """
     try:
         make_private_home()
-        check_place(port)
+        check_place(port, clock=clock)
         with show_progress("making the templates") as progress:
             synthesize(PROJECT_ROOT, ASSEMBLY, environment=choose_settings(os.environ))
             progress.done("templates made")
@@ -88,17 +88,20 @@ def up(port: Port = None, clock: Clock = None, *, as_json: AsJson = False) -> No
         print_environment(cloud)
 
 
-def check_place(port: int | None) -> None:
+def check_place(port: int | None, *, clock: datetime | None = None) -> None:
     """See whether a laptop cloud runs, or could run, at a port, before anything that takes time is done.
 
     Raises:
-        CloudError: somebody else listens there, or the cloud of this project runs elsewhere.
+        CloudError: somebody else listens there, or the cloud of this project runs elsewhere, or without a clock where
+            one is asked for.
     """
     found = find_cloud()
     if found is None:
         check_port(port)
     elif port not in (None, found.port):
         raise CloudError(f"a laptop cloud runs at {found.endpoint_url}; leave --port out, or stop it: noriba down")
+    elif clock is not None and found.clock is None:
+        raise CloudError(explain_real_time(found))
 
 
 def down(*, as_json: AsJson = False) -> None:

@@ -158,7 +158,12 @@ def _clear_the_way(plan: DemoPlan) -> None:
     if cloud is not None:
         if not _is_ours(cloud):
             raise NotBegunError(f"a laptop cloud runs at {cloud.endpoint_url}; stop it first: noriba down")
-        stop(STATE_DIR)
+        with show_progress("ending the laptop cloud of an earlier demo") as progress:
+            progress.done(
+                f"ending the laptop cloud at {cloud.endpoint_url}, which an earlier demo left running, with all that "
+                "it holds; to have two: NORIBA_HOME=FOLDER noriba demo"
+            )
+            stop(STATE_DIR)
     try:
         check_port(plan.port)
     except CloudError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +11,10 @@ import typer
 from laptop.alone import hold_alone
 from laptop.replaying.beginning import DEFAULT_SEED, ReplayPlan, begin_replay
 from laptop.state import HOME, find_cloud_in_use, make_private_home
-from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, MisuseError, Prefix, UseCaseName
+from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, MisuseError, Prefix, UseCaseName, read_day
 from noriba.cli.output import print_json, print_line, print_problem, print_table, show_progress
 from noriba.client import Session
+from noriba.records.names import shorten_alarm_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from noriba.client import Progress
     from noriba.records.replays import ReplayEvent, ReplayReport
 
-_DAY = ["%Y-%m-%d"]
 # As a shell tells of a program that SIGINT ended.
 _INTERRUPTED = 130
 
@@ -43,8 +43,13 @@ TrainOn = Annotated[
         dir_okay=False,
     ),
 ]
-First = Annotated[datetime, typer.Option("--from", help="The first day, in UTC.", formats=_DAY)]
-Last = Annotated[datetime, typer.Option("--to", help="The last day, which is replayed too.", formats=_DAY)]
+First = Annotated[
+    date,
+    typer.Option("--from", help="The first day, in UTC, such as 2026-03-01.", parser=read_day, metavar="DATE"),
+]
+Last = Annotated[
+    date, typer.Option("--to", help="The last day, which is replayed too.", parser=read_day, metavar="DATE")
+]
 PerDay = Annotated[
     int, typer.Option("--per-day", help="Rides asked about each day at most, spread evenly over it.", min=1)
 ]
@@ -92,8 +97,8 @@ def replay(  # noqa: PLR0913, PLR0917  # the options of a command
     plan = ReplayPlan(
         files=(*trips, *(more or ())),
         train_on=train_on or (),
-        first_day=first.date(),
-        last_day=last.date(),
+        first_day=first,
+        last_day=last,
         report=report or HOME / "replay-report.json",
         per_day=per_day,
         step_hours=step,
@@ -175,7 +180,7 @@ def describe_event(event: ReplayEvent) -> str:
     word = event.kind.replace("_", " ")
     if event.kind == "decision":
         word = f"decision by {event.cause}: {'train' if event.trained else 'no training'}"
-    return f"  {event.at:%Y-%m-%d %H:%M} {word}, {event.about}: {event.text}"
+    return f"  {event.at:%Y-%m-%d %H:%M} {word}, {shorten_alarm_name(event.about)}: {event.text}"
 
 
 def print_report(report: ReplayReport) -> None:

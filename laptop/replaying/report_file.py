@@ -33,6 +33,11 @@ def find_report(path: Path, settings: ReplaySettings) -> ReplayReport | None:
     except ValidationError as error:
         raise OtherReplayError(f"{path} is no report of a replay; {remedy}") from error
     before, now = report.settings.model_dump(), settings.model_dump()
+    if before["api_url"] != now["api_url"]:
+        raise OtherReplayError(
+            f"{path} is of a replay on another deployment ({before['api_url']}). Where that was a laptop cloud, the "
+            f"cloud was started anew since, and is empty; begin anew, too: {remedy}"
+        )
     if differing := sorted(name for name in now if before[name] != now[name]):
         raise OtherReplayError(f"{path} is of a replay with another {', '.join(differing)}; {remedy}")
     return report

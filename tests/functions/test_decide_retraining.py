@@ -154,7 +154,7 @@ def test_too_few_rows_are_a_no_that_is_recorded_and_announced(cloud: Cloud, cont
     answer = RetrainingDecided.model_validate(decide_retraining(SNAPSHOT, context))
 
     assert not answer.train
-    assert answer.reason == "10 rows are fewer than the 5000 that training needs"
+    assert answer.reason == "10 rows are fewer than the 5000 that training needs; give more files"
     assert hear_decision(cloud) == answer == cloud.ledger().read_decision(answer.decision_id)
     assert cloud.ledger().read_training() is None
 

@@ -180,7 +180,7 @@ def test_an_object_that_is_being_read_is_not_erased_half(cloud: Cloud, context: 
 
 
 def test_what_was_never_landed_cannot_be_erased(cloud: Cloud) -> None:
-    with pytest.raises(NothingToEraseError, match="was never landed; `noriba datasets` lists what was"):
+    with pytest.raises(NothingToEraseError, match="was never landed; the keys of what was: noriba datasets SNAPSHOT"):
         plan(cloud)
 
 

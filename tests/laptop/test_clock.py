@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from laptop.clock_commands import tell_hours
 from laptop.replaying.timelines import CloudTime
 from laptop.state import PROJECT_ROOT
 from laptop_cloud import process
@@ -85,6 +86,32 @@ def test_where_it_cannot_go_is_told(run: Run, words: tuple[str, ...], status: in
 
     assert done.returncode == status
     assert said in " ".join(done.stderr.replace("│", " ").split())
+
+
+class Lines(list[str]):
+    """Lines that stay."""
+
+    def update(self, text: str) -> None:
+        pass
+
+    def done(self, text: str) -> None:
+        self.append(text)
+
+
+@pytest.mark.parametrize(
+    ("hours", "move_min", "told"),
+    [(10, 1, 9), (10, 15, 9), (10, 150, 3), (0.5, 1, 0), (72, 15, 2)],
+    ids=["each minute", "each quarter", "in leaps", "not an hour", "days of a long way"],
+)
+def test_a_long_way_is_told_of_hour_by_hour(hours: float, move_min: int, told: int) -> None:
+    lines, end = Lines(), BEGIN + timedelta(hours=hours)
+    tell = tell_hours(lines, BEGIN, end)
+
+    for minutes in range(move_min, int(hours * 60) + 1, move_min):
+        tell(BEGIN + timedelta(minutes=minutes))
+
+    assert len(lines) == told
+    assert all(line.endswith(f"UTC, on the way to {end:%Y-%m-%d %H:%M}") for line in lines)
 
 
 def test_commands_that_go_to_this_cloud_tell_its_time_and_others_the_real_one(run: Run, home: Path) -> None:

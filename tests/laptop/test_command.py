@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet
 import pytest
+import typer
 
-from laptop import commands
+from laptop import clock_commands, commands
 from laptop.state import PROJECT_ROOT, choose_settings
 from usecases.taxi_eta.simulator import simulate, write_files
 
@@ -313,6 +314,26 @@ def test_what_to_try_next_is_of_the_use_case_that_was_walked(
     commands.print_next_step(use_case, keep=True)
 
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["clock"], ["clock", "--by", "1"], ["up", "--clock", "2026-03-01T00:00:00Z"]])
+def test_a_cloud_of_real_time_that_is_to_have_a_clock_is_told_how(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str]
+) -> None:
+    cloud = SimpleNamespace(endpoint_url="http://127.0.0.1:1", port=1, clock=None)
+    for module in (commands, clock_commands):
+        monkeypatch.setattr(module, "find_cloud", lambda: cloud)
+    monkeypatch.setattr(commands, "make_private_home", lambda: tmp_path)
+    app = typer.Typer()
+    commands.add_commands(app)
+
+    with pytest.raises(SystemExit) as end:
+        app(words)
+
+    assert end.value.code == 1
+    said = capsys.readouterr().err
+    assert "lives in real time" in said
+    assert "noriba down (what it holds is gone), then noriba up --clock TIME" in said
 
 
 @pytest.mark.parametrize(

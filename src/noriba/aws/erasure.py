@@ -49,7 +49,9 @@ def plan_erasure(
     if begun is not None and all(one.state.status == "erased" for one in known):
         return begun
     if not known and not buckets.raw.has_versions(key):
-        raise NothingToEraseError(f"{buckets.raw.uri(key)} was never landed; `noriba datasets` lists what was")
+        raise NothingToEraseError(
+            f"{buckets.raw.uri(key)} was never landed; the keys of what was: noriba datasets SNAPSHOT"
+        )
     if any(one.state.status == "received" for one in known):
         raise StillIngestedError(f"{key} is being ingested; wait until it is kept or refused, then erase it")
     mine = {part.key for one in known if one.state.record for part in one.state.record.parts}

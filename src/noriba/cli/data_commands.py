@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Limit, Prefix, UseCaseName
+from noriba.cli.options import (
+    DEFAULT_PREFIX,
+    DEFAULT_USE_CASE,
+    AsJson,
+    Limit,
+    MisuseError,
+    Prefix,
+    UseCaseName,
+    read_day,
+)
 from noriba.cli.output import (
     print_fields,
     print_json,
@@ -53,8 +62,13 @@ Files = Annotated[list[Path], typer.Argument(help="Parquet or CSV files.", exist
 Wait = Annotated[WaitFor, typer.Option("--wait", help="Wait for the snapshot, or for the model trained on it as well.")]
 
 Day = Annotated[
-    datetime | None,
-    typer.Option("--day", formats=["%Y-%m-%d"], help="This UTC day as it stands now, instead of those that are due."),
+    date | None,
+    typer.Option(
+        "--day",
+        parser=read_day,
+        metavar="DATE",
+        help="This UTC day (such as 2026-03-01) as it stands now, instead of those that are due.",
+    ),
 ]
 
 
@@ -103,7 +117,10 @@ def gather(
     as_json: AsJson = False,
 ) -> None:
     """Gather predictions whose outcomes are known as training rows, which the clock does by itself every day."""
-    days = gather_traffic(Session(prefix, use_case), day=None if day is None else day.date())
+    today = datetime.now(UTC).date()
+    if day is not None and day > today:
+        raise MisuseError(f"--day {day} is to come, and has no traffic yet; today is {today} (UTC)")
+    days = gather_traffic(Session(prefix, use_case), day=day)
     if as_json:
         print_json([one.model_dump(mode="json") for one in days])
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Prefix, UseCaseName, Yes
+from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Prefix, UseCaseName, Yes, need_answer
 from noriba.cli.output import print_fields, print_json, print_line, show_progress
 from noriba.client import Session, commit_erasure, plan_erasure
 
@@ -39,7 +39,8 @@ def erase(
         _tell({"would_erase": found.model_dump(mode="json")}, as_json=as_json)
         return
     if not yes:
-        typer.confirm(f"Erase {erasure.key} and all that was made of it? This cannot be undone", abort=True)
+        with need_answer():
+            typer.confirm(f"Erase {erasure.key} and all that was made of it? This cannot be undone", abort=True)
     with show_progress(f"erasing {erasure.key}") as progress:
         removed = commit_erasure(session, erasure, progress=progress)
     _tell({"erased": found.model_dump(mode="json"), "removed": removed}, as_json=as_json)

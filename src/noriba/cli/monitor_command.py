@@ -49,7 +49,7 @@ def print_parts(report: MonitoringReport) -> None:
         "hold-out MAE",
         "estimated MAE",
         "bias",
-        "P90",
+        "P90 at most",
         "close",
         "coverage",
     )
@@ -73,5 +73,9 @@ def print_parts(report: MonitoringReport) -> None:
     print_line(f"intervals end {report.stretch:.3f} times as far from the median as this version was trained to")
     print_line("hold-out MAE: what this version showed on rows that it had not seen, before it was approved")
     print_line("estimated MAE: what the width of the intervals makes one expect, without any outcome")
-    print_line("P90: nine of ten errors are smaller; close: the share of answers as near as the use case wants them")
+    print_line(
+        "P90 at most: nine of ten errors are smaller, or than up to 9 % less; close: the share of answers as "
+        "near as the use case wants them"
+    )
     print_line("the table counts every hour until now; the answers below, hours whose outcomes have had time to come")
+    print_line("since: the first odd day of requests; of all else, the day of the look that first found it changed")

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, MisuseError, Prefix, UseCaseName, Yes
-from noriba.cli.output import print_fields, print_json, print_line, print_table, show_progress
+from noriba.cli.options import (
+    DEFAULT_PREFIX,
+    DEFAULT_USE_CASE,
+    AsJson,
+    MisuseError,
+    Prefix,
+    UseCaseName,
+    Yes,
+    need_answer,
+)
+from noriba.cli.output import print_fields, print_json, print_line, print_problem, print_table, show_progress
 from noriba.client import Session, find_log, list_logs, read_log, read_status
 from noriba.client.removal import tear_down
 
@@ -24,11 +33,22 @@ def status(
 ) -> None:
     """Show how the deployment stands: stacks, data, models, production, alarms."""
     found = read_status(Session(prefix, use_case))
+    print_status(found, prefix, as_json=as_json)
+    if found.state is None:
+        raise typer.Exit(1)
+
+
+def print_status(found: DeploymentStatus, prefix: str, *, as_json: bool) -> None:
+    """How it stands; where nothing does, which prefix was looked for."""
     if as_json:
         state = found.state.model_dump(mode="json") if found.state else {}
         print_json({**found.model_dump(mode="json", exclude={"state"}), **state})
     elif found.state is None:
-        print_line("nothing is deployed here. On the laptop: `noriba up`; on AWS: `cdk deploy --all`")
+        where = found.endpoint_url or f"AWS, {found.region}"
+        print_problem(
+            f"no deployment with the prefix {prefix} is here ({where}); another is named by --prefix. To deploy: "
+            "noriba up on the laptop, cdk deploy --all on AWS"
+        )
     else:
         _print_status(found)
 
@@ -98,9 +118,10 @@ def teardown(prefix: Prefix = DEFAULT_PREFIX, *, yes: Yes = False, as_json: AsJs
     session = Session(prefix)
     where = session.describe_place()
     if not yes:
-        typed = typer.prompt(
-            f"This deletes all data and models of {prefix} in {where}, for good. Type the prefix to go on"
-        )
+        with need_answer():
+            typed = typer.prompt(
+                f"This deletes all data and models of {prefix} in {where}, for good. Type the prefix to go on"
+            )
         if typed.strip() != prefix:
             raise MisuseError(f"{typed!r} is not {prefix!r}; nothing was deleted")
     with show_progress(f"tearing down {prefix} in {where}") as progress:

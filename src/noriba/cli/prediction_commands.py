@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, MisuseError, Prefix, UseCaseName
+from noriba.cli.options import DEFAULT_PREFIX, DEFAULT_USE_CASE, AsJson, Hours, MisuseError, Prefix, UseCaseName
 from noriba.cli.output import print_json, print_line, print_table, write_time
 from noriba.client import ApiClient, Prediction, Session, read_accuracy, read_drift
 
@@ -48,7 +48,7 @@ def accuracy(
     use_case: UseCaseName = DEFAULT_USE_CASE,
     prefix: Prefix = DEFAULT_PREFIX,
     *,
-    hours: Annotated[float, typer.Option("--hours", help="How far back.", min=0, max=2160)] = 24.0,
+    hours: Hours = 24.0,
     as_json: AsJson = False,
 ) -> None:
     """Show how right each model version was, where the outcome is known: captures beside outcomes."""
@@ -87,7 +87,7 @@ def drift(
     use_case: UseCaseName = DEFAULT_USE_CASE,
     prefix: Prefix = DEFAULT_PREFIX,
     *,
-    hours: Annotated[float, typer.Option("--hours", help="How far back; best a day, like those of training.")] = 24.0,
+    hours: Hours = 24.0,
     as_json: AsJson = False,
 ) -> None:
     """Say whether what the model in production is asked has changed since its training."""

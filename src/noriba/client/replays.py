@@ -119,7 +119,8 @@ def refuse_idle_files(
         if not _count_between(asked_at_s, since_s, until_s):
             raise NothingToReplayError(
                 f"no row of {path.name} lies between {first_day} and {last_day} (UTC); {_say_when(asked_at_s)}. Leave "
-                f"it out; for the first model to learn from it: --train-on {path.name}, once for each such file"
+                f"it out; for the first model to learn from it: --train-on {path.name}, the option "
+                "repeated for each such file"
             )
 
 

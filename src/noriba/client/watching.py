@@ -12,6 +12,7 @@ from noriba.aws.alarms import list_changes
 from noriba.client.monitoring import NoReportError, read_monitoring_report
 from noriba.client.retraining import list_retrainings
 from noriba.client.rollout_history import list_rollouts
+from noriba.records.names import shorten_alarm_name
 from noriba.records.replays import ReplayEvent
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Watcher:
                 at=change.at,
                 kind="alarm_fired" if change.rings else "alarm_cleared",
                 about=change.name,
-                text=f"{change.name} {word}",
+                text=f"{shorten_alarm_name(change.name)} {word}",
             )
 
     def _findings(self) -> Iterator[ReplayEvent]:

@@ -77,9 +77,12 @@ def assess_accuracy(
         if (error.mean if was_changed else error.lower(alpha)) > limit:
             ratio = error.mean / expected[part].mae
             where = part or "all of the traffic"
-            worst.append((ratio, f"{where}: the error is {error.mean:.4g}, {ratio:.2f} times the hold-out's"))
+            text = f"{where}: the error is {error.mean:.4g}, {ratio:.2f} times the hold-out's"
+            worst.append((part == EVERYTHING, ratio, text))
     if worst:
-        return Finding(kind="accuracy", verdict="changed", reason="; ".join(text for _, text in sorted(worst)[::-1]))
+        # What holds for all of the traffic first, then its parts, the worst one first.
+        texts = [text for _, _, text in sorted(worst, reverse=True)]
+        return Finding(kind="accuracy", verdict="changed", reason="; ".join(texts))
     ratio = average_blocks(*errors[EVERYTHING]).mean / evidence.candidate.mae
     total = add_tallies(found[EVERYTHING])
     strange = total.with_outcome - total.plausible
@@ -103,8 +106,8 @@ def _weigh(tallies: Sequence[AnswerTally], bound: float) -> tuple[list[float], l
 
 def _find_lean(
     tallies: Sequence[AnswerTally], policy: MonitoringPolicy, *, alpha: float, was_changed: bool
-) -> Iterator[tuple[float, str]]:
-    """Whether more answers are too high than too low, or the other way round; how much so, and in words.
+) -> Iterator[tuple[bool, float, str]]:
+    """Whether more answers are too high than too low, or the other way round; of all, how much so, and in words.
 
     Of medians, half are. One outcome counts as much as another, and where few ask this is seen days before the error is
     sure to have grown: in an emptied city every ride is a little faster.
@@ -114,7 +117,7 @@ def _find_lean(
     unsure = 0.0 if was_changed else lean.mean - lean.lower(alpha / 2)
     if abs(lean.mean) - unsure > policy.max_lean:
         share, word = (1 + abs(lean.mean)) / 2, "high" if lean.mean > 0 else "low"
-        yield share, f"all of the traffic: {share:.1%} of the answers are too {word}; about half should be"
+        yield True, share, f"all of the traffic: {share:.1%} of the answers are too {word}; about half should be"
 
 
 def assess_coverage(

@@ -86,7 +86,10 @@ def measure_drift(
         return _unknown(f"{rows} rows; at least {FEWEST_ROWS} are needed", rows)
     needed = int(np.ceil(1 / alpha)) - 1
     if len(days) < needed:
-        return _unknown(f"training knew {len(days)} days with enough rows; to be this certain takes {needed}", rows)
+        found = f"{len(days)} day{'' if len(days) == 1 else 's'} of at least {FEWEST_ROWS} rows"
+        return _unknown(
+            f"the training data have {found}; {needed} are needed to tell an odd day from a usual one", rows
+        )
     rng = np.random.default_rng(seed)
     # Today is the last of them.
     distances = np.stack([_measure(profile, name, window[name], days, rng) for name in names])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 from noriba.events import FindingChanged
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from noriba.records.monitoring import Finding
     from noriba.records.reference import Reference
     from noriba.usecase import UseCase
     from noriba.usecase.policies import MonitoringPolicy
@@ -109,13 +110,15 @@ def write_report(
     last = ripe[-policy.window_hours :]
     same = before is not None and before.model_version == version
     were = {kind for kind, verdict in before.standing.items() if verdict == "changed"} if before and same else set()
-    findings = (
+    answers = (
         assess_accuracy(last, version, reference.evidence, policy, longer=ripe, was_changed="accuracy" in were),
         assess_coverage(last, version, policy, longer=ripe, was_changed="coverage" in were),
         assess_drift(hours, version, reference.profile, policy, now=now),
         assess_missing_features(window, version, reference.profile, policy),
         assess_outcomes(last, version, policy, was_changed="outcomes" in were),
     )
+    stood = {one.kind: one for one in before.findings} if before and same else {}
+    findings = tuple(_date(one, stood.get(one.kind), found_before=one.kind in were, now=now) for one in answers)
     known = {one.kind: one.verdict for one in findings if one.verdict != "unknown"}
     return MonitoringReport(
         use_case=use_case.name,
@@ -146,6 +149,14 @@ def list_changes(report: MonitoringReport, before: MonitoringReport | None) -> l
         for one in report.findings
         if one.verdict != "unknown" and one.verdict != stood.get(one.kind, "steady")
     ]
+
+
+def _date(found: Finding, last: Finding | None, *, found_before: bool, now: datetime) -> Finding:
+    """With the day since which it has been so; a change that stood already keeps the day that the last report has."""
+    if found.verdict != "changed" or found.since is not None:
+        return found
+    since = (last.since if last else None) if found_before else now.astimezone(UTC).date()
+    return found.model_copy(update={"since": since})
 
 
 def _begin_window(policy: MonitoringPolicy, now: datetime) -> datetime:

@@ -58,7 +58,8 @@ def decide_retraining(policy: RetrainingPolicy, situation: Situation, *, now: da
     """Whether the newest snapshot is worth a training run; for a person, only that one can run now."""
     data, last = situation.data, situation.last
     if data.rows < policy.min_rows:
-        return Decision("too_few_rows", f"{data.rows} rows are fewer than the {policy.min_rows} that training needs")
+        reason = f"{data.rows} rows are fewer than the {policy.min_rows} that training needs; give more files"
+        return Decision("too_few_rows", reason)
     if last is not None and last.running and _measure_age_s(last, now) < policy.lock_s:
         return Decision(
             "running", f"training on {last.snapshot_id} has been running for {_measure_age_s(last, now):.0f} s"

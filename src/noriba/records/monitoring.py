@@ -25,7 +25,8 @@ class Finding(BaseModel):
             have changed, whether features are missing, whether outcomes come.
         verdict: `unknown` where there is not enough data to say.
         reason: in words, with the part of the traffic that it is about.
-        since: the day from which on it has been so, where days are compared.
+        since: of what has changed, the day from which on it has been so: where days are compared, the first odd one;
+            else that of the look that found it first. None where no report tells that look any more.
     """
 
     model_config = ConfigDict(frozen=True)

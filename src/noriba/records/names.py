@@ -21,6 +21,8 @@ CANARY_FORMAT = "{}-canary-{}"
 MODEL_FORMAT = "{}-{}-{}"
 """A model, and production's configuration of it alone: endpoint, variant and attempt."""
 _ATTEMPT = "[0-9a-f]{8}"
+_GENERATED = re.compile(r"(?<=[A-Za-z])[0-9A-F]{8}-[0-9A-Za-z]{12,14}$")
+"""What the CDK makes a logical id unique with, and CloudFormation a name."""
 
 IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 """Statuses in which SageMaker takes no other order for an endpoint.
@@ -50,6 +52,14 @@ def name_endpoint_alarm(use_case: str, kind: str, *, prefix: str) -> str:
 def name_world_alarm(use_case: str, *, prefix: str) -> str:
     """The alarm that says that a model no longer fits what it is asked; whoever decides on training hears it."""
     return f"{name_endpoint(use_case, prefix=prefix)}-world-changed"
+
+
+def shorten_alarm_name(name: str) -> str:
+    """An alarm's name as a person knows it: of one that CloudFormation named, the stack and the alarm, no hashes.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html
+    """
+    return _GENERATED.sub("", name)
 
 
 def read_version(variant: str) -> int:

@@ -318,6 +318,8 @@ def test_a_report_of_another_replay_is_refused_with_the_remedy(tmp_path: Path) -
 
     with pytest.raises(OtherReplayError, match="another per_day, seed; give another --report, or delete it"):
         find_report(path, SETTINGS.model_copy(update={"per_day": 7, "seed": 2}))
+    with pytest.raises(OtherReplayError, match="the cloud was started anew since, and is empty; begin anew, too: give"):
+        find_report(path, SETTINGS.model_copy(update={"api_url": "http://127.0.0.1/another"}))
     path.write_text("{}")
     with pytest.raises(OtherReplayError, match="is no report of a replay"):
         find_report(path, SETTINGS)

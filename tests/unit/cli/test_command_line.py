@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from noriba.cli import operation_commands
 from noriba.cli.main import main
+from noriba.cli.options import MisuseError, need_answer
+from noriba.client import DeploymentStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,3 +157,59 @@ def test_doctor_refuses_a_file_of_settings_that_is_named_and_is_not_there(
 
     assert run("doctor") == 1
     assert "stagnig.toml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("accuracy", "--hours", "0"), "nothing lies within 0 hours; give more than 0"),
+        (("drift", "--hours", "0"), "nothing lies within 0 hours; give more than 0"),
+        (("drift", "--hours", "-3"), "nothing lies within -3 hours; give more than 0"),
+        (("gather", "--day", "yesterday"), "'yesterday' is no day; give one such as 2026-03-01"),
+        (("gather", "--day", "2999-01-01"), "--day 2999-01-01 is to come, and has no traffic yet"),
+    ],
+)
+def test_a_time_that_holds_nothing_is_a_misuse(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    assert run(*words) == 2
+    assert said in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_prefix_of_which_nothing_is_deployed_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    nothing = DeploymentStatus(endpoint_url="http://127.0.0.1:1", region="us-east-1", stacks={}, state=None)
+    monkeypatch.setattr(operation_commands, "read_status", lambda _session: nothing)
+
+    assert run("status", "--prefix", "other", *more) == 1
+
+    said = capsys.readouterr()
+    if more:
+        assert json.loads(said.out)["stacks"] == {}
+    else:
+        assert "no deployment with the prefix other is here (http://127.0.0.1:1)" in said.err
+
+
+@pytest.mark.parametrize(
+    ("answer", "terminal", "raised"),
+    [("", False, MisuseError), ("n\n", False, MisuseError), ("", True, typer.Abort)],
+    ids=["nobody there", "a no by a pipe", "Ctrl-D at a terminal"],
+)
+def test_without_a_terminal_the_way_out_of_a_question_is_named(
+    monkeypatch: pytest.MonkeyPatch, answer: str, terminal: bool, raised: type[Exception]
+) -> None:
+    stdin = io.StringIO(answer)
+    monkeypatch.setattr(stdin, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stdin", stdin)
+
+    with pytest.raises(raised), need_answer():
+        typer.confirm("Erase it?", abort=True)
+
+
+def test_an_answer_by_a_pipe_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+
+    with need_answer():
+        assert typer.confirm("Erase it?", abort=True)

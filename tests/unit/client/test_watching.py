@@ -89,6 +89,16 @@ def watch(deployment: Any, since: datetime = NOW - HOUR, told: Any = ()) -> Watc
     return Watcher(deployment, since=since, told=told)
 
 
+def test_an_alarm_that_cloudformation_named_is_told_without_its_hashes(deployment: FakeDeployment) -> None:
+    name = "noriba-serving-LatencyAlarmD7E92EA1-9F1AF44575AED"
+    deployment.cloudwatch.change(name, NOW + HOUR, "OK", "ALARM")
+    watcher = Watcher(deployment, since=NOW - HOUR)  # type: ignore[arg-type]  # what a watcher asks of a session
+
+    [told] = [event for event in watcher.look(NOW + HOUR) if event.kind == "alarm_fired"]
+
+    assert (told.about, told.text) == (name, "noriba-serving-LatencyAlarm rings")
+
+
 def test_an_alarm_is_told_when_it_rings_and_when_it_stops_and_no_other_state_is(deployment: FakeDeployment) -> None:
     alarms = deployment.cloudwatch
     alarms.change("noriba-one", NOW, "INSUFFICIENT_DATA", "OK")

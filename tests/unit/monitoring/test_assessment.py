@@ -68,6 +68,14 @@ def test_a_part_that_has_become_twice_as_bad_is_named_though_the_whole_looks_wel
     assert found.reason.startswith(f"{PART}: the error is 2")
 
 
+def test_all_of_the_traffic_is_named_before_its_parts() -> None:
+    found = assess_accuracy(make_hours(150.0, rows=80, part=400.0), 3, measured(100.0), POLICY)
+
+    first, second = found.reason.split("; ")
+    assert first.startswith("all of the traffic: the error is ")
+    assert second.startswith(f"{PART}: the error is ")
+
+
 def test_a_part_is_held_against_its_own_hold_out() -> None:
     found = assess_accuracy(make_hours(100.0, rows=80, part=220.0), 3, measured(100.0, part_mae=220.0), POLICY)
 

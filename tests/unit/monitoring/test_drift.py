@@ -122,7 +122,9 @@ def test_few_rows_and_few_days_are_told_as_such() -> None:
     day = count_day(profile, make_days(rng, 1, 400))
     certain = measure_drift(profile, day, alpha=0.01)
     assert certain.verdict == "unknown"
-    assert certain.reason.endswith("days with enough rows; to be this certain takes 99")
+    assert certain.reason.endswith("days of at least 200 rows; 99 are needed to tell an odd day from a usual one")
+    one_day = measure_drift(make_profile(rng, days=1), day, alpha=0.05)
+    assert "the training data have 1 day of at least 200 rows; 19 are needed" in one_day.reason
     assert measure_drift(profile, {}, alpha=0.05).verdict == "unknown"
 
 

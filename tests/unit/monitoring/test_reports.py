@@ -144,6 +144,27 @@ def test_what_stood_of_another_version_makes_nobody_doubt_this_one() -> None:
     assert find(report_on(unsure, stood.model_copy(update={"model_version": 2})), "accuracy") == "steady"
 
 
+def since_when(report: MonitoringReport) -> date | None:
+    return next(one.since for one in report.findings if one.kind == "accuracy")
+
+
+def test_what_has_changed_has_the_day_of_the_look_that_found_it() -> None:
+    worse = [measured(ago, 300.0) for ago in range(60, -1, -1)]
+    first = write_report(USE_CASE, REFERENCE, worse, None, stretch=1.0, now=NOW - timedelta(days=1))
+    assert since_when(first) == date(2026, 7, 3)
+
+    assert since_when(report_on(worse, first)) == date(2026, 7, 3)
+    assert since_when(report_on(worse, first.model_copy(update={"model_version": 2}))) == date(2026, 7, 4)
+    assert since_when(report_on([measured(ago, 100.0) for ago in range(30, -1, -1)], first)) is None
+
+
+def test_a_change_whose_first_look_no_report_tells_any_more_has_no_day() -> None:
+    worse = [measured(ago, 300.0) for ago in range(30, -1, -1)]
+    unknown = report_on([], report_on(worse))
+
+    assert since_when(report_on(worse, unknown)) is None
+
+
 # --- what is news ----------------------------------------------------------------------------------------------------
 
 

@@ -76,7 +76,9 @@ def test_the_first_snapshot_is_trained_on() -> None:
 def test_too_few_rows_never_train(last: TrainingRecord | None, asker: Asker) -> None:
     decision = decide(last, rows=4_999, asker=asker)
 
-    assert decision == Decision("too_few_rows", "4999 rows are fewer than the 5000 that training needs")
+    assert decision == Decision(
+        "too_few_rows", "4999 rows are fewer than the 5000 that training needs; give more files"
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,25 @@ from noriba.records.names import (
     read_package_group,
     read_package_version,
     read_version,
+    shorten_alarm_name,
 )
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html
 SAGEMAKER_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("noriba-serving-LatencyAlarmD7E92EA1-9F1AF44575AED", "noriba-serving-LatencyAlarm"),
+        ("noriba-ingest-RuleAlarm0A1B2C3D-aB3dE6gH9jK2", "noriba-ingest-RuleAlarm"),
+        ("noriba-taxi-eta-world-changed", "noriba-taxi-eta-world-changed"),
+        ("noriba-taxi-eta-endpoint-latency", "noriba-taxi-eta-endpoint-latency"),
+        ("decision-0a1b2c3d-0123456789ab", "decision-0a1b2c3d-0123456789ab"),
+    ],
+)
+def test_an_alarm_that_cloudformation_named_is_shown_without_hashes(name: str, shown: str) -> None:
+    assert shorten_alarm_name(name) == shown
 
 
 @given(st.integers(1, 10**9))
