@@ -107,3 +107,20 @@ def test_a_repository_is_described_by_who_may_see_it(
     assert found["repositoryName"] == name
     assert refusal(ecr.describe_repositories, repositoryNames=[f"{name}-other"]) in REFUSED
     assert refusal(ecr.describe_repositories, repositoryNames=[name, f"{name}-other"]) in REFUSED
+
+
+def test_a_query_is_its_workgroup_s(cloud: RunningCloud, client: Clients, role: Role, name: str) -> None:
+    client("s3").create_bucket(Bucket=name)
+    ids = {}
+    for workgroup in (name, f"{name}-other"):
+        client("athena").create_work_group(Name=workgroup)
+        ids[workgroup] = client("athena").start_query_execution(
+            QueryString="SELECT 1", WorkGroup=workgroup, ResultConfiguration={"OutputLocation": f"s3://{name}/"}
+        )["QueryExecutionId"]
+    workgroup = f"arn:aws:athena:{cloud.region}:{ACCOUNT}:workgroup/{name}"
+    session = act_as(cloud, client, role(allow(["athena:GetQueryExecution"], workgroup)))
+    athena = session.client("athena", endpoint_url=cloud.endpoint_url)
+
+    assert athena.get_query_execution(QueryExecutionId=ids[name])["QueryExecution"]["WorkGroup"] == name
+    assert refusal(athena.get_query_execution, QueryExecutionId=ids[f"{name}-other"]) in REFUSED
+    assert refusal(athena.get_query_results, QueryExecutionId=ids[name]) in REFUSED

@@ -127,8 +127,10 @@ class Seam(Enum):
     PUT_OBJECT = "services.s3:_put_object"
     S3_ERROR = "services.s3:_error"
     PARSE_RANGE = "services.s3:_parse_range"
-    # Athena: the catalogue's tables; take a query, find its tables and their files, and read the words of one.
+    # Athena: the catalogue's tables, the queries by id; take a query, find its tables and their files, and read one's
+    # words.
     TABLES = "services.glue:_tables"
+    QUERIES = "services.athena:_executions"
     START_QUERY = "services.athena:_start_query_execution"
     FIND_TABLES = "services.athena:_rewrite_data_paths"
     FIND_FILES = "services.athena:_materialize_table_files"

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from laptop_cloud.ministack_seams import Seam, replace, wrap
+from laptop_cloud.ministack_seams import Seam, reach, replace, wrap
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from laptop_cloud.ministack_seams import Function
 
 
@@ -20,7 +22,7 @@ def install() -> None:
     replace(Seam.AUTHORIZATION, instead=True)
     wrap(Seam.REQUEST_ORIGIN, _as_encrypted)
     wrap(Seam.REQUEST_CONTEXT, _with_events)
-    wrap(Seam.REQUEST_RESOURCE, _with_repositories)
+    wrap(Seam.REQUEST_RESOURCE, _with_names)
 
 
 def _as_encrypted(pin: Function) -> Function:
@@ -38,18 +40,16 @@ def _with_events(read_context: Function) -> Function:
             return context
         # Both keys are typed as arrays there.
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
-        entries = [entry for entry in _read(body, "Entries") if isinstance(entry, dict)]
+        given = _read(body).get("Entries")
+        entries = [entry for entry in given if isinstance(entry, dict)] if isinstance(given, list) else []
         sources, kinds = ([entry[name] for entry in entries if name in entry] for name in ("Source", "DetailType"))
         return {**context, "events:source": sources or None, "events:detail-type": kinds or None}
 
     return read
 
 
-def _with_repositories(find_resource: Function) -> Function:
-    """Each repository of a DescribeRepositories is a resource.
-
-    https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html
-    """
+def _with_names(find_resource: Function) -> Function:
+    """What some requests are about stands elsewhere in them than MiniStack looks."""
 
     def find(  # noqa: PLR0913, PLR0917  # as MiniStack calls it
         service: str,
@@ -62,18 +62,40 @@ def _with_repositories(find_resource: Function) -> Function:
         account: str,
     ) -> str:
         found: str = find_resource(service, method, path, headers, body, params, region, account)
-        if service != "ecr" or found != "*":
+        if found != "*" or service not in _FINDERS:
             return found
-        named = _read(body, "repositoryNames")
-        # Of several, one question alone is asked: of all that there are, which lets nobody see more than on AWS.
-        return f"arn:aws:ecr:{region}:{account}:repository/{named[0]}" if len(named) == 1 else found
+        name = _FINDERS[service](_read(body))
+        return f"arn:aws:{service}:{region}:{account}:{name}" if name else found
 
     return find
 
 
-def _read(body: bytes, name: str) -> list[Any]:
-    """A list in a request; empty where the request has none, and the service will refuse it."""
+def _find_repository(request: dict[str, Any]) -> str | None:
+    """Each repository of a DescribeRepositories is a resource.
+
+    Of several, one question alone is asked: of all that there are, which lets nobody see more than on AWS.
+    https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html
+    """
+    named = request.get("repositoryNames")
+    return f"repository/{named[0]}" if isinstance(named, list) and len(named) == 1 else None
+
+
+def _find_workgroup(request: dict[str, Any]) -> str | None:
+    """A query is its workgroup's.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonathena.html
+    """
+    query = reach(Seam.QUERIES).get(request.get("QueryExecutionId"))
+    return f"workgroup/{query['WorkGroup']}" if query else None
+
+
+_FINDERS: dict[str, Callable[[dict[str, Any]], str | None]] = {"ecr": _find_repository, "athena": _find_workgroup}
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    """What a request says; nothing where it says nothing that can be read, and the service will refuse it."""
     try:
-        return list(json.loads(body)[name])
-    except (ValueError, KeyError, TypeError):
-        return []
+        request = json.loads(body)
+    except ValueError:
+        return {}
+    return request if isinstance(request, dict) else {}
