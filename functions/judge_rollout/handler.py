@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from functions.telemetry import count, logger
+from functions.use_cases import do_for_each
 from noriba.aws.comparisons import Comparison, find_alarm, give_verdict, measure_health
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.ledger import Ledger
@@ -65,15 +66,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """
     if event.get("at_last"):
         return judge_at_last(event["use_case"]).model_dump(mode="json")
-    failed = []
-    for use_case in list_use_cases():
-        try:
-            answer_if_clear(use_case)
-        except Exception:  # what is wrong with one use case holds up no other
-            logger.exception("not judged", extra={"use_case": use_case})
-            failed.append(use_case)
-    if failed:
-        raise NotJudgedError(f"models of {', '.join(failed)} could not be compared; the log says why")
+    do_for_each(
+        list_use_cases(),
+        answer_if_clear,
+        trouble="not judged",
+        fail=lambda names: NotJudgedError(f"models of {names} could not be compared; the log says why"),
+    )
     return {}
 
 
