@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,16 +18,11 @@ if TYPE_CHECKING:
 
     from laptop_cloud.driving import CloudClock
     from laptop_cloud.process import RunningCloud
+    from noriba.client import Progress
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _MOST_HOURS = timedelta(hours=48)
 """Of longer ones, days are told."""
-
-
-class _Told(Protocol):
-    def update(self, text: str) -> None: ...
-
-    def done(self, text: str) -> None: ...
 
 
 def read_moment(text: str) -> datetime:
@@ -93,7 +88,7 @@ def _move(cloud: RunningCloud, moment: datetime, *, jump: bool) -> CloudClock:
         return pass_time(cloud, moment, passed=tell_hours(progress, begin, moment))
 
 
-def tell_hours(progress: _Told, begin: datetime, end: datetime) -> Callable[[datetime], None]:
+def tell_hours(progress: Progress, begin: datetime, end: datetime) -> Callable[[datetime], None]:
     """What tells where the clock stands: a line that stays for each hour that is over, or each day of a long way."""
     stride = _HOUR if end - begin <= _MOST_HOURS else _DAY
     due = begin + stride

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -116,19 +116,12 @@ def run_demo(plan: DemoPlan) -> dict[str, Any]:
         KeyboardInterrupt: somebody interrupted it; the report says where.
     """
     make_private_home()
-    with _hold_alone():
-        _clear_the_way(plan)
-        return _run(plan)
-
-
-@contextmanager
-def _hold_alone() -> Iterator[None]:
-    with ExitStack() as held:
-        try:
-            held.enter_context(hold_alone(HOME / "demo.lock", "demo"))
-        except UnderWayError as error:
-            raise NotBegunError(str(error)) from error
-        yield
+    try:
+        with hold_alone(HOME / "demo.lock", "demo"):
+            _clear_the_way(plan)
+            return _run(plan)
+    except UnderWayError as error:
+        raise NotBegunError(str(error)) from error
 
 
 def _run(plan: DemoPlan) -> dict[str, Any]:
