@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from noriba.client.production import find_serving
 from noriba.client.rollout_history import describe_rollout, find_running
+from noriba.client.session import name_caller
 from noriba.records.names import name_endpoint
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def begin_rollout(session: Session, begun: BegunRollout, **more: object) -> Begu
 
 def name_asker(session: Session, reason: str) -> dict[str, str]:
     """Who asks, and why, for the record."""
-    return {"by": session.clients.sts.get_caller_identity()["Arn"], "reason": reason}
+    return {"by": name_caller(session), "reason": reason}
 
 
 def _find_tried(session: Session) -> int | None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from noriba.aws import erasure as erasures
 from noriba.aws.objects import ObjectStore
 from noriba.client.progress import NO_PROGRESS
+from noriba.client.session import name_caller
 from noriba.client.waiting import StepFailedError, wait_for_end
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def plan_erasure(session: Session, key: str, *, reason: str) -> tuple[Erasure, E
         _open_buckets(session),
         key if key.startswith(begins) else f"{begins}{key}",
         use_case=session.use_case_name,
-        erased_by=session.clients.sts.get_caller_identity()["Arn"],
+        erased_by=name_caller(session),
         reason=reason,
         now=datetime.now(UTC),
     )

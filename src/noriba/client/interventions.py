@@ -8,6 +8,7 @@ from noriba.aws.comparisons import give_verdict
 from noriba.client.production import find_obstacle, serves_champion_alone
 from noriba.client.progress import NO_PROGRESS
 from noriba.client.rollout_history import NoRolloutError, read_running
+from noriba.client.session import name_caller
 from noriba.client.waiting import ROLLOUT_LIMIT_S, StepFailedError, wait_until
 from noriba.errors import NoribaError
 from noriba.records.names import read_package_version
@@ -50,7 +51,7 @@ def promote_challenger(session: Session, *, reason: str) -> str:
         NoRolloutError: no rollout waits for a verdict.
     """
     lock, _execution = read_running(session)
-    verdict = ChallengerVerdict(decision="promote", reason=f"{_name_caller(session)}: {reason}")
+    verdict = ChallengerVerdict(decision="promote", reason=f"{name_caller(session)}: {reason}")
     if lock.awaited is None or not _answer(session, lock.awaited, verdict):
         raise NoRolloutError(f"the rollout of {session.use_case_name} waits for no verdict; see noriba rollout status")
     return lock.awaited.stage
@@ -81,7 +82,7 @@ def end_rollout(
     One that waits for a verdict is told and ends by itself; any other is stopped, and TIDY puts right what it left.
     """
     changed = not serves_champion_alone(session)
-    why = f"{_name_caller(session)}: {reason}"
+    why = f"{name_caller(session)}: {reason}"
     verdict = ChallengerVerdict(decision="reject", error=error, reason=why)
     history = session.history(session.deployment.rollout_machine_arn)
     if not _answer(session, lock.awaited, verdict):
@@ -113,7 +114,3 @@ def end_rollout(
 def _answer(session: Session, awaited: Awaited | None, verdict: ChallengerVerdict) -> bool:
     """Give a rollout its verdict; False when it does not wait for one, or not any more."""
     return awaited is not None and give_verdict(session.clients.stepfunctions, session.ledger, awaited, verdict)
-
-
-def _name_caller(session: Session) -> str:
-    return session.clients.sts.get_caller_identity()["Arn"]

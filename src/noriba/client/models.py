@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from noriba.aws.bus import EventBus
 from noriba.client.rollout_history import UnderWayError, find_promotion, list_under_way
+from noriba.client.session import name_caller
 from noriba.client.snapshots import NoSuchSnapshotError, count_traffic, read_snapshot
 from noriba.client.waiting import StepFailedError
 from noriba.errors import NoribaError
@@ -147,8 +148,8 @@ def request_training(session: Session, *, cause: str) -> str:
     if session.ledger.latest_snapshot() is None:
         raise StepFailedError("there is no snapshot yet to train on; land data first")
     bus = EventBus(session.clients.events, session.deployment.bus_name)
-    who = session.clients.sts.get_caller_identity()["Arn"]
-    return bus.publish(RetrainingRequested(use_case=session.use_case_name, cause=f"{cause}, by {who}"))
+    noted = f"{cause}, by {name_caller(session)}"
+    return bus.publish(RetrainingRequested(use_case=session.use_case_name, cause=noted))
 
 
 def _say_needed(rollout: Rollout, version: int, *, serves: bool) -> str:

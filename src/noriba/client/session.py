@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def name_caller(session: Session) -> str:
+    """The ARN of whoever acts, for the record."""
+    return session.clients.sts.get_caller_identity()["Arn"]
+
+
 @dataclass(frozen=True)
 class Session:
     """A deployment, and one of its use cases.
