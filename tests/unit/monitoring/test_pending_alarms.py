@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -11,23 +11,11 @@ import pytest
 from noriba.events import AlarmFacts
 from noriba.monitoring.causes import Question
 from noriba.monitoring.pending_alarms import find_pending, join_pending_alarm
-from noriba.records.training import TrainingRecord
-from noriba.usecase import RetrainingPolicy
+from tests.unit.monitoring.trainings import LAST, NOW, POLICY
 
 if TYPE_CHECKING:
     from noriba.monitoring.causes import Asker
-
-POLICY = RetrainingPolicy(
-    min_rows=5_000, min_new_rows_share=0.02, cooldown_s=3_600.0, max_per_day=3, lock_s=6 * 3_600.0
-)
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-LAST = TrainingRecord(
-    decision_id="20260301-060000-a1b2c3",
-    snapshot_id="snap-1",
-    rows=10_000,
-    started_at=NOW - timedelta(hours=2),
-    running=False,
-)
+    from noriba.records.training import TrainingRecord
 
 
 def go_off(hours_ago: float, *, name: str = "error", state: Literal["ALARM", "OK"] = "ALARM") -> AlarmFacts:
