@@ -326,6 +326,15 @@ def _find_refusal(access_key: str, action: str, resource: str, keys: Mapping[str
     return f"User: {who} is not authorized to perform: {action} on resource: {resource}" if who else denied.message
 
 
+def read_request(body: bytes) -> dict[str, Any]:
+    """What a request in JSON says; nothing where it cannot be read, which its service will tell."""
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return request if isinstance(request, dict) else {}
+
+
 # --- services --------------------------------------------------------------------------------------------------------
 
 

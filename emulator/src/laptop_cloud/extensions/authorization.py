@@ -6,14 +6,12 @@ count as encrypted, since a laptop has no certificate for itself, and those that
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from laptop_cloud.ministack_seams import Seam, reach, replace, wrap
+from laptop_cloud.ministack_seams import Seam, reach, read_request, replace, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from laptop_cloud.ministack_seams import Function
 
 
@@ -40,7 +38,7 @@ def _with_events(read_context: Function) -> Function:
             return context
         # Both keys are typed as arrays there.
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
-        given = _read(body).get("Entries")
+        given = read_request(body).get("Entries")
         entries = [entry for entry in given if isinstance(entry, dict)] if isinstance(given, list) else []
         sources, kinds = ([entry[name] for entry in entries if name in entry] for name in ("Source", "DetailType"))
         return {**context, "events:source": sources or None, "events:detail-type": kinds or None}
@@ -64,38 +62,35 @@ def _with_names(find_resource: Function) -> Function:
         found: str = find_resource(service, method, path, headers, body, params, region, account)
         if found != "*" or service not in _FINDERS:
             return found
-        name = _FINDERS[service](_read(body))
-        return f"arn:aws:{service}:{region}:{account}:{name}" if name else found
+        return _FINDERS[service](read_request(body), f"arn:aws:{service}:{region}:{account}:") or found
 
     return find
 
 
-def _find_repository(request: dict[str, Any]) -> str | None:
+def _find_repository(request: dict[str, Any], here: str) -> str | None:
     """Each repository of a DescribeRepositories is a resource.
 
     Of several, one question alone is asked: of all that there are, which lets nobody see more than on AWS.
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html
     """
     named = request.get("repositoryNames")
-    return f"repository/{named[0]}" if isinstance(named, list) and len(named) == 1 else None
+    return f"{here}repository/{named[0]}" if isinstance(named, list) and len(named) == 1 else None
 
 
-def _find_workgroup(request: dict[str, Any]) -> str | None:
+def _find_workgroup(request: dict[str, Any], here: str) -> str | None:
     """A query is its workgroup's.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonathena.html
     """
     query = reach(Seam.QUERIES).get(request.get("QueryExecutionId"))
-    return f"workgroup/{query['WorkGroup']}" if query else None
+    return f"{here}workgroup/{query['WorkGroup']}" if query else None
 
 
-_FINDERS: dict[str, Callable[[dict[str, Any]], str | None]] = {"ecr": _find_repository, "athena": _find_workgroup}
+Finder = Callable[[dict[str, Any], str], str | None]
+"""Of a request, given how ARNs of its service begin there: the ARN of what it is about."""
+_FINDERS: dict[str, Finder] = {"ecr": _find_repository, "athena": _find_workgroup}
 
 
-def _read(body: bytes) -> dict[str, Any]:
-    """What a request says; nothing where it says nothing that can be read, and the service will refuse it."""
-    try:
-        request = json.loads(body)
-    except ValueError:
-        return {}
-    return request if isinstance(request, dict) else {}
+def find_by(service: str, finder: Finder) -> None:
+    """Ask that of a service's requests of which MiniStack cannot tell what they are about."""
+    _FINDERS[service] = finder

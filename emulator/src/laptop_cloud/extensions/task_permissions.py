@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from laptop_cloud import ministack_seams
+from laptop_cloud.extensions.authorization import find_by
 from laptop_cloud.ministack_seams import Seam, current_account, current_region, reach, task_error, wrap
 from laptop_cloud.sagemaker.permissions import Permission, list_permissions
 from laptop_cloud.sagemaker.scopes import current_scope
@@ -70,19 +71,9 @@ class Machines:
 
         return wait_for_answer
 
-    def around_resource(self, find_resource: Function) -> Function:
+    def find_waiting(self, request: dict[str, Any], _here: str) -> str | None:
         """An answer to a task is about the machine that waits for it."""
-
-        def find(service: str, *request: Any) -> str:
-            found: str = find_resource(service, *request)
-            if service != "states" or found != "*":
-                return found
-            try:
-                return self._waiting.get(json.loads(request[3])["taskToken"], found)
-            except (ValueError, KeyError, TypeError):
-                return found
-
-        return find
+        return self._waiting.get(request.get("taskToken", ""))
 
 
 def install() -> None:
@@ -91,7 +82,7 @@ def install() -> None:
     wrap(Seam.EXECUTE_TASK, machines.around_task)
     wrap(Seam.INVOKE_RESOURCE, machines.around_call)
     wrap(Seam.WAIT_FOR_ANSWER, machines.around_wait)
-    wrap(Seam.REQUEST_RESOURCE, machines.around_resource)
+    find_by("states", machines.find_waiting)
 
 
 def _find_machine(arn: str) -> dict[str, Any] | None:

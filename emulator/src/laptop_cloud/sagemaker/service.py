@@ -149,7 +149,9 @@ class Service:
         target = headers.get("x-amz-target", "")
         endpoint = invocations.endpoint_in(path)
         operation = "InvokeEndpoint" if endpoint is not None else target.removeprefix(_TARGET)
-        if refused := _refuse(scope, headers, operation, {"EndpointName": endpoint} if endpoint else _read(body)):
+        if refused := _refuse(
+            scope, headers, operation, {"EndpointName": endpoint} if endpoint else ministack_seams.read_request(body)
+        ):
             return refused
         loop = asyncio.get_running_loop()
         if target.startswith(_TARGET):
@@ -209,15 +211,6 @@ def _refuse(scope: Scope, headers: dict[str, str], operation: str, params: dict[
         if (why := ministack_seams.find_refusal(headers, action, resource, keys)) is not None:
             return _render_error(ApiError("AccessDeniedException", why))
     return None
-
-
-def _read(body: bytes) -> dict[str, Any]:
-    """What a request says; nothing where it cannot be read, which it will be told."""
-    try:
-        params = json.loads(body or b"{}")
-    except ValueError:
-        return {}
-    return params if isinstance(params, dict) else {}
 
 
 def _render_error(error: ApiError) -> Answer:
