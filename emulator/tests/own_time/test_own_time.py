@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from emulator.tests.permissions import act_as, allow
 from laptop_cloud.driving import (
     BUSY,
     MomentIsOverError,
@@ -27,7 +28,7 @@ from laptop_cloud.driving import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from emulator.tests.conftest import Clients, Eventually, Functions, Queue
+    from emulator.tests.conftest import Clients, Eventually, Functions, Queue, Role
     from laptop_cloud.process import RunningCloud
 
     Now = Callable[[], datetime]
@@ -71,6 +72,17 @@ def test_the_date_of_its_answers_is_real_for_programs_that_sign_by_it(cloud: Run
 
 
 # --- who tells the time ----------------------------------------------------------------------------------------------
+
+
+def test_a_person_who_signs_by_the_time_of_the_world_is_let_in(
+    cloud: RunningCloud, client: Clients, role: Role, name: str
+) -> None:
+    client("s3").create_bucket(Bucket=name)
+    session = act_as(cloud, client, role(allow(["s3:ListBucket"], f"arn:aws:s3:::{name}")))
+
+    answer = session.client("s3", endpoint_url=cloud.endpoint_url).list_objects_v2(Bucket=name)
+
+    assert answer["KeyCount"] == 0
 
 
 def test_objects_and_data_points_carry_it(client: Clients, now: Now, move: Move, name: str) -> None:
