@@ -127,10 +127,22 @@ def name() -> str:
 
 @pytest.fixture
 def queue(client: Clients, name: str) -> Iterator[Queue]:
-    """An SQS queue to look at what arrives."""
-    url = client("sqs").create_queue(QueueName=f"{name}-inbox")["QueueUrl"]
+    """An SQS queue to look at what arrives; rules and topics may deliver to it."""
+    url = client("sqs").create_queue(QueueName=f"{name}-inbox", Attributes={"Policy": admit_deliveries()})["QueueUrl"]
     yield Queue(client, url)
     client("sqs").delete_queue(QueueUrl=url)
+
+
+def admit_deliveries(**condition: dict[str, str]) -> str:
+    """The policy of a queue to which rules and topics may deliver, under a condition or all of them."""
+    statement: dict[str, Any] = {
+        "Effect": "Allow",
+        "Principal": {"Service": ["events.amazonaws.com", "sns.amazonaws.com"]},
+        "Action": "sqs:SendMessage",
+        "Resource": "*",
+        **({"Condition": condition} if condition else {}),
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": statement})
 
 
 class Queue:
@@ -171,7 +183,7 @@ def watch(client: Clients, queue: Queue, name: str) -> Watch:
 
 @pytest.fixture
 def function(client: Clients, name: str) -> Functions:
-    """`function(source)`: a deployed Python function; its ARN."""
+    """`function(source)`: a deployed Python function that services may invoke; its ARN."""
 
     def create(source: str, *, files: dict[str, str] | None = None, **settings: Any) -> str:
         answer = client("lambda").create_function(
@@ -183,6 +195,13 @@ def function(client: Clients, name: str) -> Functions:
             Code={"ZipFile": _zipped({"app.py": source, **(files or {})})},
             **settings,
         )
+        for service in ("events", "apigateway"):
+            client("lambda").add_permission(
+                FunctionName=answer["FunctionArn"],
+                StatementId=service,
+                Action="lambda:InvokeFunction",
+                Principal=f"{service}.amazonaws.com",
+            )
         return str(answer["FunctionArn"])
 
     return create

@@ -67,7 +67,22 @@ ROLE = {
             "Statement": [
                 {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
             ],
-        }
+        },
+        "Policies": [
+            {
+                "PolicyName": "chain",
+                "PolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Action": ["states:StartExecution", "lambda:InvokeFunction"],
+                            "Resource": "*",
+                        }
+                    ],
+                },
+            }
+        ],
     },
 }
 FUNCTION = {

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from emulator.tests.conftest import admit_deliveries
+from emulator.tests.permissions import allow
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from emulator.tests.conftest import Clients, Eventually, Functions, Queue
+    from emulator.tests.conftest import Clients, Eventually, Functions, Queue, Role
     from laptop_cloud.process import RunningCloud
 
+RULES = "arn:aws:events:us-east-1:123456789012:rule"
 ROLE = "arn:aws:iam::123456789012:role/laptop"
 
 
@@ -157,7 +161,7 @@ def test_a_bus_of_another_account_receives_what_its_policy_allows(
     events.put_permission(
         EventBusName=name, StatementId="governance", Principal=cloud.account, Action="events:PutEvents"
     )
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    url = sqs.create_queue(QueueName=name, Attributes={"Policy": admit_deliveries()})["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     events.put_rule(Name=name, EventBusName=name, EventPattern=json.dumps({"source": [name]}))
     events.put_targets(Rule=name, EventBusName=name, Targets=[{"Id": "queue", "Arn": arn}])
@@ -174,6 +178,84 @@ def test_a_bus_of_another_account_without_a_policy_stays_closed(
     their_bus: str, queue: Queue, route: Callable[..., None], send: Callable[..., None]
 ) -> None:
     route({"Arn": their_bus, "RoleArn": ROLE, "DeadLetterConfig": {"Arn": queue.arn}})
+
+    send({})
+
+    assert queue.receive()["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"
+
+
+# --- what a rule may do -----------------------------------------------------------------------------------------------
+
+
+def test_a_function_that_does_not_let_the_rule_in_is_not_invoked(
+    client: Clients, function: Functions, queue: Queue, name: str, route: Callable[..., None], send: Callable[..., None]
+) -> None:
+    arn = function("def handler(event, context):\n    pass\n")
+    client("lambda").remove_permission(FunctionName=arn, StatementId="events")
+    client("lambda").add_permission(
+        FunctionName=arn,
+        StatementId="another",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=f"{RULES}/{name}-another",
+    )
+    route({"Arn": arn, "DeadLetterConfig": {"Arn": queue.arn}})
+
+    send({})
+
+    said = queue.receive()["MessageAttributes"]
+    assert said["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"
+    assert said["ERROR_MESSAGE"]["StringValue"].startswith(
+        "events.amazonaws.com is not authorized to perform: lambda:InvokeFunction on resource: "
+    )
+
+
+def test_a_queue_lets_in_the_rules_that_its_policy_names(
+    client: Clients, queue: Queue, name: str, route: Callable[..., None], send: Callable[..., None]
+) -> None:
+    for rule in (f"{name}-another", name):
+        policy = admit_deliveries(ArnEquals={"aws:SourceArn": f"{RULES}/{rule}"})
+        client("sqs").set_queue_attributes(QueueUrl=queue.url, Attributes={"Policy": policy})
+        route({"Arn": queue.arn})
+        send({"admitted": rule})
+
+    assert queue.receive_json()["detail"] == {"admitted": name}
+
+
+@pytest.fixture
+def machine(client: Clients, name: str) -> str:
+    """The ARN of a machine that does nothing."""
+    nothing = json.dumps({"StartAt": "Only", "States": {"Only": {"Type": "Succeed"}}})
+    made = client("stepfunctions").create_state_machine(name=name, definition=nothing, roleArn=ROLE)
+    return str(made["stateMachineArn"])
+
+
+def test_a_machine_is_started_by_a_role_that_may(
+    client: Clients,
+    role: Role,
+    machine: str,
+    route: Callable[..., None],
+    send: Callable[..., None],
+    eventually: Eventually,
+) -> None:
+    route({"Arn": machine, "RoleArn": role(allow(["states:StartExecution"], machine))})
+
+    send({})
+
+    assert eventually(lambda: client("stepfunctions").list_executions(stateMachineArn=machine)["executions"])
+
+
+@pytest.mark.parametrize("action", ["states:StopExecution", None], ids=["its role may not", "without a role"])
+def test_a_machine_is_not_started_by_who_may_not(  # fixtures
+    role: Role,
+    queue: Queue,
+    machine: str,
+    route: Callable[..., None],
+    send: Callable[..., None],
+    action: str | None,
+) -> None:
+    starter = {"RoleArn": role(allow([action], machine))} if action else {}
+    route({"Arn": machine, "DeadLetterConfig": {"Arn": queue.arn}, **starter})
 
     send({})
 

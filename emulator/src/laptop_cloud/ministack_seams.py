@@ -65,6 +65,10 @@ class Seam(Enum):
     ACCESS_KEY = "core.router:extract_access_key_id"
     REQUEST_RESOURCE = "core.iam_actions:extract_resource_arn"
     REQUEST_CONTEXT = "core.iam_actions:request_tag_context"
+    # The policy of a resource, who asks it for what, and its answer.
+    RESOURCE_POLICY = "core.iam_evaluator:_resource_policy"
+    POLICY_CONTEXT = "core.iam_evaluator:EvalContext"
+    EVALUATE_RESOURCE_POLICY = "core.iam_evaluator:evaluate_resource_policy"
     # Whose state is meant.
     SCOPE = "core.responses:request_scope"
     ACCOUNT = "core.responses:get_account_id"
@@ -157,10 +161,11 @@ class Seam(Enum):
     RETURN_WORKER = "core.lambda_runtime:release_worker"
     END_WORKERS = "core.lambda_runtime:reset"
     CREDENTIALS = "core.lambda_runtime:execution_credentials"
-    # REST APIs: serve one request, find its method and ask what is behind, shape a function's answer, the errors that
-    # the gateway itself gives and how they are written; a method's limits in its stage; the APIs by id.
+    # REST APIs: serve one request, find its method and ask what is behind, ask a function, shape its answer, the errors
+    # that the gateway itself gives and how they are written; a method's limits in its stage; the APIs by id.
     API_EXECUTION = "services.apigateway_v1:_handle_execute_in_scope"
     API_ROUTING = "services.apigateway_v1:_execute_in_scope"
+    API_ASK_FUNCTION = "services.apigateway_v1:_call_lambda_raw"
     API_FUNCTION_ANSWER = "services.apigateway_v1:_lambda_proxy_response"
     API_ERROR = "services.apigateway_v1:_GatewayError"
     API_ERROR_ANSWER = "services.apigateway_v1:_gateway_error_response"

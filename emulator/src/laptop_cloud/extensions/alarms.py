@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from laptop_cloud.extensions.alarm_evaluation import EXTRA_PERIODS, AlarmSettings, Datapoint, Verdict, evaluate
 from laptop_cloud.extensions.alarm_events import remember_previous, with_event, write_time
+from laptop_cloud.extensions.alarm_permissions import with_permission
 from laptop_cloud.extensions.metric_periods import MetricPeriods, find_statistic
 from laptop_cloud.extensions.metrics_insights import parse_query
 from laptop_cloud.extensions.ticker import Ticker
@@ -51,6 +52,7 @@ def install() -> Ticker:
     wrap(Seam.EVALUATE_ALARMS, wake_instead)
     wrap(Seam.RECORD_METRIC, wake_after)
     wrap(Seam.STORE_DATUM, wake_after)
+    wrap(Seam.ALARM_ACTIONS, with_permission)
     wrap(Seam.ALARM_ACTIONS, with_event)
     wrap(Seam.ALARM_OF_TEMPLATE, _with_query)
     return ticker

@@ -7,23 +7,29 @@
 - The limits of one method are kept. A template names its path with encoded slashes (`/~1v1~1health`), under which
   MiniStack keeps the limits and does not find them.
   https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-apigateway-stage-methodsetting.html
+- A function whose policy does not let the API in is not asked, and whoever asked the API is told nothing but 500.
+  https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html
 - An encoded slash (`%2F`) in a path is part of its segment; MiniStack routes as if it were a slash.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from laptop_cloud.ministack_seams import Seam, put_metric, reach, wrap
+from laptop_cloud.extensions.service_permissions import find_service_refusal
+from laptop_cloud.ministack_seams import Seam, current_account, current_region, put_metric, reach, wrap
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from laptop_cloud.ministack_seams import Function, Response
+
+_log = logging.getLogger(__name__)
 
 _BAD_GATEWAY, _FIRST_ERROR, _FIRST_FAULT = 502, 400, 500
 _CRASHED = "the function crashed; only the laptop cloud's own code reads this"
@@ -33,6 +39,7 @@ def install() -> None:
     """Close the gaps."""
     wrap(Seam.API_EXECUTION, _with_metrics)
     wrap(Seam.API_ROUTING, _with_own_words_for_crashes)
+    wrap(Seam.API_ASK_FUNCTION, _where_allowed)
     wrap(Seam.API_FUNCTION_ANSWER, _without_stack_traces)
     wrap(Seam.API_METHOD_LIMITS, _with_encoded_paths)
 
@@ -82,6 +89,19 @@ def _with_encoded_paths(find: Function) -> Function:
         return find(stage, path, method) if own is None else own
 
     return find_limits
+
+
+def _where_allowed(ask: Function) -> Function:
+    async def ask_function(function: str, event: dict[str, Any], **where: Any) -> tuple[Any, str | None]:
+        context = event["requestContext"]
+        place = f"{context['apiId']}/{context['stage']}/{context['httpMethod']}{context['resourcePath']}"
+        source = f"arn:aws:execute-api:{current_region()}:{current_account()}:{place}"
+        if (why := find_service_refusal("apigateway", "lambda:InvokeFunction", function, source=source)) is not None:
+            _log.warning("%s", why)
+            return None, why
+        return await ask(function, event, **where)  # type: ignore[no-any-return]
+
+    return ask_function
 
 
 def _without_stack_traces(shape: Function) -> Function:

@@ -8,8 +8,11 @@ What MiniStack lacks and this adds:
 - Rule to Firehose.
 - Rule to an event bus of another account, when that bus's policy lets the sender in.
   https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
-- A target that is gone, or that cannot be reached, sends the event to the target's dead-letter queue at once, with the
-  attributes that say why. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+- A target that is gone, that cannot be reached, or that the rule may not deliver to sends the event to the target's
+  dead-letter queue at once, with the attributes that say why.
+  https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+- Whether it may is asked of the target's role, or of the policy of the function, queue or topic itself.
+  https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#eb-target-permissions
 - What was not delivered is counted, under the bus's name too where that is not the default one.
   https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
 """
@@ -22,7 +25,17 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from laptop_cloud.ministack_seams import Seam, current_account, current_region, in_scope, put_metric, reach, wrap
+from laptop_cloud.extensions.service_permissions import find_service_refusal
+from laptop_cloud.ministack_seams import (
+    Seam,
+    current_account,
+    current_region,
+    find_role_refusal,
+    in_scope,
+    put_metric,
+    reach,
+    wrap,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,10 +92,12 @@ def _deliver(invoke: Function, target: Json, event: Json, rule: Json, view: Any)
     if exists is None:
         raise _UndeliverableError("INTERNAL_ERROR", f"{_OUT_OF_REACH}; not to {target['Arn']}")
     if arn.service == "events" and arn.resource.startswith("event-bus/") and not _is_here(arn):
+        _check_permission(arn, target, rule)
         _send_to_other_account(arn, target, event, rule, view)
         return
     if not _is_here(arn) or not exists(target["Arn"]):
         raise _UndeliverableError("NO_RESOURCE", f"Target {target['Arn']} does not exist.")
+    _check_permission(arn, target, rule)
     if arn.service == "firehose":
         _put_record(arn.resource.removeprefix("deliverystream/"), _payload(target, rule, view))
     else:
@@ -113,6 +128,25 @@ _FINDERS: dict[str, Callable[[str], bool]] = {
     "events": lambda arn: "event-bus/" not in arn or _exists_in(Seam.EVENT_BUSES, _name_after("event-bus/", arn)),
 }
 """By service: does the target of an ARN in the current account and region exist? API destinations are MiniStack's."""
+
+
+# --- may the rule deliver? --------------------------------------------------------------------------------------------
+
+_AS_ITSELF = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage", "sns": "sns:Publish"}
+_AS_A_ROLE = {"states": "states:StartExecution", "firehose": "firehose:PutRecord", "events": "events:PutEvents"}
+
+
+def _check_permission(arn: _Arn, target: Json, rule: Json) -> None:
+    if arn.service in _AS_ITSELF:
+        why = find_service_refusal("events", _AS_ITSELF[arn.service], target["Arn"], source=rule["Arn"])
+    elif role := target.get("RoleArn"):
+        why = find_role_refusal(role, _AS_A_ROLE[arn.service], target["Arn"], {})
+    else:
+        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-bus-to-bus.html
+        needless = arn.service == "events" and arn.account == current_account()
+        why = None if needless else f"Target {target['Arn']} has no role to deliver as."
+    if why is not None:
+        raise _UndeliverableError("NO_PERMISSIONS", why)
 
 
 # --- the deliveries that MiniStack lacks -----------------------------------------------------------------------------
@@ -191,8 +225,11 @@ def _give_up(target: Json, event: Json, rule: Json, fault: _UndeliverableError) 
     put_metric("AWS/Events", "FailedInvocations", 1, unit="Count", dimensions=dimensions)
     queue_arn = (target.get("DeadLetterConfig") or {}).get("Arn", "")
     queue = reach(Seam.FIND_QUEUE)(queue_arn) if queue_arn else None
-    if queue is None:
-        _log.warning("rule %s dropped event %s: %s", rule["Name"], event.get("id"), fault)
+    refused = queue and find_service_refusal("events", "sqs:SendMessage", queue_arn, source=rule["Arn"])
+    if queue is None or refused:
+        _log.warning("rule %s dropped event %s: %s", rule["Name"], event.get("id"), refused or fault)
+        if refused:
+            put_metric("AWS/Events", "InvocationsFailedToBeSentToDlq", 1, unit="Count", dimensions=dimensions)
         return
     attributes = {
         "RULE_ARN": rule["Arn"],

@@ -106,6 +106,9 @@ def _ask(role: str, resource: str, given: Any) -> None:
 
 def list_task_permissions(resource: str, given: dict[str, Any]) -> Iterator[Permission]:
     """What a task's call needs; nothing for what calls no service."""
+    if resource.startswith("arn:aws:lambda:"):
+        yield Permission("lambda:InvokeFunction", resource, {})
+        return
     if (match := _TASK.fullmatch(resource)) is None:
         return
     service = _PREFIXES.get(match["service"], match["service"])
