@@ -7,7 +7,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from noriba.aws.clients import Clients
     from noriba.client import Session
+
+
+def make_inbox(clients: Clients, name: str) -> tuple[str, str]:
+    """A queue that rules may deliver to; its URL and ARN."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": "*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    url = clients.sqs.create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
+    return url, clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
 
 @dataclass
@@ -22,8 +36,7 @@ class BusRecorder:
     def listen(cls, session: Session) -> BusRecorder:
         """Begin to listen to a deployment's bus."""
         clients, bus_name = session.clients, session.deployment.bus_name
-        url = clients.sqs.create_queue(QueueName="bus-recorder")["QueueUrl"]
-        arn = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        url, arn = make_inbox(session.clients, "bus-recorder")
         pattern = json.dumps({"source": [{"prefix": "noriba."}]})
         clients.events.put_rule(Name="bus-recorder", EventBusName=bus_name, EventPattern=pattern)
         clients.events.put_targets(Rule="bus-recorder", EventBusName=bus_name, Targets=[{"Id": "queue", "Arn": arn}])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from laptop_cloud.extensions.retention import summarize
+from laptop_cloud.extensions.retention import some_are_old, summarize
 
 
 def sample(at: float, value: float) -> dict[str, Any]:
@@ -28,3 +28,12 @@ def test_what_is_summed_up_stays_as_it_is() -> None:
     summarize(samples, before=600)
 
     assert samples == once
+
+
+def test_samples_are_thrown_away_once_a_day_and_not_whenever_one_turns_two_weeks_old() -> None:
+    day = 86_400.0
+    every_hour = [sample(hour * 3600.0, 1) for hour in range(14 * 24)]
+
+    assert not some_are_old([[], every_hour], now=14 * day + 3600)
+    assert not some_are_old([[], every_hour], now=15 * day)
+    assert some_are_old([[], every_hour], now=15 * day + 1)

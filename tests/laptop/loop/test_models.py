@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from backports import tarfile
 
+from laptop.recorder import make_inbox
 from noriba.aws.endpoints import find_status
 from noriba.aws.objects import split_uri
 from noriba.client import StepFailedError, abort_rollout, approve_model, wait_for_rollout
@@ -122,8 +123,7 @@ def test_neither_waiting_nor_rejected_nor_an_edit_starts_a_rollout(
     loop.session.clients.sagemaker.update_model_package(ModelPackageArn=champion.arn, **edit)  # type: ignore[arg-type]
     # Their events have been delivered when an event sent after it has arrived.
     sqs, events = loop.session.clients.sqs, loop.session.clients.events
-    url = sqs.create_queue(QueueName=f"after-{uuid.uuid4().hex[:8]}")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    url, arn = make_inbox(loop.session.clients, f"after-{uuid.uuid4().hex[:8]}")
     events.put_rule(Name="after", EventPattern=json.dumps({"source": ["test.after"]}))
     events.put_targets(Rule="after", Targets=[{"Id": "queue", "Arn": arn}])
     events.put_events(Entries=[{"Source": "test.after", "DetailType": "after", "Detail": "{}"}])
