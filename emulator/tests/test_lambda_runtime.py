@@ -7,6 +7,7 @@ import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +17,6 @@ from laptop_cloud.extensions.lambda_code import CodeStore
 from laptop_cloud.extensions.lambda_runtime import PythonWorker
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from emulator.tests.conftest import Clients, Eventually, Functions, Zip
     from laptop_cloud.process import RunningCloud
 
@@ -277,6 +276,15 @@ def test_what_nobody_waits_for_gives_way_to_requests(
     arn = function("import os\n\ndef handler(event, context):\n    return os.nice(0)\n")
 
     assert invoke(client, arn, event)[1] == os.nice(0) + less_urgent
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="sessions share processors on some Linux alone")
+def test_its_session_gives_way_too(client: Clients, function: Functions) -> None:
+    source = (
+        "import pathlib\n\ndef handler(event, context):\n    return pathlib.Path('/proc/self/autogroup').read_text()\n"
+    )
+
+    assert str(invoke(client, function(source), {"detail-type": "ModelApproved"})[1]).split()[-2:] == ["nice", "10"]
 
 
 def test_a_function_that_is_not_there_is_an_error(client: Clients) -> None:

@@ -99,8 +99,7 @@ class Environment:
             start_new_session=True,
         )
         if self.settings.in_background:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                psutil.Process(self.process.pid).nice(_BACKGROUND_NICENESS)
+            _give_way(self.process.pid)
         threading.Thread(target=self._read_log, name="lambda-log", daemon=True).start()
         self._start()
         self.start_s = time.perf_counter() - began
@@ -241,3 +240,15 @@ def _find_error(answer: Json, request_id: str) -> Json | None:
         return None
     message = f"Response payload size ({size} bytes) exceeded maximum allowed payload size (6291556 bytes)."
     return {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message, "requestId": request_id}
+
+
+def _give_way(pid: int) -> None:
+    """Let others go first.
+
+    Where Linux shares processors out to sessions first, a process that has a session of its own is no nicer to others
+    until its session is, too: https://man7.org/linux/man-pages/man7/sched.7.html, "The autogroup feature".
+    """
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).nice(_BACKGROUND_NICENESS)
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(_BACKGROUND_NICENESS), encoding="ascii")
