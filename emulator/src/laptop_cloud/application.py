@@ -26,9 +26,11 @@ from laptop_cloud.extensions import (
     log_pages,
     metric_reads,
     metrics,
+    resource_policies,
     retention,
     s3_events,
     s3_ranges,
+    shared_buses,
     stack_outputs,
     task_permissions,
 )
@@ -68,6 +70,8 @@ class Application:
         """
         check_seams()
         authorization.install()
+        resource_policies.install()
+        shared_buses.install()
         s3_events.install()
         s3_ranges.install()
         eventbridge_delivery.install()

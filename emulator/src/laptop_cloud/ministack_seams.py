@@ -110,9 +110,12 @@ class Seam(Enum):
     EVENT_BUSES = "services.eventbridge:_event_buses"
     EVENT_BUS_POLICIES = "services.eventbridge:_event_bus_policies"
     PUBLISHED_EVENTS = "services.eventbridge:_events_log_list"
+    EVENT_RESOURCES = "core.iam_actions:eventbridge_resource_arns"
     CREATE_ARCHIVE = "services.eventbridge:_create_archive"
     UPDATE_ARCHIVE = "services.eventbridge:_update_archive"
     DELETE_ARCHIVE = "services.eventbridge:_delete_archive"
+    # DynamoDB: the policies of tables.
+    TABLE_POLICIES = "services.dynamodb:_resource_policies"
     # Scheduled rules: the rules and their targets, what looks through them now and then, and what a schedule means.
     RULES = "services.eventbridge:_rules"
     RULE_TARGETS = "services.eventbridge:_targets"

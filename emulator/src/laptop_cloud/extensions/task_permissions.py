@@ -125,6 +125,9 @@ def list_task_permissions(resource: str, given: dict[str, Any]) -> Iterator[Perm
         request: tuple[Any, ...] = (service, "POST", "/", {}, body, {}, current_region(), current_account())
         keys = reach(Seam.REQUEST_CONTEXT)(service, action, body, {})
         yield Permission(action, reach(Seam.REQUEST_RESOURCE)(*request), keys)
+        if service == "events":
+            for bus in reach(Seam.EVENT_RESOURCES)(body, current_region(), current_account())[1:]:
+                yield Permission(action, bus, keys)
 
 
 def _spell(service: str, name: str) -> str:
