@@ -49,6 +49,10 @@ class Acting(Protocol):
     def __call__(self, service: str, *statements: dict[str, Any]) -> Any: ...
 
 
+class Run(Protocol):
+    def __call__(self, role: str, task: dict[str, Any], **given: Any) -> dict[str, Any]: ...
+
+
 class Zip(Protocol):
     def __call__(self, files: dict[str, str]) -> bytes: ...
 
@@ -258,6 +262,25 @@ def acting(cloud: RunningCloud, neighbour: Clients, their_role: Role) -> Acting:
         return session.client(service, endpoint_url=cloud.endpoint_url)  # type: ignore[call-overload]
 
     return act
+
+
+@pytest.fixture
+def run_there(neighbour: Clients, name: str, eventually: Eventually) -> Run:
+    """`run_there(role, task)`: how a machine of another account, with this one task, ended."""
+    states = neighbour("stepfunctions")
+
+    def run(role: str, task: dict[str, Any], **given: Any) -> dict[str, Any]:
+        definition = json.dumps({"StartAt": "Only", "States": {"Only": {"Type": "Task", "End": True, **task}}})
+        machine = states.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
+        execution = states.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
+
+        def look() -> dict[str, Any] | None:
+            told: dict[str, Any] = states.describe_execution(executionArn=execution)
+            return None if told["status"] == "RUNNING" else told
+
+        return dict(eventually(look))
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from emulator.tests.conftest import NEIGHBOUR, deploy, make_role
 from emulator.tests.permissions import allow, refusal
 
 if TYPE_CHECKING:
-    from emulator.tests.conftest import Acting, Clients, Eventually, Queue, Role
+    from emulator.tests.conftest import Acting, Clients, Queue, Role, Run
     from laptop_cloud.process import RunningCloud
 
 REFUSED = {"AccessDenied", "AccessDeniedException"}
@@ -135,33 +135,15 @@ def test_nobody_speaks_in_the_name_of_aws(client: Clients, acting: Acting, bus: 
 
 
 @pytest.mark.parametrize("let", [True, False], ids=["let in", "not let in"])
-def test_a_task_puts_events_to_the_bus_of_another_account(  # noqa: PLR0917  # fixtures
-    client: Clients,
-    neighbour: Clients,
-    their_role: Role,
-    name: str,
-    bus: str,
-    inbox: Queue,
-    eventually: Eventually,
-    let: bool,
+def test_a_task_puts_events_to_the_bus_of_another_account(  # fixtures
+    client: Clients, their_role: Role, run_there: Run, name: str, bus: str, inbox: Queue, let: bool
 ) -> None:
     if let:
         let_in(client, bus, {"AWS": f"arn:aws:iam::{NEIGHBOUR}:role/{name}"})
-    states = neighbour("stepfunctions")
-    task = {
-        "Type": "Task",
-        "End": True,
-        "Resource": "arn:aws:states:::events:putEvents",
-        "Parameters": {"Entries": [{**entry(name, bus), "Detail": {"n": 1}}]},
-    }
-    definition = json.dumps({"StartAt": "Only", "States": {"Only": task}})
-    machine = states.create_state_machine(name=name, definition=definition, roleArn=their_role(allow([PUT], bus)))
-    execution = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
-    ended = eventually(
-        lambda: (
-            states.describe_execution(executionArn=execution)["status"] != "RUNNING"
-            and states.describe_execution(executionArn=execution)
-        )
+    event = {**entry(name, bus), "Detail": {"n": 1}}
+    ended = run_there(
+        their_role(allow([PUT], bus)),
+        {"Resource": "arn:aws:states:::events:putEvents", "Parameters": {"Entries": [event]}},
     )
 
     if let:
@@ -169,6 +151,17 @@ def test_a_task_puts_events_to_the_bus_of_another_account(  # noqa: PLR0917  # f
         assert inbox.receive_json()["account"] == NEIGHBOUR
     else:
         assert ended["error"] == "States.Permissions"
+
+
+def test_a_task_is_asked_about_each_bus(
+    client: Clients, cloud: RunningCloud, their_role: Role, run_there: Run, name: str, bus: str
+) -> None:
+    let_in(client, bus, {"AWS": NEIGHBOUR})
+    own = f"arn:aws:events:{cloud.region}:{NEIGHBOUR}:event-bus/default"
+    events = [{**entry(name, to), "Detail": {}} for to in ("default", bus)]
+    task = {"Resource": "arn:aws:states:::events:putEvents", "Parameters": {"Entries": events}}
+
+    assert run_there(their_role(allow([PUT], own)), task)["error"] == "States.Permissions"
 
 
 def test_a_rule_delivers_as_a_role_that_the_bus_lets_in(

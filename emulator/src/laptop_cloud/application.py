@@ -31,6 +31,7 @@ from laptop_cloud.extensions import (
     s3_events,
     s3_ranges,
     shared_buses,
+    shared_tables,
     stack_outputs,
     task_permissions,
 )
@@ -72,6 +73,7 @@ class Application:
         authorization.install()
         resource_policies.install()
         shared_buses.install()
+        shared_tables.install()
         s3_events.install()
         s3_ranges.install()
         eventbridge_delivery.install()

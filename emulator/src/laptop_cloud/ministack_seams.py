@@ -114,8 +114,15 @@ class Seam(Enum):
     CREATE_ARCHIVE = "services.eventbridge:_create_archive"
     UPDATE_ARCHIVE = "services.eventbridge:_update_archive"
     DELETE_ARCHIVE = "services.eventbridge:_delete_archive"
-    # DynamoDB: the policies of tables.
+    # DynamoDB: the policies of tables, make a table, and what is done with items.
     TABLE_POLICIES = "services.dynamodb:_resource_policies"
+    PUT_TABLE_POLICY = "services.dynamodb:_put_resource_policy"
+    CREATE_TABLE = "services.dynamodb:_create_table"
+    GET_ITEM = "services.dynamodb:_get_item"
+    PUT_ITEM = "services.dynamodb:_put_item"
+    UPDATE_ITEM = "services.dynamodb:_update_item"
+    DELETE_ITEM = "services.dynamodb:_delete_item"
+    QUERY_ITEMS = "services.dynamodb:_query"
     # Scheduled rules: the rules and their targets, what looks through them now and then, and what a schedule means.
     RULES = "services.eventbridge:_rules"
     RULE_TARGETS = "services.eventbridge:_targets"
