@@ -30,6 +30,7 @@ from laptop_cloud.extensions import (
     retention,
     s3_events,
     s3_ranges,
+    shared_buckets,
     shared_buses,
     shared_tables,
     stack_outputs,
@@ -74,6 +75,7 @@ class Application:
         resource_policies.install()
         shared_buses.install()
         shared_tables.install()
+        shared_buckets.install()
         s3_events.install()
         s3_ranges.install()
         eventbridge_delivery.install()

@@ -69,6 +69,10 @@ class Seam(Enum):
     RESOURCE_POLICY = "core.iam_evaluator:_resource_policy"
     POLICY_CONTEXT = "core.iam_evaluator:EvalContext"
     EVALUATE_RESOURCE_POLICY = "core.iam_evaluator:evaluate_resource_policy"
+    # What a condition's key stands for, the roles by name, and who signed the request.
+    CONDITION_KEY = "core.iam_evaluator:_resolve_condition_key"
+    ROLES = "services.iam:_roles"
+    CALLER = "core.iam_evaluator:caller_arn"
     # Whose state is meant.
     SCOPE = "core.responses:request_scope"
     ACCOUNT = "core.responses:get_account_id"
@@ -143,6 +147,9 @@ class Seam(Enum):
     PUT_OBJECT = "services.s3:_put_object"
     S3_ERROR = "services.s3:_error"
     PARSE_RANGE = "services.s3:_parse_range"
+    # Whose a bucket is, and whether somebody from another account is let in.
+    BUCKET_OWNER = "services.s3:_bucket_owner_account"
+    FOREIGN_BUCKET_ALLOWS = "services.s3:_foreign_bucket_allows"
     # Athena: the catalogue's tables, the queries by id; take a query, find its tables and their files, and read one's
     # words.
     TABLES = "services.glue:_tables"
