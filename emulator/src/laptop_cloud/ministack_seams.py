@@ -13,7 +13,6 @@ served and while a Step Functions task or a CloudFormation resource runs; a back
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.metadata
 import json
@@ -73,6 +72,8 @@ class Seam(Enum):
     CONDITION_KEY = "core.iam_evaluator:_resolve_condition_key"
     ROLES = "services.iam:_roles"
     CALLER = "core.iam_evaluator:caller_arn"
+    PINNED_CALLER = "core.iam_evaluator:_request_caller_arn"
+    EVALUATE_TRUST = "core.iam_evaluator:evaluate_trust_policy"
     # Whose state is meant.
     SCOPE = "core.responses:request_scope"
     ACCOUNT = "core.responses:get_account_id"
@@ -103,6 +104,11 @@ class Seam(Enum):
     RUN_EXECUTION = "services.stepfunctions:_run_execution"
     WAIT = "services.stepfunctions:_scaled_sleep"
     WAIT_FOR_ANSWER = "services.stepfunctions:_invoke_with_callback"
+    # What a state's fields stand for: its language, its input, and its paths or expressions filled in.
+    STATE_LANGUAGE = "services.stepfunctions:_state_query_language"
+    STATE_INPUT = "services.stepfunctions:_apply_input_path"
+    FILL_PATHS = "services.stepfunctions:_resolve_params_obj"
+    FILL_EXPRESSIONS = "services.stepfunctions:_apply_jsonata_template"
     # EventBridge: publish, hand one event to the rules, hand it to the archives, deliver it to one target.
     PUT_EVENTS = "services.eventbridge:_put_events"
     DISPATCH_EVENT = "services.eventbridge:_dispatch_event"
@@ -301,53 +307,7 @@ def all_records(store: Seam) -> Iterator[tuple[str, str, Any, Any]]:
         yield account, region, key, record
 
 
-# --- permissions ---------------------------------------------------------------------------------------------------
-
-
-def find_refusal(headers: Mapping[str, str], action: str, resource: str, keys: Mapping[str, Any]) -> str | None:
-    """Why who signed a request may not do this; None where they may.
-
-    Args:
-        headers: of the request.
-        action: as policies name it, `sagemaker:CreateModel`.
-        resource: its ARN.
-        keys: what conditions may ask about.
-    """
-    return _find_refusal(reach(Seam.ACCESS_KEY)(headers, {}), action, resource, keys)
-
-
-def find_role_refusal(role: str, action: str, resource: str, keys: Mapping[str, Any]) -> str | None:
-    """Why a role may not do this, asked by a service that acts as it; None where it may."""
-    access_key, *_ = assume_role(role, "service")
-    return _find_refusal(access_key, action, resource, keys)
-
-
-def assume_role(role: str, session: str) -> tuple[str, str, str]:
-    """Credentials of a service that acts as a role: access key, secret, token. The same each time."""
-    account, name = role.split(":")[4], role.rpartition("/")[2]
-    digest = hashlib.sha256(f"{role}/{session}".encode()).hexdigest()
-    access_key, secret, token = f"ASIA{digest[:16].upper()}", digest[16:48], digest[48:]
-    reach(Seam.SESSIONS)(
-        access_key,
-        {
-            "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{session}",
-            "UserId": f"{name}:{session}",
-            "SecretAccessKey": secret,
-            "SessionToken": token,
-        },
-    )
-    return access_key, secret, token
-
-
-def _find_refusal(access_key: str, action: str, resource: str, keys: Mapping[str, Any]) -> str | None:
-    service, _, _ = action.partition(":")
-    denied = reach(Seam.ENFORCE)(
-        access_key, action, service, current_region(), resource_arn=resource, service_context=dict(keys)
-    )
-    if denied is None:
-        return None
-    who = getattr(denied, "principal_arn", "")
-    return f"User: {who} is not authorized to perform: {action} on resource: {resource}" if who else denied.message
+# --- requests --------------------------------------------------------------------------------------------------------
 
 
 def read_request(body: bytes) -> dict[str, Any]:

@@ -29,12 +29,12 @@ from laptop_cloud.ministack_seams import (
     Seam,
     current_account,
     current_region,
-    find_role_refusal,
     in_scope,
     put_metric,
     reach,
     wrap,
 )
+from laptop_cloud.policies import find_role_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

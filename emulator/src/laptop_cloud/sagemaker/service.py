@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from laptop_cloud import ministack_seams
 from laptop_cloud.fault_injection import FaultFileError
+from laptop_cloud.policies import find_refusal
 from laptop_cloud.sagemaker import invocations
 from laptop_cloud.sagemaker.errors import ApiError, UnsupportedError
 from laptop_cloud.sagemaker.permissions import list_permissions
@@ -208,7 +209,7 @@ class Service:
 def _refuse(scope: Scope, headers: dict[str, str], operation: str, params: dict[str, Any]) -> Answer | None:
     """The answer to somebody whose role does not let them do this; None where it does."""
     for action, resource, keys in list_permissions(scope, operation, params):
-        if (why := ministack_seams.find_refusal(headers, action, resource, keys)) is not None:
+        if (why := find_refusal(headers, action, resource, keys)) is not None:
             return _render_error(ApiError("AccessDeniedException", why))
     return None
 
