@@ -184,8 +184,11 @@ class Seam(Enum):
     RETURN_WORKER = "core.lambda_runtime:release_worker"
     END_WORKERS = "core.lambda_runtime:reset"
     CREDENTIALS = "core.lambda_runtime:execution_credentials"
-    # REST APIs: serve one request, find its method and ask what is behind, ask a function, shape its answer, the errors
-    # that the gateway itself gives and how they are written; a method's limits in its stage; the APIs by id.
+    # REST APIs: what an address says and who serves it; serve one request for the API's owner, find its method and ask
+    # what is behind, ask a function, shape its answer, the errors that the gateway itself gives and how they are
+    # written; a method's limits in its stage; the APIs by id.
+    API_ADDRESS = "app:_parse_execute_api_url"
+    API_REQUEST = "app:_handle_execute_api_request"
     API_EXECUTION = "services.apigateway_v1:_handle_execute_in_scope"
     API_ROUTING = "services.apigateway_v1:_execute_in_scope"
     API_ASK_FUNCTION = "services.apigateway_v1:_call_lambda_raw"
