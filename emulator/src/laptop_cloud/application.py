@@ -32,6 +32,7 @@ from laptop_cloud.extensions import (
     s3_ranges,
     shared_buckets,
     shared_buses,
+    shared_keys,
     shared_tables,
     stack_outputs,
     task_permissions,
@@ -76,6 +77,7 @@ class Application:
         shared_buses.install()
         shared_tables.install()
         shared_buckets.install()
+        shared_keys.install()
         s3_events.install()
         s3_ranges.install()
         eventbridge_delivery.install()

@@ -133,6 +133,12 @@ class Seam(Enum):
     UPDATE_ITEM = "services.dynamodb:_update_item"
     DELETE_ITEM = "services.dynamodb:_delete_item"
     QUERY_ITEMS = "services.dynamodb:_query"
+    # Keys, and what is done with one.
+    KEYS = "services.kms:_keys"
+    ENCRYPT = "services.kms:_encrypt"
+    DECRYPT = "services.kms:_decrypt"
+    GENERATE_DATA_KEY = "services.kms:_generate_data_key"
+    GENERATE_WRAPPED_KEY = "services.kms:_generate_data_key_without_plaintext"
     # Scheduled rules: the rules and their targets, what looks through them now and then, and what a schedule means.
     RULES = "services.eventbridge:_rules"
     RULE_TARGETS = "services.eventbridge:_targets"

@@ -90,10 +90,11 @@ def _with_other_accounts(enforce: Function) -> Function:
         denied = enforce(
             access_key, action, service, region, resource_arn=resource_arn, service_context=service_context
         )
-        if denied is not None or service not in _FINDERS or not _ACCOUNT.fullmatch(access_key or ""):
+        if denied is not None or not _ACCOUNT.fullmatch(access_key or ""):
             return denied
         owned = read_owner(service, resource_arn)
-        if owned is None or owned.account == access_key:
+        found = owned and owned.account != access_key and reach(Seam.RESOURCE_POLICY)(service, resource_arn)
+        if not found:
             return None
         who = f"arn:aws:iam::{access_key}:root"
         context = reach(Seam.POLICY_CONTEXT)(
@@ -105,7 +106,7 @@ def _with_other_accounts(enforce: Function) -> Function:
             region=region,
             service_context={key.lower(): value for key, value in (service_context or {}).items()},
         )
-        answer = reach(Seam.EVALUATE_RESOURCE_POLICY)(_FINDERS[service](owned), context)
+        answer = reach(Seam.EVALUATE_RESOURCE_POLICY)(found[0], context)
         answer.principal_arn = who
         return None if answer.decision == "Allow" else answer
 
