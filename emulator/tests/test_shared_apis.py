@@ -65,7 +65,9 @@ def their_api(neighbour: Clients, zipped: Zip, name: str) -> MakeApi:
 def get(url: str, session: boto3.Session | None = None) -> tuple[int, str]:
     request = AWSRequest("GET", url)
     if session is not None:
-        SigV4Auth(session.get_credentials(), "execute-api", "us-east-1").add_auth(request)  # type: ignore[no-untyped-call]
+        credentials = session.get_credentials()
+        assert credentials is not None
+        SigV4Auth(credentials, "execute-api", "us-east-1").add_auth(request)
     asked = urllib.request.Request(url, headers=dict(request.headers.items()))  # noqa: S310 -- our own cloud
     try:
         with urllib.request.urlopen(asked) as response:  # noqa: S310 -- our own cloud

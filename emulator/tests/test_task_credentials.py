@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emulator.tests.conftest import NEIGHBOUR
-from emulator.tests.permissions import allow
+from emulator.tests.permissions import allow, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from emulator.tests.conftest import Clients, Functions, Role, Run
+    from emulator.tests.conftest import Clients, Eventually, Functions, Role, Run
 
     Trust = Callable[..., str]
 
@@ -186,3 +186,36 @@ def test_a_bucket_lets_in_the_role_of_a_machine(client: Clients, run_there: Run,
         policy = {"Version": "2012-10-17", "Statement": statement}
         client("s3").put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
         assert run_there(their_role(allow(["s3:*"], "*")), task)["status"] == status
+
+
+def test_a_task_waits_for_an_answer_to_what_it_did_as_its_role(  # fixtures
+    client: Clients,
+    neighbour: Clients,
+    their_role: Role,
+    entrance: Trust,
+    table: str,
+    name: str,
+    eventually: Eventually,
+) -> None:
+    inside = entrance(theirs(name), allow(["dynamodb:PutItem"], table))
+    wait = {
+        "Type": "Task",
+        "End": True,
+        "Resource": "arn:aws:states:::aws-sdk:dynamodb:putItem.waitForTaskToken",
+        "Parameters": {"TableName": name, "Item": {"k": {"S": "token"}, "token": {"S.$": "$$.Task.Token"}}},
+        "Credentials": {"RoleArn": inside},
+    }
+    states = neighbour("stepfunctions")
+    definition = json.dumps({"StartAt": "Only", "States": {"Only": wait}})
+    machine = states.create_state_machine(name=name, definition=definition, roleArn=their_role(allow(ASSUME, inside)))[
+        "stateMachineArn"
+    ]
+    execution = states.start_execution(stateMachineArn=machine)["executionArn"]
+    key = {"k": {"S": "token"}}
+    item = eventually(lambda: client("dynamodb").get_item(TableName=name, Key=key).get("Item"))
+
+    answer = {"taskToken": item["token"]["S"], "output": "{}"}
+    assert refusal(client("stepfunctions").send_task_success, **answer) == "TaskDoesNotExist"
+    states.send_task_success(**answer)
+
+    assert eventually(lambda: states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")

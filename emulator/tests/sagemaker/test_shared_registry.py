@@ -187,7 +187,7 @@ def test_a_model_is_made_of_another_account_s_package(  # fixtures
 
     def create(*statements: dict[str, Any]) -> Any:
         session = act_as(cloud, neighbour, make_role(neighbour("iam"), NEIGHBOUR, name, *statements))
-        return session.client("sagemaker", endpoint_url=cloud.endpoint_url).create_model(**request)  # type: ignore[attr-defined]
+        return session.client("sagemaker", endpoint_url=cloud.endpoint_url).create_model(**request)
 
     with pytest.raises(ClientError, match=f"sagemaker:CreateModel on resource: {approved}"):
         create(*both)

@@ -89,7 +89,8 @@ def _where_the_api_is(serve: Function) -> Function:
 
 
 def _find_owner(api_id: str) -> tuple[str, str] | None:
-    return next((where for *where, found, _api in all_records(Seam.REST_APIS) if found == api_id), None)
+    records = all_records(Seam.REST_APIS)
+    return next(((account, region) for account, region, found, _api in records if found == api_id), None)
 
 
 def _with_metrics(execute: Function) -> Function:

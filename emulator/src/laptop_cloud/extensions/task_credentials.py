@@ -8,17 +8,70 @@ https://docs.aws.amazon.com/step-functions/latest/dg/concepts-access-cross-acct-
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from laptop_cloud.ministack_seams import Seam, current_region, in_scope, reach, task_error
+from laptop_cloud.ministack_seams import (
+    Seam,
+    current_account,
+    current_region,
+    in_scope,
+    reach,
+    replace,
+    task_error,
+)
 from laptop_cloud.policies import acting_as, find_trust_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_home: ContextVar[tuple[str, str] | None] = ContextVar("home", default=None)
+"""Account and region of the machine whose task acts elsewhere."""
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
+
+
+def install() -> None:
+    """Let a task that acts elsewhere be answered where its machine is."""
+    replace(Seam.TASK_TOKENS, Tokens(reach(Seam.TASK_TOKENS)))
+
+
+class Tokens:
+    """What waits for an answer, by token, in the account of its machine: who answers is of that account.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-wait-token
+
+    Args:
+        tokens: MiniStack's, of the current account and region.
+    """
+
+    def __init__(self, tokens: Any) -> None:
+        self._tokens = tokens
+
+    def __setitem__(self, token: str, waiting: dict[str, Any]) -> None:
+        with self._at_home():
+            self._tokens[token] = waiting
+
+    def get(self, token: str) -> dict[str, Any] | None:
+        """What waits with a token."""
+        with self._at_home():
+            found: dict[str, Any] | None = self._tokens.get(token)
+            return found
+
+    def pop(self, token: str, instead: Any) -> Any:
+        """The same, and it waits no more."""
+        with self._at_home():
+            return self._tokens.pop(token, instead)
+
+    def clear(self) -> None:
+        """Nothing waits any more."""
+        self._tokens.clear()
+
+    @staticmethod
+    def _at_home() -> AbstractContextManager[None]:
+        home = _home.get()
+        return nullcontext() if home is None else in_scope(*home)
 
 
 @dataclass(frozen=True)
@@ -55,8 +108,12 @@ class Task:
         keys = {"sts:ExternalId": self.machine["stateMachineArn"]}
         if (why := find_trust_refusal(own, role, keys)) is not None:
             raise task_error("States.Permissions", why)
-        with in_scope(role.split(":")[4], current_region()), acting_as(role):
-            yield role
+        token = _home.set((current_account(), current_region()))
+        try:
+            with in_scope(role.split(":")[4], current_region()), acting_as(role):
+                yield role
+        finally:
+            _home.reset(token)
 
     def _find_role(self) -> str | None:
         """The role that the state names, by its ARN, by a path or by an expression; None where it names none.

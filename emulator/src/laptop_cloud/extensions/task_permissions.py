@@ -10,6 +10,7 @@ import re
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from laptop_cloud.extensions import task_credentials
 from laptop_cloud.extensions.authorization import find_by
 from laptop_cloud.extensions.task_credentials import Task
 from laptop_cloud.ministack_seams import Seam, current_account, current_region, reach, task_error, wrap
@@ -84,6 +85,7 @@ class Machines:
 
 def install() -> None:
     """Close the gap."""
+    task_credentials.install()
     machines = Machines()
     wrap(Seam.EXECUTE_TASK, machines.around_task)
     wrap(Seam.INVOKE_RESOURCE, machines.around_call)
