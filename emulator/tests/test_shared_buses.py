@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emulator.tests.conftest import NEIGHBOUR, deploy, make_role
-from emulator.tests.permissions import allow, refusal
+from emulator.tests.permissions import act_as, allow, refusal
 
 if TYPE_CHECKING:
     from emulator.tests.conftest import Acting, Clients, Queue, Role, Run
@@ -162,6 +162,35 @@ def test_a_task_is_asked_about_each_bus(
     task = {"Resource": "arn:aws:states:::events:putEvents", "Parameters": {"Entries": events}}
 
     assert run_there(their_role(allow([PUT], own)), task)["error"] == "States.Permissions"
+
+
+def test_a_bus_refuses_others_of_its_own_account_what_it_says(  # fixtures
+    client: Clients, cloud: RunningCloud, name: str, bus: str, inbox: Queue
+) -> None:
+    """Who speaks in the name of a part must be of that part, whatever their own policy says."""
+    speakers = f"arn:aws:iam::{cloud.account}:role/{name}-speaks*"
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": PUT,
+        "Resource": bus,
+        "Condition": {
+            "ForAnyValue:StringEquals": {"events:source": [name]},
+            "ForAnyValue:StringNotEquals": {"events:detail-type": ["Asked"]},
+            "ArnNotLike": {"aws:PrincipalArn": [speakers]},
+        },
+    }
+    properties = {"EventBusName": name, "StatementId": "only", "Statement": statement}
+    template = {"Resources": {"Policy": {"Type": "AWS::Events::EventBusPolicy", "Properties": properties}}}
+    deploy(client, name, template)
+    made = [make_role(client("iam"), cloud.account, f"{name}-{who}", allow([PUT], bus)) for who in ("speaks", "asks")]
+    speaks, asks = (act_as(cloud, client, one).client("events", endpoint_url=cloud.endpoint_url) for one in made)
+
+    assert refusal(asks.put_events, Entries=[entry(name, bus, n=1)]) in REFUSED
+    asks.put_events(Entries=[{**entry(name, bus, n=2), "DetailType": "Asked"}])
+    assert inbox.receive_json()["detail"] == {"n": 2}
+    speaks.put_events(Entries=[entry(name, bus, n=3)])
+    assert inbox.receive_json()["detail"] == {"n": 3}
 
 
 def test_a_rule_delivers_as_a_role_that_the_bus_lets_in(
