@@ -184,6 +184,8 @@ def test_a_bus_refuses_others_of_its_own_account_what_it_says(  # fixtures
     template = {"Resources": {"Policy": {"Type": "AWS::Events::EventBusPolicy", "Properties": properties}}}
     deploy(client, name, template)
     made = [make_role(client("iam"), cloud.account, f"{name}-{who}", allow([PUT], bus)) for who in ("speaks", "asks")]
+    speaks: Any
+    asks: Any
     speaks, asks = (act_as(cloud, client, one).client("events", endpoint_url=cloud.endpoint_url) for one in made)
 
     assert refusal(asks.put_events, Entries=[entry(name, bus, n=1)]) in REFUSED

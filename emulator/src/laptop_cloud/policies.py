@@ -6,7 +6,7 @@ import hashlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from laptop_cloud.ministack_seams import Seam, current_region, reach
+from laptop_cloud.ministack_seams import Seam, current_region, in_scope, reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,19 +46,33 @@ def find_trust_refusal(caller: str, role: str, keys: Mapping[str, Any]) -> str |
         return why
     record = reach(Seam.ROLES).get_scoped(_read_account(role), None, role.rpartition("/")[2])
     who = _session_arn(caller, _SERVICE)
-    context = reach(Seam.POLICY_CONTEXT)(
-        principal_arn=who,
-        principal_type="AssumedRole",
-        principal_account=_read_account(caller),
-        action=_ASSUME,
-        resource_arn=role,
-        region=current_region(),
-        secure_transport=True,
-        service_context={key.lower(): value for key, value in keys.items()},
-    )
+    context = _describe(who, "AssumedRole", _ASSUME, role, keys)
     if record and reach(Seam.EVALUATE_TRUST)(record["AssumeRolePolicyDocument"], who, context):
         return None
     return f"User: {who} is not authorized to perform: {_ASSUME} on resource: {role}, which does not trust it"
+
+
+def find_guest_refusal(caller: str, action: str, resource: str, keys: Mapping[str, Any], *, owner: str) -> str | None:
+    """Why somebody may not do this with another account's resource; None where both sides let them.
+
+    Args:
+        caller: the ARN of a role's session, or of an account, which may do everything by itself.
+        action: as policies name it.
+        resource: its ARN.
+        keys: what conditions may ask about.
+        owner: the account whose resource it is.
+    """
+    account, session, rest = caller.partition(":assumed-role/")
+    if session:
+        role = f"arn:aws:iam::{_read_account(account)}:role/{rest.partition('/')[0]}"
+        if (why := find_role_refusal(role, action, resource, keys)) is not None:
+            return why
+    with in_scope(owner, current_region()):
+        policy, _owner = reach(Seam.RESOURCE_POLICY)(action.partition(":")[0], resource) or (None, owner)
+    context = _describe(caller, "AssumedRole" if session else "Root", action, resource, keys)
+    if reach(Seam.EVALUATE_RESOURCE_POLICY)(policy, context).decision == "Allow":
+        return None
+    return f"User: {caller} is not authorized to perform: {action} on resource: {resource} by the resource's policy"
 
 
 @contextmanager
@@ -106,3 +120,17 @@ def _session_arn(role: str, session: str) -> str:
 
 def _read_account(role: str) -> str:
     return role.split(":")[4]
+
+
+def _describe(who: str, kind: str, action: str, resource: str, keys: Mapping[str, Any]) -> Any:
+    """Who asks whom for what, as MiniStack's evaluator takes it."""
+    return reach(Seam.POLICY_CONTEXT)(
+        principal_arn=who,
+        principal_type=kind,
+        principal_account=_read_account(who),
+        action=action,
+        resource_arn=resource,
+        region=current_region(),
+        secure_transport=True,
+        service_context={key.lower(): value for key, value in keys.items()},
+    )
