@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import socket
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import boto3
 import pytest
 
+from emulator.tests.permissions import act_as
 from laptop_cloud import process
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 ROLE = "arn:aws:iam::123456789012:role/laptop"
 ROLES = ("laptop", "sagemaker", "states")
+NEIGHBOUR = "210987654321"
+"""Another account."""
 
 
 class Clients(Protocol):
@@ -39,6 +43,14 @@ class Watch(Protocol):
 
 class Role(Protocol):
     def __call__(self, *statements: dict[str, Any]) -> str: ...
+
+
+class Acting(Protocol):
+    def __call__(self, service: str, *statements: dict[str, Any]) -> Any: ...
+
+
+class Run(Protocol):
+    def __call__(self, role: str, task: dict[str, Any], **given: Any) -> dict[str, Any]: ...
 
 
 class Zip(Protocol):
@@ -101,8 +113,14 @@ def client(cloud: RunningCloud) -> Clients:
     return connect(cloud)
 
 
-def connect(cloud: RunningCloud) -> Clients:
-    """Clients of a laptop cloud, each made once."""
+@pytest.fixture(scope="session")
+def neighbour(cloud: RunningCloud) -> Clients:
+    """`neighbour("s3")`: the same of another account."""
+    return connect(cloud, NEIGHBOUR)
+
+
+def connect(cloud: RunningCloud, account: str = "") -> Clients:
+    """Clients of a laptop cloud, of its default account unless told otherwise, each made once."""
     made: dict[str, Any] = {}
 
     def make(name: str) -> Any:
@@ -111,7 +129,7 @@ def connect(cloud: RunningCloud) -> Clients:
                 name,
                 endpoint_url=cloud.endpoint_url,
                 region_name=cloud.region,
-                aws_access_key_id=cloud.account,
+                aws_access_key_id=account or cloud.account,
                 aws_secret_access_key=cloud.environment["AWS_SECRET_ACCESS_KEY"],
             )
         return made[name]
@@ -210,19 +228,59 @@ def function(client: Clients, name: str) -> Functions:
 @pytest.fixture
 def role(cloud: RunningCloud, client: Clients, name: str) -> Role:
     """`role({...})`: the ARN of a role that may do this alone."""
+    return lambda *statements: make_role(client("iam"), cloud.account, name, *statements)
 
-    def make(*statements: dict[str, Any]) -> str:
-        trust = {
-            "Effect": "Allow",
-            "Principal": {"AWS": f"arn:aws:iam::{cloud.account}:root"},
-            "Action": "sts:AssumeRole",
-        }
-        documents = [json.dumps({"Version": "2012-10-17", "Statement": one}) for one in ([trust], list(statements))]
-        created = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=documents[0])
-        client("iam").put_role_policy(RoleName=name, PolicyName="only", PolicyDocument=documents[1])
-        return str(created["Role"]["Arn"])
 
-    return make
+@pytest.fixture
+def their_role(neighbour: Clients, name: str) -> Role:
+    """`their_role({...})`: the same in another account."""
+    return lambda *statements: make_role(neighbour("iam"), NEIGHBOUR, name, *statements)
+
+
+def make_role(iam: Any, account: str, name: str, *statements: dict[str, Any]) -> str:
+    """A role that its account trusts, and that may do what the statements say; asked again, it may do that instead."""
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole"}
+    documents = [json.dumps({"Version": "2012-10-17", "Statement": one}) for one in ([trust], list(statements))]
+    with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=documents[0])
+    iam.put_role_policy(RoleName=name, PolicyName="only", PolicyDocument=documents[1])
+    return f"arn:aws:iam::{account}:role/{name}"
+
+
+def deploy(client: Clients, name: str, template: dict[str, Any]) -> None:
+    """Make a stack of a template."""
+    client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+    client("cloudformation").get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+
+
+@pytest.fixture
+def acting(cloud: RunningCloud, neighbour: Clients, their_role: Role) -> Acting:
+    """`acting("s3", {...})`: a client of somebody in another account whose role may do this alone."""
+
+    def act(service: str, *statements: dict[str, Any]) -> Any:
+        session = act_as(cloud, neighbour, their_role(*statements))
+        return session.client(service, endpoint_url=cloud.endpoint_url)  # type: ignore[call-overload]
+
+    return act
+
+
+@pytest.fixture
+def run_there(neighbour: Clients, name: str, eventually: Eventually) -> Run:
+    """`run_there(role, task)`: how a machine of another account, with this one task, ended."""
+    states = neighbour("stepfunctions")
+
+    def run(role: str, task: dict[str, Any], **given: Any) -> dict[str, Any]:
+        definition = json.dumps({"StartAt": "Only", "States": {"Only": {"Type": "Task", "End": True, **task}}})
+        machine = states.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
+        execution = states.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
+
+        def look() -> dict[str, Any] | None:
+            told: dict[str, Any] = states.describe_execution(executionArn=execution)
+            return None if told["status"] == "RUNNING" else told
+
+        return dict(eventually(look))
+
+    return run
 
 
 @pytest.fixture(scope="session")

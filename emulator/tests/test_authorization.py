@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 
+from emulator.tests.conftest import NEIGHBOUR
 from emulator.tests.permissions import act_as, allow, refusal
 
 if TYPE_CHECKING:
-    from emulator.tests.conftest import Clients, Functions, Role
+    from emulator.tests.conftest import Acting, Clients, Functions, Role
     from laptop_cloud.process import RunningCloud
 
 ACCOUNT = "123456789012"
@@ -124,3 +126,33 @@ def test_a_query_is_its_workgroup_s(cloud: RunningCloud, client: Clients, role: 
     assert athena.get_query_execution(QueryExecutionId=ids[name])["QueryExecution"]["WorkGroup"] == name
     assert refusal(athena.get_query_execution, QueryExecutionId=ids[f"{name}-other"]) in REFUSED
     assert refusal(athena.get_query_results, QueryExecutionId=ids[name]) in REFUSED
+
+
+@pytest.mark.parametrize(("may", "trusted"), [(True, True), (False, True), (True, False)])
+def test_a_role_of_another_account_is_taken_by_whom_it_trusts(  # fixtures
+    cloud: RunningCloud,
+    client: Clients,
+    role: Role,
+    acting: Acting,
+    name: str,
+    may: bool,
+    trusted: bool,
+) -> None:
+    inside = role(allow(["sqs:ListQueues"], "*"))
+    principal = {"AWS": f"arn:aws:iam::{NEIGHBOUR}:role/{name if trusted else 'another'}"}
+    trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": trust})
+    client("iam").update_assume_role_policy(RoleName=name, PolicyDocument=document)
+    sts = acting("sts", allow(["sts:AssumeRole"], inside if may else f"{inside}-other"))
+
+    if not (may and trusted):
+        assert refusal(sts.assume_role, RoleArn=inside, RoleSessionName="guest") in REFUSED
+        return
+    given = sts.assume_role(RoleArn=inside, RoleSessionName="guest")["Credentials"]
+    session = boto3.Session(
+        given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region_name="us-east-1"
+    )
+    url = client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    sqs = session.client("sqs", endpoint_url=cloud.endpoint_url)
+    assert sqs.list_queues(QueueNamePrefix=name)["QueueUrls"] == [url]
+    assert refusal(sqs.delete_queue, QueueUrl=url) in REFUSED

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
 from emulator.tests.conftest import admit_deliveries
@@ -131,33 +130,19 @@ def test_events_reach_a_delivery_stream_and_then_s3_together(
 
 
 @pytest.fixture
-def other_account(cloud: RunningCloud) -> Clients:
-    def make(service: str) -> Any:
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            endpoint_url=cloud.endpoint_url,
-            region_name=cloud.region,
-            aws_access_key_id="210987654321",
-            aws_secret_access_key=cloud.environment["AWS_SECRET_ACCESS_KEY"],
-        )
-
-    return make  # type: ignore[return-value]
-
-
-@pytest.fixture
-def their_bus(other_account: Clients, name: str) -> str:
-    return str(other_account("events").create_event_bus(Name=name)["EventBusArn"])
+def their_bus(neighbour: Clients, name: str) -> str:
+    return str(neighbour("events").create_event_bus(Name=name)["EventBusArn"])
 
 
 def test_a_bus_of_another_account_receives_what_its_policy_allows(
-    other_account: Clients,
+    neighbour: Clients,
     cloud: RunningCloud,
     name: str,
     their_bus: str,
     route: Callable[..., None],
     send: Callable[..., None],
 ) -> None:
-    events, sqs = other_account("events"), other_account("sqs")
+    events, sqs = neighbour("events"), neighbour("sqs")
     events.put_permission(
         EventBusName=name, StatementId="governance", Principal=cloud.account, Action="events:PutEvents"
     )

@@ -26,9 +26,14 @@ from laptop_cloud.extensions import (
     log_pages,
     metric_reads,
     metrics,
+    resource_policies,
     retention,
     s3_events,
     s3_ranges,
+    shared_buckets,
+    shared_buses,
+    shared_keys,
+    shared_tables,
     stack_outputs,
     task_permissions,
 )
@@ -68,6 +73,11 @@ class Application:
         """
         check_seams()
         authorization.install()
+        resource_policies.install()
+        shared_buses.install()
+        shared_tables.install()
+        shared_buckets.install()
+        shared_keys.install()
         s3_events.install()
         s3_ranges.install()
         eventbridge_delivery.install()

@@ -13,7 +13,6 @@ served and while a Step Functions task or a CloudFormation resource runs; a back
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.metadata
 import json
@@ -69,6 +68,12 @@ class Seam(Enum):
     RESOURCE_POLICY = "core.iam_evaluator:_resource_policy"
     POLICY_CONTEXT = "core.iam_evaluator:EvalContext"
     EVALUATE_RESOURCE_POLICY = "core.iam_evaluator:evaluate_resource_policy"
+    # What a condition's key stands for, the roles by name, and who signed the request.
+    CONDITION_KEY = "core.iam_evaluator:_resolve_condition_key"
+    ROLES = "services.iam:_roles"
+    CALLER = "core.iam_evaluator:caller_arn"
+    PINNED_CALLER = "core.iam_evaluator:_request_caller_arn"
+    EVALUATE_TRUST = "core.iam_evaluator:evaluate_trust_policy"
     # Whose state is meant.
     SCOPE = "core.responses:request_scope"
     ACCOUNT = "core.responses:get_account_id"
@@ -99,6 +104,11 @@ class Seam(Enum):
     RUN_EXECUTION = "services.stepfunctions:_run_execution"
     WAIT = "services.stepfunctions:_scaled_sleep"
     WAIT_FOR_ANSWER = "services.stepfunctions:_invoke_with_callback"
+    # What a state's fields stand for: its language, its input, and its paths or expressions filled in.
+    STATE_LANGUAGE = "services.stepfunctions:_state_query_language"
+    STATE_INPUT = "services.stepfunctions:_apply_input_path"
+    FILL_PATHS = "services.stepfunctions:_resolve_params_obj"
+    FILL_EXPRESSIONS = "services.stepfunctions:_apply_jsonata_template"
     # EventBridge: publish, hand one event to the rules, hand it to the archives, deliver it to one target.
     PUT_EVENTS = "services.eventbridge:_put_events"
     DISPATCH_EVENT = "services.eventbridge:_dispatch_event"
@@ -110,9 +120,25 @@ class Seam(Enum):
     EVENT_BUSES = "services.eventbridge:_event_buses"
     EVENT_BUS_POLICIES = "services.eventbridge:_event_bus_policies"
     PUBLISHED_EVENTS = "services.eventbridge:_events_log_list"
+    EVENT_RESOURCES = "core.iam_actions:eventbridge_resource_arns"
     CREATE_ARCHIVE = "services.eventbridge:_create_archive"
     UPDATE_ARCHIVE = "services.eventbridge:_update_archive"
     DELETE_ARCHIVE = "services.eventbridge:_delete_archive"
+    # DynamoDB: the policies of tables, make a table, and what is done with items.
+    TABLE_POLICIES = "services.dynamodb:_resource_policies"
+    PUT_TABLE_POLICY = "services.dynamodb:_put_resource_policy"
+    CREATE_TABLE = "services.dynamodb:_create_table"
+    GET_ITEM = "services.dynamodb:_get_item"
+    PUT_ITEM = "services.dynamodb:_put_item"
+    UPDATE_ITEM = "services.dynamodb:_update_item"
+    DELETE_ITEM = "services.dynamodb:_delete_item"
+    QUERY_ITEMS = "services.dynamodb:_query"
+    # Keys, and what is done with one.
+    KEYS = "services.kms:_keys"
+    ENCRYPT = "services.kms:_encrypt"
+    DECRYPT = "services.kms:_decrypt"
+    GENERATE_DATA_KEY = "services.kms:_generate_data_key"
+    GENERATE_WRAPPED_KEY = "services.kms:_generate_data_key_without_plaintext"
     # Scheduled rules: the rules and their targets, what looks through them now and then, and what a schedule means.
     RULES = "services.eventbridge:_rules"
     RULE_TARGETS = "services.eventbridge:_targets"
@@ -133,6 +159,9 @@ class Seam(Enum):
     PUT_OBJECT = "services.s3:_put_object"
     S3_ERROR = "services.s3:_error"
     PARSE_RANGE = "services.s3:_parse_range"
+    # Whose a bucket is, and whether somebody from another account is let in.
+    BUCKET_OWNER = "services.s3:_bucket_owner_account"
+    FOREIGN_BUCKET_ALLOWS = "services.s3:_foreign_bucket_allows"
     # Athena: the catalogue's tables, the queries by id; take a query, find its tables and their files, and read one's
     # words.
     TABLES = "services.glue:_tables"
@@ -161,8 +190,11 @@ class Seam(Enum):
     RETURN_WORKER = "core.lambda_runtime:release_worker"
     END_WORKERS = "core.lambda_runtime:reset"
     CREDENTIALS = "core.lambda_runtime:execution_credentials"
-    # REST APIs: serve one request, find its method and ask what is behind, ask a function, shape its answer, the errors
-    # that the gateway itself gives and how they are written; a method's limits in its stage; the APIs by id.
+    # REST APIs: what an address says and who serves it; serve one request for the API's owner, find its method and ask
+    # what is behind, ask a function, shape its answer, the errors that the gateway itself gives and how they are
+    # written; a method's limits in its stage; the APIs by id.
+    API_ADDRESS = "app:_parse_execute_api_url"
+    API_REQUEST = "app:_handle_execute_api_request"
     API_EXECUTION = "services.apigateway_v1:_handle_execute_in_scope"
     API_ROUTING = "services.apigateway_v1:_execute_in_scope"
     API_ASK_FUNCTION = "services.apigateway_v1:_call_lambda_raw"
@@ -284,53 +316,7 @@ def all_records(store: Seam) -> Iterator[tuple[str, str, Any, Any]]:
         yield account, region, key, record
 
 
-# --- permissions ---------------------------------------------------------------------------------------------------
-
-
-def find_refusal(headers: Mapping[str, str], action: str, resource: str, keys: Mapping[str, Any]) -> str | None:
-    """Why who signed a request may not do this; None where they may.
-
-    Args:
-        headers: of the request.
-        action: as policies name it, `sagemaker:CreateModel`.
-        resource: its ARN.
-        keys: what conditions may ask about.
-    """
-    return _find_refusal(reach(Seam.ACCESS_KEY)(headers, {}), action, resource, keys)
-
-
-def find_role_refusal(role: str, action: str, resource: str, keys: Mapping[str, Any]) -> str | None:
-    """Why a role may not do this, asked by a service that acts as it; None where it may."""
-    access_key, *_ = assume_role(role, "service")
-    return _find_refusal(access_key, action, resource, keys)
-
-
-def assume_role(role: str, session: str) -> tuple[str, str, str]:
-    """Credentials of a service that acts as a role: access key, secret, token. The same each time."""
-    account, name = role.split(":")[4], role.rpartition("/")[2]
-    digest = hashlib.sha256(f"{role}/{session}".encode()).hexdigest()
-    access_key, secret, token = f"ASIA{digest[:16].upper()}", digest[16:48], digest[48:]
-    reach(Seam.SESSIONS)(
-        access_key,
-        {
-            "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{session}",
-            "UserId": f"{name}:{session}",
-            "SecretAccessKey": secret,
-            "SessionToken": token,
-        },
-    )
-    return access_key, secret, token
-
-
-def _find_refusal(access_key: str, action: str, resource: str, keys: Mapping[str, Any]) -> str | None:
-    service, _, _ = action.partition(":")
-    denied = reach(Seam.ENFORCE)(
-        access_key, action, service, current_region(), resource_arn=resource, service_context=dict(keys)
-    )
-    if denied is None:
-        return None
-    who = getattr(denied, "principal_arn", "")
-    return f"User: {who} is not authorized to perform: {action} on resource: {resource}" if who else denied.message
+# --- requests --------------------------------------------------------------------------------------------------------
 
 
 def read_request(body: bytes) -> dict[str, Any]:

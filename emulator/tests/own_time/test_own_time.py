@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from emulator.tests.conftest import NEIGHBOUR
 from emulator.tests.permissions import act_as, allow
 from laptop_cloud.driving import (
     BUSY,
@@ -239,6 +240,32 @@ def test_an_answer_that_did_not_come_in_time_is_a_timeout_and_one_that_did_is_no
     client("stepfunctions").send_task_success(taskToken=token, output='"answered"')
     wait_until_idle(cloud, limit_s=10)
     assert status(arn) == "SUCCEEDED"
+
+
+def test_a_machine_of_another_account_waits_as_long_for_an_answer(
+    cloud: RunningCloud, neighbour: Clients, their_role: Role, move: Move, name: str
+) -> None:
+    url = neighbour("sqs").create_queue(QueueName=name)["QueueUrl"]
+    queue = f"arn:aws:sqs:{cloud.region}:{NEIGHBOUR}:{name}"
+    asked = {
+        "Type": "Task",
+        "End": True,
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Parameters": {"QueueUrl": url, "MessageBody": {"token.$": "$$.Task.Token"}},
+        "TimeoutSeconds": 7200,
+    }
+    states = neighbour("stepfunctions")
+    definition = json.dumps({"StartAt": "Only", "States": {"Only": asked}})
+    role = their_role(allow(["sqs:SendMessage"], queue))
+    machine = states.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
+    arn = states.start_execution(stateMachineArn=machine)["executionArn"]
+    wait_until_idle(cloud, limit_s=10)
+    assert states.describe_execution(executionArn=arn)["status"] == "RUNNING"
+
+    move(hours=2)
+    wait_until_idle(cloud, limit_s=10)
+
+    assert states.describe_execution(executionArn=arn)["error"] == "States.Timeout"
 
 
 def test_an_execution_that_takes_longer_than_its_machine_allows_is_ended(

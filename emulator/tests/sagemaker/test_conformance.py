@@ -5,6 +5,7 @@ The `sagemaker` client of all these tests looks at its answers so (`conformance`
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,11 @@ def ask_registry(sagemaker: Any, fixture: Callable[[str], Any]) -> None:
     sagemaker.create_model_package_group(**group, ModelPackageGroupDescription="of the walk")
     sagemaker.describe_model_package_group(**group)
     sagemaker.list_model_package_groups(NameContains=name)
+    somebody = {"Effect": "Allow", "Principal": "*", "Action": "sagemaker:DescribeModelPackage", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": somebody})
+    sagemaker.put_model_package_group_policy(**group, ResourcePolicy=policy)
+    sagemaker.get_model_package_group_policy(**group)
+    sagemaker.delete_model_package_group_policy(**group)
     container = {"Image": image, "ModelDataUrl": fixture("put")(f"artifacts/{name}-walk.tar.gz", b"")}
     inference = {"Containers": [container], "SupportedContentTypes": ["text/csv"]}
     card = {"ModelCardContent": "{}", "ModelCardStatus": "Draft"}

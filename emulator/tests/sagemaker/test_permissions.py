@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from emulator.tests.conftest import NEIGHBOUR
 from emulator.tests.permissions import act_as, allow, refusal
 from emulator.tests.sagemaker.conftest import ROLE
 from laptop_cloud.sagemaker.permissions import list_permissions
 from laptop_cloud.sagemaker.scopes import Scope
 
 if TYPE_CHECKING:
-    from emulator.tests.conftest import Clients, Role
+    from emulator.tests.conftest import Clients, Role, Run
     from laptop_cloud.process import RunningCloud
 
 HERE = "arn:aws:sagemaker:us-east-1:123456789012:"
@@ -94,3 +95,56 @@ def test_an_endpoint_is_asked_by_who_may_ask_it(cloud: RunningCloud, client: Cli
     assert refusal(runtime.invoke_endpoint, EndpointName=f"{name}-other", Body=b"{}") == DENIED
     # Nobody refuses; there is none.
     assert refusal(runtime.invoke_endpoint, EndpointName=name, Body=b"{}") == "ValidationError"
+
+
+def test_a_job_works_in_another_account_s_bucket_as_its_role(
+    neighbour: Clients, role: Role, process: Any, processing_request: Any, name: str
+) -> None:
+    bucket = f"{name}-theirs"
+    neighbour("s3").create_bucket(Bucket=bucket)
+    neighbour("s3").put_object(Bucket=bucket, Key="numbers/a.txt", Body=b"1 2")
+    objects, listing = f"arn:aws:s3:::{bucket}/*", f"arn:aws:s3:::{bucket}"
+    worker = role(allow(["s3:GetObject", "s3:PutObject"], objects), allow(["s3:ListBucket"], listing))
+    request = processing_request(f"s3://{bucket}/numbers/", RoleArn=worker)
+    request["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] = f"s3://{bucket}/sums"
+
+    def let_in(*actions: str) -> None:
+        statement = {**allow(list(actions), objects), "Resource": [objects, listing], "Principal": {"AWS": worker}}
+        policy = {"Version": "2012-10-17", "Statement": statement}
+        neighbour("s3").put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+
+    def run(number: int) -> Any:
+        again = {**request, "ProcessingJobName": f"{name}-{number}"}
+        return process("", **again)
+
+    assert "s3:ListBucket" in run(1)["FailureReason"]
+    let_in("s3:GetObject", "s3:ListBucket")
+    assert run(2)["ProcessingJobStatus"] == "Failed"
+    let_in("s3:GetObject", "s3:ListBucket", "s3:PutObject")
+    assert run(3)["ProcessingJobStatus"] == "Completed"
+    stored = neighbour("s3").get_object(Bucket=bucket, Key="sums/sum.json")["Body"].read()
+    assert json.loads(stored)["sum"] == 3
+
+
+def test_a_job_of_another_account_is_run_by_a_task_with_a_role_there(  # fixtures
+    client: Clients, role: Role, their_role: Role, run_there: Run, processing_request: Any, put: Any, name: str
+) -> None:
+    request = processing_request(put(f"numbers/{name}/a.txt", "1 2").removesuffix("a.txt"))
+    inside = role(allow(["sagemaker:CreateProcessingJob"], f"{HERE}processing-job/*"), allow(["iam:PassRole"], ROLE))
+    trust = {"Effect": "Allow", "Principal": {"AWS": NEIGHBOUR}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": trust})
+    client("iam").update_assume_role_policy(RoleName=name, PolicyDocument=document)
+    task = {
+        "Resource": "arn:aws:states:::sagemaker:createProcessingJob.sync",
+        "Parameters": request,
+        "Credentials": {"RoleArn": inside},
+    }
+
+    ended = run_there(their_role(allow(["sts:AssumeRole"], inside)), task)
+
+    job = json.loads(ended["output"])
+    assert job["ProcessingJobArn"] == f"{HERE}processing-job/{name}"
+    assert job["ProcessingJobStatus"] == "Completed"
+    role(allow(["sagemaker:CreateProcessingJob"], f"{HERE}processing-job/*"))
+    client("iam").update_assume_role_policy(RoleName=name, PolicyDocument=document)
+    assert "iam:PassRole" in run_there(their_role(allow(["sts:AssumeRole"], inside)), task)["cause"]

@@ -178,7 +178,11 @@ def test_groups_are_found_by_name_or_arn(sagemaker: Any, group: str) -> None:
         ({"ModelPackageGroupName": "no-such-group"}, "does not exist"),
         (
             {"ModelPackageGroupName": "arn:aws:sagemaker:us-east-1:999999999999:model-package-group/g"},
-            "between accounts",
+            "is not authorized",
+        ),
+        (
+            {"ModelPackageGroupName": "arn:aws:sagemaker:eu-west-1:123456789012:model-package-group/g"},
+            "between regions",
         ),
         ({"Tags": [{"Key": "a", "Value": "b"}]}, "takes its name and tags from its group"),
     ],

@@ -135,10 +135,9 @@ def test_a_model(stack: Any, sagemaker: Any, image: str) -> None:
 
 
 def test_properties_that_the_laptop_has_not_are_refused(stack: Any, client: Any, name: str) -> None:
-    policy = {"Version": "2012-10-17", "Statement": []}
-    group = resource("ModelPackageGroup", ModelPackageGroupName=name, ModelPackageGroupPolicy=policy)
+    group = resource("ModelPackageGroup", ModelPackageGroupName=name, ModelPackageGroupOwner="us")
 
     assert stack({"Group": group})["StackStatus"] == "ROLLBACK_COMPLETE"
 
     events = client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
-    assert any("does not support ModelPackageGroupPolicy" in one.get("ResourceStatusReason", "") for one in events)
+    assert any("does not support ModelPackageGroupOwner" in one.get("ResourceStatusReason", "") for one in events)

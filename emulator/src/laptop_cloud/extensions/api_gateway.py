@@ -9,6 +9,9 @@
   https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-apigateway-stage-methodsetting.html
 - A function whose policy does not let the API in is not asked, and whoever asked the API is told nothing but 500.
   https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html
+- An API of any account is served, as an address names no account; MiniStack looks in the caller's, and who does not
+  sign has none.
+  https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-call-api.html
 - An encoded slash (`%2F`) in a path is part of its segment; MiniStack routes as if it were a slash.
 """
 
@@ -22,7 +25,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from laptop_cloud.extensions.service_permissions import find_service_refusal
-from laptop_cloud.ministack_seams import Seam, current_account, current_region, put_metric, reach, wrap
+from laptop_cloud.ministack_seams import (
+    Seam,
+    all_records,
+    current_account,
+    current_region,
+    in_scope,
+    put_metric,
+    reach,
+    wrap,
+)
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -37,6 +49,7 @@ _CRASHED = "the function crashed; only the laptop cloud's own code reads this"
 
 def install() -> None:
     """Close the gaps."""
+    wrap(Seam.API_REQUEST, _where_the_api_is)
     wrap(Seam.API_EXECUTION, _with_metrics)
     wrap(Seam.API_ROUTING, _with_own_words_for_crashes)
     wrap(Seam.API_ASK_FUNCTION, _where_allowed)
@@ -59,6 +72,25 @@ def keep_encoded_slashes(asgi: Function) -> Function:
 def _is_of_an_api(scope: MutableMapping[str, Any], path: str) -> bool:
     host = dict(scope.get("headers", ())).get(b"host", b"")
     return b".execute-api." in host or path.startswith(("/_aws/execute-api/", "/restapis/"))
+
+
+def _where_the_api_is(serve: Function) -> Function:
+    async def serve_there(host: str, path: str, *args: Any, **kwargs: Any) -> Response | None:
+        address = reach(Seam.API_ADDRESS)(host, path)
+        owner = address and _find_owner(address[0])
+        if not owner:
+            here: Response | None = await serve(host, path, *args, **kwargs)
+            return here
+        with in_scope(*owner):
+            there: Response | None = await serve(host, path, *args, **kwargs)
+            return there
+
+    return serve_there
+
+
+def _find_owner(api_id: str) -> tuple[str, str] | None:
+    records = all_records(Seam.REST_APIS)
+    return next(((account, region) for account, region, found, _api in records if found == api_id), None)
 
 
 def _with_metrics(execute: Function) -> Function:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlparse
 
+from laptop_cloud.extensions.athena_buckets import Bucket
 from laptop_cloud.extensions.athena_partitions import Conditions
 from laptop_cloud.ministack_seams import Seam, current_account, reach, wrap
 
@@ -81,16 +82,24 @@ class Copies:
         Args:
             location: of the table, `s3://bucket/prefix`.
             folders: gets the query's mark; whoever asks removes it in the end.
+
+        Raises:
+            PermissionError: who asks may not read there.
         """
         place = urlparse(location)
-        prefix = place.path.strip("/")
-        objects = dict(_list_objects(place.netloc, f"{prefix}/" if prefix else ""))
+        prefix = f"{place.path.strip('/')}/".lstrip("/")
+        bucket = Bucket(place.netloc)
+        bucket.check_listing(prefix)
+        with bucket.where_it_is():
+            objects = dict(_list_objects(place.netloc, prefix))
         keys, asked = _find_partition_keys(location), _asked.get()
         needed = {one: name for one, name in objects.items() if asked.may_need(name, keys)}
+        bucket.check_reading(one.key for one in needed)
         with self._lock:
             held = self._by_table.setdefault((current_account(), location), {})
             self._forget([held.pop(gone) for gone in held.keys() - objects.keys()])
-            found = {one: path for one, name in needed.items() if (path := held.get(one) or self._copy(name, one))}
+            with bucket.where_it_is():
+                found = {one: path for one, name in needed.items() if (path := held.get(one) or self._copy(name, one))}
             held |= found
             if found:
                 folders.append(tempfile.mkdtemp(dir=self._running))

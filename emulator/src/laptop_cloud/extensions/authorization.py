@@ -21,6 +21,7 @@ def install() -> None:
     wrap(Seam.REQUEST_ORIGIN, _as_encrypted)
     wrap(Seam.REQUEST_CONTEXT, _with_events)
     wrap(Seam.REQUEST_RESOURCE, _with_names)
+    wrap(Seam.CONDITION_KEY, _with_roles)
 
 
 def _as_encrypted(pin: Function) -> Function:
@@ -44,6 +45,23 @@ def _with_events(read_context: Function) -> Function:
         return {**context, "events:source": sources or None, "events:detail-type": kinds or None}
 
     return read
+
+
+def _with_roles(resolve: Function) -> Function:
+    """Who acts as a role is asked about by the role's ARN, not by their session's.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+    """
+
+    def resolve_key(key: str, context: Any) -> Any:
+        who, session, rest = context.principal_arn.partition(":assumed-role/")
+        if key.lower() != "aws:principalarn" or not session:
+            return resolve(key, context)
+        account, name = who.split(":")[4], rest.partition("/")[0]
+        role = reach(Seam.ROLES).get_scoped(account, None, name)
+        return role["Arn"] if role else f"arn:aws:iam::{account}:role/{name}"
+
+    return resolve_key
 
 
 def _with_names(find_resource: Function) -> Function:

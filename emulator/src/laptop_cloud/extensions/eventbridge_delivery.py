@@ -6,7 +6,7 @@ What MiniStack lacks and this adds:
   queue or failure destination receives the event.
   https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
 - Rule to Firehose.
-- Rule to an event bus of another account, when that bus's policy lets the sender in.
+- Rule to an event bus of another account, when that bus's policy lets the target's role in (`resource_policies`).
   https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
 - A target that is gone, that cannot be reached, or that the rule may not deliver to sends the event to the target's
   dead-letter queue at once, with the attributes that say why.
@@ -20,7 +20,6 @@ What MiniStack lacks and this adds:
 from __future__ import annotations
 
 import base64
-import fnmatch
 import json
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,12 +29,12 @@ from laptop_cloud.ministack_seams import (
     Seam,
     current_account,
     current_region,
-    find_role_refusal,
     in_scope,
     put_metric,
     reach,
     wrap,
 )
+from laptop_cloud.policies import find_role_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,12 +91,12 @@ def _deliver(invoke: Function, target: Json, event: Json, rule: Json, view: Any)
     if exists is None:
         raise _UndeliverableError("INTERNAL_ERROR", f"{_OUT_OF_REACH}; not to {target['Arn']}")
     if arn.service == "events" and arn.resource.startswith("event-bus/") and not _is_here(arn):
-        _check_permission(arn, target, rule)
+        _check_permission(arn, target, event, rule)
         _send_to_other_account(arn, target, event, rule, view)
         return
     if not _is_here(arn) or not exists(target["Arn"]):
         raise _UndeliverableError("NO_RESOURCE", f"Target {target['Arn']} does not exist.")
-    _check_permission(arn, target, rule)
+    _check_permission(arn, target, event, rule)
     if arn.service == "firehose":
         _put_record(arn.resource.removeprefix("deliverystream/"), _payload(target, rule, view))
     else:
@@ -136,11 +135,13 @@ _AS_ITSELF = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage", "sns"
 _AS_A_ROLE = {"states": "states:StartExecution", "firehose": "firehose:PutRecord", "events": "events:PutEvents"}
 
 
-def _check_permission(arn: _Arn, target: Json, rule: Json) -> None:
+def _check_permission(arn: _Arn, target: Json, event: Json, rule: Json) -> None:
     if arn.service in _AS_ITSELF:
         why = find_service_refusal("events", _AS_ITSELF[arn.service], target["Arn"], source=rule["Arn"])
     elif role := target.get("RoleArn"):
-        why = find_role_refusal(role, _AS_A_ROLE[arn.service], target["Arn"], {})
+        # Of a bus, its policy is asked too; both keys are typed as arrays.
+        keys = {"events:source": [event["Source"]], "events:detail-type": [event["DetailType"]]}
+        why = find_role_refusal(role, _AS_A_ROLE[arn.service], target["Arn"], keys if arn.service == "events" else {})
     else:
         # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-bus-to-bus.html
         needless = arn.service == "events" and arn.account == current_account()
@@ -192,28 +193,8 @@ def _send_to_other_account(arn: _Arn, target: Json, event: Json, rule: Json, vie
     with in_scope(arn.account, arn.region):
         if not _exists_in(Seam.EVENT_BUSES, bus):
             raise _UndeliverableError("NO_RESOURCE", f"Event bus {target['Arn']} does not exist.")
-        if arn.account != sender and not _lets_in(reach(Seam.EVENT_BUS_POLICIES).get(bus), sender):
-            raise _UndeliverableError("NO_PERMISSIONS", f"The policy of {target['Arn']} does not let {sender} in.")
         reach(Seam.DISPATCH_EVENT)(forwarded)
         reach(Seam.ARCHIVE_EVENT)({key: value for key, value in forwarded.items() if key != "_DispatchPath"})
-
-
-def _lets_in(policy: Json | None, account: str) -> bool:
-    return any(
-        statement.get("Effect") == "Allow"
-        and _names_account(statement.get("Principal"), account)
-        and any(fnmatch.fnmatchcase("events:PutEvents", action) for action in _as_list(statement.get("Action")))
-        for statement in (policy or {}).get("Statement", ())
-    )
-
-
-def _names_account(principal: Any, account: str) -> bool:
-    names = _as_list(principal["AWS"] if isinstance(principal, dict) else principal)
-    return any(name in {"*", account} or f"::{account}:" in name for name in names)
-
-
-def _as_list(value: Any) -> list[str]:
-    return value if isinstance(value, list) else [value]
 
 
 # --- the dead-letter queue -------------------------------------------------------------------------------------------

@@ -10,9 +10,11 @@ import re
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from laptop_cloud import ministack_seams
+from laptop_cloud.extensions import task_credentials
 from laptop_cloud.extensions.authorization import find_by
+from laptop_cloud.extensions.task_credentials import Task
 from laptop_cloud.ministack_seams import Seam, current_account, current_region, reach, task_error, wrap
+from laptop_cloud.policies import find_role_refusal
 from laptop_cloud.sagemaker.permissions import Permission, list_permissions
 from laptop_cloud.sagemaker.scopes import current_scope
 
@@ -31,14 +33,15 @@ class Machines:
     """Which machine a thread works for, and which ones wait for an answer."""
 
     def __init__(self) -> None:
-        self._current: ContextVar[dict[str, Any] | None] = ContextVar("machine", default=None)
+        self._current: ContextVar[Task | None] = ContextVar("task", default=None)
         self._waiting: dict[str, str] = {}
 
     def around_task(self, execute: Function) -> Function:
         """Know whose task it is."""
 
         def execute_task(state: Any, task_input: Any, execution: dict[str, Any] | None, *rest: Any) -> Any:
-            token = self._current.set(_find_machine((execution or {}).get("stateMachineArn", "")))
+            machine = _find_machine((execution or {}).get("stateMachineArn", ""))
+            token = self._current.set(None if machine is None else Task(machine, state, task_input, *rest[:1]))
             try:
                 return execute(state, task_input, execution, *rest)
             finally:
@@ -47,12 +50,14 @@ class Machines:
         return execute_task
 
     def around_call(self, invoke: Function) -> Function:
-        """Ask the machine's role before a service is called."""
+        """Ask the task's role before a service is called."""
 
         def invoke_resource(resource: str, given: Any) -> Any:
-            if (machine := self._current.get()) is not None:
-                _ask(machine["roleArn"], resource, given)
-            return invoke(resource, given)
+            if (task := self._current.get()) is None:
+                return invoke(resource, given)
+            with task.as_its_role() as role:
+                _ask(role, resource, given)
+                return invoke(resource, given)
 
         return invoke_resource
 
@@ -60,12 +65,14 @@ class Machines:
         """Know which machine a token is of."""
 
         def wait_for_answer(resource: str, given: Any, token: str, state: Any) -> Any:
-            if (machine := self._current.get()) is not None:
-                self._waiting[token] = machine["stateMachineArn"]
-                # What is called with the token does not go through `invoke_resource`.
-                _ask(machine["roleArn"], resource, given)
-            try:
+            if (task := self._current.get()) is None:
                 return wait(resource, given, token, state)
+            self._waiting[token] = task.machine["stateMachineArn"]
+            try:
+                with task.as_its_role() as role:
+                    # What is called with the token does not go through `invoke_resource`.
+                    _ask(role, resource, given)
+                    return wait(resource, given, token, state)
             finally:
                 self._waiting.pop(token, None)
 
@@ -78,6 +85,7 @@ class Machines:
 
 def install() -> None:
     """Close the gap."""
+    task_credentials.install()
     machines = Machines()
     wrap(Seam.EXECUTE_TASK, machines.around_task)
     wrap(Seam.INVOKE_RESOURCE, machines.around_call)
@@ -93,14 +101,14 @@ def _find_machine(arn: str) -> dict[str, Any] | None:
 
 
 def _ask(role: str, resource: str, given: Any) -> None:
-    """Let a task go on that its machine's role allows.
+    """Let a task go on that its role allows.
 
     Raises:
         Exception: `States.Permissions`, which no retrier for passing faults matches.
             https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     """
     for action, about, keys in list_task_permissions(resource, given if isinstance(given, dict) else {}):
-        if (why := ministack_seams.find_role_refusal(role, action, about, keys)) is not None:
+        if (why := find_role_refusal(role, action, about, keys)) is not None:
             raise task_error("States.Permissions", why)
 
 
@@ -125,6 +133,9 @@ def list_task_permissions(resource: str, given: dict[str, Any]) -> Iterator[Perm
         request: tuple[Any, ...] = (service, "POST", "/", {}, body, {}, current_region(), current_account())
         keys = reach(Seam.REQUEST_CONTEXT)(service, action, body, {})
         yield Permission(action, reach(Seam.REQUEST_RESOURCE)(*request), keys)
+        if service == "events":
+            for bus in reach(Seam.EVENT_RESOURCES)(body, current_region(), current_account())[1:]:
+                yield Permission(action, bus, keys)
 
 
 def _spell(service: str, name: str) -> str:

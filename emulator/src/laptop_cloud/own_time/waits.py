@@ -10,7 +10,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from laptop_cloud.ministack_seams import Seam, reach, wait_scale, wrap
+from laptop_cloud.ministack_seams import Seam, current_account, current_region, in_scope, reach, wait_scale, wrap
 
 if TYPE_CHECKING:
     from laptop_cloud.ministack_seams import Function
@@ -48,23 +48,27 @@ class Waits:
     def _with_timeout(self, wait: Function) -> Function:
         def wait_for_answer(resource: str, given: Any, token: str, state: Json) -> Any:
             limit_s = state.get("TimeoutSeconds")
+            # Whoever looks, or ends it, is of no account.
+            home = current_account(), current_region()
             with ExitStack() as until:
-                until.enter_context(self._activity.waiting(lambda: _is_answered(token)))
+                until.enter_context(self._activity.waiting(lambda: _is_answered(home, token)))
                 if limit_s is not None:
-                    until.enter_context(self._timers.at(time.time() + limit_s, lambda: _time_out(token)))
+                    until.enter_context(self._timers.at(time.time() + limit_s, lambda: _time_out(home, token)))
                 # Real seconds, for ever: the timer ends it.
                 return wait(resource, given, token, {**state, "TimeoutSeconds": threading.TIMEOUT_MAX})
 
         return wait_for_answer
 
 
-def _is_answered(token: str) -> bool:
-    waiting = reach(Seam.TASK_TOKENS).get(token)
+def _is_answered(home: tuple[str, str], token: str) -> bool:
+    with in_scope(*home):
+        waiting = reach(Seam.TASK_TOKENS).get(token)
     return waiting is not None and bool(waiting["event"].is_set())
 
 
-def _time_out(token: str) -> None:
-    waiting = reach(Seam.TASK_TOKENS).get(token)
+def _time_out(home: tuple[str, str], token: str) -> None:
+    with in_scope(*home):
+        waiting = reach(Seam.TASK_TOKENS).get(token)
     if waiting is not None and not waiting["event"].is_set():
         waiting["error"] = {"Error": "States.Timeout", "Cause": "Task timed out waiting for callback"}
         waiting["event"].set()

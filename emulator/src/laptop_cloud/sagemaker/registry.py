@@ -1,4 +1,8 @@
-"""The model registry: groups, versioned packages, approval, model cards."""
+"""The model registry: groups, versioned packages, approval, model cards.
+
+An ARN names a group or a package of another account too. Whether somebody may work there, policies say, which are asked
+before (`permissions`, `group_policies`).
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from laptop_cloud.sagemaker import events
 from laptop_cloud.sagemaker.errors import ConflictError, UnsupportedError, ValidationError
+from laptop_cloud.sagemaker.group_policies import GroupPolicies
 from laptop_cloud.sagemaker.platform import refuse
 from laptop_cloud.sagemaker.records import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, page
+from laptop_cloud.sagemaker.scopes import Scope
 
 if TYPE_CHECKING:
     from laptop_cloud.sagemaker.platform import Platform
-    from laptop_cloud.sagemaker.scopes import Scope
 
 _UPDATED_MEMBERS = (
     *("ModelApprovalStatus", "ApprovalDescription", "CustomerMetadataProperties", "InferenceSpecification"),
@@ -27,6 +32,7 @@ class Registry:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
+        self.policies = GroupPolicies(self.describe_group)
         self._by_token: dict[tuple[Scope, str], tuple[dict[str, Any], str]] = {}
 
     # --- groups ---
@@ -38,7 +44,8 @@ class Registry:
 
     def describe_group(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """All that is known of a group."""
-        found = self._platform.records(scope).describe_named(MODEL_PACKAGE_GROUP, _group_name(scope, params))
+        home, name = _find_group(scope, params)
+        found = self._platform.records(home).describe_named(MODEL_PACKAGE_GROUP, name)
         # Always there, and empty for a caller who is no user of a SageMaker domain.
         return {"CreatedBy": {}, **found}
 
@@ -50,10 +57,11 @@ class Registry:
 
     def delete_group(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """Close an empty group."""
-        name = _group_name(scope, params)
-        if any(one["ModelPackageGroupName"] == name for one in self._packages(scope)):
+        home, name = _find_group(scope, params)
+        if any(one["ModelPackageGroupName"] == name for one in self._packages(home)):
             raise ConflictError(f"Model Package Group {name} cannot be deleted: it still contains model packages.")
-        self._platform.records(scope).remove(MODEL_PACKAGE_GROUP, name)
+        self._platform.records(home).remove(MODEL_PACKAGE_GROUP, name)
+        self.policies.forget(home, name)
         return {}
 
     # --- packages ---
@@ -87,9 +95,9 @@ class Registry:
                 "Tags."
             )
         _check_card(spec.get("ModelCard"))
-        group = _group_name(scope, spec)
-        self.describe_group(scope, {"ModelPackageGroupName": group})
-        record = self._platform.records(scope).create(
+        home, group = _find_group(scope, spec)
+        self.describe_group(home, {"ModelPackageGroupName": group})
+        record = self._platform.records(home).create(
             MODEL_PACKAGE,
             {
                 "ModelApprovalStatus": _PENDING,
@@ -100,19 +108,20 @@ class Registry:
             },
         )
         arn: str = record.arn
-        events.model_package_changed(scope, self.describe(scope, {"ModelPackageName": arn}), [])
+        events.model_package_changed(home, self.describe(home, {"ModelPackageName": arn}), [])
         return arn
 
     def describe(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """All that is known of a package."""
-        records = self._platform.records(scope)
-        return records.describe(MODEL_PACKAGE, self._find(scope, params["ModelPackageName"]))
+        home, record = self._find(scope, params["ModelPackageName"])
+        return self._platform.records(home).describe(MODEL_PACKAGE, record)
 
     def list_packages(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """The packages of a group, or of an account and region."""
-        descriptions = self._packages(scope)
+        home = _find_group(scope, params)[0] if "ModelPackageGroupName" in params else scope
+        descriptions = self._packages(home)
         if "ModelPackageGroupName" in params:
-            group = self.describe_group(scope, params)["ModelPackageGroupName"]
+            group = self.describe_group(home, params)["ModelPackageGroupName"]
             descriptions = [one for one in descriptions if one["ModelPackageGroupName"] == group]
         elif params.get("ModelPackageType", "Unversioned") == "Unversioned":
             descriptions = []
@@ -127,8 +136,8 @@ class Registry:
     def update(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """Approve, reject, or annotate a package; what the request does not name stays as it is."""
         refuse("UpdateModelPackage", params, ["AdditionalInferenceSpecificationsToAdd", "ModelPackageRegistrationType"])
-        record = self._find(scope, params["ModelPackageArn"])
-        before = self.describe(scope, {"ModelPackageName": record.arn})
+        home, record = self._find(scope, params["ModelPackageArn"])
+        before = self.describe(home, {"ModelPackageName": record.arn})
         after = {name: params[name] for name in _UPDATED_MEMBERS if name in params}
         removed = params.get("CustomerMetadataPropertiesToRemove", [])
         if removed or "CustomerMetadataProperties" in after:
@@ -137,15 +146,15 @@ class Registry:
         if "ModelCard" in after:
             after["ModelCard"] = {**before.get("ModelCard", {}), **after["ModelCard"]}
             _check_card(after["ModelCard"])
-        self._platform.records(scope).change(record, requested=after)
+        self._platform.records(home).change(record, requested=after)
         updated = [name for name in after if name != "ModelCard"]
-        events.model_package_changed(scope, self.describe(scope, {"ModelPackageName": record.arn}), updated)
+        events.model_package_changed(home, self.describe(home, {"ModelPackageName": record.arn}), updated)
         return {"ModelPackageArn": record.arn}
 
     def delete(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """Withdraw a package; its version is not given again."""
-        record = self._find(scope, params["ModelPackageName"])
-        self._platform.records(scope).remove(MODEL_PACKAGE, record.arn)
+        home, record = self._find(scope, params["ModelPackageName"])
+        self._platform.records(home).remove(MODEL_PACKAGE, record.arn)
         return {}
 
     def deployable_container(self, scope: Scope, package: str) -> dict[str, Any]:
@@ -171,25 +180,29 @@ class Registry:
         container: dict[str, Any] = containers[0]
         return container
 
-    def _find(self, scope: Scope, package: str) -> Any:
+    def _find(self, scope: Scope, package: str) -> tuple[Scope, Any]:
         arn = package if package.startswith("arn:") else scope.arn(f"model-package/{package.lower()}")
-        _refuse_foreign(scope, arn)
-        return self._platform.records(scope).find(MODEL_PACKAGE, arn)
+        home = _find_home(scope, arn)
+        return home, self._platform.records(home).find(MODEL_PACKAGE, arn)
 
     def _packages(self, scope: Scope) -> list[dict[str, Any]]:
         records = self._platform.records(scope)
         return [records.describe(MODEL_PACKAGE, one) for one in records.all(MODEL_PACKAGE)]
 
 
-def _group_name(scope: Scope, params: dict[str, Any]) -> str:
-    name: str = params["ModelPackageGroupName"]
-    _refuse_foreign(scope, name)
-    return name.rpartition("/")[2]
+def _find_group(scope: Scope, params: dict[str, Any]) -> tuple[Scope, str]:
+    """Whose a group is, and its name."""
+    given: str = params["ModelPackageGroupName"]
+    return _find_home(scope, given), given.rpartition("/")[2]
 
 
-def _refuse_foreign(scope: Scope, name: str) -> None:
-    if name.startswith("arn:") and name.split(":")[3:5] != [scope.region, scope.account]:
-        raise UnsupportedError(f"The laptop cloud shares no model packages between accounts or regions: {name}")
+def _find_home(scope: Scope, given: str) -> Scope:
+    if not given.startswith("arn:"):
+        return scope
+    region, account = given.split(":")[3:5]
+    if region != scope.region:
+        raise UnsupportedError(f"The laptop cloud shares no model packages between regions: {given}")
+    return Scope(account, region)
 
 
 def _check_card(card: dict[str, Any] | None) -> None:

@@ -6,11 +6,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_SageM
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from laptop_cloud import ministack_seams
 from laptop_cloud.sagemaker.errors import ApiError, UnsupportedError, ValidationError
+from laptop_cloud.sagemaker.group_policies import check_policy
 from laptop_cloud.sagemaker.scopes import current_scope
 from laptop_cloud.sagemaker.shapes import coerce, service_model
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _NAME_LENGTH = 63
 _PREFIX = "AWS::SageMaker::"
+_POLICY = "ModelPackageGroupPolicy"
 _OF_UPDATES = ("RetainAllVariantProperties", "ExcludeRetainedVariantProperties", "RetainDeploymentConfig")
 """Properties of `AWS::SageMaker::Endpoint` that mean nothing before there is something to update."""
 
@@ -90,6 +93,37 @@ class _ResourceType:
         return self.service.call(current_scope(), verb + self.noun, params)
 
 
+class _GroupType(_ResourceType):
+    """A group has a policy too, which is no member of its `Create…` operation."""
+
+    def create(self, logical_id: str, properties: Properties, stack_name: str) -> Made:
+        policy = _write_policy(properties)
+        rest = {name: value for name, value in properties.items() if name != _POLICY}
+        made = super().create(logical_id, rest, stack_name)
+        self._set_policy(made[0], None, policy)
+        return made
+
+    def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> Made:
+        self._set_policy(physical_id, _write_policy(old), _write_policy(new))
+        return super().update(physical_id, old, new, stack_name)
+
+    def _set_policy(self, arn: str, old: str | None, new: str | None) -> None:
+        group = {self.name_member: arn.rpartition("/")[2]}
+        if new is not None:
+            self.service.call(current_scope(), f"Put{_POLICY}", {**group, "ResourcePolicy": new})
+        elif old is not None:
+            self.service.call(current_scope(), f"Delete{_POLICY}", group)
+
+
+def _write_policy(properties: Properties) -> str | None:
+    given = properties.get(_POLICY)
+    if given is None:
+        return None
+    policy = given if isinstance(given, str) else json.dumps(given)
+    check_policy(policy)
+    return policy
+
+
 class _EndpointType(_ResourceType):
     """An endpoint is made, changed or gone only when its servers are."""
 
@@ -124,7 +158,7 @@ class _EndpointType(_ResourceType):
 def install_resources(service: Service) -> None:
     """Let templates make SageMaker resources."""
     group_attributes = ("ModelPackageGroupArn", "CreationTime", "ModelPackageGroupStatus")
-    group = _ResourceType(service, "ModelPackageGroup", group_attributes)
+    group = _GroupType(service, "ModelPackageGroup", group_attributes)
     _register(group, ["ModelPackageGroupName", "ModelPackageGroupDescription"])
     _register(_ResourceType(service, "Model", ("ModelName",)), _all_but_tags("Model"))
     _register(_ResourceType(service, "EndpointConfig", ("EndpointConfigName",)), _all_but_tags("EndpointConfig"))

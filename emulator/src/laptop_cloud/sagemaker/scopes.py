@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from laptop_cloud import ministack_seams
 from laptop_cloud.callers import describe_caller
+from laptop_cloud.policies import assume_role
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def act_as(actor: Actor) -> dict[str, str]:
     environment = dict(describe_caller(actor.scope.account, actor.scope.region))
     if actor.role:
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-        environment |= dict(zip(names, ministack_seams.assume_role(actor.role, "SageMaker"), strict=True))
+        environment |= dict(zip(names, assume_role(actor.role, "SageMaker"), strict=True))
     return environment
 
 

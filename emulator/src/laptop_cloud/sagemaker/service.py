@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from laptop_cloud import ministack_seams
 from laptop_cloud.fault_injection import FaultFileError
+from laptop_cloud.policies import find_refusal
 from laptop_cloud.sagemaker import invocations
 from laptop_cloud.sagemaker.errors import ApiError, UnsupportedError
 from laptop_cloud.sagemaker.permissions import list_permissions
@@ -90,6 +91,9 @@ class Service:
             "DescribeModelPackageGroup": registry.describe_group,
             "ListModelPackageGroups": registry.list_groups,
             "DeleteModelPackageGroup": registry.delete_group,
+            "PutModelPackageGroupPolicy": registry.policies.put,
+            "GetModelPackageGroupPolicy": registry.policies.get,
+            "DeleteModelPackageGroupPolicy": registry.policies.delete,
             "CreateModelPackage": registry.create,
             "DescribeModelPackage": registry.describe,
             "ListModelPackages": registry.list_packages,
@@ -208,7 +212,7 @@ class Service:
 def _refuse(scope: Scope, headers: dict[str, str], operation: str, params: dict[str, Any]) -> Answer | None:
     """The answer to somebody whose role does not let them do this; None where it does."""
     for action, resource, keys in list_permissions(scope, operation, params):
-        if (why := ministack_seams.find_refusal(headers, action, resource, keys)) is not None:
+        if (why := find_refusal(headers, action, resource, keys)) is not None:
             return _render_error(ApiError("AccessDeniedException", why))
     return None
 
