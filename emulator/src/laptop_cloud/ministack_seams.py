@@ -55,14 +55,15 @@ class Seam(Enum):
     SERVICE_HANDLERS = "app:SERVICE_HANDLERS"
     SERVICE_PATTERNS = "core.router:SERVICE_PATTERNS"
     # Sessions of roles, by access key; whether policies are asked, what is known of a request's origin, how old its
-    # signature is, whether one may do something, whose key a request bears, the resource that it is about, and the keys
-    # of conditions.
+    # signature is, whether one may do something, whose key a request bears and who that is, the resource that it is
+    # about, and the keys of conditions.
     SESSIONS = "services.sts:register_session"
     AUTHORIZATION = "app:AUTH"
     REQUEST_ORIGIN = "app:pin_request_origin"
     SIGNATURE_AGE = "core.sigv4:request_time_failure"
     ENFORCE = "core.iam_evaluator:enforce"
     ACCESS_KEY = "core.router:extract_access_key_id"
+    CALLER = "core.iam_evaluator:resolve_caller_identity"
     REQUEST_RESOURCE = "core.iam_actions:extract_resource_arn"
     REQUEST_CONTEXT = "core.iam_actions:request_tag_context"
     # Whose state is meant.
@@ -298,6 +299,12 @@ def find_role_refusal(role: str, action: str, resource: str, keys: Mapping[str, 
     """Why a role may not do this, asked by a service that acts as it; None where it may."""
     access_key, *_ = assume_role(role, "service")
     return _find_refusal(access_key, action, resource, keys)
+
+
+def find_caller(access_key: str) -> str | None:
+    """The ARN of whose key it is: of a role's session, a user or the account's root; None for a key that nobody has."""
+    caller = reach(Seam.CALLER)(access_key)
+    return None if caller is None else str(caller["userArn"])
 
 
 def assume_role(role: str, session: str) -> tuple[str, str, str]:
