@@ -83,7 +83,8 @@ def test_a_role_that_is_handed_on_is_recorded(cloud: RunningCloud, client: Clien
 @pytest.mark.parametrize(
     ("arn", "kept"),
     [
-        ("arn:aws:s3:::rides/a/b/ada.csv", "arn:aws:s3:::rides/a/b/"),
+        ("arn:aws:s3:::rides/a/b/ada.csv/rows", "arn:aws:s3:::rides/a/b/"),
+        ("arn:aws:s3:::rides/a/ada.csv", "arn:aws:s3:::rides/a/"),
         ("arn:aws:s3:::rides/ada.csv", "arn:aws:s3:::rides/"),
         ("arn:aws:s3:::rides", "arn:aws:s3:::rides"),
         ("arn:aws:execute-api:r:1:api/v1/GET/riders/ada", "arn:aws:execute-api:r:1:api/v1/GET/"),

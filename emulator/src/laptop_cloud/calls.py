@@ -26,8 +26,8 @@ class RecordedCall(BaseModel):
         account: the caller's.
         principal: `role/NAME`, `user/NAME`, `root`, or `nobody` for a request that bears no known key.
         action: as policies name it, `s3:GetObject`.
-        resource: its ARN. Of an object, the folder alone (`arn:aws:s3:::bucket/a/b/` of `a/b/c.csv`), of a request to
-            an API its method alone (`…:api/stage/GET/`): the rest may name people.
+        resource: its ARN. Of an object, two folders at most (`arn:aws:s3:::bucket/a/b/` of `a/b/c/d.csv`), of a
+            request to an API its method (`…:api/stage/GET/`): the rest may name people.
         keys: what conditions could ask about; values only of keys that say something of the call and nothing of data,
             None for the others.
         allowed: whether it was.

@@ -1,6 +1,6 @@
 """Who called what: every question that is asked of a policy is counted, over HTTP and in process alike.
 
-Alike calls are one row with a count. No bodies, no names of objects, no values that are data.
+Alike calls are one row with a count. No bodies, no names of objects or sessions, no values that are data.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ _TOLD = frozenset(
     }
 )
 """Condition keys whose values may be kept. Others may hold data: a prefix of objects, a tag."""
+_FOLDERS = 2
+"""How many folders of an object are kept: policies are about these, and what lies deeper may be called after a file."""
 _METHOD_AT = 3
 """Segments of an API's ARN up to its method."""
 
@@ -127,12 +129,12 @@ def describe_principal(arn: str | None) -> tuple[str, str]:
 
 
 def cut_resource(arn: str) -> str:
-    """An ARN without what may name people: the name of an object, the path of a request."""
-    if arn.startswith("arn:aws:s3:::") and "/" in arn:
-        return arn[: arn.rindex("/") + 1]
+    """An ARN without what may name people: what an object is called within its folders, the path of a request."""
+    *folders, name = arn.split("/")
+    if arn.startswith("arn:aws:s3:::"):
+        return "/".join([*folders[: 1 + _FOLDERS], ""]) if folders else name
     if arn.startswith("arn:aws:execute-api:"):
-        parts = arn.split("/")
-        return "/".join(parts[:_METHOD_AT]) + ("/" if len(parts) > _METHOD_AT else "")
+        return "/".join([*folders[:_METHOD_AT], ""]) if len(folders) >= _METHOD_AT else arn
     return arn
 
 
