@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import product
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tests.infra.assembly import as_list, name_plainly, shorten_arn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from laptop_cloud.calls import RecordedCall
     from tests.infra.assembly import Assembly
