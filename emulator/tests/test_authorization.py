@@ -111,6 +111,28 @@ def test_a_repository_is_described_by_who_may_see_it(
     assert refusal(ecr.describe_repositories, repositoryNames=[name, f"{name}-other"]) in REFUSED
 
 
+def test_an_alarm_is_described_by_who_may_see_it(cloud: RunningCloud, client: Clients, role: Role, name: str) -> None:
+    for alarm in (name, f"{name}-other"):
+        client("cloudwatch").put_metric_alarm(
+            AlarmName=alarm,
+            Namespace="Shop",
+            MetricName="Errors",
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+        )
+    alarm = f"arn:aws:cloudwatch:{cloud.region}:{ACCOUNT}:alarm:{name}"
+    session = act_as(cloud, client, role(allow(["cloudwatch:DescribeAlarms"], alarm)))
+    cloudwatch = session.client("cloudwatch", endpoint_url=cloud.endpoint_url)
+
+    [found] = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    assert found["AlarmName"] == name
+    assert refusal(cloudwatch.describe_alarms, AlarmNames=[f"{name}-other"]) in REFUSED
+    assert refusal(cloudwatch.describe_alarms, AlarmNames=[name, f"{name}-other"]) in REFUSED
+
+
 def test_a_query_is_its_workgroup_s(cloud: RunningCloud, client: Clients, role: Role, name: str) -> None:
     client("s3").create_bucket(Bucket=name)
     ids = {}

@@ -130,3 +130,7 @@ def test_a_task_is_answered_by_who_may_answer_for_its_machine(
     assert refusal(session.send_task_failure, taskToken=item["token"]["S"]) == "AccessDeniedException"
     session.send_task_success(taskToken=item["token"]["S"], output="{}")
     assert eventually(lambda: states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
+    # Too late, which is no matter of permissions.
+    late = refusal(session.send_task_success, taskToken=item["token"]["S"], output="{}")
+    assert late in {"TaskDoesNotExist", "TaskTimedOut"}
+    assert refusal(session.send_task_failure, taskToken=item["token"]["S"]) == "AccessDeniedException"

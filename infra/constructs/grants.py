@@ -28,10 +28,18 @@ def allow(role: iam.IRole, actions: Sequence[str], resources: Sequence[str], **c
     )
 
 
-def allow_reading(role: iam.IRole, bucket: s3.IBucket, *, prefix: str = "", versions: bool = False) -> None:
-    """Read objects under a prefix, in their latest or in any version."""
-    actions = ["s3:GetObject", *(["s3:GetObjectVersion"] if versions else [])]
-    _allow_objects(role, bucket, prefix, actions)
+def allow_reading(role: iam.IRole, bucket: s3.IBucket, *, prefix: str = "") -> None:
+    """Read objects under a prefix, in their latest version."""
+    _allow_objects(role, bucket, prefix, ["s3:GetObject"])
+    allow_using_key(role, bucket.encryption_key, writing=False)
+
+
+def allow_reading_versions(role: iam.IRole, bucket: s3.IBucket) -> None:
+    """Read versions of objects, given by their ids; that takes no permission to read the latest.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+    """
+    _allow_objects(role, bucket, "", ["s3:GetObjectVersion"])
     allow_using_key(role, bucket.encryption_key, writing=False)
 
 

@@ -11,7 +11,13 @@ from aws_cdk import aws_events as events
 from infra.constructs.bucket import SecureBucket
 from infra.constructs.event_rule import EventRule, TimedRule
 from infra.constructs.function import PythonFunction
-from infra.constructs.grants import allow_listing, allow_reading, allow_table, allow_writing
+from infra.constructs.grants import (
+    allow_listing,
+    allow_reading,
+    allow_reading_versions,
+    allow_table,
+    allow_writing,
+)
 from infra.constructs.machine import Machine
 from infra.constructs.names import KEPT_AS
 from infra.machines.ingest import IngestProps, describe_ingest
@@ -145,7 +151,7 @@ class DataStack(Stack):
             timeout=Duration.minutes(2),
             memory_mb=1024,
         )
-        allow_reading(function.role, self.raw, versions=True)
+        allow_reading_versions(function.role, self.raw)
         allow_table(function.role, self.ledger, "GetItem", "PutItem")
         return function
 
@@ -163,7 +169,7 @@ class DataStack(Stack):
             # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
             memory_mb=self._shared.settings.transform_memory_mb,
         )
-        allow_reading(function.role, self.raw, versions=True)
+        allow_reading_versions(function.role, self.raw)
         # Reading finds the version of a part that is already there.
         allow_reading(function.role, self.datasets)
         allow_writing(function.role, self.datasets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
@@ -85,11 +86,10 @@ class RolloutStack(Stack):
             self, "Captures", shared=shared, days=shared.settings.capture_days, scratch=[COMPARISONS]
         ).bucket
         self._endpoints = [name_endpoint(use_case.name, prefix=prefix) for use_case in use_cases]
-        self._alarms = [
-            name_endpoint_alarm(use_case.name, kind, prefix=prefix)
-            for use_case in use_cases
+        self._alarms = {
+            kind: [name_endpoint_alarm(use_case.name, kind, prefix=prefix) for use_case in use_cases]
             for kind in ENDPOINT_ALARMS
-        ]
+        }
         self._groups = [name_package_group(use_case.name, prefix=prefix) for use_case in use_cases]
         judge = self._make_judge()
         machine = self._make_machine(self._make_model_role(), self._make_golden_checker(), judge)
@@ -259,7 +259,8 @@ class RolloutStack(Stack):
             allow_listing(function.role, bucket)
         allow_writing(function.role, self._captures, prefix=COMPARISONS)
         allow(function.role, ["cloudwatch:GetMetricData"], ["*"])
-        alarms = [format_arn(self, "cloudwatch", f"alarm:{name}") for name in self._alarms]
+        # It asks whether one is on for latency alone; errors it counts itself.
+        alarms = [format_arn(self, "cloudwatch", f"alarm:{name}") for name in self._alarms["latency"]]
         allow(function.role, ["cloudwatch:DescribeAlarms"], alarms)
         acknowledge(
             function.role,
@@ -275,7 +276,7 @@ class RolloutStack(Stack):
         for rule_id, pattern in (
             # Metrics lie in the same bucket, and nothing is judged by them.
             ("OutcomesCame", S3ObjectCreated.in_bucket(self._outcomes.bucket_name, prefix=f"{OUTCOMES}/")),
-            ("AlarmRaised", AlarmStateChanged.raised(*self._alarms)),
+            ("AlarmRaised", AlarmStateChanged.raised(*chain(*self._alarms.values()))),
         ):
             EventRule(self, rule_id, shared=shared, pattern=pattern, from_aws=True).invoke(judge.function)
         TimedRule(self, "EveryMinute", shared=shared, every=Duration.minutes(1)).invoke(judge.function)

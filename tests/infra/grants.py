@@ -32,14 +32,13 @@ IMAGES = {"ecr:repository/cdk-hnb659fds-container-assets-<AWS::AccountId>-<AWS::
 
 FUNCTIONS: dict[str, dict[str, set[str]]] = {
     "PlanIngest": {
-        "s3:GetObject": {"RawBucket/*"},
         "s3:GetObjectVersion": {"RawBucket/*"},
         "dynamodb:GetItem": {"Ledger"},
         "dynamodb:PutItem": {"Ledger"},
         **USE_KEY,
     },
     "TransformFeatures": {
-        "s3:GetObject": {"RawBucket/*", "DatasetsBucket/*"},
+        "s3:GetObject": {"DatasetsBucket/*"},
         "s3:GetObjectVersion": {"RawBucket/*"},
         "s3:PutObject": {"DatasetsBucket/*", "QuarantineBucket/*"},
         **USE_KEY,
@@ -100,9 +99,7 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
         "dynamodb:DeleteItem": {"Ledger"},
         "states:SendTaskSuccess": {"RolloutMachine"},
         "cloudwatch:GetMetricData": {"*"},
-        "cloudwatch:DescribeAlarms": {
-            f"cloudwatch:alarm:noriba-taxi-eta-endpoint-{kind}" for kind in ("errors", "latency")
-        },
+        "cloudwatch:DescribeAlarms": {"cloudwatch:alarm:noriba-taxi-eta-endpoint-latency"},
         "sqs:SendMessage": {"DeadLettersQueue"},
         **USE_KEY,
     },

@@ -13,6 +13,7 @@ from laptop_cloud.extensions import (
     athena_queries,
     athena_tasks,
     authorization,
+    call_log,
     callbacks,
     cloudformation_types,
     ecr_images,
@@ -78,6 +79,7 @@ class Application:
         shared_tables.install()
         shared_buckets.install()
         shared_keys.install()
+        calls = call_log.install()
         s3_events.install()
         s3_ranges.install()
         eventbridge_delivery.install()
@@ -109,7 +111,7 @@ class Application:
             timers=None if own_time is None else own_time.timers,
         )
         self._started.callback(runtime.shutdown)
-        self.asgi: Any = api_gateway.keep_encoded_slashes(reach(Seam.APPLICATION))
+        self.asgi: Any = call_log.serve_calls(api_gateway.keep_encoded_slashes(reach(Seam.APPLICATION)), calls)
         if own_time is not None:
             self._started.callback(own_time.stop)
             for do_now in (buffer.flush_now, alarm_ticker.work_if_woken):

@@ -54,14 +54,15 @@ class Seam(Enum):
     SERVICE_HANDLERS = "app:SERVICE_HANDLERS"
     SERVICE_PATTERNS = "core.router:SERVICE_PATTERNS"
     # Sessions of roles, by access key; whether policies are asked, what is known of a request's origin, how old its
-    # signature is, whether one may do something, whose key a request bears, the resource that it is about, and the keys
-    # of conditions.
+    # signature is, whether one may do something, whose key a request bears and who that is, the resource that it is
+    # about, and the keys of conditions.
     SESSIONS = "services.sts:register_session"
     AUTHORIZATION = "app:AUTH"
     REQUEST_ORIGIN = "app:pin_request_origin"
     SIGNATURE_AGE = "core.sigv4:request_time_failure"
     ENFORCE = "core.iam_evaluator:enforce"
     ACCESS_KEY = "core.router:extract_access_key_id"
+    KEY_OWNER = "core.iam_evaluator:resolve_caller_identity"
     REQUEST_RESOURCE = "core.iam_actions:extract_resource_arn"
     REQUEST_CONTEXT = "core.iam_actions:request_tag_context"
     # The policy of a resource, who asks it for what, and its answer.

@@ -6,7 +6,7 @@ import hashlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from laptop_cloud.ministack_seams import Seam, current_region, in_scope, reach
+from laptop_cloud.ministack_seams import Seam, current_account, current_region, in_scope, reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ def find_trust_refusal(caller: str, role: str, keys: Mapping[str, Any]) -> str |
         return why
     record = reach(Seam.ROLES).get_scoped(_read_account(role), None, role.rpartition("/")[2])
     who = _session_arn(caller, _SERVICE)
-    context = _describe(who, "AssumedRole", _ASSUME, role, keys)
+    context = describe_asking(who, "AssumedRole", _ASSUME, role, keys)
     if record and reach(Seam.EVALUATE_TRUST)(record["AssumeRolePolicyDocument"], who, context):
         return None
     return f"User: {who} is not authorized to perform: {_ASSUME} on resource: {role}, which does not trust it"
@@ -69,10 +69,53 @@ def find_guest_refusal(caller: str, action: str, resource: str, keys: Mapping[st
             return why
     with in_scope(owner, current_region()):
         policy, _owner = reach(Seam.RESOURCE_POLICY)(action.partition(":")[0], resource) or (None, owner)
-    context = _describe(caller, "AssumedRole" if session else "Root", action, resource, keys)
+    context = describe_asking(caller, "AssumedRole" if session else "Root", action, resource, keys)
     if reach(Seam.EVALUATE_RESOURCE_POLICY)(policy, context).decision == "Allow":
         return None
     return f"User: {caller} is not authorized to perform: {action} on resource: {resource} by the resource's policy"
+
+
+def find_service_refusal(service: str, action: str, resource: str, *, source: str) -> str | None:
+    """Why one of AWS's services may not do this as itself, as nobody's role; None where the resource's policy lets it.
+
+    Args:
+        service: that acts, `events`.
+        action: as policies name it, `lambda:InvokeFunction`.
+        resource: its ARN, of the current account and region.
+        source: the ARN on whose behalf it acts, which conditions ask about: a rule, an alarm, an API's method.
+    """
+    principal, account = f"{service}.amazonaws.com", _read_account(source)
+    found = reach(Seam.RESOURCE_POLICY)(action.partition(":")[0], resource)
+    # A topic without a policy of its own lets in what the owner's account is the source of, under an older name.
+    # https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
+    keys = {"aws:SourceArn": source, "aws:SourceAccount": account, "aws:SourceOwner": account}
+    context = describe_asking(principal, "Service", action, resource, keys, account=current_account())
+    policy = None if found is None else found[0]
+    if reach(Seam.EVALUATE_RESOURCE_POLICY)(policy, context, service=principal).decision == "Allow":
+        return None
+    return f"{principal} is not authorized to perform: {action} on resource: {resource}, on behalf of {source}"
+
+
+def describe_asking(  # all that a policy may ask about
+    who: str, kind: str, action: str, resource: str, keys: Mapping[str, Any], *, account: str | None = None
+) -> Any:
+    """Who asks whom for what, as MiniStack's evaluator takes it; the account is that of `who`'s ARN, unless given."""
+    return reach(Seam.POLICY_CONTEXT)(
+        principal_arn=who,
+        principal_type=kind,
+        principal_account=account or _read_account(who),
+        action=action,
+        resource_arn=resource,
+        region=current_region(),
+        secure_transport=True,
+        service_context={key.lower(): value for key, value in keys.items()},
+    )
+
+
+def find_caller(access_key: str) -> str | None:
+    """The ARN of whose key it is: of a role's session, a user or the account's root; None for a key that nobody has."""
+    caller = reach(Seam.KEY_OWNER)(access_key)
+    return None if caller is None else str(caller["userArn"])
 
 
 @contextmanager
@@ -120,17 +163,3 @@ def _session_arn(role: str, session: str) -> str:
 
 def _read_account(role: str) -> str:
     return role.split(":")[4]
-
-
-def _describe(who: str, kind: str, action: str, resource: str, keys: Mapping[str, Any]) -> Any:
-    """Who asks whom for what, as MiniStack's evaluator takes it."""
-    return reach(Seam.POLICY_CONTEXT)(
-        principal_arn=who,
-        principal_type=kind,
-        principal_account=_read_account(who),
-        action=action,
-        resource_arn=resource,
-        region=current_region(),
-        secure_transport=True,
-        service_context={key.lower(): value for key, value in keys.items()},
-    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from laptop_cloud.extensions.service_permissions import find_service_refusal
+from laptop_cloud.policies import find_service_refusal
 
 if TYPE_CHECKING:
     from laptop_cloud.ministack_seams import Function

@@ -24,7 +24,6 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from laptop_cloud.extensions.service_permissions import find_service_refusal
 from laptop_cloud.ministack_seams import (
     Seam,
     all_records,
@@ -35,6 +34,7 @@ from laptop_cloud.ministack_seams import (
     reach,
     wrap,
 )
+from laptop_cloud.policies import find_service_refusal
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

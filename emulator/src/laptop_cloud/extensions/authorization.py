@@ -95,6 +95,17 @@ def _find_repository(request: dict[str, Any], here: str) -> str | None:
     return f"{here}repository/{named[0]}" if isinstance(named, list) and len(named) == 1 else None
 
 
+def _find_alarm(request: dict[str, Any], here: str) -> str | None:
+    """An alarm of a DescribeAlarms is a resource, unless it is a composite one; of several, as repositories.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
+    """
+    named = request.get("AlarmNames")
+    if not isinstance(named, list) or len(named) != 1:
+        return None
+    return f"{here.replace(':monitoring:', ':cloudwatch:')}alarm:{named[0]}"
+
+
 def _find_workgroup(request: dict[str, Any], here: str) -> str | None:
     """A query is its workgroup's.
 
@@ -106,7 +117,7 @@ def _find_workgroup(request: dict[str, Any], here: str) -> str | None:
 
 Finder = Callable[[dict[str, Any], str], str | None]
 """Of a request, given how ARNs of its service begin there: the ARN of what it is about."""
-_FINDERS: dict[str, Finder] = {"ecr": _find_repository, "athena": _find_workgroup}
+_FINDERS: dict[str, Finder] = {"ecr": _find_repository, "monitoring": _find_alarm, "athena": _find_workgroup}
 
 
 def find_by(service: str, finder: Finder) -> None:

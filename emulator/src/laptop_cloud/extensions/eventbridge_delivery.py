@@ -24,7 +24,6 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from laptop_cloud.extensions.service_permissions import find_service_refusal
 from laptop_cloud.ministack_seams import (
     Seam,
     current_account,
@@ -34,7 +33,7 @@ from laptop_cloud.ministack_seams import (
     reach,
     wrap,
 )
-from laptop_cloud.policies import find_role_refusal
+from laptop_cloud.policies import find_role_refusal, find_service_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from laptop_cloud.ministack_seams import Seam, current_account, current_region, reach, wrap
+from laptop_cloud.policies import describe_asking
 
 if TYPE_CHECKING:
     from laptop_cloud.ministack_seams import Function
@@ -97,15 +98,7 @@ def _with_other_accounts(enforce: Function) -> Function:
         if not found:
             return None
         who = f"arn:aws:iam::{access_key}:root"
-        context = reach(Seam.POLICY_CONTEXT)(
-            principal_arn=who,
-            principal_type="Root",
-            principal_account=access_key,
-            action=action,
-            resource_arn=resource_arn,
-            region=region,
-            service_context={key.lower(): value for key, value in (service_context or {}).items()},
-        )
+        context = describe_asking(who, "Root", action, resource_arn, service_context or {})
         answer = reach(Seam.EVALUATE_RESOURCE_POLICY)(found[0], context)
         answer.principal_arn = who
         return None if answer.decision == "Allow" else answer

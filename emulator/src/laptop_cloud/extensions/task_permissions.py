@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +30,19 @@ _IN_SMALL_LETTERS = {"states", "ecr"}
 """Services whose parameters begin with a small letter, though a task writes them with a capital one."""
 
 
+_TOKENS_AT_MOST = 10_000
+
+
 class Machines:
-    """Which machine a thread works for, and which ones wait for an answer."""
+    """Which machine a thread works for, and which ones wait for an answer, or have waited.
+
+    Who answers late is told that nobody waits any more, and is not refused: the token says of which machine it is.
+    """
 
     def __init__(self) -> None:
         self._current: ContextVar[Task | None] = ContextVar("task", default=None)
-        self._waiting: dict[str, str] = {}
+        self._tokens: dict[str, str] = {}
+        self._lock = threading.Lock()
 
     def around_task(self, execute: Function) -> Function:
         """Know whose task it is."""
@@ -67,20 +75,23 @@ class Machines:
         def wait_for_answer(resource: str, given: Any, token: str, state: Any) -> Any:
             if (task := self._current.get()) is None:
                 return wait(resource, given, token, state)
-            self._waiting[token] = task.machine["stateMachineArn"]
-            try:
-                with task.as_its_role() as role:
-                    # What is called with the token does not go through `invoke_resource`.
-                    _ask(role, resource, given)
-                    return wait(resource, given, token, state)
-            finally:
-                self._waiting.pop(token, None)
+            self._keep(token, task.machine["stateMachineArn"])
+            with task.as_its_role() as role:
+                # What is called with the token does not go through `invoke_resource`.
+                _ask(role, resource, given)
+                return wait(resource, given, token, state)
 
         return wait_for_answer
 
+    def _keep(self, token: str, machine: str) -> None:
+        with self._lock:
+            self._tokens[token] = machine
+            if len(self._tokens) > _TOKENS_AT_MOST:
+                del self._tokens[next(iter(self._tokens))]
+
     def find_waiting(self, request: dict[str, Any], _here: str) -> str | None:
-        """An answer to a task is about the machine that waits for it."""
-        return self._waiting.get(request.get("taskToken", ""))
+        """An answer to a task is about the machine that waits for it, or did."""
+        return self._tokens.get(request.get("taskToken", ""))
 
 
 def install() -> None:
