@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from emulator.tests.conftest import connect, find_free_port, make_roles
+from emulator.tests.conftest import NEIGHBOUR, connect, find_free_port, make_roles
 from laptop_cloud import process
 from laptop_cloud.driving import CloudClock, move_clock, read_clock
 
@@ -50,6 +50,12 @@ def image(cloud: RunningCloud) -> str:
 @pytest.fixture(scope="session")
 def client(cloud: RunningCloud) -> Clients:
     return connect(cloud)
+
+
+@pytest.fixture(scope="session")
+def neighbour(cloud: RunningCloud) -> Clients:
+    """Clients of another account of this cloud: the fixture of the same name is kept for the other cloud."""
+    return connect(cloud, NEIGHBOUR)
 
 
 @pytest.fixture
