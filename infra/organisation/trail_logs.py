@@ -63,7 +63,8 @@ class TrailLogsStack(Stack):
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[_CLOUDTRAIL],
-                actions=["kms:DescribeKey"],
+                # CloudTrail decrypts where the bucket has a key of its own that this one wraps.
+                actions=["kms:Decrypt", "kms:DescribeKey"],
                 resources=["*"],
                 conditions={"StringEquals": {"aws:SourceArn": self._trail}},
             )

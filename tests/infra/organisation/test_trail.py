@@ -76,7 +76,7 @@ def test_only_this_trail_encrypts_with_the_key(organisation: Assembly) -> None:
     [owner, *services] = key.properties["KeyPolicy"]["Statement"]
 
     assert owner["Principal"]["AWS"].endswith(":root")
-    assert [s["Action"] for s in services] == ["kms:GenerateDataKey*", "kms:DescribeKey"]
+    assert [s["Action"] for s in services] == ["kms:GenerateDataKey*", ["kms:Decrypt", "kms:DescribeKey"]]
     for statement in services:
         assert statement["Principal"] == {"Service": "cloudtrail.amazonaws.com"}
         assert statement["Condition"]["StringEquals"] == {"aws:SourceArn": TRAIL}
