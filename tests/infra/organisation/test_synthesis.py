@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from infra.application import ROOT
 from infra.topology import Topology, read_topology
-from tests.infra.organisation.conftest import CHANGED
+from tests.infra.organisation.conftest import CHANGED, find_environments, read_artifacts
 from tests.infra.topology.example import EXAMPLE
 
 if TYPE_CHECKING:
@@ -28,15 +28,6 @@ STACKS = ("access", "budgets", "catalogue", "guardrails", "organisation", "trail
 PACKS = ("AwsSolutions", "NIST.800.53.R5")
 
 
-def read_artifacts(found: Assembly) -> dict[str, Any]:
-    artifacts = json.loads((found.path / "manifest.json").read_text())["artifacts"]
-    return {
-        name.removeprefix(f"{found.prefix}-"): artifact
-        for name, artifact in artifacts.items()
-        if artifact["type"] == "aws:cloudformation:stack"
-    }
-
-
 def read_reports(found: Assembly) -> dict[str, dict[str, Any]]:
     reports = json.loads((found.path / "validation-report.json").read_text())["pluginReports"]
     return {report["pluginName"]: report for report in reports if report["pluginName"] in PACKS}
@@ -46,7 +37,7 @@ def read_reports(found: Assembly) -> dict[str, dict[str, Any]]:
 
 
 def test_with_a_topology_there_are_the_organisation_s_stacks_and_none_of_the_loop(organisation: Assembly) -> None:
-    assert sorted(read_artifacts(organisation)) == sorted(STACKS)
+    assert sorted(find_environments(organisation)) == sorted(STACKS)
 
 
 def test_each_goes_to_one_account_at_home(organisation: Assembly, changed: Assembly) -> None:
@@ -54,7 +45,7 @@ def test_each_goes_to_one_account_at_home(organisation: Assembly, changed: Assem
         (organisation, "111111111111", "222222222222", "ap-northeast-1"),
         (changed, "900000000000", "900000000012", "eu-central-1"),
     ):
-        environments = {name: artifact["environment"] for name, artifact in read_artifacts(found).items()}
+        environments = find_environments(found)
 
         assert environments.pop("trail-logs") == f"aws://{logs}/{home}"
         assert set(environments.values()) == {f"aws://{management}/{home}"}
@@ -172,7 +163,7 @@ def test_every_value_of_the_file_is_found_in_what_is_deployed(changed: Assembly)
     """A field that nothing reads is a lie."""
     topology = read_topology(CHANGED)
     text = "".join(file.read_text() for file in changed.path.glob("*.template.json"))
-    text += json.dumps({name: artifact["environment"] for name, artifact in read_artifacts(changed).items()})
+    text += json.dumps(find_environments(changed))
     # Names of accounts lead to ids; the id of an account that was made is only checked.
     aliases: dict[Any, Any] = {
         "scooter_energy": "trial-scooter-energy",

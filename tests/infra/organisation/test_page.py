@@ -3,46 +3,35 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from aws_cdk import App, Stack
 
-from infra.organisation.application import add_organisation
+from infra.application import ROOT
 from infra.organisation.policies import make_service_control_policies
 from infra.organisation.table import draw_table
-from infra.settings import Settings
-from infra.topology import Topology, read_topology
+from infra.topology import Topology
 from infra.topology.checks import MANAGEMENT
+from tests.infra.conftest import synthesise
+from tests.infra.organisation.conftest import find_environments
+from tests.infra.topology.example import EXAMPLE, read_example
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from tests.infra.assembly import Assembly
 
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/topology.md"
 TABLE = re.compile(r"(?<=<!-- table -->\n).*(?=<!-- /table -->)", re.DOTALL)
 
 
-def describe_stacks() -> Mapping[str, str]:
-    """Name of a stack, without its prefix → account's id."""
-    app = App(analytics_reporting=False)
-    add_organisation(app, topology=read_example(), settings=Settings())
-    stacks = [child for child in app.node.children if isinstance(child, Stack)]
-    return {stack.stack_name.removeprefix("noriba-"): stack.account for stack in stacks}
-
-
-def read_example() -> Topology:
-    return read_topology(ROOT / "topology.example.toml")
-
-
-def draw() -> str:
+def draw(found: Assembly) -> str:
     topology = read_example()
     names = {topology.organisation.management: MANAGEMENT}
     names |= {account.id: name for name, account in topology.accounts.items() if account.id}
     stacks: dict[str, list[str]] = {}
-    for stack, account in describe_stacks().items():
-        stacks.setdefault(names[account], []).append(stack)
+    for stack, environment in find_environments(found).items():
+        stacks.setdefault(names[environment.split("/")[2]], []).append(stack)
     return draw_table(topology, stacks)
 
 
@@ -57,17 +46,17 @@ def find_rows(page: str, head: str) -> list[str]:
     return [row.split("|")[1].strip(" `") for row in body.splitlines()]
 
 
-def test_the_table_is_what_the_code_draws(page: str) -> None:
-    """`.venv/bin/python tests/docs/test_topology_page.py` draws it anew."""
-    assert TABLE.findall(page) == [draw()]
+def test_the_table_is_what_the_code_draws(page: str, organisation: Assembly) -> None:
+    """`PYTHONPATH=. .venv/bin/python tests/infra/organisation/test_page.py` draws it anew."""
+    assert TABLE.findall(page) == [draw(organisation)]
 
 
 def test_every_entry_of_the_file_is_explained(page: str) -> None:
     assert find_rows(page, "entry") == list(Topology.model_fields)
 
 
-def test_every_stack_is_named(page: str) -> None:
-    assert set(find_rows(page, "stack")) == {f"noriba-{name}" for name in describe_stacks()}
+def test_every_stack_is_named(page: str, organisation: Assembly) -> None:
+    assert set(find_rows(page, "stack")) == {f"noriba-{name}" for name in find_environments(organisation)}
 
 
 def test_every_guardrail_is_named(page: str) -> None:
@@ -75,4 +64,6 @@ def test_every_guardrail_is_named(page: str) -> None:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(TABLE.sub(draw(), PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = draw(synthesise(Path(folder), {"topology": str(EXAMPLE)}))
+    PAGE.write_text(TABLE.sub(lambda _: drawn, PAGE.read_text(encoding="utf-8")), encoding="utf-8")
