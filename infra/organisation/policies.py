@@ -36,6 +36,15 @@ _GLOBAL = (
     *("s3:PutAccountPublic*", "shield:*", "sts:*", "support:*", "trustedadvisor:*", "waf-regional:*", "waf:*"),
     *("wafv2:*", "wellarchitected:*"),
 )
+# https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_access-cross-account-role.html
+_BOOTSTRAPPER = "OrganizationAccountAccessRole"
+# https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
+_DEPLOYERS = ("cdk-hnb659fds-cfn-exec-role-*", _BOOTSTRAPPER)
+"""The role that CloudFormation deploys as, and the one by which an account is bootstrapped."""
+_CHANGES_OF_ROLES = (
+    *("AttachRolePolicy", "CreateRole", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy"),
+    *("DetachRolePolicy", "PutRolePermissionsBoundary", "PutRolePolicy", "UpdateAssumeRolePolicy", "UpdateRole"),
+)
 
 
 def make_service_control_policies(topology: Topology, *, prefix: str) -> dict[str, Document]:
@@ -74,15 +83,9 @@ def _document(*statements: Document) -> Document:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def _spare(topology: Topology, *, deploying: bool = False) -> list[str]:
-    """The break-glass role; and, for what templates set, the roles that bootstrap an account and that deploy to it.
-
-    https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
-    https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_access-cross-account-role.html
-    """
-    deployers = ["cdk-hnb659fds-cfn-exec-role-*", "OrganizationAccountAccessRole"] if deploying else []
-    roles = [topology.guardrails.break_glass_role, *deployers]
-    return [f"arn:{topology.partition}:iam::*:role/{role}" for role in roles]
+def _spare(topology: Topology, *others: str) -> list[str]:
+    """The break-glass role, and others where nothing could be deployed otherwise."""
+    return [f"arn:{topology.partition}:iam::*:role/{role}" for role in (topology.guardrails.break_glass_role, *others)]
 
 
 def _keep_regions(topology: Topology) -> Document:
@@ -98,6 +101,13 @@ def _keep_membership(topology: Topology) -> Document:
     return _document(
         _deny("Leaving", Action=["organizations:LeaveOrganization", "account:CloseAccount"]),
         _deny("RootUser", Action=["*"], Condition=root),
+        # Whoever could make or change a role that is spared would be spared.
+        _deny(
+            "SparedRoles",
+            Action=[f"iam:{action}" for action in _CHANGES_OF_ROLES],
+            unless=_spare(topology, _BOOTSTRAPPER),
+            Resource=_spare(topology, *_DEPLOYERS),
+        ),
     )
 
 
@@ -105,7 +115,7 @@ def _keep_trail(topology: Topology, *, prefix: str) -> Document:
     bucket = f"arn:{topology.partition}:s3:::{name_trail_bucket(topology, prefix=prefix)}"
     alias = name_trail_key(prefix)
     ours = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": [alias]}}
-    spared, deployers = _spare(topology), _spare(topology, deploying=True)
+    spared, deployers = _spare(topology), _spare(topology, *_DEPLOYERS)
     stop = ("StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors", "PutInsightSelectors")
     settings = ("BucketPolicy", "BucketVersioning", "BucketObjectLockConfiguration", "LifecycleConfiguration")
     return _document(
@@ -131,7 +141,7 @@ def _keep_trail(topology: Topology, *, prefix: str) -> Document:
 def _keep_data(topology: Topology, *, prefix: str) -> Document:
     # CloudFormation names a bucket after its stack and its logical id.
     captures = f"arn:{topology.partition}:s3:::{prefix}-rollout-captures*"
-    spared, deployers = _spare(topology), _spare(topology, deploying=True)
+    spared, deployers = _spare(topology), _spare(topology, *_DEPLOYERS)
     return _document(
         _deny("PublicAccount", Action=["s3:PutAccountPublicAccessBlock"], unless=spared),
         # Every template sets it, to block; the role that deploys must be able to.

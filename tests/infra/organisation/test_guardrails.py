@@ -83,6 +83,29 @@ def test_the_root_user_does_nothing(action: str) -> None:
     assert ask(action, who=PERSON) == []
 
 
+@pytest.mark.parametrize("role", ["noriba-break-glass", "OrganizationAccountAccessRole", DEPLOYER.rpartition("/")[2]])
+@pytest.mark.parametrize("action", ["CreateRole", "UpdateAssumeRolePolicy", "AttachRolePolicy", "DeleteRole"])
+def test_nobody_makes_or_changes_a_role_that_guardrails_spare(action: str, role: str) -> None:
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+
+    for who in (PERSON, DEPLOYER):
+        assert ask(f"iam:{action}", arn, who=who) == ["membership.SparedRoles"]
+    for who in (BOOTSTRAPPER, BREAK_GLASS):
+        assert ask(f"iam:{action}", arn, who=who) == []
+    assert ask(f"iam:{action}", f"arn:aws:iam::{ACCOUNT}:role/noriba-data-Role1A2B", who=DEPLOYER) == []
+
+
+def test_every_role_that_is_spared_anywhere_is_kept_from_being_made() -> None:
+    policies = make_service_control_policies(read_example(), prefix="noriba")
+    statements = [statement for document in policies.values() for statement in document["Statement"]]
+    spared = {
+        arn for s in statements for arn in s.get("Condition", {}).get("ArnNotLike", {}).get("aws:PrincipalArn", [])
+    }
+    [kept] = [s["Resource"] for s in statements if s["Sid"] == "SparedRoles"]
+
+    assert spared == set(kept)
+
+
 # --- the trail --------------------------------------------------------------------------------------------------------
 
 
