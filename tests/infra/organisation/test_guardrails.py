@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from tests.infra.topology.example import read_changed, read_example
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from infra.organisation.policies import Document
     from tests.infra.assembly import Assembly
 
 ACCOUNT = "333333333333"
@@ -29,16 +31,21 @@ PERSON = f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/AWSReserve
 DEPLOYER = f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-cfn-exec-role-{ACCOUNT}-{HOME}"
 BOOTSTRAPPER = f"arn:aws:iam::{ACCOUNT}:role/OrganizationAccountAccessRole"
 BREAK_GLASS = f"arn:aws:iam::{ACCOUNT}:role/noriba-break-glass"
+SPARED_BY_TEMPLATES = (DEPLOYER, BOOTSTRAPPER, BREAK_GLASS)
 ROOT_USER = f"arn:aws:iam::{ACCOUNT}:root"
+
+
+@cache
+def make_policies() -> dict[str, Document]:
+    return make_service_control_policies(read_example(), prefix="noriba")
 
 
 def ask(action: str, resource: str = "*", *, who: str = PERSON, region: str = HOME, **keys: str) -> list[str]:
     """By which statements of which policies a request is denied."""
     context: Context = {"aws:PrincipalArn": who, "aws:RequestedRegion": region, **keys}
-    policies = make_service_control_policies(read_example(), prefix="noriba")
     return [
         f"{name}.{sid}"
-        for name, document in policies.items()
+        for name, document in make_policies().items()
         for sid in find_denials(document, action, resource, context)
     ]
 
@@ -84,7 +91,13 @@ def test_the_root_user_does_nothing(action: str) -> None:
 
 
 @pytest.mark.parametrize("role", ["noriba-break-glass", "OrganizationAccountAccessRole", DEPLOYER.rpartition("/")[2]])
-@pytest.mark.parametrize("action", ["CreateRole", "UpdateAssumeRolePolicy", "AttachRolePolicy", "DeleteRole"])
+@pytest.mark.parametrize(
+    "action",
+    [
+        *("CreateRole", "UpdateRole", "DeleteRole", "UpdateAssumeRolePolicy", "AttachRolePolicy", "DetachRolePolicy"),
+        *("PutRolePolicy", "DeleteRolePolicy", "PutRolePermissionsBoundary", "DeleteRolePermissionsBoundary"),
+    ],
+)
 def test_nobody_makes_or_changes_a_role_that_guardrails_spare(action: str, role: str) -> None:
     arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
 
@@ -109,7 +122,9 @@ def test_every_role_that_is_spared_anywhere_is_kept_from_being_made() -> None:
 # --- the trail --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("action", ["StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors"])
+@pytest.mark.parametrize(
+    "action", ["StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors", "PutInsightSelectors"]
+)
 def test_nobody_stops_the_trail(action: str) -> None:
     arn = f"arn:aws:cloudtrail:{HOME}:111111111111:trail/noriba-organisation"
 
@@ -125,16 +140,23 @@ def test_the_trail_is_looked_at_and_begun(action: str) -> None:
 
 def test_what_the_trail_wrote_is_not_deleted() -> None:
     for who in (PERSON, DEPLOYER, BOOTSTRAPPER):
-        assert ask("s3:DeleteObjectVersion", f"{TRAIL}/AWSLogs/1", who=who) == ["trail.TrailLogs"]
-        assert ask("s3:DeleteBucket", TRAIL, who=who) == ["trail.TrailLogs"]
+        for action in ("s3:DeleteObject", "s3:DeleteObjectVersion"):
+            assert ask(action, f"{TRAIL}/AWSLogs/1", who=who) == ["trail.TrailLogs"]
+        for action in ("s3:DeleteBucket", "s3:DeleteBucketPolicy"):
+            assert ask(action, TRAIL, who=who) == ["trail.TrailLogs"]
     assert ask("s3:DeleteObjectVersion", f"{OTHER}/taxi_eta/1") == []
     assert ask("s3:GetObject", f"{TRAIL}/AWSLogs/1") == []
+    assert ask("s3:DeleteObjectVersion", f"{TRAIL}/AWSLogs/1", who=BREAK_GLASS) == []
 
 
-@pytest.mark.parametrize("action", ["PutBucketPolicy", "PutBucketObjectLockConfiguration", "PutLifecycleConfiguration"])
+@pytest.mark.parametrize(
+    "action",
+    ["PutBucketPolicy", "PutBucketVersioning", "PutBucketObjectLockConfiguration", "PutLifecycleConfiguration"],
+)
 def test_templates_alone_change_the_trail_s_bucket(action: str) -> None:
     assert ask(f"s3:{action}", TRAIL) == ["trail.TrailBucket"]
-    assert ask(f"s3:{action}", TRAIL, who=DEPLOYER) == []
+    for who in SPARED_BY_TEMPLATES:
+        assert ask(f"s3:{action}", TRAIL, who=who) == []
     assert ask(f"s3:{action}", OTHER) == []
 
 
@@ -143,7 +165,14 @@ def test_the_trail_s_key_stays_and_other_keys_are_their_owners() -> None:
         assert ask(action, KEY, **alias("alias/noriba-trail")) == ["trail.TrailKey"]
         assert ask(action, KEY, **alias("alias/other")) == []
         assert ask(action, KEY) == []
-    assert ask("kms:DeleteAlias", f"arn:aws:kms:{HOME}:{ACCOUNT}:alias/noriba-trail") == ["trail.TrailKeyAlias"]
+        assert ask(action, KEY, who=DEPLOYER, **alias("alias/noriba-trail")) == ["trail.TrailKey"]
+        assert ask(action, KEY, who=BREAK_GLASS, **alias("alias/noriba-trail")) == []
+    for action in ("kms:DeleteAlias", "kms:UpdateAlias"):
+        ours, other = (f"arn:aws:kms:{HOME}:{ACCOUNT}:alias/{name}" for name in ("noriba-trail", "noriba-data"))
+        assert ask(action, ours) == ["trail.TrailKeyAlias"]
+        for who in SPARED_BY_TEMPLATES:
+            assert ask(action, ours, who=who) == []
+        assert ask(action, other) == []
 
 
 # --- data -------------------------------------------------------------------------------------------------------------
@@ -152,6 +181,8 @@ def test_the_trail_s_key_stays_and_other_keys_are_their_owners() -> None:
 def test_nobody_opens_a_bucket_to_the_public() -> None:
     assert ask("s3:PutBucketPublicAccessBlock", OTHER) == ["data.PublicBucket"]
     assert ask("s3:PutAccountPublicAccessBlock") == ["data.PublicAccount"]
+    for action in ("s3:PutBucketPublicAccessBlock", "s3:PutAccountPublicAccessBlock"):
+        assert ask(action, OTHER, who=BREAK_GLASS) == []
     # Templates block it, the bootstrap's too; the account's own block they leave alone.
     for who in (DEPLOYER, BOOTSTRAPPER):
         assert ask("s3:PutBucketPublicAccessBlock", OTHER, who=who) == []
@@ -168,7 +199,8 @@ def test_captures_are_deleted_by_the_break_glass_role_alone(action: str) -> None
 
 def test_captures_expire_by_the_template_s_word_alone() -> None:
     assert ask("s3:PutLifecycleConfiguration", CAPTURES) == ["data.CapturesExpired"]
-    assert ask("s3:PutLifecycleConfiguration", CAPTURES, who=DEPLOYER) == []
+    for who in SPARED_BY_TEMPLATES:
+        assert ask("s3:PutLifecycleConfiguration", CAPTURES, who=who) == []
     assert ask("s3:PutLifecycleConfiguration", OTHER) == []
 
 
@@ -193,13 +225,15 @@ def test_the_use_cases_of_the_file_have_endpoints(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["endpoint/noriba-bus-eta", "endpoint/mine", "endpoint/noriba-taxi-eta2"])
 def test_others_have_none(name: str) -> None:
-    assert ask("sagemaker:CreateEndpoint", f"{SAGEMAKER}:{name}", who=DEPLOYER) == ["data.UnknownUseCase"]
+    for who in (PERSON, DEPLOYER, BOOTSTRAPPER):
+        assert ask("sagemaker:CreateEndpoint", f"{SAGEMAKER}:{name}", who=who) == ["data.UnknownUseCase"]
 
 
 def test_others_have_no_package_group() -> None:
     for name, denied in (("noriba-taxi-eta", []), ("noriba-bus-eta", ["data.UnknownUseCase"])):
         resource = f"{SAGEMAKER}:model-package-group/{name}"
         assert ask("sagemaker:CreateModelPackageGroup", resource, who=DEPLOYER) == denied
+        assert ask("sagemaker:CreateModelPackageGroup", resource, who=BREAK_GLASS) == []
 
 
 # --- AWS's limits, and where they hold --------------------------------------------------------------------------------
