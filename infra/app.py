@@ -1,4 +1,7 @@
-"""What `cdk` runs; see cdk.json. NORIBA_SETTINGS names another file of settings, or none when it is empty."""
+"""What `cdk` runs; see cdk.json.
+
+NORIBA_SETTINGS names another file of settings, or none when it is empty; `-c topology=FILE` an organisation.
+"""
 
 import os
 import sys
@@ -6,6 +9,7 @@ from pathlib import Path
 
 from infra.application import ROOT, build_app
 from infra.settings_file import SettingsError
+from infra.topology import TopologyError
 
 named = os.environ.get("NORIBA_SETTINGS")
 name = "noriba.toml" if named is None else named
@@ -17,3 +21,5 @@ try:
     build_app(settings_file=file).synth()
 except SettingsError as error:
     sys.exit(f"\nNoriba's settings:\n{error}\n")
+except TopologyError as error:
+    sys.exit(f"\nNoriba's topology:\n{error}\n")

@@ -1,4 +1,4 @@
-"""The sandbox topology: every stack in one account, put together in the order of the loop."""
+"""What is synthesised: every stack in one account, in the order of the loop; or an organisation, by its topology."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ from infra.stacks.registry import RegistryStack
 from infra.stacks.rollout import RolloutData, RolloutStack
 from infra.stacks.serving import ServingStack
 from infra.stacks.training import TrainingStack
+from infra.topology import find_topology_file, read_topology
 from noriba.usecase import check_conversion, list_use_cases, load_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from infra.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 
@@ -47,7 +50,7 @@ def build_app(
     settings_file: Path | None = None,
     use_cases: Sequence[str] | None = None,
 ) -> App:
-    """The application, ready to be synthesised.
+    """The application, ready to be synthesised: the loop in one account, or what a topology makes of an organisation.
 
     Args:
         context: settings that stand over cdk.json's and the command line's; for tests.
@@ -57,10 +60,27 @@ def build_app(
 
     Raises:
         SettingsError: a setting does not exist or makes no sense.
+        TopologyError: the same of a topology.
         UseCaseError: a use case is declared wrongly, or its golden requests do not bring what its features read.
     """
     app = App(context={**FEATURE_FLAGS, **(context or {})}, outdir=outdir, analytics_reporting=False)
     settings = read_settings(app.node, settings_file)
+    topology_file = find_topology_file(app.node, ROOT)
+    if topology_file is not None:
+        _add_organisation(app, topology_file, settings)
+    else:
+        _add_loop(app, settings, use_cases)
+    return app
+
+
+def _add_organisation(app: App, file: Path, settings: Settings) -> None:
+    # Of what these import, the loop needs nothing.
+    from infra.organisation.application import add_organisation  # noqa: PLC0415
+
+    add_organisation(app, topology=read_topology(file), settings=settings)
+
+
+def _add_loop(app: App, settings: Settings, use_cases: Sequence[str] | None) -> None:
     packages = Packages(ROOT, ROOT / ".build")
     declared = [load_use_case(name) for name in use_cases or list_use_cases()]
     for use_case in declared:
@@ -121,4 +141,3 @@ def build_app(
     )
     Tags.of(app).add("application", prefix)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    return app

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from infra.settings import Settings
+from infra.topology.file import CONTEXT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,9 @@ def read_settings(node: Node, file: Path | None) -> Settings:
         SettingsError: every fault at once.
     """
     given = _read_file(file) if file is not None and file.exists() else {}
-    context: dict[str, Any] = {k: v for k, v in node.get_all_context().items() if _LIKE_OURS.fullmatch(k)}
+    context: dict[str, Any] = {
+        name: value for name, value in node.get_all_context().items() if _LIKE_OURS.fullmatch(name) and name != CONTEXT
+    }
     places = {**dict.fromkeys(given, file.name if file else ""), **dict.fromkeys(context, "-c")}
     unknown = [_describe_unknown(name, places[name]) for name in places if name not in Settings.model_fields]
     if unknown:

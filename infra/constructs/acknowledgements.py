@@ -21,6 +21,11 @@ def acknowledge(construct: IConstruct, rule: str, *, reason: str) -> None:
     Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions::{rule}", reason=reason))
 
 
+def acknowledge_nist(construct: IConstruct, rule: str, *, reason: str) -> None:
+    """Say why a finding by NIST 800-53, which only the stacks of an organisation are checked against, stands."""
+    Validations.of(construct).acknowledge(Acknowledgment(id=f"NIST.800.53.R5::NIST.800.53.R5-{rule}", reason=reason))
+
+
 def acknowledge_wildcard(construct: IConstruct, *resources: str, reason: str) -> None:
     """Say why a policy's resources are patterns.
 

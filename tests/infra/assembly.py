@@ -156,7 +156,8 @@ class Assembly:
             case {"Fn::Sub": template}:
                 text = re.sub(r"\$\{([\w:]+)\}", r"<\1>", template)
             case {"Fn::ImportValue": name}:
-                text = self.exports[name]
+                # Or one that a parameter chooses.
+                text = self.exports[name] if isinstance(name, str) else f"<import {self.read(name)}>"
             case dict():
                 return {name: self.read(item) for name, item in value.items()}
             case list():

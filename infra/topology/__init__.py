@@ -1,0 +1,17 @@
+"""Who and what an organisation is made of, as data: accounts, regions, people, use cases, networks, budgets."""
+
+from infra.topology.file import TopologyError, find_topology_file, read_topology
+from infra.topology.model import Account, Topology
+from infra.topology.parts import Parts
+from infra.topology.personas import PERSONAS, Persona
+
+__all__ = [
+    "PERSONAS",
+    "Account",
+    "Parts",
+    "Persona",
+    "Topology",
+    "TopologyError",
+    "find_topology_file",
+    "read_topology",
+]
