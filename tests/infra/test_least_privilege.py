@@ -53,8 +53,8 @@ def test_a_role_may_do_this_and_no_more(grants: dict[str, dict[str, set[str]]], 
     assert grants[role] == expected_grants(role)
 
 
-def test_people_are_given_one_question_and_nobody_has_it_unasked(assembly: Assembly) -> None:
-    [policy] = assembly.find("AWS::IAM::ManagedPolicy")
+def test_a_policy_lets_people_ask_one_question_and_nobody_has_it_unasked(assembly: Assembly) -> None:
+    policy = assembly.one("AWS::IAM::ManagedPolicy", "AskWhy")
     [document] = policy.properties["PolicyDocument"]["Statement"]
     statement = Statement.parse(policy.name, document)
 
