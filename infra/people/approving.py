@@ -17,6 +17,8 @@ from infra.constructs.grants import allow, format_arn
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from constructs import Construct
+
     from infra.constructs.package_group import PackageGroup
 
 
@@ -39,10 +41,23 @@ def allow_deciding(role: iam.Role, groups: Iterable[PackageGroup]) -> None:
     )
 
 
-def trust_people(*, mfa: bool) -> iam.IPrincipal:
-    """Whoever the account lets assume the role, by a policy of theirs; with a second factor where that is asked for.
+def trust_people(scope: Construct, *, mfa: bool, permission_set: str) -> iam.IPrincipal:
+    """Whoever the account lets assume the role, by a policy of theirs; and more than that where it is asked for.
 
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html
+    Args:
+        scope: where the role stands.
+        mfa: whether a second factor is shown, which IAM knows of its own users alone.
+            https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html
+        permission_set: the one that may, by the name that IAM Identity Center gives its roles; anybody when empty.
+            https://docs.aws.amazon.com/singlesignon/latest/userguide/referencingpermissionsets.html
     """
-    people = iam.AccountRootPrincipal()
-    return people.with_conditions({"Bool": {"aws:MultiFactorAuthPresent": "true"}}) if mfa else people
+    people, conditions = iam.AccountRootPrincipal(), dict[str, dict[str, object]]()
+    if mfa:
+        conditions["Bool"] = {"aws:MultiFactorAuthPresent": "true"}
+    if permission_set:
+        stack = Stack.of(scope)
+        # Its role's name ends otherwise whenever it is made anew; no region is in it for a directory in us-east-1.
+        roles = f"arn:{stack.partition}:iam::{stack.account}:role/aws-reserved/sso.amazonaws.com"
+        name = f"AWSReservedSSO_{permission_set}_*"
+        conditions["ArnLike"] = {"aws:PrincipalArn": [f"{roles}/{name}", f"{roles}/*/{name}"]}
+    return people.with_conditions(conditions) if conditions else people

@@ -52,11 +52,12 @@ class RegistryStack(Stack):
 
     def _make_approver(self, shared: Shared) -> iam.Role:
         """The approver's role: read the evidence, approve or reject; neither train nor deploy."""
+        settings = shared.settings
         role = iam.Role(
             self,
             "Approver",
             description="Approves or rejects candidates of Noriba",
-            assumed_by=trust_people(mfa=shared.settings.approver_mfa),
+            assumed_by=trust_people(self, mfa=settings.approver_mfa, permission_set=settings.approver_permission_set),
             max_session_duration=Duration.hours(1),
         )
         allow_deciding(role, self.groups.values())

@@ -35,15 +35,15 @@ class Matrix:
         at = self.columns.index(column)
         return {action for action, cells in self.rows.items() if cells[at]}
 
-    def render(self, columns: Sequence[str]) -> str:
-        """Some of the columns as a table in Markdown, with the rows in which any of those may, or nobody at all may."""
+    def render(self, columns: Sequence[str], *, whole: bool) -> str:
+        """Some of the columns as a table in Markdown; whole, or the rows alone in which any of those may."""
         chosen = [self.columns.index(column) for column in columns]
         lines = [
             f"| | {' | '.join(PAGE_WORDS.get(column, column) for column in columns)} |",
             f"|---|{'---|' * len(columns)}",
         ]
         for action, cells in self.rows.items():
-            if any(cells[at] for at in chosen) or not any(cells):
+            if whole or any(cells[at] for at in chosen):
                 lines.append(f"| {action} | {' | '.join('●' if cells[at] else '' for at in chosen)} |")
         return re.sub(r" +\|", " |", "\n".join(lines))
 
