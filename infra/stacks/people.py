@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Stack
+from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_iam as iam
 
 from infra.constructs.names import to_construct_id
@@ -31,10 +31,12 @@ class PeopleStack(Stack):
     def __init__(self, scope: Construct, construct_id: str, *, estate: Estate) -> None:
         super().__init__(scope, construct_id, description="Noriba: who may do what")
         for persona, (description, allow_persona) in PERSONAS.items():
+            name = to_construct_id(persona.replace("-", "_"))
             policy = iam.ManagedPolicy(
                 self,
-                to_construct_id(persona.replace("-", "_")),
+                name,
                 managed_policy_name=name_policy(estate.shared.settings.prefix, persona, self.region),
                 description=description,
             )
             allow_persona(policy, estate)
+            CfnOutput(self, f"{name}PolicyArn", value=policy.managed_policy_arn)

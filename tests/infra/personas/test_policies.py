@@ -42,6 +42,8 @@ def test_there_is_one_for_each_persona_under_its_name_and_nobody_has_it(assembly
     assert {policy.properties["ManagedPolicyName"] for policy in policies} == {
         name_policy("noriba", persona, "<AWS::Region>") for persona in PERSONAS
     }
+    outputs = assembly.templates["people"]["Outputs"].values()
+    assert {assembly.read(output["Value"]) for output in outputs} == {f"<{policy.name}>" for policy in policies}
     for policy in policies:
         assert not {"Roles", "Users", "Groups"} & policy.properties.keys(), policy.name
 
