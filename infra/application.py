@@ -9,12 +9,14 @@ from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from infra.packages import Packages
+from infra.people.estate import Buckets, Estate, Machines
 from infra.settings_file import read_settings
 from infra.stacks.data import DataStack
 from infra.stacks.events import EventsStack
 from infra.stacks.monitoring import MonitoringData, MonitoringStack
 from infra.stacks.observations import ObservationsStack, ObservedData
 from infra.stacks.operators import OperatorsData, OperatorsStack
+from infra.stacks.people import PeopleStack
 from infra.stacks.registry import RegistryStack
 from infra.stacks.rollout import RolloutData, RolloutStack
 from infra.stacks.serving import ServingStack
@@ -123,7 +125,7 @@ def _add_loop(app: App, settings: Settings, use_cases: Sequence[str] | None) -> 
         data=ObservedData(rollout.captures, serving.outcomes, data.raw, data.ledger),
         use_cases=declared,
     )
-    MonitoringStack(
+    monitoring = MonitoringStack(
         app,
         f"{prefix}-monitoring",
         shared=shared,
@@ -131,7 +133,7 @@ def _add_loop(app: App, settings: Settings, use_cases: Sequence[str] | None) -> 
         compactor=observations.compactor,
         use_cases=declared,
     )
-    OperatorsStack(
+    operators = OperatorsStack(
         app,
         f"{prefix}-operators",
         shared=shared,
@@ -139,5 +141,20 @@ def _add_loop(app: App, settings: Settings, use_cases: Sequence[str] | None) -> 
         compactor=observations.compactor,
         use_cases=declared,
     )
+    estate = Estate(
+        shared=shared,
+        use_cases=[use_case.name for use_case in declared],
+        buckets=Buckets(data.raw, data.datasets, data.quarantine, registry.models, serving.outcomes, rollout.captures),
+        ledger=data.ledger,
+        observations=observations.access,
+        machines=Machines(
+            data.ingest, data.settle, training.machine, rollout.machine, rollout.tidy, monitoring.machine
+        ),
+        compactor=observations.compactor,
+        gatherer=observations.gatherer,
+        approver=registry.approver,
+        why=operators.why,
+    )
+    PeopleStack(app, f"{prefix}-people", estate=estate)
     Tags.of(app).add("application", prefix)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))

@@ -78,7 +78,21 @@ class Settings(BaseModel):
     )
     approver_email: str | None = Field(default=None, pattern=EMAIL, description="told of every candidate")
     operator_email: str | None = Field(default=None, pattern=EMAIL, description="told of every alarm")
-    approver_mfa: bool = Field(default=False, description="whether the approver's role asks for a second factor")
+    approver_mfa: bool = Field(
+        default=False,
+        description=(
+            "whether the approver's role asks for a second factor, which users of IAM show; who comes through IAM "
+            "Identity Center shows it there, never to IAM, and would be shut out"
+        ),
+    )
+    approver_permission_set: str = Field(
+        default="",
+        pattern=r"^[\w+=,.@-]{0,32}$",
+        description=(
+            "the permission set of IAM Identity Center that alone may take the approver's role; empty: whoever has a "
+            "policy that lets them"
+        ),
+    )
     keep_data: bool = Field(default=False, description="keep buckets and tables when the stacks are destroyed")
     kept: Kept | None = Field(
         default=None, description="what `keep_data` kept: buckets, ledger, key and model package groups; see doctor"

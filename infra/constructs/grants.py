@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from aws_cdk import Stack
+from aws_cdk import IResource, Stack
 from aws_cdk import aws_iam as iam
 
 from infra.constructs.acknowledgements import acknowledge_wildcard
@@ -18,23 +18,25 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
     from constructs import Construct
 
+Grantee: TypeAlias = iam.IRole | iam.ManagedPolicy
+"""Who is given permissions: a role, or a policy that somebody else attaches to people's roles."""
 _OBJECTS = "objects get their names at run time (keys of landed files, hashes of content); one bucket, one prefix"
 
 
-def allow(role: iam.IRole, actions: Sequence[str], resources: Sequence[str], **conditions: dict[str, object]) -> None:
+def allow(role: Grantee, actions: Sequence[str], resources: Sequence[str], **conditions: dict[str, object]) -> None:
     """Allow actions on resources."""
-    role.add_to_principal_policy(
+    role.grant_principal.add_to_principal_policy(
         iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions or None)
     )
 
 
-def allow_reading(role: iam.IRole, bucket: s3.IBucket, *, prefix: str = "") -> None:
+def allow_reading(role: Grantee, bucket: s3.IBucket, *, prefix: str = "") -> None:
     """Read objects under a prefix, in their latest version."""
     _allow_objects(role, bucket, prefix, ["s3:GetObject"])
     allow_using_key(role, bucket.encryption_key, writing=False)
 
 
-def allow_reading_versions(role: iam.IRole, bucket: s3.IBucket) -> None:
+def allow_reading_versions(role: Grantee, bucket: s3.IBucket) -> None:
     """Read versions of objects, given by their ids; that takes no permission to read the latest.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
@@ -43,35 +45,35 @@ def allow_reading_versions(role: iam.IRole, bucket: s3.IBucket) -> None:
     allow_using_key(role, bucket.encryption_key, writing=False)
 
 
-def allow_writing(role: iam.IRole, bucket: s3.IBucket, *, prefix: str = "") -> None:
+def allow_writing(role: Grantee, bucket: s3.IBucket, *, prefix: str = "") -> None:
     """Write objects under a prefix."""
     _allow_objects(role, bucket, prefix, ["s3:PutObject"])
     allow_using_key(role, bucket.encryption_key, writing=True)
 
 
-def allow_deleting_versions(role: iam.IRole, bucket: s3.IBucket, *, prefix: str) -> None:
+def allow_deleting_versions(role: Grantee, bucket: s3.IBucket, *, prefix: str) -> None:
     """Delete versions of objects under a prefix, given by their ids."""
     _allow_objects(role, bucket, prefix, ["s3:DeleteObjectVersion"])
 
 
-def allow_listing(role: iam.IRole, bucket: s3.IBucket) -> None:
+def allow_listing(role: Grantee, bucket: s3.IBucket) -> None:
     """List keys; a reader without it is told 403 for an object that is not there."""
     allow(role, ["s3:ListBucket"], [bucket.bucket_arn])
 
 
-def allow_using_key(role: iam.IRole, key: kms.IKey | None, *, writing: bool) -> None:
+def allow_using_key(role: Grantee, key: kms.IKey | None, *, writing: bool) -> None:
     """Decrypt with a key, and make data keys where something is written."""
     if key is not None:
         allow(role, ["kms:Decrypt", *(["kms:GenerateDataKey"] if writing else [])], [key.key_arn])
 
 
-def allow_table(role: iam.IRole, table: dynamodb.ITable, *actions: str) -> None:
+def allow_table(role: Grantee, table: dynamodb.ITable, *actions: str) -> None:
     """Named actions on a table's items."""
     allow(role, [f"dynamodb:{action}" for action in actions], [table.table_arn])
     allow_using_key(role, table.encryption_key, writing=True)
 
 
-def allow_reading_attributes(role: iam.IRole, table: dynamodb.ITable, attributes: Sequence[str]) -> None:
+def allow_reading_attributes(role: Grantee, table: dynamodb.ITable, attributes: Sequence[str]) -> None:
     """Get items, and see no other attributes of them than these; the key's are named among them.
 
     A request must say which attributes it wants: one that does not wants all. "If exists" is AWS's own example.
@@ -85,7 +87,7 @@ def allow_reading_attributes(role: iam.IRole, table: dynamodb.ITable, attributes
     allow_using_key(role, table.encryption_key, writing=False)
 
 
-def allow_describing_packages(role: iam.IRole, groups: Sequence[str]) -> None:
+def allow_describing_packages(role: Grantee, groups: Sequence[str]) -> None:
     """Describe the versions of model package groups, given by name."""
     for group in groups:
         packages = f"model-package/{group}/*"
@@ -97,16 +99,23 @@ def allow_describing_packages(role: iam.IRole, groups: Sequence[str]) -> None:
         )
 
 
-def allow_publishing(role: iam.IRole, bus_arn: str, *, sources: Sequence[str]) -> None:
-    """Put events of these sources on a bus, so that nobody can speak in another part's name.
+def allow_publishing(
+    role: Grantee, bus_arn: str, *, sources: Sequence[str], detail_types: Sequence[str] | None = None
+) -> None:
+    """Put events of these sources on a bus, so that nobody can speak in another part's name; of these kinds alone.
 
-    A request holds several events, and the key is typed as an array there; one without the key must not slip through.
+    A request holds several events, and the keys are typed as arrays there; one without a key must not slip through. So
+    AWS's own example has it, where StringEquals alone would be met by requests of one source only.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
     """
+    wanted = {"events:source": list(sources)}
+    if detail_types is not None:
+        wanted["events:detail-type"] = list(detail_types)
     only: dict[str, dict[str, object]] = {
-        "ForAllValues:StringEquals": {"events:source": list(sources)},
-        "Null": {"events:source": "false"},
+        "ForAllValues:StringEquals": dict(wanted),
+        "Null": dict.fromkeys(wanted, "false"),
     }
     allow(role, ["events:PutEvents"], [bus_arn], **only)
 
@@ -154,19 +163,33 @@ def format_arn(stack: Stack, service: str, resource: str) -> str:
     return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"
 
 
-def _allow_objects(role: iam.IRole, bucket: s3.IBucket, prefix: str, actions: Sequence[str]) -> None:
+def _allow_objects(role: Grantee, bucket: s3.IBucket, prefix: str, actions: Sequence[str]) -> None:
     pattern = f"{prefix}*"
     allow(role, actions, [bucket.arn_for_objects(pattern)])
     acknowledge_wildcard(role, f"{_write_arn(bucket, Stack.of(role))}/{pattern}", reason=_OBJECTS)
 
 
 def _write_arn(bucket: s3.IBucket, where: Stack) -> str:
-    """A bucket's ARN as cdk-nag writes it: by logical id in its own stack, by the export's name in another."""
+    """A bucket's ARN as cdk-nag writes it."""
     if bucket.node.default_child is None:
         # One that was kept: it is known by its name.
         return f"arn:<AWS::Partition>:s3:::{bucket.bucket_name}"
-    home = Stack.of(bucket)
-    if home is where:
-        return f"<{home.get_logical_id(bucket.node.default_child)}.Arn>"  # type: ignore[arg-type]  # an L2's CfnBucket
-    exported: dict[str, str] = where.resolve(home.export_value(bucket.bucket_arn))
-    return exported["Fn::ImportValue"]
+    return write_reference(bucket, bucket.bucket_arn, where)
+
+
+def write_reference(resource: IResource, reference: str, where: Stack) -> str:
+    """A reference to a resource as cdk-nag writes it: by logical id in its own stack, by the export's name in another.
+
+    Args:
+        resource: what is referred to.
+        reference: one of its attributes.
+        where: the stack that refers to it.
+    """
+    home = Stack.of(resource)
+    found: dict[str, Any] = where.resolve(reference if home is where else home.export_value(reference))
+    match found:
+        case {"Fn::ImportValue": name} | {"Ref": name}:
+            return str(name) if "Fn::ImportValue" in found else f"<{name}>"
+        case {"Fn::GetAtt": [logical_id, attribute]}:
+            return f"<{logical_id}.{attribute}>"
+    raise TypeError(f"no reference to a resource: {found}")

@@ -11,8 +11,9 @@ from infra.constructs.grants import allow, allow_listing, allow_reading, allow_w
 from noriba.records.observations import RESULTS, TABLES
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_iam as iam
     from aws_cdk import aws_s3 as s3
+
+    from infra.constructs.grants import Grantee
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class QueryAccess:
     workgroup: str
     database: str
 
-    def let_ask(self, role: iam.IRole) -> None:
+    def let_ask(self, role: Grantee) -> None:
         """Let a role start queries and wait for them: Athena reads tables, and writes answers, as who asks.
 
         Partitions are projected, so no catalogue's are looked up.
@@ -50,7 +51,7 @@ class QueryAccess:
         allow_listing(role, self.bucket)
         allow(role, ["s3:GetBucketLocation"], [self.bucket.bucket_arn])
 
-    def let_read_answers(self, role: iam.IRole) -> None:
+    def let_read_answers(self, role: Grantee) -> None:
         """Let a role read what a query has found; Athena fetches it from S3 as who asks."""
         allow(role, ["athena:GetQueryResults"], [self._workgroup_arn(Stack.of(role))])
         allow_reading(role, self.bucket, prefix=RESULTS)

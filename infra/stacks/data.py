@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class DataStack(Stack):
-    """Attributes: `raw`, `datasets`, `quarantine` (buckets) and `ledger` (table)."""
+    """Attributes: `raw`, `datasets`, `quarantine` (buckets), `ledger` (table), `ingest` and `settle` (machines)."""
 
     def __init__(self, scope: Construct, construct_id: str, *, shared: Shared) -> None:
         super().__init__(scope, construct_id, description="Noriba: landing, ingest and snapshots")
@@ -43,7 +43,7 @@ class DataStack(Stack):
         self.ledger = self._make_ledger()
         self._make_workers()
         machine = self._make_ingest()
-        self._make_settling(machine)
+        self.ingest, self.settle = machine.machine, self._make_settling(machine).machine
         landed = EventRule(
             self,
             "Landed",
@@ -110,7 +110,7 @@ class DataStack(Stack):
         machine.allow_children()
         return machine
 
-    def _make_settling(self, ingest: Machine) -> None:
+    def _make_settling(self, ingest: Machine) -> Machine:
         """Settle after an ingest that ended badly, at once; and now and then whatever that missed."""
         shared, finder = self._shared, self._make_finder()
         ingest.let_look_at_executions(finder.role)
@@ -141,6 +141,7 @@ class DataStack(Stack):
         ended.start(settling, given=events.RuleTargetInput.from_object({"execution": which}))
         swept = TimedRule(self, "Sweep", shared=shared, every=Duration.minutes(15))
         swept.start(settling, given=events.RuleTargetInput.from_object({"execution": ""}))
+        return settling
 
     def _make_planner(self) -> PythonFunction:
         function = PythonFunction(

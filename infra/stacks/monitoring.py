@@ -51,7 +51,7 @@ class MonitoringData:
 
 
 class MonitoringStack(Stack):
-    """The monitor of every use case."""
+    """The monitor of every use case; `machine` is MONITOR."""
 
     def __init__(
         self,
@@ -66,6 +66,7 @@ class MonitoringStack(Stack):
         super().__init__(scope, construct_id, description="Noriba: whether production does what it promised")
         self._shared, self._data, self._use_cases = shared, data, use_cases
         machine = self._make_machine(compactor)
+        self.machine = machine.machine
         for use_case in use_cases:
             name = to_construct_id(use_case.name)
             hourly = TimedRule(self, f"Look{name}", shared=shared, every=Duration.hours(1))

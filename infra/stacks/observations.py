@@ -49,7 +49,8 @@ class ObservedData:
 class ObservationsStack(Stack):
     """What models answered and what really happened, as tables.
 
-    Attributes: `access` (to ask about them), `compactor` (the function that makes tables of what came since).
+    Attributes: `access` (to ask about them), `compactor` (the function that makes tables of what came since),
+    `gatherer` (the function that makes training rows of them).
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class ObservationsStack(Stack):
         self.compactor = compactor.function
         TimedRule(self, "Compact", shared=shared, every=Duration.hours(1)).invoke(compactor.function)
         gatherer = self._make_gatherer([use_case.name for use_case in use_cases])
+        self.gatherer = gatherer.function
         # A day is over once a day, but a run that failed should not cost one.
         TimedRule(self, "Gather", shared=shared, every=Duration.hours(1)).invoke(gatherer.function)
         CfnOutput(self, "ObservationsBucket", value=self._observations.bucket_name)

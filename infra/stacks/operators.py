@@ -9,7 +9,7 @@ from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 
-from infra.constructs.acknowledgements import acknowledge, acknowledge_wildcard
+from infra.constructs.acknowledgements import acknowledge
 from infra.constructs.api_stage import Limits, make_stage
 from infra.constructs.function import PythonFunction
 from infra.constructs.grants import (
@@ -20,6 +20,7 @@ from infra.constructs.grants import (
     format_arn,
 )
 from infra.constructs.rest_api import RestApiProps, make_rest_api
+from infra.constructs.why_access import ROUTE, WhyAccess
 from noriba.records.captures import METRICS
 from noriba.records.names import name_endpoint, name_package_group
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_s3 as s3
-    from constructs import Construct, IConstruct
+    from constructs import Construct
 
     from infra.constructs.query_access import QueryAccess
     from infra.constructs.shared import Shared
@@ -51,7 +52,7 @@ class OperatorsData:
 
 
 class OperatorsStack(Stack):
-    """The operators' API of all use cases."""
+    """The operators' API of all use cases; `why` lets people ask."""
 
     def __init__(
         self,
@@ -79,12 +80,13 @@ class OperatorsStack(Stack):
             options=make_stage(self, shared, limits=LIMITS),
         )
         method = self._route(api, self._make_explainer(compactor))
-        policy = self._make_policy(api, method)
+        self.why = WhyAccess(api, method)
+        policy = self._make_policy()
         CfnOutput(self, "OperatorsApiUrl", value=api.url.rstrip("/"))
         CfnOutput(self, "AskWhyPolicyArn", value=policy.managed_policy_arn)
 
     def _route(self, api: apigateway.RestApi, function: lambda_.IFunction) -> apigateway.Method:
-        resource = api.root.resource_for_path("/v1/{use_case}/predictions/{prediction_id}/why")
+        resource = api.root.resource_for_path(ROUTE)
         method = resource.add_method(
             "GET",
             apigateway.LambdaIntegration(function, proxy=True),
@@ -93,7 +95,7 @@ class OperatorsStack(Stack):
         acknowledge(method, "AwsSolutions-COG4", reason="operators are people with roles, and IAM knows them already")
         return method
 
-    def _make_policy(self, api: apigateway.RestApi, method: apigateway.Method) -> iam.ManagedPolicy:
+    def _make_policy(self) -> iam.ManagedPolicy:
         """For whoever may ask; nobody has it until the owner gives it.
 
         A permission set of IAM Identity Center knows a policy by its name; IAM's names are those of the account, not of
@@ -104,19 +106,9 @@ class OperatorsStack(Stack):
             "AskWhy",
             managed_policy_name=f"{self._shared.settings.prefix}-ask-why-{self.region}",
             description="Ask Noriba why a prediction was made, which tells places",
-            statements=[iam.PolicyStatement(actions=["execute-api:Invoke"], resources=[method.method_arn])],
         )
-        acknowledge_wildcard(
-            policy,
-            f"arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<{self._name(api)}>/"
-            f"<{self._name(api.deployment_stage)}>/GET/v1/*/predictions/*/why",
-            reason="use cases and predictions are in the path; all of them are behind this one question",
-        )
+        self.why.let_ask(policy)
         return policy
-
-    def _name(self, construct: IConstruct) -> str:
-        """A resource as cdk-nag writes it."""
-        return self.get_logical_id(construct.node.default_child)  # type: ignore[arg-type]  # an L2's own resource
 
     def _make_explainer(self, compactor: lambda_.IFunction) -> lambda_.IFunction:
         shared, observations, prefix = self._shared, self._data.observations, self._shared.settings.prefix

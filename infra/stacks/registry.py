@@ -10,11 +10,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 
-from infra.constructs.acknowledgements import acknowledge_wildcard
 from infra.constructs.bucket import SecureBucket
 from infra.constructs.event_rule import EventRule
-from infra.constructs.grants import admit_rules, allow, format_arn
+from infra.constructs.grants import admit_rules
 from infra.constructs.package_group import make_package_group
+from infra.people.approving import allow_deciding, trust_people
 from noriba.events import CandidateRegistered
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class RegistryStack(Stack):
-    """Attribute: `groups`, the model package group of each use case, by the use case's name."""
+    """Attributes: `groups`, the model package group of each use case, by the use case's name; `approver`, the role."""
 
     def __init__(self, scope: Construct, construct_id: str, *, shared: Shared, use_cases: Sequence[UseCase]) -> None:
         super().__init__(scope, construct_id, description="Noriba: models, their groups and approvers")
@@ -45,48 +45,23 @@ class RegistryStack(Stack):
         )
         admit_rules(approvers)
         registered.tell(approvers, message=events.RuleTargetInput.from_multiline_text(_write_message()))
-        approver = self._make_approver(shared)
+        self.approver = self._make_approver(shared)
         CfnOutput(self, "ModelsBucket", value=self.models.bucket_name)
         CfnOutput(self, "ApproversTopicArn", value=approvers.topic_arn)
-        CfnOutput(self, "ApproverRoleArn", value=approver.role_arn)
+        CfnOutput(self, "ApproverRoleArn", value=self.approver.role_arn)
 
     def _make_approver(self, shared: Shared) -> iam.Role:
         """The approver's role: read the evidence, approve or reject; neither train nor deploy."""
+        settings = shared.settings
         role = iam.Role(
             self,
             "Approver",
             description="Approves or rejects candidates of Noriba",
-            assumed_by=_trust_people(mfa=shared.settings.approver_mfa),
+            assumed_by=trust_people(self, mfa=settings.approver_mfa, permission_set=settings.approver_permission_set),
             max_session_duration=Duration.hours(1),
         )
-        packages = [f"model-package/{group.name}/*" for group in self.groups.values()]
-        # Lists are checked against packages, not on their group.
-        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
-        allow(
-            role,
-            ["sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages", "sagemaker:UpdateModelPackage"],
-            [format_arn(self, "sagemaker", package) for package in packages],
-        )
-        allow(
-            role,
-            ["sagemaker:DescribeModelPackageGroup"],
-            [group.arn for group in self.groups.values()],
-        )
-        acknowledge_wildcard(
-            role,
-            *(f"arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:{package}" for package in packages),
-            reason="versions of one group get their numbers from the registry",
-        )
+        allow_deciding(role, self.groups.values())
         return role
-
-
-def _trust_people(*, mfa: bool) -> iam.IPrincipal:
-    """Whoever the account lets assume the role, and with a second factor where that is asked for.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html
-    """
-    people = iam.AccountRootPrincipal()
-    return people.with_conditions({"Bool": {"aws:MultiFactorAuthPresent": "true"}}) if mfa else people
 
 
 def _write_message() -> str:

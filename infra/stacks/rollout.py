@@ -65,7 +65,10 @@ class RolloutData:
 
 
 class RolloutStack(Stack):
-    """The rollout of every use case; `captures` is the bucket of what production is asked and answers."""
+    """The rollout of every use case.
+
+    Attributes: `captures` (the bucket of what production is asked and answers), `machine` (ROLLOUT), `tidy` (TIDY).
+    """
 
     def __init__(
         self,
@@ -97,7 +100,7 @@ class RolloutStack(Stack):
         for use_case in use_cases:
             self._start_on_approval(use_case, machine)
             self._end_logs(use_case)
-        self._tidy_after(machine)
+        self.machine, self.tidy = machine.machine, self._tidy_after(machine).machine
         CfnOutput(self, "CapturesBucket", value=self._captures.bucket_name)
         CfnOutput(self, "RolloutMachineArn", value=machine.machine.state_machine_arn)
 
@@ -139,7 +142,7 @@ class RolloutStack(Stack):
             removal_policy=RemovalPolicy.DESTROY,
         )
 
-    def _tidy_after(self, rollout: Machine) -> None:
+    def _tidy_after(self, rollout: Machine) -> Machine:
         """Tidy up when a rollout has ended, whichever way, and every hour."""
         shared = self._shared
         tidier = self._make_tidier(rollout)
@@ -166,6 +169,7 @@ class RolloutStack(Stack):
         nothing = events.RuleTargetInput.from_object({})
         ended.start(machine, given=nothing)
         TimedRule(self, "Hourly", shared=shared, every=Duration.hours(1)).start(machine, given=nothing)
+        return machine
 
     def _make_tidier(self, rollout: Machine) -> PythonFunction:
         shared, names = self._shared, self._endpoints

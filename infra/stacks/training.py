@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class TrainingStack(Stack):
-    """Attributes: `image` (of the model container)."""
+    """Attributes: `image` (of the model container), `machine` (TRAIN)."""
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class TrainingStack(Stack):
             self._ask_by_the_clock(use_case)
             self._ask_on_alarm(use_case)
             self._watch_the_limit(use_case)
+        self.machine = machine.machine
         CfnOutput(self, "TrainMachineArn", value=machine.machine.state_machine_arn)
         CfnOutput(self, "ModelImageUri", value=self.image.uri)
 

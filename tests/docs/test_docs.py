@@ -115,8 +115,9 @@ def test_every_dependency_has_its_reason() -> None:
 
 
 def test_locks_name_no_host() -> None:
-    for lock in (ROOT / "requirements.lock", ROOT / "containers/model/requirements.lock"):
-        assert "://" not in lock.read_text(encoding="utf-8")
+    locks = ("requirements.lock", "containers/model/requirements.lock", "tests/infra/personas/package-lock.json")
+    for lock in locks:
+        assert "://" not in (ROOT / lock).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("document", "text"), find_blocks("json"))

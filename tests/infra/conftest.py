@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,7 +18,6 @@ from tests.infra.package_files import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 USE_CASES = ("taxi_eta",)
 """Those of these tests: whatever else is installed changes no golden table."""
@@ -26,6 +28,7 @@ OVERRIDES = {
     "approver_email": "approver@example.com",
     "operator_email": "operator@example.com",
     "approver_mfa": "true",
+    "approver_permission_set": "trial-approver",
     "rollout": "canary",
     "capture_percent": "25",
     "trust_outcome_times": "true",
@@ -85,3 +88,20 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("pyproject.toml", "requirements.lock"):
         shutil.copyfile(ROOT / name, tmp_path / "clone" / name)
     return tmp_path / "clone"
+
+
+@pytest.fixture(scope="session")
+def actions_of_aws() -> dict[str, Any]:
+    """Actions and the kinds of resource that they know, as AWS publishes them and cfn-lint ships them."""
+    specification = find_spec("cfnlint")
+    assert specification is not None
+    [folder] = specification.submodule_search_locations or []
+    published: dict[str, Any] = json.loads(Path(folder, "data/AdditionalSpecs/Policies.json").read_text())
+    return published
+
+
+def look_up(actions_of_aws: dict[str, Any], action: str) -> list[str]:
+    """The kinds of resource that an action knows; KeyError for an action that AWS does not have."""
+    service, name = action.split(":")
+    kinds: list[str] = actions_of_aws[service]["Actions"][name.lower()].get("Resources", [])
+    return kinds

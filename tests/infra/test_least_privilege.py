@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +10,7 @@ import pytest
 from infra.constructs.bus_policy import SPEAKERS
 from noriba.events import NORIBA_EVENTS
 from tests.infra.assembly import Statement, as_list
+from tests.infra.conftest import look_up
 from tests.infra.grants import ROLES, expected_grants
 
 if TYPE_CHECKING:
@@ -53,8 +51,8 @@ def test_a_role_may_do_this_and_no_more(grants: dict[str, dict[str, set[str]]], 
     assert grants[role] == expected_grants(role)
 
 
-def test_people_are_given_one_question_and_nobody_has_it_unasked(assembly: Assembly) -> None:
-    [policy] = assembly.find("AWS::IAM::ManagedPolicy")
+def test_a_policy_lets_people_ask_one_question_and_nobody_has_it_unasked(assembly: Assembly) -> None:
+    policy = assembly.one("AWS::IAM::ManagedPolicy", "AskWhy")
     [document] = policy.properties["PolicyDocument"]["Statement"]
     statement = Statement.parse(policy.name, document)
 
@@ -74,23 +72,6 @@ def test_policies_only_allow_and_only_named_actions(statements: list[Statement])
     for statement in statements:
         assert statement.effect == "Allow", statement
         assert not [action for action in statement.actions if "*" in action], statement
-
-
-@pytest.fixture(scope="session")
-def actions_of_aws() -> dict[str, Any]:
-    """Actions and the kinds of resource that they know, as AWS publishes them and cfn-lint ships them."""
-    specification = find_spec("cfnlint")
-    assert specification is not None
-    [folder] = specification.submodule_search_locations or []
-    published: dict[str, Any] = json.loads(Path(folder, "data/AdditionalSpecs/Policies.json").read_text())
-    return published
-
-
-def look_up(actions_of_aws: dict[str, Any], action: str) -> list[str]:
-    """The kinds of resource that an action knows; KeyError for an action that AWS does not have."""
-    service, name = action.split(":")
-    kinds: list[str] = actions_of_aws[service]["Actions"][name.lower()].get("Resources", [])
-    return kinds
 
 
 def test_every_action_exists(statements: list[Statement], actions_of_aws: dict[str, Any]) -> None:
@@ -210,8 +191,17 @@ def test_services_act_for_this_account_alone_by_the_key_that_each_sends(assembly
     }
 
 
-def test_an_approver_shows_a_second_factor_where_that_is_asked_for(assembly: Assembly, customised: Assembly) -> None:
-    for found, condition in ((assembly, None), (customised, {"Bool": {"aws:MultiFactorAuthPresent": "true"}})):
+def test_an_approver_shows_a_second_factor_and_the_permission_set_where_that_is_asked_for(
+    assembly: Assembly, customised: Assembly
+) -> None:
+    here = "arn:<AWS::Partition>:iam::<AWS::AccountId>:role/aws-reserved/sso.amazonaws.com"
+    role = "AWSReservedSSO_trial-approver_*"
+    asked = {
+        "Bool": {"aws:MultiFactorAuthPresent": "true"},
+        # With a region in it, and without.
+        "ArnLike": {"aws:PrincipalArn": [f"{here}/{role}", f"{here}/*/{role}"]},
+    }
+    for found, condition in ((assembly, None), (customised, asked)):
         [statement] = found.one("AWS::IAM::Role", "Approver").properties["AssumeRolePolicyDocument"]["Statement"]
         assert statement.get("Condition") == condition
 

@@ -94,6 +94,8 @@ def test_stacks_wait_for_what_they_import(assembly: Assembly) -> None:
     assert depends_on("observations") == {"events", "data", "rollout", "serving"}
     # Serving among them: it gives the account the role that this API, too, logs by.
     assert depends_on("operators") == {"events", "registry", "serving", "observations"}
+    # All others: it is the last.
+    assert depends_on("people") == assembly.templates.keys() - {"people"}
 
 
 def test_the_outputs_that_the_command_line_reads_are_there(assembly: Assembly) -> None:

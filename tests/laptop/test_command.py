@@ -139,6 +139,7 @@ def test_the_report_says_what_was_seen(walked: dict[str, Any]) -> None:
         "monitoring",
         "observations",
         "operators",
+        "people",
         "registry",
         "rollout",
         "serving",

@@ -49,6 +49,7 @@ UNUSED = (
         "s3:GetObject",
         "ObservationsBucket/results/*",
     ),
+    Reason("a rule delivers several events at once", "*Sender", "firehose:PutRecordBatch"),
     Reason("Firehose writes what it has gathered", "OutcomeArchiveRole MetricArchiveRole", "s3:*"),
     # What Step Functions needs for more than one call.
     Reason(

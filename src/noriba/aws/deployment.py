@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
-STACKS = ("events", "data", "registry", "training", "rollout", "serving", "observations", "monitoring", "operators")
+STACKS = (
+    "events",
+    "data",
+    "registry",
+    "training",
+    "rollout",
+    "serving",
+    "observations",
+    "monitoring",
+    "operators",
+    "people",
+)
 DEFAULT_PREFIX = "noriba"
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+SNAPSHOTS = "snapshots/"
+"""The folder of a use case's manifests in the datasets bucket; rows lie elsewhere."""
+
 
 class Part(BaseModel):
     """One immutable object of a snapshot.
@@ -69,9 +72,9 @@ class SnapshotManifest(BaseModel):
 
 def name_manifest(use_case_name: str, snapshot_id: str) -> str:
     """Where a manifest stands in the datasets bucket."""
-    return f"{use_case_name}/snapshots/{snapshot_id}/manifest.json"
+    return f"{use_case_name}/{SNAPSHOTS}{snapshot_id}/manifest.json"
 
 
 def name_channel_manifest(use_case_name: str, snapshot_id: str) -> str:
     """Where the list of parts stands that a SageMaker channel reads (`S3DataType: ManifestFile`)."""
-    return f"{use_case_name}/snapshots/{snapshot_id}/channel.manifest"
+    return f"{use_case_name}/{SNAPSHOTS}{snapshot_id}/channel.manifest"
