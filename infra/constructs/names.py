@@ -9,3 +9,12 @@ KEPT_AS = "kept-as"
 def to_construct_id(name: str) -> str:
     """A name of words with underscores, as constructs are called: `taxi_eta` becomes `TaxiEta`."""
     return "".join(word.capitalize() for word in name.split("_"))
+
+
+def name_persona_policy(persona: str, *, prefix: str, region: str) -> str:
+    """How a permission set of IAM Identity Center, or whoever attaches it to a role, finds a persona's policy.
+
+    Names of policies are those of the account, not of the region: a second one would find them taken.
+    https://docs.aws.amazon.com/singlesignon/latest/userguide/permissionsetcustom.html
+    """
+    return f"{prefix}-{persona}-{region}"

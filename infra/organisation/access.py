@@ -8,11 +8,11 @@ from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_identitystore as identitystore
 from aws_cdk import aws_sso as sso
 
+from infra.constructs.names import name_persona_policy
 from infra.organisation.names import (
     CATALOGUE,
     LONGEST_PERMISSION_SET,
     name_permission_set,
-    name_persona_policy,
     to_words,
 )
 from infra.topology import PERSONAS, TopologyError

@@ -8,7 +8,7 @@ from infra.constructs.names import to_construct_id
 from noriba.records.names import name_endpoint, name_package_group
 
 if TYPE_CHECKING:
-    from infra.topology import Persona, Topology
+    from infra.topology import Topology
 
 CATALOGUE = "catalogue"
 """The permission set by which administrators launch products in the management account, and nothing else."""
@@ -24,11 +24,6 @@ def to_words(name: str) -> str:
 def name_unit_export(unit: str, *, prefix: str) -> str:
     """Under which name other stacks of the management account find a unit's id."""
     return f"{prefix}-unit-{unit}"
-
-
-def name_persona_policy(persona: Persona, *, prefix: str, region: str) -> str:
-    """The customer managed policy of a persona: IAM's names are those of an account, so it bears its region."""
-    return f"{prefix}-{persona}-{region}"
 
 
 def name_permission_set(persona: str, *, prefix: str) -> str:

@@ -12,6 +12,7 @@ from infra.constructs.grants import (
     allow_listing,
     allow_publishing,
     allow_reading,
+    allow_reading_versions,
     allow_using_key,
     format_arn,
     write_reference,
@@ -72,8 +73,10 @@ def see_snapshots(policy: iam.ManagedPolicy, estate: Estate) -> None:
 
 
 def read_bucket(policy: iam.ManagedPolicy, bucket: s3.IBucket, *, prefix: str = "", versions: bool = False) -> None:
-    """Read a bucket, and list it."""
-    allow_reading(policy, bucket, prefix=prefix, versions=versions)
+    """Read a bucket, and list it; with versions, what is older than the latest, too."""
+    allow_reading(policy, bucket, prefix=prefix)
+    if versions:
+        allow_reading_versions(policy, bucket)
     allow_listing(policy, bucket)
 
 

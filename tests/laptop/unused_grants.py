@@ -50,6 +50,7 @@ UNUSED = (
         "ObservationsBucket/results/*",
     ),
     Reason("a rule delivers several events at once", "*Sender", "firehose:PutRecordBatch"),
+    Reason("a rule delivers several events at once", "*Sender", "firehose:PutRecordBatch"),
     Reason("Firehose writes what it has gathered", "OutcomeArchiveRole MetricArchiveRole", "s3:*"),
     # What Step Functions needs for more than one call.
     Reason(

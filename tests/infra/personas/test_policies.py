@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.constructs.names import name_persona_policy
 from infra.people.personas import PERSONAS
-from infra.stacks.people import name_policy
+from infra.topology import PERSONAS as WORKPLACES
 from tests.infra.assembly import Statement
 from tests.infra.conftest import look_up
 from tests.infra.personas.account import ACCOUNT, REGION, Account
@@ -40,12 +41,16 @@ def test_there_is_one_for_each_persona_under_its_name_and_nobody_has_it(assembly
 
     # A second region must not find the names taken: they are those of the account.
     assert {policy.properties["ManagedPolicyName"] for policy in policies} == {
-        name_policy("noriba", persona, "<AWS::Region>") for persona in PERSONAS
+        name_persona_policy(persona, prefix="noriba", region="<AWS::Region>") for persona in PERSONAS
     }
     outputs = assembly.templates["people"]["Outputs"].values()
     assert {assembly.read(output["Value"]) for output in outputs} == {f"<{policy.name}>" for policy in policies}
     for policy in policies:
         assert not {"Roles", "Users", "Groups"} & policy.properties.keys(), policy.name
+
+
+def test_an_organisation_knows_the_same_personas() -> None:
+    assert WORKPLACES.keys() == PERSONAS.keys()
 
 
 def test_they_are_short_enough_for_iam_and_leave_room_for_more_use_cases(account: Account) -> None:
