@@ -71,6 +71,7 @@ UNUSED = (
     Reason("a query that takes too long is stopped", "ExplainPredictionRole", "athena:StopQueryExecution"),
     Reason("a candidate that fails its gates is told why", "RegisterCandidateRole", "sagemaker:UpdateModelPackage"),
     Reason("a day that was erased while it was gathered", "GatherTrafficRole", "s3:DeleteObjectVersion"),
+    Reason("a full hour, at which MONITOR looks", "MonitorEventsRole", "states:StartExecution", by_chance=True),
     Reason("the receipt of a day that is over", "GatherTrafficRole", "s3:PutObject", "*/gathered/*", by_chance=True),
     Reason("a model that fits no more, or again", "MeasureTrafficRole", "events:PutEvents", by_chance=True),
     Reason("a challenger slower than the champion", "JudgeRolloutRole", "cloudwatch:DescribeAlarms", by_chance=True),
