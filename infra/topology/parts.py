@@ -25,3 +25,5 @@ class Parts(BaseModel):
 
 
 PARTS = tuple(Parts.model_fields)
+OF_THE_LOOP = tuple(part for part in PARTS if part != "trail_logs")
+"""All but where the organisation's trail is kept: nobody works there."""

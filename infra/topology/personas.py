@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from infra.topology.parts import PARTS
+from infra.topology.parts import OF_THE_LOOP
 
 Persona: TypeAlias = Literal[
     "data-engineer",
@@ -37,8 +37,8 @@ PERSONAS: dict[Persona, Role] = {
         "watches production and goes back to an earlier model", ("serving", "rollout", "monitoring", "operators"), 8
     ),
     "business-stakeholder": Role("asks tables of predictions and outcomes", ("observations",), 8),
-    "auditor": Role("reads who did what", PARTS, 4),
-    "administrator": Role("deploys the platform", PARTS, 1),
+    "auditor": Role("reads who did what", OF_THE_LOOP, 4),
+    "administrator": Role("deploys the platform", OF_THE_LOOP, 1),
 }
 
 _TRAINS = "who trains a model must not approve it"

@@ -37,7 +37,7 @@ def test_the_trail_writes_into_the_bucket_and_by_the_key_of_the_other_account(or
 def test_nobody_deletes_what_the_trail_wrote_for_as_long_as_the_file_says(
     organisation: Assembly, changed: Assembly
 ) -> None:
-    for found, days in ((organisation, 365), (changed, 3653)):
+    for found, days in ((organisation, 1), (changed, 3653)):
         bucket = found.one("AWS::S3::Bucket", "Bucket")
 
         assert bucket.properties["ObjectLockEnabled"] is True

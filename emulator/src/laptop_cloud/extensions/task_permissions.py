@@ -1,4 +1,4 @@
-"""What a state machine does, its role must allow: MiniStack runs tasks in the account's name.
+"""What a state machine does, the role of its task must allow; MiniStack by itself asks nobody.
 
 Who answers a task that waits must be allowed to answer for the machine that waits.
 """
