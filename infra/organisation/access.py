@@ -51,6 +51,7 @@ class AccessStack(Stack):
         super().__init__(scope, construct_id, env=shared.management, description="Noriba: who works where")
         self._shared = shared
         self._groups: dict[str, str] = {}
+        self._last: sso.CfnAssignment | None = None
         for persona, role in PERSONAS.items():
             if persona in shared.topology.personas:
                 policy = name_persona_policy(persona, prefix=shared.prefix, region=shared.topology.regions.home)
@@ -100,7 +101,7 @@ class AccessStack(Stack):
     def _assign(self, persona: Persona, permission_set: sso.CfnPermissionSet, account: str, account_id: str) -> None:
         for index, group in enumerate(self._shared.topology.personas[persona].groups):
             number = str(index + 1) if index else ""
-            sso.CfnAssignment(
+            made = sso.CfnAssignment(
                 self,
                 f"{to_words(persona)}In{to_words(account)}{number}",
                 instance_arn=self._shared.topology.identity_center.instance,
@@ -110,6 +111,11 @@ class AccessStack(Stack):
                 target_type="AWS_ACCOUNT",
                 target_id=account_id,
             )
+            if self._last is not None:
+                # Identity Center works at ten of them at most.
+                # https://docs.aws.amazon.com/singlesignon/latest/userguide/limits.html
+                made.add_resource_dependency(self._last)
+            self._last = made
 
     def _make_group(self, name: str) -> str:
         """One group, however many personas it is."""
@@ -122,6 +128,7 @@ class AccessStack(Stack):
                 identity_store_id=self._shared.topology.identity_center.store or "",
             )
             # With a group, everybody's membership of it would go.
-            made.apply_removal_policy(RemovalPolicy.RETAIN)
+            # One that was just made, in a deployment that failed, is empty, and would be in the way of the next.
+            made.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
             self._groups[key] = made.attr_group_id
         return self._groups[key]

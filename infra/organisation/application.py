@@ -10,6 +10,7 @@ from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 from infra.organisation.access import AccessStack
 from infra.organisation.budgets import BudgetsStack
 from infra.organisation.catalogue import CatalogueStack
+from infra.organisation.delegation import DelegationStack
 from infra.organisation.guardrails import GuardrailsStack
 from infra.organisation.organisation import OrganisationStack
 from infra.organisation.scope import Scope
@@ -32,13 +33,12 @@ def add_organisation(app: App, *, topology: Topology, settings: Settings) -> Non
     prefix = settings.prefix
     shared = Scope(topology, settings)
     organisation = OrganisationStack(app, f"{prefix}-organisation", shared=shared)
-    logs = TrailLogsStack(app, f"{prefix}-trail-logs", shared=shared)
-    # The account must be there; its stack has no other bond to it.
-    logs.add_stack_dependency(organisation)
-    trail = TrailStack(
-        app, f"{prefix}-trail", shared=shared, logs_account=organisation.accounts[topology.parts.trail_logs]
-    )
-    trail.add_stack_dependency(logs)
+    if (logs_id := topology.accounts[topology.parts.trail_logs].id) is not None:
+        # Not before its id is known: the bucket would be made wherever one has credentials, under the only name it has.
+        logs = TrailLogsStack(app, f"{prefix}-trail-logs", shared=shared)
+        logs.add_stack_dependency(organisation)
+        TrailStack(app, f"{prefix}-trail", shared=shared, logs_account=logs_id).add_stack_dependency(logs)
+    DelegationStack(app, f"{prefix}-delegation", shared=shared, accounts=organisation.accounts)
     GuardrailsStack(app, f"{prefix}-guardrails", shared=shared, units=organisation.units)
     BudgetsStack(app, f"{prefix}-budgets", shared=shared, accounts=organisation.accounts)
     AccessStack(app, f"{prefix}-access", shared=shared, accounts=organisation.accounts)

@@ -26,8 +26,9 @@ class GuardrailsStack(Stack):
         topology = shared.topology
         # CloudFormation moves no account that it did not make: it may stand anywhere, and is bound all the same.
         adopted = [account.id for account in topology.accounts.values() if account.email is None and account.id]
+        last: organizations.CfnPolicy | None = None
         for name, document in make_service_control_policies(topology, prefix=shared.prefix).items():
-            organizations.CfnPolicy(
+            made = organizations.CfnPolicy(
                 self,
                 f"{to_words(name)}Policy",
                 name=f"{shared.prefix}-{name}",
@@ -36,3 +37,7 @@ class GuardrailsStack(Stack):
                 content=document,
                 target_ids=[*units.values(), *adopted],
             )
+            if last is not None:
+                # One after the other, as all that changes an organisation.
+                made.add_resource_dependency(last)
+            last = made

@@ -34,9 +34,8 @@ def make_launch_role(
     role = iam.Role(
         scope,
         construct_id,
-        assumed_by=iam.ServicePrincipal("servicecatalog.amazonaws.com").with_conditions(
-            {"StringEquals": {"aws:SourceAccount": stack.account}}
-        ),
+        # Without a condition: nothing says that Service Catalog tells from which account it comes.
+        assumed_by=iam.ServicePrincipal("servicecatalog.amazonaws.com"),
         description="Service Catalog launches a product of Noriba",
     )
     launched = stack.format_arn(service="cloudformation", resource="stack", resource_name="SC-*")

@@ -1,4 +1,4 @@
-"""Units and accounts, and who besides the management account may look at them."""
+"""Organizational units and accounts."""
 
 from __future__ import annotations
 
@@ -15,15 +15,6 @@ if TYPE_CHECKING:
     from infra.organisation.scope import Scope
     from infra.topology import Account
 
-# https://docs.aws.amazon.com/organizations/latest/userguide/security_iam_resource-based-policy-examples.html
-_LOOK = (
-    *("DescribeAccount", "DescribeEffectivePolicy", "DescribeOrganization", "DescribeOrganizationalUnit"),
-    *("DescribePolicy", "ListAWSServiceAccessForOrganization", "ListAccounts", "ListAccountsForParent"),
-    *("ListChildren", "ListDelegatedAdministrators", "ListDelegatedServicesForAccount"),
-    *("ListOrganizationalUnitsForParent", "ListParents", "ListPolicies", "ListPoliciesForTarget", "ListRoots"),
-    *("ListTagsForResource", "ListTargetsForPolicy"),
-)
-
 
 class OrganisationStack(Stack):
     """`units` and `accounts` are ids by name; those of accounts that exist are the file's."""
@@ -32,31 +23,12 @@ class OrganisationStack(Stack):
         super().__init__(scope, construct_id, env=shared.management, description="Noriba: units and accounts")
         self._shared = shared
         topology = shared.topology
+        self._last_unit: organizations.CfnOrganizationalUnit | None = None
         self.units = {unit: self._make_unit(unit) for unit in topology.units}
         self.accounts: dict[str, str] = {}
         self._last: organizations.CfnAccount | None = None
         for name, account in topology.accounts.items():
             self.accounts[name] = self._find(name, account)
-        # The account of events and models, where people govern, sees the organisation and changes nothing of it:
-        # who could change guardrails there would not be bound by them.
-        organizations.CfnResourcePolicy(
-            self,
-            "Delegation",
-            content={
-                "Version": "2012-10-17",
-                "Statement": [
-                    {
-                        "Sid": "Look",
-                        "Effect": "Allow",
-                        "Principal": {
-                            "AWS": f"arn:{topology.partition}:iam::{self.accounts[topology.parts.registry]}:root"
-                        },
-                        "Action": [f"organizations:{action}" for action in _LOOK],
-                        "Resource": "*",
-                    }
-                ],
-            },
-        )
 
     def _make_unit(self, unit: str) -> str:
         made = organizations.CfnOrganizationalUnit(
@@ -67,6 +39,11 @@ class OrganisationStack(Stack):
         )
         # CloudFormation deletes no unit that has accounts.
         made.apply_removal_policy(RemovalPolicy.RETAIN)
+        if self._last_unit is not None:
+            # Organizations refuses changes to one parent at a time, and not every maker of units tries again.
+            # https://docs.aws.amazon.com/organizations/latest/APIReference/API_CreateOrganizationalUnit.html
+            made.add_resource_dependency(self._last_unit)
+        self._last_unit = made
         CfnOutput(
             self,
             f"{to_words(unit)}UnitId",

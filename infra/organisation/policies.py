@@ -128,6 +128,9 @@ def _keep_trail(topology: Topology, *, prefix: str) -> Document:
         ),
         _deny("TrailBucket", Action=[f"s3:Put{one}" for one in settings], unless=deployers, Resource=bucket),
         _deny("TrailKey", Action=["kms:DisableKey", "kms:ScheduleKeyDeletion"], unless=spared, Condition=ours),
+        # A key that CloudTrail may no longer use stops the trail.
+        # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
+        _deny("TrailKeyPolicy", Action=["kms:PutKeyPolicy"], unless=deployers, Condition=ours),
         # Without its alias, the key would not be found by the denial before.
         _deny(
             "TrailKeyAlias",

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aws_cdk import App, Stack, Token
+from aws_cdk import App, Stack
 
 from infra.organisation.application import add_organisation
 from infra.organisation.names import CATALOGUE
@@ -51,9 +51,7 @@ def _find_stacks(topology: Topology) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {name: [] for name in (MANAGEMENT, *topology.accounts)}
     for child in app.node.children:
         if isinstance(child, Stack):
-            # One whose account's id is not known yet is that of the trail's logs; all others are the management's.
-            account = topology.parts.trail_logs if Token.is_unresolved(child.account) else names[child.account]
-            found[account].append(child.stack_name.removeprefix(f"{settings.prefix}-"))
+            found[names[child.account]].append(child.stack_name.removeprefix(f"{settings.prefix}-"))
     return found
 
 

@@ -86,7 +86,8 @@ class TrailStack(Stack):
         role = iam.Role(
             self,
             "LogsRole",
-            assumed_by=_CLOUDTRAIL.with_conditions({"StringEquals": {"aws:SourceAccount": organisation.management}}),
+            # Without a condition: CloudTrail says for this role neither its account nor its trail (page above).
+            assumed_by=_CLOUDTRAIL,
             description="CloudTrail writes the organisation's trail into its log group",
         )
         streams = [f"{organisation.management}_CloudTrail_{region}*", f"{organisation.id}_*"]

@@ -138,6 +138,9 @@ def read_names(cloudformation: Any, *, prefix: str, account: str, region: str) -
         stacks[stack["StackName"].removeprefix(f"{prefix}-")] = stack["StackId"]
         for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack["StackName"]):
             for one in page["StackResourceSummaries"]:
+                if one["ResourceType"] == "AWS::IAM::ManagedPolicy":
+                    # Those of people, named after them as the approver's role is; no role of ours has one.
+                    continue
                 name = name_plainly(one["LogicalResourceId"])
                 twice |= {name} & resources.keys()
                 resources[name] = Deployed(one["ResourceType"], one["PhysicalResourceId"])

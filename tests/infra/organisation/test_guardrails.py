@@ -167,6 +167,10 @@ def test_the_trail_s_key_stays_and_other_keys_are_their_owners() -> None:
         assert ask(action, KEY) == []
         assert ask(action, KEY, who=DEPLOYER, **alias("alias/noriba-trail")) == ["trail.TrailKey"]
         assert ask(action, KEY, who=BREAK_GLASS, **alias("alias/noriba-trail")) == []
+    assert ask("kms:PutKeyPolicy", KEY, **alias("alias/noriba-trail")) == ["trail.TrailKeyPolicy"]
+    assert ask("kms:PutKeyPolicy", KEY, **alias("alias/other")) == []
+    for who in SPARED_BY_TEMPLATES:
+        assert ask("kms:PutKeyPolicy", KEY, who=who, **alias("alias/noriba-trail")) == []
     for action in ("kms:DeleteAlias", "kms:UpdateAlias"):
         ours, other = (f"arn:aws:kms:{HOME}:{ACCOUNT}:alias/{name}" for name in ("noriba-trail", "noriba-data"))
         assert ask(action, ours) == ["trail.TrailKeyAlias"]

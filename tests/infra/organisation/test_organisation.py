@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.infra.topology.example import read_example
 
 if TYPE_CHECKING:
@@ -39,19 +41,34 @@ def test_accounts_with_an_email_are_made_in_their_unit_and_others_are_not(organi
     assert made["noriba-data"].properties["Email"] == "aws+data@example.com"
 
 
-def test_accounts_are_made_one_after_the_other(organisation: Assembly) -> None:
-    """Organizations makes one at a time: each waits for another, in one chain."""
-    accounts = organisation.find("AWS::Organizations::Account", stack="organisation")
-    waits = {a.logical_id: a.attributes.get("DependsOn", []) for a in accounts}
+@pytest.mark.parametrize(
+    ("kind", "stack"),
+    [
+        ("Organizations::OrganizationalUnit", "organisation"),
+        ("Organizations::Account", "organisation"),
+        ("Organizations::Policy", "guardrails"),
+        ("SSO::Assignment", "access"),
+    ],
+)
+def test_what_aws_makes_one_at_a_time_waits_in_one_chain(organisation: Assembly, kind: str, stack: str) -> None:
+    made = organisation.find(f"AWS::{kind}", stack=stack)
+    ids = {one.logical_id for one in made}
+    waits = [set(one.attributes.get("DependsOn", [])) & ids for one in made]
 
-    assert sorted(len(before) for before in waits.values()) == [0, *[1] * (len(accounts) - 1)]
-    assert len({before for [before] in filter(None, waits.values())}) == len(accounts) - 1
+    assert len(made) > 1
+    assert sorted(len(before) for before in waits) == [0, *[1] * (len(made) - 1)]
+    assert len(set().union(*waits)) == len(made) - 1
 
 
 def test_neither_accounts_nor_units_nor_groups_go_with_a_stack(organisation: Assembly) -> None:
-    for kind in ("Organizations::Account", "Organizations::OrganizationalUnit", "IdentityStore::Group"):
+    """A group that was just made is empty, and would be in the way of the next deployment."""
+    for kind, policy in (
+        ("Organizations::Account", "Retain"),
+        ("Organizations::OrganizationalUnit", "Retain"),
+        ("IdentityStore::Group", "RetainExceptOnCreate"),
+    ):
         for resource in organisation.find(f"AWS::{kind}"):
-            assert resource.attributes["DeletionPolicy"] == "Retain", resource.name
+            assert resource.attributes["DeletionPolicy"] == policy, resource.name
 
 
 def test_the_governance_account_sees_the_organisation_and_changes_nothing(organisation: Assembly) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.infra.assembly import Assembly
 
 BIN = Path(sys.executable).parent
-STACKS = ("access", "budgets", "catalogue", "guardrails", "organisation", "trail", "trail-logs")
+STACKS = ("access", "budgets", "catalogue", "delegation", "guardrails", "organisation", "trail", "trail-logs")
 PACKS = ("AwsSolutions", "NIST.800.53.R5")
 
 
@@ -62,6 +62,7 @@ def test_stacks_wait_for_what_they_need(organisation: Assembly) -> None:
         "trail-logs": {"organisation"},
         "trail": {"trail-logs"},
         "guardrails": {"organisation"},
+        "delegation": {"organisation"},
         "budgets": {"organisation"},
         "access": {"organisation"},
         "catalogue": {"organisation"},

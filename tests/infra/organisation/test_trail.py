@@ -44,7 +44,19 @@ def test_nobody_deletes_what_the_trail_wrote_for_as_long_as_the_file_says(
         retention = bucket.properties["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
         assert retention == {"Mode": "COMPLIANCE", "Days": days}
         assert bucket.properties["VersioningConfiguration"] == {"Status": "Enabled"}
-        assert bucket.attributes["DeletionPolicy"] == "Retain"
+        # A bucket that a failed deployment leaves is empty, and keeps its one name from the next.
+        assert bucket.attributes["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_cloudtrail_takes_the_role_of_its_log_without_a_condition(organisation: Assembly) -> None:
+    """It says neither its account nor its trail there.
+
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html
+    """
+    [trust] = organisation.one("AWS::IAM::Role", "LogsRole").properties["AssumeRolePolicyDocument"]["Statement"]
+
+    assert trust["Principal"] == {"Service": "cloudtrail.amazonaws.com"}
+    assert "Condition" not in trust
 
 
 def test_nothing_in_the_bucket_expires(organisation: Assembly) -> None:
