@@ -154,6 +154,35 @@ def start_alone(state_dir: Path, tmp_path: Path) -> Iterator[Callable[[], tuple[
     signal.signal(signal.SIGINT, before)
 
 
+INTERRUPTED = """
+import os, signal, subprocess, sys
+from pathlib import Path
+from laptop_cloud.process import start
+
+class Interrupted(subprocess.Popen):
+    def __init__(self, *args, **how):
+        super().__init__(*args, **how)
+        print(self.pid, flush=True)
+        os.kill(os.getpid(), signal.SIGINT)
+
+subprocess.Popen = Interrupted
+start(state_dir=Path(sys.argv[1]), assembly=Path(sys.argv[2]))
+"""
+
+
+def test_ctrl_c_while_its_process_is_made_leaves_nothing(
+    state_dir: Path, tmp_path: Path, eventually: Eventually
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    command = [sys.executable, "-c", INTERRUPTED, str(state_dir), str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    signal.signal(signal.SIGINT, before)
+
+    assert "KeyboardInterrupt" in ended.stderr
+    eventually(lambda: not alive(int(ended.stdout)))
+    assert not process.stop(state_dir)
+
+
 def test_ctrl_c_while_it_starts_leaves_nothing(
     start_alone: Callable[[], tuple[subprocess.Popen[bytes], int]], state_dir: Path, eventually: Eventually
 ) -> None:

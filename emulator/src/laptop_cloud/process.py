@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -18,6 +21,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from laptop_cloud.callers import describe_caller
 from laptop_cloud.ports import find_free_port
 from laptop_cloud.server import DEFAULT_PORT, CloudSettings, clock_file, log_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 _START_LIMIT_S = 60.0
 _STOP_LIMIT_S = 15.0
@@ -89,19 +95,21 @@ def start(
         settings = CloudSettings(
             port=port or _choose_port(), state_dir=state_dir.resolve(), account=account, region=region, clock=clock
         )
-        process = _spawn(settings, assembly)
-        try:
-            _wait_until_it_answers(process, settings)
-            break
-        except CloudError:
-            # Whoever starts at the same moment may have chosen the same port, and been quicker.
-            if port is not None or chance == _CHANCES - 1 or not _is_taken(settings.port):
+        with _interrupts_held_back() as let_them_come:
+            process = _spawn(settings, assembly)
+            try:
+                let_them_come()
+                _wait_until_it_answers(process, settings)
+                break
+            except CloudError:
+                # Whoever starts at the same moment may have chosen the same port, and been quicker.
+                if port is not None or chance == _CHANCES - 1 or not _is_taken(settings.port):
+                    raise
+            except BaseException:
+                # Ctrl-C: it lives in a session of its own, and no record names it yet.
+                process.kill()
+                process.wait()
                 raise
-        except BaseException:
-            # Ctrl-C: it lives in a session of its own, and no record names it yet.
-            process.kill()
-            process.wait()
-            raise
     cloud = RunningCloud(
         pid=process.pid,
         port=settings.port,
@@ -196,6 +204,30 @@ def _spawn(settings: CloudSettings, assembly: Path) -> subprocess.Popen[bytes]:
         )
     _started[process.pid] = process
     return process
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[Callable[[], None]]:
+    """Let a Ctrl-C come only when told to: while a process is being made, nobody could end it yet.
+
+    What the block is given lets them come, and raises the one that came; at the end they come by themselves.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        # Python hands them to the main thread alone.
+        yield lambda: None
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
+
+    def let_them_come() -> None:
+        signal.signal(signal.SIGINT, before)
+        while came:
+            signal.raise_signal(came.pop())
+
+    try:
+        yield let_them_come
+    finally:
+        let_them_come()
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], settings: CloudSettings) -> None:
