@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 # Not the end of a version's, whose 32 small hexadecimal digits may end in eight that are no letters.
@@ -178,3 +178,23 @@ class Assembly:
         resource = self.one("AWS::StepFunctions::StateMachine", name)
         definition: dict[str, Any] = json.loads(resource.properties["DefinitionString"])
         return definition
+
+
+def read_acknowledgements(
+    folder: Path, reports: Iterable[Mapping[str, Any]]
+) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """What the templates acknowledge to cdk-nag, and what of it it has found: path and rule."""
+    declared = {
+        (path.removeprefix("/"), rule)
+        for file in folder.glob("*.metadata.json")
+        for path, entries in json.loads(file.read_text()).items()
+        for entry in entries
+        if entry["type"] == "aws:cdk:acknowledged-rules"
+        for rule in entry["data"]
+    }
+    matched = {
+        (finding["acknowledgedAt"], finding["acknowledgedId"])
+        for report in reports
+        for finding in report["suppressedViolations"]
+    }
+    return declared, matched

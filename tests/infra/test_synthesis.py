@@ -17,6 +17,7 @@ from aws_cdk import aws_s3 as s3
 from cdk_nag import AwsSolutionsChecks
 
 from infra.constructs.acknowledgements import acknowledge
+from tests.infra.assembly import read_acknowledgements
 from tests.infra.conftest import USE_CASES
 
 if TYPE_CHECKING:
@@ -151,19 +152,7 @@ def test_every_finding_that_stands_has_a_reason(assembly: Assembly) -> None:
 
 def test_every_acknowledgement_is_of_a_finding(assembly: Assembly) -> None:
     """One that nothing matches hides the next mistake in its place."""
-    declared = {
-        (path.removeprefix("/"), rule)
-        for file in assembly.path.glob("*.metadata.json")
-        for path, entries in json.loads(file.read_text()).items()
-        for entry in entries
-        if entry["type"] == "aws:cdk:acknowledged-rules"
-        for rule in entry["data"]
-    }
-    matched = {
-        (finding["acknowledgedAt"], finding["acknowledgedId"])
-        for report in read_report(assembly.path).values()
-        for finding in report["suppressedViolations"]
-    }
+    declared, matched = read_acknowledgements(assembly.path, read_report(assembly.path).values())
 
     assert declared
     assert declared == matched

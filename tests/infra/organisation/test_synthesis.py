@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from infra.application import ROOT
 from infra.topology import Topology, read_topology
+from tests.infra.assembly import read_acknowledgements
 from tests.infra.organisation.conftest import CHANGED, find_environments, read_artifacts
 from tests.infra.topology.example import EXAMPLE
 
@@ -108,19 +109,7 @@ def test_every_finding_that_stands_has_a_reason(organisation: Assembly) -> None:
 
 
 def test_every_acknowledgement_is_of_a_finding(organisation: Assembly) -> None:
-    declared = {
-        (path.removeprefix("/"), rule)
-        for file in organisation.path.glob("*.metadata.json")
-        for path, entries in json.loads(file.read_text()).items()
-        for entry in entries
-        if entry["type"] == "aws:cdk:acknowledged-rules"
-        for rule in entry["data"]
-    }
-    matched = {
-        (finding["acknowledgedAt"], finding["acknowledgedId"])
-        for report in read_reports(organisation).values()
-        for finding in report["suppressedViolations"]
-    }
+    declared, matched = read_acknowledgements(organisation.path, read_reports(organisation).values())
 
     # A finding only where the buckets that it logs stand in other stacks, as in the loop.
     assert declared - matched == {("noriba-trail-logs/AccessLogs/Bucket", "AwsSolutions::AwsSolutions-S1")}

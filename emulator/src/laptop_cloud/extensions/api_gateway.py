@@ -21,6 +21,7 @@ import json
 import logging
 import re
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -78,12 +79,9 @@ def _where_the_api_is(serve: Function) -> Function:
     async def serve_there(host: str, path: str, *args: Any, **kwargs: Any) -> Response | None:
         address = reach(Seam.API_ADDRESS)(host, path)
         owner = address and _find_owner(address[0])
-        if not owner:
-            here: Response | None = await serve(host, path, *args, **kwargs)
-            return here
-        with in_scope(*owner):
-            there: Response | None = await serve(host, path, *args, **kwargs)
-            return there
+        with in_scope(*owner) if owner else nullcontext():
+            answer: Response | None = await serve(host, path, *args, **kwargs)
+            return answer
 
     return serve_there
 

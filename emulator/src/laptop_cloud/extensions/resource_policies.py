@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from laptop_cloud.ministack_seams import Seam, current_account, current_region, reach, wrap
+from laptop_cloud.ministack_seams import Seam, current_account, current_region, in_scope, reach, wrap
 from laptop_cloud.policies import describe_asking
 
 if TYPE_CHECKING:
@@ -61,6 +62,12 @@ def find_other_account(service: str, arn: Any) -> Owned | None:
     if owned is None or owned.account == current_account() or owned.region != current_region():
         return None
     return owned
+
+
+def where_it_is(service: str, arn: Any) -> AbstractContextManager[None]:
+    """Act for the account of a resource in a `with` block, where that is another than the current one."""
+    owner = find_other_account(service, arn)
+    return nullcontext() if owner is None else in_scope(owner.account, owner.region)
 
 
 def _with_ours(find_policy: Function) -> Function:

@@ -10,7 +10,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Any
 
-from laptop_cloud.extensions.resource_policies import find_other_account
+from laptop_cloud.extensions.resource_policies import find_other_account, where_it_is
 from laptop_cloud.ministack_seams import Seam, all_records, in_scope, read_request, wrap
 
 if TYPE_CHECKING:
@@ -30,13 +30,9 @@ def install() -> None:
 
 def _where_the_key_is(use: Function) -> Function:
     def use_there(data: dict[str, Any]) -> Response:
-        owner = find_other_account("kms", data.get("KeyId") or _find_key(data))
-        if owner is None:
-            here: Response = use(data)
-            return here
-        with in_scope(owner.account, owner.region):
-            there: Response = use(data)
-            return there
+        with where_it_is("kms", data.get("KeyId") or _find_key(data)):
+            answer: Response = use(data)
+            return answer
 
     return use_there
 

@@ -10,13 +10,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from laptop_cloud.extensions.authorization import find_by
-from laptop_cloud.extensions.resource_policies import find_other_account
+from laptop_cloud.extensions.resource_policies import where_it_is
 from laptop_cloud.ministack_seams import (
     Seam,
     complete_resource_type,
     current_account,
     current_region,
-    in_scope,
     reach,
     wrap,
 )
@@ -39,13 +38,9 @@ def install() -> None:
 
 def _where_the_table_is(operate: Function) -> Function:
     def operate_there(data: dict[str, Any]) -> Response:
-        owner = find_other_account("dynamodb", data.get("TableName"))
-        if owner is None:
-            here: Response = operate(data)
-            return here
-        with in_scope(owner.account, owner.region):
-            there: Response = operate(data)
-            return there
+        with where_it_is("dynamodb", data.get("TableName")):
+            answer: Response = operate(data)
+            return answer
 
     return operate_there
 
