@@ -30,6 +30,7 @@ from laptop_cloud.extensions import (
     resource_policies,
     retention,
     s3_events,
+    s3_listings,
     s3_ranges,
     shared_buckets,
     shared_buses,
@@ -81,6 +82,7 @@ class Application:
         shared_keys.install()
         calls = call_log.install()
         s3_events.install()
+        s3_listings.install()
         s3_ranges.install()
         eventbridge_delivery.install()
         embedded_metrics.install()

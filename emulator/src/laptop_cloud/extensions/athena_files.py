@@ -20,6 +20,7 @@ from urllib.parse import urlparse
 
 from laptop_cloud.extensions.athena_buckets import Bucket
 from laptop_cloud.extensions.athena_partitions import Conditions
+from laptop_cloud.extensions.s3_listings import objects_below
 from laptop_cloud.ministack_seams import Seam, current_account, reach, wrap
 
 if TYPE_CHECKING:
@@ -143,9 +144,8 @@ def _list_objects(bucket: str, prefix: str) -> Iterator[tuple[Object, str]]:
     Athena leaves out what begins with a dot or an underscore:
     https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
     """
-    objects = (reach(Seam.BUCKETS).get(bucket) or {"objects": {}})["objects"].copy()
-    for key in sorted(key for key in objects if key.startswith(prefix)):
-        one, name = objects[key], key.removeprefix(prefix)
+    for key, one in objects_below(bucket, prefix).items():
+        name = key.removeprefix(prefix)
         if not name or name.endswith("/"):
             continue
         if not any(part.startswith((".", "_")) for part in name.split("/")):
