@@ -16,6 +16,7 @@ from laptop_cloud.extensions import (
     call_log,
     callbacks,
     cloudformation_types,
+    dynamodb_queries,
     ecr_images,
     embedded_metrics,
     eventbridge_delivery,
@@ -77,6 +78,7 @@ class Application:
         authorization.install()
         resource_policies.install()
         shared_buses.install()
+        dynamodb_queries.install()
         shared_tables.install()
         shared_buckets.install()
         shared_keys.install()
