@@ -26,10 +26,10 @@ def install() -> None:
     wrap(Seam.LIST_ENTRIES, list_in_order)
 
 
-def objects_below(bucket: str, prefix: str) -> dict[str, Json]:
-    """A copy of what a bucket holds below a prefix, in order of the keys; nothing where there is no such bucket."""
+def find_objects(bucket: str) -> SortedDict[Json]:
+    """What a bucket holds; nothing where there is no such bucket."""
     record = reach(Seam.BUCKETS).get(bucket)
-    return {} if record is None else record["objects"].below(prefix)
+    return SortedDict() if record is None else record["objects"]
 
 
 def list_in_order(collect: Function) -> Function:
