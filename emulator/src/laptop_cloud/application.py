@@ -20,6 +20,7 @@ from laptop_cloud.extensions import (
     ecr_images,
     embedded_metrics,
     eventbridge_delivery,
+    execution_lists,
     execution_logs,
     execution_timeouts,
     firehose_buffering,
@@ -31,6 +32,7 @@ from laptop_cloud.extensions import (
     resource_policies,
     retention,
     s3_events,
+    s3_history,
     s3_listings,
     s3_ranges,
     shared_buckets,
@@ -84,6 +86,7 @@ class Application:
         shared_keys.install()
         calls = call_log.install()
         s3_events.install()
+        s3_history.install()
         s3_listings.install()
         s3_ranges.install()
         eventbridge_delivery.install()
@@ -98,6 +101,7 @@ class Application:
         metric_reads.install()
         ecr_images.install(assemblies)
         limits.install()
+        execution_lists.install()
         execution_logs.install()
         callbacks.install()
         task_permissions.install()

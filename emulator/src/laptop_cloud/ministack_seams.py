@@ -98,6 +98,7 @@ class Seam(Enum):
     EXECUTION_STATUS = "services.stepfunctions:_emit_execution_status_event"
     TASK_TOKENS = "services.stepfunctions:_task_tokens"
     EXECUTIONS = "services.stepfunctions:_executions"
+    LIST_EXECUTIONS = "services.stepfunctions:_list_executions"
     STATE_MACHINES = "services.stepfunctions:_state_machines"
     FAIL_EXECUTION = "services.stepfunctions:_fail_execution"
     EXECUTION_HISTORY = "services.stepfunctions:_add_event"
@@ -157,10 +158,12 @@ class Seam(Enum):
     S3_THREADS = "services.s3:threading"
     SNS_THREADS = "services.sns:_threading"
     WORKER_TIME = "core.lambda_runtime:time"
-    # S3: one notification of a bucket; a page of a listing; an object, and what a Range header asks of it.
+    # S3: one notification of a bucket; a page of a listing; what is written down of a key's versions; an object, and
+    # what a Range header asks of it.
     S3_EVENT = "services.s3:_fire_s3_event"
     BUCKETS = "services.s3:_buckets"
     LIST_ENTRIES = "services.s3:_collect_list_entries"
+    KEY_HISTORY = "services.s3:_key_history_meta"
     READ_OBJECT = "services.s3:_get_object_data"
     GET_OBJECT = "services.s3:_get_object"
     PUT_OBJECT = "services.s3:_put_object"
@@ -330,8 +333,17 @@ def complete_records(store: Seam, complete: Callable[[dict[str, Any]], None]) ->
         store: that holds records by account, and region where it has one, and key.
         complete: changes a record in place.
     """
+    keep_records(store, _CompletedRecords(complete))
+
+
+def keep_records(store: Seam, records: dict[Any, Any]) -> None:
+    """Let a store keep its records in a dictionary of one's own, by account, region where it has one, and key.
+
+    Args:
+        store: that holds records.
+        records: gets what the store holds; must be one dictionary to all threads.
+    """
     held = reach(store)
-    records = _CompletedRecords(complete)
     records.update(held._data)  # noqa: SLF001 -- every way into a store ends in this dictionary
     held._data = records  # noqa: SLF001 -- as above
 
