@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from emulator.tests.conftest import deploy
@@ -31,6 +31,8 @@ def pages(collect: Any, objects: dict[str, Any], prefix: str, delimiter: str, si
         start = page[3]
 
 
+@settings(max_examples=300)
+@example({"a", "aa", "ab", "b1", "b2", "b3"}, set(), "b", "", 2, "a")
 @given(st.sets(KEYS, max_size=60), st.sets(KEYS), PREFIXES, DELIMITERS, st.integers(-1, 8), st.just("") | KEYS)
 def test_pages_are_those_of_a_look_at_all_keys(
     keys: set[str], gone: set[str], prefix: str, delimiter: str, size: int, start: str
