@@ -6,19 +6,20 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import jsii
-from aws_cdk import Duration, Fn
+from aws_cdk import Duration, Fn, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra.constructs.alarm import OperatorAlarm
+from infra.constructs.grants import allow, trust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aws_cdk import aws_iam as iam
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk.interfaces.aws_events import IRuleRef
 
@@ -76,12 +77,12 @@ class _Rule(Construct):
         known = sns.Topic.from_topic_arn(self, "Topic", topic.topic_arn)
         self._rule.add_target(targets.SnsTopic(known, message=message, **self._delivery()))
 
-    def deliver(self, stream_arn: str, *, role: iam.IRole) -> None:
-        """Put the whole event on a delivery stream, as a role that may."""
+    def deliver(self, target_arn: str, *, role: iam.IRole) -> None:
+        """Put the whole event on a delivery stream, or on another account's bus, as a role that may."""
         self._rule.add_target(
             _Target(
                 events.RuleTargetConfig(
-                    arn=stream_arn,
+                    arn=target_arn,
                     role=role,
                     dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self._dead_letters.queue_arn),
                     retry_policy=events.CfnRule.RetryPolicyProperty(
@@ -108,6 +109,8 @@ class EventRule(_Rule):
         shared: what all stacks share.
         pattern: made by an event model's `pattern`.
         from_aws: whether the event stands on the default bus, where AWS services put theirs.
+        told_in: the account in which it is told, where that is known: for what AWS tells, the account of what it is
+            about; for what only its own account is told, that one. Everything else is told on the hub.
     """
 
     def __init__(
@@ -118,17 +121,24 @@ class EventRule(_Rule):
         shared: Shared,
         pattern: Mapping[str, Any],
         from_aws: bool = False,
+        told_in: Shared | None = None,
     ) -> None:
-        self._pattern, self._from_aws = pattern, from_aws
+        told_in = told_in or (shared if from_aws else None)
+        self._pattern = pattern
+        self._from_default_bus = from_aws and told_in is shared
+        if told_in is None:
+            shared.wanted.append(pattern)
+        elif told_in is not shared:
+            forward(told_in, shared, pattern=pattern, construct_id=f"{construct_id}Elsewhere", from_aws=from_aws)
         super().__init__(scope, construct_id, shared=shared)
 
     def _make(self, shared: Shared) -> events.Rule:
         pattern = self._pattern
-        self._bus_name = None if self._from_aws else shared.bus.event_bus_name
+        self._bus_name = None if self._from_default_bus else shared.bus.event_bus_name
         return events.Rule(
             self,
             "Rule",
-            event_bus=None if self._from_aws else shared.bus,
+            event_bus=None if self._from_default_bus else shared.bus,
             event_pattern=events.EventPattern(
                 source=pattern["source"], detail_type=pattern["detail-type"], detail=pattern.get("detail")
             ),
@@ -141,6 +151,32 @@ class EventRule(_Rule):
         # `rule/<bus>/<rule>`. https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1131
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
         return {"RuleName": Fn.select(2, Fn.split("/", self._rule.rule_arn)), "EventBusName": self._bus_name}
+
+
+def forward(
+    home: Shared, other: Shared, *, pattern: Mapping[str, Any], construct_id: str, from_aws: bool = False
+) -> None:
+    """Bring events from the bus of one account to that of another, which lets the roles of events stacks in.
+
+    EventBridge brings an event from one account to another and no further: what is told on the hub is put there by
+    whoever tells it, and brought to others from there; what AWS tells is brought to whoever waits for it directly.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
+
+    Args:
+        home: where they are told.
+        other: where they are waited for.
+        pattern: which.
+        construct_id: of the rule, in the events stack of `home`.
+        from_aws: whether they stand on the default bus.
+    """
+    scope, bus_arn = home.stack, other.bus.event_bus_arn
+    rule = EventRule(scope, construct_id, shared=home, pattern=pattern, from_aws=from_aws, told_in=home)
+    role_id = f"Forwarder{Stack.of(other.bus).account}"
+    role = scope.node.try_find_child(role_id)
+    if not isinstance(role, iam.Role):
+        role = iam.Role(scope, role_id, assumed_by=trust("events", scope))
+        allow(role, ["events:PutEvents"], [bus_arn])
+    rule.deliver(bus_arn, role=role)
 
 
 class TimedRule(_Rule):

@@ -6,12 +6,16 @@ each other, so that each can stand in another account.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from aws_cdk import Stack
 from aws_cdk import aws_logs as logs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_cdk import Environment
     from aws_cdk import aws_events as events
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_s3 as s3
@@ -24,17 +28,43 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shared:
-    """Settings and packages, and the resources of the events stack."""
+    """Settings and packages, and the resources of the account's events stack.
+
+    Attributes:
+        settings: of the deployment.
+        packages: of its functions and images.
+        key: what everything of the account is encrypted with.
+        bus: where the account's own rules listen.
+        hub: where parts tell each other what happened, whichever accounts they are in; in one account, the bus.
+        dead_letters: for what rules and functions could not deal with.
+        operators: the topic.
+        access_logs: of buckets.
+        environment: account and region; None for those of whoever deploys.
+        wanted: the patterns of events that rules of this account wait for, wherever they are told.
+    """
 
     settings: Settings
     packages: Packages
     key: kms.IKey
     bus: events.IEventBus
+    hub: events.IEventBus
     dead_letters: sqs.IQueue
     operators: sns.ITopic
     access_logs: s3.IBucket
+    environment: Environment | None = None
+    wanted: list[Mapping[str, Any]] = field(default_factory=list)
 
     @property
     def log_retention(self) -> logs.RetentionDays:
         """How long logs are kept."""
         return logs.RetentionDays[self.settings.log_retention]
+
+    @property
+    def stack(self) -> Stack:
+        """The events stack, for what others need to stand in this account."""
+        return Stack.of(self.bus)
+
+    @property
+    def hub_address(self) -> str:
+        """How requests name the hub: by its name in its own account, by its ARN elsewhere."""
+        return self.hub.event_bus_name if self.hub is self.bus else self.hub.event_bus_arn

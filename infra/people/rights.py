@@ -15,6 +15,7 @@ from infra.constructs.grants import (
     allow_reading_versions,
     allow_using_key,
     format_arn,
+    write_arn,
     write_reference,
 )
 from noriba.events import RetrainingRequested
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from infra.people.estate import Estate
 
 _STACKS = "a stack's id is its own, and ten ARNs would fill a policy"
-_HERE = "arn:<AWS::Partition>:{service}:<AWS::Region>:<AWS::AccountId>:{resource}"
 TRAINING_LOGS = ("/aws/sagemaker/TrainingJobs",)
 
 
@@ -100,7 +100,7 @@ def allow_executions(policy: iam.ManagedPolicy, actions: Sequence[str], *machine
     written = [write_reference(machine, name, stack) for machine, name in zip(machines, names, strict=True)]
     acknowledge_wildcard(
         policy,
-        *(_HERE.format(service="states", resource=f"execution:{name}:*") for name in written),
+        *(write_arn(format_arn(stack, "states", f"execution:{name}:*")) for name in written),
         reason="executions get their names at run time",
     )
 
@@ -176,10 +176,9 @@ def allow_patterns(
 ) -> None:
     """Allow a service's actions on patterns of this account and region, which hold no reference to other stacks."""
     stack = Stack.of(policy)
-    allow(policy, [f"{service}:{action}" for action in actions], [format_arn(stack, service, r) for r in resources])
-    acknowledge_wildcard(
-        policy, *(_HERE.format(service=service, resource=resource) for resource in resources), reason=reason
-    )
+    arns = [format_arn(stack, service, resource) for resource in resources]
+    allow(policy, [f"{service}:{action}" for action in actions], arns)
+    acknowledge_wildcard(policy, *(write_arn(arn) for arn in arns), reason=reason)
 
 
 def acknowledge_everything(policy: iam.ManagedPolicy) -> None:

@@ -24,6 +24,8 @@ from infra.constructs.grants import (
     allow_using_key,
     allow_writing,
     format_arn,
+    name_table,
+    write_arn,
 )
 from infra.constructs.machine import Machine
 from infra.constructs.names import to_construct_id
@@ -38,29 +40,38 @@ from noriba.events import (
     S3ObjectCreated,
 )
 from noriba.records.captures import OUTCOMES
-from noriba.records.names import ENDPOINT_ALARMS, name_endpoint, name_endpoint_alarm, name_package_group
+from noriba.records.names import ENDPOINT_ALARMS, name_endpoint, name_endpoint_alarm
 from noriba.records.rollout import COMPARISONS, RolloutPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_s3 as s3
     from constructs import Construct
 
     from infra.constructs.model_image import ModelImage
+    from infra.constructs.package_group import PackageGroup
     from infra.constructs.shared import Shared
     from noriba.usecase import UseCase
-
-_HERE = "arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:"
 
 
 @dataclass(frozen=True)
 class RolloutData:
-    """What other stacks keep and a rollout reads: the ledger, models, and the outcomes that apps report."""
+    """What other stacks keep and a rollout reads: the ledger, models, and the outcomes that apps report.
+
+    Attributes:
+        ledger: the table.
+        models: the bucket.
+        groups: of packages.
+        registry: the account in which models are approved.
+        outcomes: the bucket.
+    """
 
     ledger: dynamodb.ITable
     models: s3.IBucket
+    groups: Mapping[str, PackageGroup]
+    registry: Shared
     outcomes: s3.IBucket
 
 
@@ -80,9 +91,11 @@ class RolloutStack(Stack):
         image: ModelImage,
         use_cases: Sequence[UseCase],
     ) -> None:
-        super().__init__(scope, construct_id, description="Noriba: from approval to production")
+        super().__init__(scope, construct_id, description="Noriba: from approval to production", env=shared.environment)
         self._shared, self._image = shared, image
         self._ledger, self._models, self._outcomes = data.ledger, data.models, data.outcomes
+        self._ledger_name = name_table(data.ledger, self)
+        self._groups, self._registry = data.groups, data.registry
         prefix = shared.settings.prefix
         # Here, beside the role that writes them: SageMaker captures as the model's role.
         self._captures = self.captures = SecureBucket(
@@ -93,7 +106,6 @@ class RolloutStack(Stack):
             kind: [name_endpoint_alarm(use_case.name, kind, prefix=prefix) for use_case in use_cases]
             for kind in ENDPOINT_ALARMS
         }
-        self._groups = [name_package_group(use_case.name, prefix=prefix) for use_case in use_cases]
         judge = self._make_judge()
         machine = self._make_machine(self._make_model_role(), self._make_golden_checker(), judge)
         self._judge_when_due(judge, machine)
@@ -112,11 +124,12 @@ class RolloutStack(Stack):
             f"Approved{to_construct_id(use_case.name)}",
             shared=self._shared,
             pattern=ModelPackageStateChanged.pattern(
-                model_package_group_name=name_package_group(use_case.name, prefix=prefix),
+                model_package_group_name=self._groups[use_case.name].name,
                 model_approval_status="Approved",
                 updated_fields="ModelApprovalStatus",
             ),
             from_aws=True,
+            told_in=self._registry,
         )
         approved.start(
             machine,
@@ -178,8 +191,8 @@ class RolloutStack(Stack):
             "tidy_rollouts",
             shared=shared,
             environment={
-                "BUS_NAME": shared.bus.event_bus_name,
-                "LEDGER_TABLE": self._ledger.table_name,
+                "BUS_NAME": shared.hub_address,
+                "LEDGER_TABLE": self._ledger_name,
                 "RESOURCE_PREFIX": shared.settings.prefix,
             },
             timeout=Duration.minutes(5),
@@ -188,7 +201,7 @@ class RolloutStack(Stack):
         function.watch_errors()
         # The lock of a rollout that was stopped, and what it would have said itself.
         allow_table(function.role, self._ledger, "GetItem", "UpdateItem", "DeleteItem")
-        allow_publishing(function.role, shared.bus.event_bus_arn, sources=[RolledBack.source])
+        allow_publishing(function.role, shared.hub.event_bus_arn, sources=[RolledBack.source])
         rollout.let_look_at_executions(function.role)
         lists = ["sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"]
         allow(function.role, lists, ["*"])
@@ -222,11 +235,11 @@ class RolloutStack(Stack):
             memory_mb=512,
         )
         allow_reading(function.role, self._models)
-        staging = [f"endpoint/{name}-staging-*" for name in self._endpoints]
-        allow(function.role, ["sagemaker:InvokeEndpoint"], [format_arn(self, "sagemaker", name) for name in staging])
+        staging = [format_arn(self, "sagemaker", f"endpoint/{name}-staging-*") for name in self._endpoints]
+        allow(function.role, ["sagemaker:InvokeEndpoint"], staging)
         acknowledge_wildcard(
             function.role,
-            *(f"{_HERE}{name}" for name in staging),
+            *(write_arn(endpoint) for endpoint in staging),
             reason="a staging endpoint is named after its attempt",
         )
         return function
@@ -246,7 +259,7 @@ class RolloutStack(Stack):
             "judge_rollout",
             shared=self._shared,
             environment={
-                "LEDGER_TABLE": self._ledger.table_name,
+                "LEDGER_TABLE": self._ledger_name,
                 "CAPTURES_BUCKET": self._captures.bucket_name,
                 "OUTCOMES_BUCKET": self._outcomes.bucket_name,
                 "RESOURCE_PREFIX": self._shared.settings.prefix,
@@ -288,8 +301,8 @@ class RolloutStack(Stack):
     def _make_machine(self, model_role: iam.Role, checker: PythonFunction, judge: PythonFunction) -> Machine:
         shared, settings = self._shared, self._shared.settings
         places = RolloutProps(
-            bus_name=shared.bus.event_bus_name,
-            ledger_table=self._ledger.table_name,
+            bus_name=shared.hub_address,
+            ledger_table=self._ledger_name,
             golden_arn=checker.function.function_arn,
             judge_arn=judge.function.function_arn,
             model_role_arn=model_role.role_arn,
@@ -333,8 +346,11 @@ class RolloutStack(Stack):
     def _allow_endpoints(self, machine: Machine) -> None:
         """Make and remove staging, make and change production; production is never removed."""
         names = self._endpoints
+        for group in self._groups.values():
+            group.allow(machine.role, ["sagemaker:DescribeModelPackage"])
+            # A model is made of a package, and another account's group is asked for that, too.
+            group.admit(machine.role, ["sagemaker:CreateModel"], group.name_packages(machine.role))
         mine = (
-            ([f"model-package/{group}/*" for group in self._groups], ["DescribeModelPackage"]),
             ([f"model/{name}-*" for name in names], ["CreateModel", "DeleteModel"]),
             # CreateEndpoint and UpdateEndpoint are also checked against the configuration that they name.
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
@@ -356,12 +372,9 @@ class RolloutStack(Stack):
             self._allow_sagemaker(machine.role, resources, actions)
 
     def _allow_sagemaker(self, role: iam.Role, resources: Sequence[str], actions: Sequence[str]) -> None:
-        allow(
-            role,
-            [f"sagemaker:{action}" for action in actions],
-            [format_arn(self, "sagemaker", name) for name in resources],
-        )
-        wildcards = [f"{_HERE}{name}" for name in resources if name.endswith("*")]
+        arns = [format_arn(self, "sagemaker", name) for name in resources]
+        allow(role, [f"sagemaker:{action}" for action in actions], arns)
+        wildcards = [write_arn(arn) for arn in arns if arn.endswith("*")]
         acknowledge_wildcard(
             role, *wildcards, reason="named after the endpoint and the attempt; the registry numbers versions"
         )
