@@ -20,6 +20,7 @@ from infra.stacks.people import PeopleStack
 from infra.stacks.registry import RegistryStack
 from infra.stacks.rollout import RolloutData, RolloutStack
 from infra.stacks.serving import ServingStack
+from infra.stacks.staging import StagingData, StagingStack
 from infra.stacks.training import TrainingData, TrainingStack
 from infra.topology import ORGANISATION, SPREAD, find_topology_file, read_topology
 from noriba.usecase import check_conversion, list_use_cases, load_use_case
@@ -113,12 +114,24 @@ def add_loop(app: App, places: Places, use_cases: Sequence[UseCase]) -> None:
         models=registry.models,
         use_cases=use_cases,
     )
+    staging = None
+    if places.find("staging") is not places.find("rollout"):
+        staging = StagingStack(
+            app,
+            f"{prefix}-staging",
+            shared=places.find("staging"),
+            data=StagingData(registry.models, groups, places.find("rollout")),
+            image=training.image,
+            use_cases=use_cases,
+        ).props
     # After serving, though apps are served by what it rolls out: it is told when their outcomes come.
     rollout = RolloutStack(
         app,
         f"{prefix}-rollout",
         shared=places.find("rollout"),
-        data=RolloutData(data.ledger, registry.models, registry.groups, places.find("registry"), serving.outcomes),
+        data=RolloutData(
+            data.ledger, registry.models, registry.groups, places.find("registry"), serving.outcomes, staging
+        ),
         image=training.image,
         use_cases=use_cases,
     )

@@ -146,9 +146,7 @@ class Machine(Construct):
         logical = stack.get_logical_id(self.machine.node.default_child)  # type: ignore[arg-type]  # an L2's child
         acknowledge_wildcard(
             policy,
-            *(
-                write_arn(format_arn(stack, "states", f"execution:<{logical}.Name>{name}")) for name in names
-            ),
+            *(write_arn(format_arn(stack, "states", f"execution:<{logical}.Name>{name}")) for name in names),
             reason="executions get their names at run time",
         )
 

@@ -16,11 +16,18 @@ if TYPE_CHECKING:
 
 
 class SageMakerRole(Construct):
-    """A role for containers of one image: pull it, write logs and metrics, nothing more."""
+    """A role for containers of one image: pull it, write logs and metrics, nothing more.
 
-    def __init__(self, scope: Construct, construct_id: str, *, image: ModelImage) -> None:
+    Args:
+        scope: the stack.
+        construct_id: its name in the stack.
+        image: of the containers.
+        name: of the role, where another account has to know it; CloudFormation's choice when None.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, image: ModelImage, name: str | None = None) -> None:
         super().__init__(scope, construct_id)
-        self.role = iam.Role(self, "Role", assumed_by=trust("sagemaker", self))
+        self.role = iam.Role(self, "Role", role_name=name, assumed_by=trust("sagemaker", self))
         stack = Stack.of(self)
         allow(
             self.role,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import Stack
 from aws_cdk import aws_logs as logs
 
+from infra.constructs.names import name_key
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -63,6 +65,12 @@ class Shared:
     def stack(self) -> Stack:
         """The events stack, for what others need to stand in this account."""
         return Stack.of(self.bus)
+
+    @property
+    def key_address(self) -> str:
+        """How requests from another account name the key: its id is not known before it is made, its alias is."""
+        stack = self.stack
+        return f"arn:{stack.partition}:kms:{stack.region}:{stack.account}:{name_key(self.settings.prefix)}"
 
     @property
     def hub_address(self) -> str:

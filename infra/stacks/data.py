@@ -35,7 +35,9 @@ class DataStack(Stack):
     """Attributes: `raw`, `datasets`, `quarantine` (buckets), `ledger` (table), `ingest` and `settle` (machines)."""
 
     def __init__(self, scope: Construct, construct_id: str, *, shared: Shared) -> None:
-        super().__init__(scope, construct_id, description="Noriba: landing, ingest and snapshots", env=shared.environment)
+        super().__init__(
+            scope, construct_id, description="Noriba: landing, ingest and snapshots", env=shared.environment
+        )
         self._shared = shared
         self.raw = self._bucket("Raw", announce=True)
         self.datasets = self._bucket("Datasets")

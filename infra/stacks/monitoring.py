@@ -64,7 +64,9 @@ class MonitoringStack(Stack):
         compactor: lambda_.IFunction,
         use_cases: Sequence[UseCase],
     ) -> None:
-        super().__init__(scope, construct_id, description="Noriba: whether production does what it promised", env=shared.environment)
+        super().__init__(
+            scope, construct_id, description="Noriba: whether production does what it promised", env=shared.environment
+        )
         self._shared, self._data, self._use_cases = shared, data, use_cases
         machine = self._make_machine(compactor)
         self.machine = machine.machine

@@ -63,7 +63,9 @@ class ObservationsStack(Stack):
         data: ObservedData,
         use_cases: Sequence[UseCase],
     ) -> None:
-        super().__init__(scope, construct_id, description="Noriba: captures and outcomes for SQL", env=shared.environment)
+        super().__init__(
+            scope, construct_id, description="Noriba: captures and outcomes for SQL", env=shared.environment
+        )
         self._shared, self._data = shared, data
         days = shared.settings.capture_days
         folders = [*(f"{table.name}/" for table in TABLES), MEASUREMENTS, REPORTS]

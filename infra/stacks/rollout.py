@@ -15,6 +15,7 @@ from infra.constructs.acknowledgements import acknowledge, acknowledge_wildcard
 from infra.constructs.bucket import SecureBucket
 from infra.constructs.event_rule import EventRule, TimedRule
 from infra.constructs.function import PythonFunction
+from infra.constructs.golden_checker import make_golden_checker
 from infra.constructs.grants import (
     allow,
     allow_listing,
@@ -30,7 +31,7 @@ from infra.constructs.grants import (
 from infra.constructs.machine import Machine
 from infra.constructs.names import to_construct_id
 from infra.constructs.sagemaker_role import SageMakerRole, allow_passing
-from infra.machines.rollout import RolloutProps, describe_rollout
+from infra.machines.rollout import RolloutProps, StagingProps, describe_rollout
 from infra.machines.tidying import describe_tidying
 from noriba.events import (
     AlarmStateChanged,
@@ -66,6 +67,7 @@ class RolloutData:
         groups: of packages.
         registry: the account in which models are approved.
         outcomes: the bucket.
+        staging: where it is, if it has an account of its own.
     """
 
     ledger: dynamodb.ITable
@@ -73,6 +75,7 @@ class RolloutData:
     groups: Mapping[str, PackageGroup]
     registry: Shared
     outcomes: s3.IBucket
+    staging: StagingProps | None = None
 
 
 class RolloutStack(Stack):
@@ -107,7 +110,9 @@ class RolloutStack(Stack):
             for kind in ENDPOINT_ALARMS
         }
         judge = self._make_judge()
-        machine = self._make_machine(self._make_model_role(), self._make_golden_checker(), judge)
+        model_role = self._make_model_role()
+        self._staging = data.staging or self._stage_here(model_role)
+        machine = self._make_machine(model_role, judge)
         self._judge_when_due(judge, machine)
         for use_case in use_cases:
             self._start_on_approval(use_case, machine)
@@ -194,6 +199,7 @@ class RolloutStack(Stack):
                 "BUS_NAME": shared.hub_address,
                 "LEDGER_TABLE": self._ledger_name,
                 "RESOURCE_PREFIX": shared.settings.prefix,
+                **({} if self._staging.role_arn is None else {"STAGING_ROLE_ARN": self._staging.role_arn}),
             },
             timeout=Duration.minutes(5),
             memory_mb=512,
@@ -203,6 +209,8 @@ class RolloutStack(Stack):
         allow_table(function.role, self._ledger, "GetItem", "UpdateItem", "DeleteItem")
         allow_publishing(function.role, shared.hub.event_bus_arn, sources=[RolledBack.source])
         rollout.let_look_at_executions(function.role)
+        if self._staging.role_arn is not None:
+            allow(function.role, ["sts:AssumeRole"], [self._staging.role_arn])
         lists = ["sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"]
         allow(function.role, lists, ["*"])
         self._allow_volume_grants(function.role)
@@ -225,24 +233,14 @@ class RolloutStack(Stack):
             self._allow_sagemaker(function.role, resources, actions)
         return function
 
-    def _make_golden_checker(self) -> PythonFunction:
-        function = PythonFunction(
-            self,
-            "check_golden_requests",
-            shared=self._shared,
-            environment={},
-            timeout=Duration.minutes(2),
-            memory_mb=512,
+    def _stage_here(self, model_role: iam.Role) -> StagingProps:
+        """Staging beside production, where it has no account of its own."""
+        checker = make_golden_checker(self, shared=self._shared, models=self._models, endpoints=self._endpoints)
+        return StagingProps(
+            golden_arn=checker.function.function_arn,
+            model_role_arn=model_role.role_arn,
+            key_arn=self._shared.key.key_arn,
         )
-        allow_reading(function.role, self._models)
-        staging = [format_arn(self, "sagemaker", f"endpoint/{name}-staging-*") for name in self._endpoints]
-        allow(function.role, ["sagemaker:InvokeEndpoint"], staging)
-        acknowledge_wildcard(
-            function.role,
-            *(write_arn(endpoint) for endpoint in staging),
-            reason="a staging endpoint is named after its attempt",
-        )
-        return function
 
     def _make_model_role(self) -> iam.Role:
         """What a model container in service may do: read its own artifact, and have its requests captured."""
@@ -298,12 +296,12 @@ class RolloutStack(Stack):
             EventRule(self, rule_id, shared=shared, pattern=pattern, from_aws=True).invoke(judge.function)
         TimedRule(self, "EveryMinute", shared=shared, every=Duration.minutes(1)).invoke(judge.function)
 
-    def _make_machine(self, model_role: iam.Role, checker: PythonFunction, judge: PythonFunction) -> Machine:
+    def _make_machine(self, model_role: iam.Role, judge: PythonFunction) -> Machine:
         shared, settings = self._shared, self._shared.settings
         places = RolloutProps(
             bus_name=shared.hub_address,
             ledger_table=self._ledger_name,
-            golden_arn=checker.function.function_arn,
+            staging=self._staging,
             judge_arn=judge.function.function_arn,
             model_role_arn=model_role.role_arn,
             key_arn=shared.key.key_arn,
@@ -324,7 +322,11 @@ class RolloutStack(Stack):
             timeout=Duration.days(30),
             meaning="an approved model did not reach production, which answers as before; see the execution",
         )
-        machine.allow_invoking(checker.function, judge.function)
+        if self._staging.role_arn is None:
+            allow(machine.role, ["lambda:InvokeFunction"], [self._staging.golden_arn, judge.function.function_arn])
+        else:
+            machine.allow_invoking(judge.function)
+            allow(machine.role, ["sts:AssumeRole"], [self._staging.role_arn])
         allow_table(machine.role, self._ledger, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
         machine.allow_looking_at_itself()
         # A newer approval takes the place of a rollout that is being compared.
@@ -348,8 +350,10 @@ class RolloutStack(Stack):
         names = self._endpoints
         for group in self._groups.values():
             group.allow(machine.role, ["sagemaker:DescribeModelPackage"])
-            # A model is made of a package, and another account's group is asked for that, too.
-            group.admit(machine.role, ["sagemaker:CreateModel"], group.name_packages(machine.role))
+            if group.is_elsewhere(machine.role):
+                # Of another account's package, making a model of it is asked about, too.
+                # https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-deploy-xaccount.html
+                group.allow(machine.role, ["sagemaker:CreateModel"])
         mine = (
             ([f"model/{name}-*" for name in names], ["CreateModel", "DeleteModel"]),
             # CreateEndpoint and UpdateEndpoint are also checked against the configuration that they name.

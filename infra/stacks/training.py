@@ -77,7 +77,9 @@ class TrainingStack(Stack):
         shared: Shared,
         data: TrainingData,
     ) -> None:
-        super().__init__(scope, construct_id, description="Noriba: training, evaluation and candidates", env=shared.environment)
+        super().__init__(
+            scope, construct_id, description="Noriba: training, evaluation and candidates", env=shared.environment
+        )
         self._shared, self._ledger, self._datasets, self._models = shared, data.ledger, data.datasets, data.models
         self._monitored_in = data.monitoring
         self.image = make_model_image(
