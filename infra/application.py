@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,7 +105,14 @@ def add_loop(app: App, places: Places, use_cases: Sequence[UseCase]) -> None:
         app,
         f"{prefix}-training",
         shared=places.find("training"),
-        data=TrainingData(data.ledger, data.datasets, registry.models, registry.groups, places.find("monitoring")),
+        data=TrainingData(
+            data.ledger,
+            data.datasets,
+            registry.models,
+            registry.groups,
+            places.find("registry"),
+            places.find("monitoring"),
+        ),
     )
     serving = ServingStack(
         app,
@@ -173,7 +181,12 @@ def add_loop(app: App, places: Places, use_cases: Sequence[UseCase]) -> None:
         approver=registry.approver,
         why=operators.why,
     )
-    if isinstance(places, OneAccount):
-        PeopleStack(app, f"{prefix}-people", estate=estate)
+    for name, shared in places.list_accounts().items():
+        PeopleStack(
+            app,
+            f"{prefix}-people{name and f'-{name}'}",
+            estate=replace(estate, shared=shared),
+            working_here=places.list_personas(name),
+        )
     Tags.of(app).add("application", prefix)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))

@@ -13,11 +13,11 @@ from infra.constructs.event_rule import forward
 from infra.constructs.names import to_construct_id
 from infra.settings_file import SettingsError
 from infra.stacks.events import EventsStack, Place
-from infra.topology import TopologyError
+from infra.topology import PERSONAS, TopologyError
 from infra.topology.parts import OF_THE_LOOP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from aws_cdk import App
 
@@ -42,6 +42,10 @@ class Places(ABC):
         """The accounts, by the names of the topology."""
 
     @abstractmethod
+    def list_personas(self, account: str) -> Collection[str] | None:
+        """Who works in an account; None for everybody."""
+
+    @abstractmethod
     def connect(self) -> None:
         """Bring events to those who wait for them; when all stacks are made."""
 
@@ -59,6 +63,10 @@ class OneAccount(Places):
     def list_accounts(self) -> Mapping[str, Shared]:
         """The only one has no name."""
         return {"": self._shared}
+
+    def list_personas(self, account: str) -> Collection[str] | None:  # noqa: ARG002  # the only one
+        """Everybody."""
+        return None
 
     def connect(self) -> None:
         """Nothing is to be brought anywhere."""
@@ -103,6 +111,10 @@ class ManyAccounts(Places):
     def list_accounts(self) -> Mapping[str, Shared]:
         """Those that hold a part of the loop."""
         return self._accounts
+
+    def list_personas(self, account: str) -> Collection[str] | None:
+        """Those whom IAM Identity Center gives access, and finds a policy for."""
+        return [persona for persona in PERSONAS if account in self._topology.list_workplaces(persona)]
 
     def connect(self) -> None:
         """From the hub to each account, what its rules wait for."""

@@ -60,6 +60,8 @@ def allow_deleting_versions(role: Grantee, bucket: s3.IBucket, *, prefix: str) -
 
 def allow_listing(role: Grantee, bucket: s3.IBucket) -> None:
     """List keys; a reader without it is told 403 for an object that is not there."""
+    if _is_out_of_reach(role, bucket):
+        return
     allow(role, ["s3:ListBucket"], [bucket.bucket_arn])
     admit(role, bucket, ["s3:ListBucket"], [bucket.bucket_arn])
 
@@ -76,6 +78,8 @@ def allow_key(role: Grantee, key: kms.IKey, actions: Sequence[str]) -> None:
     No name tells the id of another account's key before it is made; its own policy says which key lets the role in.
     https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html
     """
+    if _is_out_of_reach(role, key):
+        return
     if not is_elsewhere(role, key):
         allow(role, actions, [key.key_arn])
         return
@@ -174,7 +178,14 @@ def format_arn(stack: Stack, service: str, resource: str) -> str:
     return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"
 
 
+def _is_out_of_reach(role: Grantee, owned: IResource) -> bool:
+    """A person's policy speaks of its own account: who works in two has one in each."""
+    return isinstance(role, iam.ManagedPolicy) and is_elsewhere(role, owned)
+
+
 def _allow_objects(role: Grantee, bucket: s3.IBucket, prefix: str, actions: Sequence[str]) -> None:
+    if _is_out_of_reach(role, bucket):
+        return
     pattern = f"{prefix}*"
     objects = [bucket.arn_for_objects(pattern)]
     allow(role, actions, objects)

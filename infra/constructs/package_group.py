@@ -55,9 +55,11 @@ class PackageGroup:
         packages = self.name_packages(role)
         allow(role, actions, [packages], **conditions)
         acknowledge_wildcard(role, write_arn(packages), reason="versions of a model get their numbers at run time")
-        self.admit(role, actions, packages)
+        self.admit(role, actions, packages, **conditions)
 
-    def admit(self, grantee: IConstruct, actions: Sequence[str], *resources: str) -> None:
+    def admit(
+        self, grantee: IConstruct, actions: Sequence[str], *resources: str, **conditions: dict[str, object]
+    ) -> None:
         """Let a role of another account in, by the group's own policy.
 
         https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-deploy-xaccount.html
@@ -65,7 +67,7 @@ class PackageGroup:
         if not self.is_elsewhere(grantee):
             return
         assert self.resource is not None  # noqa: S101  # nothing is kept where accounts are several
-        self._policy.add_statements(let_stack(Stack.of(grantee), actions, resources))
+        self._policy.add_statements(let_stack(Stack.of(grantee), actions, resources, **conditions))
         self.resource.model_package_group_policy = self._policy
 
     def is_elsewhere(self, where: IConstruct) -> bool:

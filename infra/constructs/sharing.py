@@ -51,13 +51,16 @@ def admit(grantee: IConstruct, owned: Owned, actions: Sequence[str], resources: 
     owned.add_to_resource_policy(let_stack(Stack.of(grantee), actions, resources))
 
 
-def let_stack(stack: Stack, actions: Sequence[str], resources: Sequence[str]) -> iam.PolicyStatement:
+def let_stack(
+    stack: Stack, actions: Sequence[str], resources: Sequence[str], **conditions: dict[str, object]
+) -> iam.PolicyStatement:
     """A statement that lets the roles of a stack in another account do something."""
+    roles = name_roles(stack.partition, stack.account, stack.stack_name)
     return iam.PolicyStatement(
         principals=[iam.AccountPrincipal(stack.account)],
         actions=list(actions),
         resources=list(resources),
-        conditions={"ArnLike": {"aws:PrincipalArn": [name_roles(stack.partition, stack.account, stack.stack_name)]}},
+        conditions={"ArnLike": {"aws:PrincipalArn": [roles]}, **conditions},
     )
 
 

@@ -16,6 +16,7 @@ from infra.constructs.event_rule import EventRule, TimedRule
 from infra.constructs.function import PythonFunction
 from infra.constructs.grants import (
     allow,
+    allow_key,
     allow_listing,
     allow_publishing,
     allow_reading,
@@ -56,6 +57,7 @@ class TrainingData:
         datasets: the bucket.
         models: the bucket.
         groups: of packages, by use case.
+        registry: the account of models and groups.
         monitoring: the account of the monitor.
     """
 
@@ -63,6 +65,7 @@ class TrainingData:
     datasets: s3.IBucket
     models: s3.IBucket
     groups: Mapping[str, PackageGroup]
+    registry: Shared
     monitoring: Shared
 
 
@@ -81,7 +84,7 @@ class TrainingStack(Stack):
             scope, construct_id, description="Noriba: training, evaluation and candidates", env=shared.environment
         )
         self._shared, self._ledger, self._datasets, self._models = shared, data.ledger, data.datasets, data.models
-        self._monitored_in = data.monitoring
+        self._registry, self._monitored_in = data.registry, data.monitoring
         self.image = make_model_image(
             self, "ModelImage", packages=shared.packages, engine=shared.settings.container_engine
         )
@@ -206,8 +209,10 @@ class TrainingStack(Stack):
         allow(function.role, ["sagemaker:UpdateModelPackage"], packages, StringEquals=undecided)
         allow(function.role, ["sagemaker:DescribeModelPackage"], packages)
         for group, named, arn in zip(groups.values(), packages, arns, strict=True):
-            editing = ["sagemaker:UpdateModelPackage", "sagemaker:DescribeModelPackage"]
-            group.admit(function.role, [*registering, *editing], named, arn)
+            # The registry's account says so, too: no role of this one approves, whoever makes it.
+            writing = [*registering, "sagemaker:UpdateModelPackage"]
+            group.admit(function.role, writing, named, arn, StringEquals=undecided)
+            group.admit(function.role, ["sagemaker:DescribeModelPackage"], named)
             acknowledge_wildcard(
                 function.role, write_arn(named), reason="versions of one group get their numbers from the registry"
             )
@@ -223,7 +228,7 @@ class TrainingStack(Stack):
         allow_listing(role, self._models)
         # SageMaker encrypts the jobs' volumes and output with our key on the role's behalf.
         # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html#sagemaker-roles-createtrainingjob-perms
-        allow(role, ["kms:Encrypt"], [self._shared.key.key_arn])
+        allow_key(role, self._registry.key, ["kms:Encrypt"])
         allow(
             role,
             ["kms:CreateGrant"],
@@ -245,6 +250,8 @@ class TrainingStack(Stack):
             image_tag=self.image.tag,
             role_arn=job_role.role_arn,
             key_arn=shared.key.key_arn,
+            # What models are encrypted with where they lie: whoever serves one need not know who trained it.
+            output_key_arn=shared.key.key_arn if self._registry is shared else self._registry.key_address,
             register_arn=registrar.function.function_arn,
             instance=settings.training_instance,
             max_runtime_s=int(runtime.to_seconds()),

@@ -31,7 +31,7 @@ def train(props: TrainingProps) -> State:
             ],
             "OutputDataConfig": {
                 "S3OutputPath.$": f"States.Format('s3://{props.models_bucket}/{{}}/training', $.use_case)",
-                "KmsKeyId": props.key_arn,
+                "KmsKeyId": props.output_key_arn,
             },
             "ResourceConfig": {
                 "InstanceType": props.instance,
@@ -78,7 +78,7 @@ def evaluate(props: TrainingProps, *, beside_champion: bool) -> State:
                         },
                     }
                 ],
-                "KmsKeyId": props.key_arn,
+                "KmsKeyId": props.output_key_arn,
             },
             "ProcessingResources": {
                 "ClusterConfig": {

@@ -21,6 +21,7 @@ class TrainingProps:
     image_tag: str
     role_arn: str
     key_arn: str
+    output_key_arn: str
     register_arn: str
     instance: str
     max_runtime_s: int
