@@ -11,7 +11,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from infra.packages import Packages
 from infra.people.estate import Buckets, Estate, Machines
-from infra.places import ManyAccounts, OneAccount, Places
+from infra.places import ManyAccounts, OneAccount, Places, see_use_cases
 from infra.settings_file import read_settings
 from infra.stacks.data import DataStack
 from infra.stacks.monitoring import MonitoringData, MonitoringStack
@@ -79,7 +79,9 @@ def build_app(
     if spread is None:
         places = OneAccount(app, settings=settings, packages=packages)
     else:
-        places = ManyAccounts(app, settings=settings, packages=packages, topology=read_topology(spread))
+        topology = read_topology(spread)
+        see_use_cases(topology, use_cases or list_use_cases())
+        places = ManyAccounts(app, settings=settings, packages=packages, topology=topology)
     declared = [load_use_case(name) for name in use_cases or list_use_cases()]
     for use_case in declared:
         check_conversion(use_case)

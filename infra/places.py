@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 HUB = "events"
 """The part whose account has the bus that everybody tells."""
+SERVING = "serving"
+BESIDE_SERVING = ("rollout", "observations", "monitoring", "operators")
+"""Parts that stand in one account with it."""
 
 
 class Places(ABC):
@@ -76,13 +79,14 @@ class ManyAccounts(Places):
     """Each part in its own account.
 
     Raises:
-        TopologyError: the id of an account is not known.
+        TopologyError: the id of an account is not known, or parts are asunder that ask each other's tables.
         SettingsError: what an earlier deployment kept is to be used again, which one account alone can do.
     """
 
     def __init__(self, app: App, *, settings: Settings, packages: Packages, topology: Topology) -> None:
         if settings.kept is not None:
             raise SettingsError("kept: what one account kept cannot be used again by several; remove it")
+        _check_neighbours(topology)
         self._topology = topology
         self._hub = getattr(topology.parts, HUB)
         ids = _find_ids(topology)
@@ -123,6 +127,34 @@ class ManyAccounts(Places):
             if shared is not hub and shared.wanted:
                 pattern = _join(shared.wanted)
                 forward(hub, shared, pattern=pattern, construct_id=f"For{to_construct_id(name.replace('-', '_'))}")
+
+
+def see_use_cases(topology: Topology, installed: Collection[str]) -> None:
+    """See that guardrails let every use case be deployed that is.
+
+    Raises:
+        TopologyError: one is not named.
+    """
+    if unnamed := sorted(set(installed) - set(topology.use_cases)):
+        raise TopologyError(
+            f"use_cases: {', '.join(unnamed)} would be deployed, and guardrails let it have neither endpoint nor "
+            "package group; name it, or remove its folder under usecases/"
+        )
+
+
+def _check_neighbours(topology: Topology) -> None:
+    """Of what serves production, no part does without what is beside it: endpoints, tables and queries of one account.
+
+    https://docs.aws.amazon.com/athena/latest/ug/security-iam-cross-account-glue-catalog-access.html
+    """
+    home = getattr(topology.parts, SERVING)
+    faults = [
+        f"parts.{part}: what watches and explains production stands beside it; write {home}, as parts.{SERVING} has it"
+        for part in BESIDE_SERVING
+        if getattr(topology.parts, part) != home
+    ]
+    if faults:
+        raise TopologyError("\n".join(faults))
 
 
 def _find_ids(topology: Topology) -> dict[str, str]:

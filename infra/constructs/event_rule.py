@@ -177,6 +177,7 @@ def forward(
         role = iam.Role(scope, role_id, assumed_by=trust("events", scope))
         allow(role, ["events:PutEvents"], [bus_arn])
     rule.deliver(bus_arn, role=role)
+    other.bus_policy.let_forward(scope.account)
 
 
 class TimedRule(_Rule):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
     from aws_cdk import aws_sqs as sqs
 
+    from infra.constructs.bus_policy import BusPolicy
     from infra.packages import Packages
     from infra.settings import Settings
 
@@ -37,6 +38,7 @@ class Shared:
         packages: of its functions and images.
         key: what everything of the account is encrypted with.
         bus: where the account's own rules listen.
+        bus_policy: who may speak there.
         hub: where parts tell each other what happened, whichever accounts they are in; in one account, the bus.
         dead_letters: for what rules and functions could not deal with.
         operators: the topic.
@@ -49,6 +51,7 @@ class Shared:
     packages: Packages
     key: kms.IKey
     bus: events.IEventBus
+    bus_policy: BusPolicy
     hub: events.IEventBus
     dead_letters: sqs.IQueue
     operators: sns.ITopic

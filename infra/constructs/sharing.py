@@ -48,7 +48,8 @@ def admit(grantee: IConstruct, owned: Owned, actions: Sequence[str], resources: 
     """
     if not is_elsewhere(grantee, owned):
         return
-    owned.add_to_resource_policy(let_stack(Stack.of(grantee), actions, resources))
+    # Every table here is a `Table`, and an `ITable` that is kept is nobody else's.
+    owned.add_to_resource_policy(let_stack(Stack.of(grantee), actions, resources))  # type: ignore[union-attr]
 
 
 def let_stack(

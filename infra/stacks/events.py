@@ -13,7 +13,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 
 from infra.constructs.bucket import AccessLogs
-from infra.constructs.bus_policy import Neighbours, silence_others
+from infra.constructs.bus_policy import BusPolicy, Neighbours
 from infra.constructs.dead_letters import DeadLetters
 from infra.constructs.grants import admit_rules
 from infra.constructs.names import KEPT_AS, name_key
@@ -70,7 +70,7 @@ class EventsStack(Stack):
         operators = self._make_operators(key, settings)
         dead_letters = DeadLetters(self, "DeadLetters", key=key, operators=operators)
         bus = events.EventBus(self, "Bus", event_bus_name=settings.prefix)
-        silence_others(bus, prefix=settings.prefix, neighbours=place.neighbours)
+        policy = BusPolicy(bus, prefix=settings.prefix, neighbours=place.neighbours)
         hub = bus if place.hub_arn is None else events.EventBus.from_event_bus_arn(self, "Hub", place.hub_arn)
         self._archive(bus, settings)
         access_logs = AccessLogs(self, "AccessLogs", days=settings.access_log_days, keep=settings.keep_data)
@@ -79,6 +79,7 @@ class EventsStack(Stack):
             packages=packages,
             key=key,
             bus=bus,
+            bus_policy=policy,
             hub=hub,
             dead_letters=dead_letters.for_rules,
             operators=operators,
