@@ -36,6 +36,7 @@ PHASES = [
     "train and evaluate",
     "approve and roll out",
     "predict",
+    "list resources",
 ]
 
 
