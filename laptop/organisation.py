@@ -95,7 +95,7 @@ def read_organisation(file: Path) -> Organisation:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TopologyError(f"{file.name} is not TOML: {error}") from error
     try:
-        parts = {part: given["parts"][part] for part in PARTS}
+        parts = {part: given["parts"][part] for part in PARTS if part != "people"}
         ids = {name: given["accounts"][name].get("id") for name in dict.fromkeys(parts.values())}
         management, region = given["organisation"]["management"], given["regions"]["home"]
     except (KeyError, TypeError, AttributeError) as error:

@@ -31,6 +31,8 @@ Part: TypeAlias = Literal[
 PARTS: tuple[Part, ...] = get_args(Part)
 EVERYWHERE: tuple[Part, ...] = ("events", "people")
 """Parts that have a stack in every account of a deployment; the one in the part's own is the one that others tell."""
+_FOLLOWS: dict[Part, Part] = {"staging": "rollout", "people": "events"}
+"""Where a part is that is not named: staging where ROLLOUT makes it, people's policies where everybody is told."""
 PROFILES = "NORIBA_PROFILES"
 """The variable: `data=acme-data training=acme-development …`."""
 
@@ -97,9 +99,9 @@ class Places:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = environment
         self._profiles = read_profiles((os.environ if environment is None else environment).get(PROFILES, ""))
-        if "rollout" in self._profiles:
-            # Where staging has no account of its own, it is where ROLLOUT makes it.
-            self._profiles.setdefault("staging", self._profiles["rollout"])
+        for part, other in _FOLLOWS.items():
+            if other in self._profiles:
+                self._profiles.setdefault(part, self._profiles[other])
         self._clients: dict[str | None, Clients] = {}
 
     def at(self, part: Part) -> Clients:
