@@ -28,7 +28,6 @@ STACKS: tuple[Part, ...] = (
     "observations",
     "monitoring",
     "operators",
-    "people",
 )
 """Parts without which there is no loop; each has a stack, in its own account."""
 MACHINES: dict[str, Part] = {
