@@ -28,8 +28,11 @@ STACKS: tuple[Part, ...] = (
     "observations",
     "monitoring",
     "operators",
+    "people",
 )
-"""Parts without which there is no loop; each has a stack, in its own account."""
+"""Parts that have a stack wherever the loop is deployed, each in its own account."""
+_NEEDED = tuple(part for part in STACKS if part != "people")
+"""Those that say what commands have to know; the policies of people may be anywhere."""
 MACHINES: dict[str, Part] = {
     "ingest_machine_arn": "data",
     "settle_machine_arn": "data",
@@ -100,9 +103,9 @@ def read_deployment(places: Places, *, prefix: str) -> Deployment:
         NotDeployedError: it is not there, or not whole; the message says what to do.
     """
     stacks: dict[str, StackTypeDef] = {}
-    for part in STACKS:
+    for part in _NEEDED:
         stacks |= _describe_stacks(places.at(part).cloudformation, prefix, [part])
-    if missing := [name for name in (name_stack(part, prefix=prefix) for part in STACKS) if name not in stacks]:
+    if missing := [name for name in (name_stack(part, prefix=prefix) for part in _NEEDED) if name not in stacks]:
         where = f"; where it is spread over accounts, {PROFILES} says who is asked for each part" if stacks else ""
         raise NotDeployedError(
             f"not deployed here: {', '.join(missing)}. On the laptop: `noriba up`; on AWS: `cdk deploy --all`{where}"

@@ -24,13 +24,14 @@ def tear_down(session: Session, *, progress: Progress = NO_PROGRESS) -> dict[str
     Every account is looked through for everything: where a part is now, and where it was before it moved.
 
     Returns:
-        What was removed and how many; where there are several accounts, each is named.
+        What was removed and how many. Where there are several accounts, each thing is named with its own, and what none
+        was found of is left out.
     """
     removed = dict[str, int]()
     for place in session.places:
         where = "" if len(session.places) == 1 else f" in {place.account}"
         found = _tear_down(place.clients, session.prefix, where, progress)
-        removed |= {f"{what}{where}": count for what, count in found.items()}
+        removed |= {f"{what}{where}": count for what, count in found.items() if count or not where}
     return removed
 
 
