@@ -19,7 +19,7 @@ import pyarrow.parquet
 import pytest
 import typer
 
-from laptop import clock_commands, commands
+from laptop import clock_commands, clouds, commands
 from laptop.state import PROJECT_ROOT, choose_settings
 from usecases.taxi_eta.simulator import simulate, write_files
 
@@ -36,6 +36,7 @@ PHASES = [
     "train and evaluate",
     "approve and roll out",
     "predict",
+    "list resources",
 ]
 
 
@@ -151,6 +152,19 @@ def test_the_report_says_what_was_seen(walked: dict[str, Any]) -> None:
     assert len(model["deterministic_digest"]) == 64
     assert {answer["answer"]["model_version"] for answer in walked["predictions"]} == {1}
     assert all(answer["latency_ms"] > 0 for answer in walked["predictions"])
+    resources = [tuple(one.values()) for one in walked["resources"]]
+    assert resources == sorted(set(resources))
+    assert {one["account"] for one in walked["resources"]} == {"123456789012"}
+    assert ("123456789012", "AWS::SageMaker::Endpoint", "noriba-taxi-eta") in resources
+    assert {one["type"] for one in walked["resources"]} >= {
+        "AWS::DynamoDB::Table",
+        "AWS::Events::EventBus",
+        "AWS::Lambda::Function",
+        "AWS::S3::Bucket",
+        "AWS::SageMaker::ModelPackage",
+        "AWS::StepFunctions::StateMachine",
+        "sagemaker:training-job",
+    }
     assert 100 < walked["peak_memory_mib"] < 6 * 1024
 
 
@@ -321,8 +335,8 @@ def test_what_to_try_next_is_of_the_use_case_that_was_walked(
 def test_a_cloud_of_real_time_that_is_to_have_a_clock_is_told_how(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str]
 ) -> None:
-    cloud = SimpleNamespace(endpoint_url="http://127.0.0.1:1", port=1, clock=None)
-    for module in (commands, clock_commands):
+    cloud = SimpleNamespace(endpoint_url="http://127.0.0.1:1", port=1, clock=None, pid=1)
+    for module in (clouds, clock_commands):
         monkeypatch.setattr(module, "find_cloud", lambda: cloud)
     monkeypatch.setattr(commands, "make_private_home", lambda: tmp_path)
     app = typer.Typer()

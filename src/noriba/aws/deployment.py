@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from noriba.aws.places import PARTS, PROFILES, Part
 from noriba.errors import NoribaError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
-STACKS = (
+    from noriba.aws.places import Places
+
+STACKS: tuple[Part, ...] = (
     "events",
     "data",
     "registry",
@@ -27,6 +30,17 @@ STACKS = (
     "operators",
     "people",
 )
+"""Parts that have a stack wherever the loop is deployed, each in its own account."""
+_NEEDED = tuple(part for part in STACKS if part != "people")
+"""Those that say what commands have to know; the policies of people may be anywhere."""
+MACHINES: dict[str, Part] = {
+    "ingest_machine_arn": "data",
+    "settle_machine_arn": "data",
+    "train_machine_arn": "training",
+    "rollout_machine_arn": "rollout",
+    "monitor_machine_arn": "monitoring",
+}
+"""The state machines, by their fields of a deployment, and the part that each is of."""
 DEFAULT_PREFIX = "noriba"
 
 
@@ -70,21 +84,31 @@ class Deployment(BaseModel):
     api_key_id: str
 
 
-def read_stacks(cloudformation: CloudFormationClient, *, prefix: str) -> dict[str, str]:
-    """The status of each stack of a deployment; stacks that are not there are left out."""
-    return {name: str(stack["StackStatus"]) for name, stack in _describe_stacks(cloudformation, prefix).items()}
+def read_stacks(cloudformation: CloudFormationClient, *, prefix: str, parts: Iterable[Part] = PARTS) -> dict[str, str]:
+    """The status of each stack in one account; stacks that are not there are left out.
+
+    Args:
+        cloudformation: of the account.
+        prefix: of the deployment.
+        parts: whose stacks are looked for.
+    """
+    found = _describe_stacks(cloudformation, prefix, parts)
+    return {name: str(stack["StackStatus"]) for name, stack in found.items()}
 
 
-def read_deployment(cloudformation: CloudFormationClient, *, prefix: str) -> Deployment:
-    """The deployment.
+def read_deployment(places: Places, *, prefix: str) -> Deployment:
+    """The deployment, each stack in the account of its part.
 
     Raises:
         NotDeployedError: it is not there, or not whole; the message says what to do.
     """
-    stacks = _describe_stacks(cloudformation, prefix)
-    if missing := [name for name in _name_stacks(prefix) if name not in stacks]:
+    stacks: dict[str, StackTypeDef] = {}
+    for part in _NEEDED:
+        stacks |= _describe_stacks(places.at(part).cloudformation, prefix, [part])
+    if missing := [name for name in (name_stack(part, prefix=prefix) for part in _NEEDED) if name not in stacks]:
+        where = f"; where it is spread over accounts, {PROFILES} says who is asked for each part" if stacks else ""
         raise NotDeployedError(
-            f"not deployed here: {', '.join(missing)}. On the laptop: `noriba up`; on AWS: `cdk deploy --all`"
+            f"not deployed here: {', '.join(missing)}. On the laptop: `noriba up`; on AWS: `cdk deploy --all`{where}"
         )
     try:
         return Deployment.model_validate({"prefix": prefix, **_gather_outputs(stacks)})
@@ -93,24 +117,27 @@ def read_deployment(cloudformation: CloudFormationClient, *, prefix: str) -> Dep
         raise NotDeployedError(f"the stacks lack the outputs {absent}: deploy this version of Noriba again") from error
 
 
-def read_outputs(cloudformation: CloudFormationClient, *, prefix: str) -> dict[str, str]:
-    """The outputs of those stacks that are there, by name."""
-    return _gather_outputs(_describe_stacks(cloudformation, prefix))
+def read_outputs(cloudformation: CloudFormationClient, *, prefix: str, parts: Iterable[Part] = PARTS) -> dict[str, str]:
+    """The outputs of those stacks that are there in one account, by name."""
+    return _gather_outputs(_describe_stacks(cloudformation, prefix, parts))
 
 
 def list_buckets(cloudformation: CloudFormationClient, *, prefix: str) -> list[str]:
-    """The buckets of those stacks that are there."""
+    """The buckets of those stacks that are there in one account."""
     outputs = read_outputs(cloudformation, prefix=prefix)
     return [value for name, value in outputs.items() if name.endswith("Bucket")]
 
 
-def _name_stacks(prefix: str) -> list[str]:
-    return [f"{prefix}-{name}" for name in STACKS]
+def name_stack(part: Part, *, prefix: str) -> str:
+    """The stack of a part."""
+    return f"{prefix}-{part}"
 
 
-def _describe_stacks(cloudformation: CloudFormationClient, prefix: str) -> dict[str, StackTypeDef]:
+def _describe_stacks(
+    cloudformation: CloudFormationClient, prefix: str, parts: Iterable[Part]
+) -> dict[str, StackTypeDef]:
     found = {}
-    for name in _name_stacks(prefix):
+    for name in (name_stack(part, prefix=prefix) for part in parts):
         try:
             [found[name]] = cloudformation.describe_stacks(StackName=name)["Stacks"]
         except ClientError as error:

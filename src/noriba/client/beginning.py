@@ -60,8 +60,8 @@ def begin_rollout(session: Session, begun: BegunRollout, **more: object) -> Begu
 
 
 def name_asker(session: Session, reason: str) -> dict[str, str]:
-    """Who asks, and why, for the record."""
-    return {"by": name_caller(session), "reason": reason}
+    """Who asks for a rollout, and why, for the record."""
+    return {"by": name_caller(session, "rollout"), "reason": reason}
 
 
 def _find_tried(session: Session) -> int | None:

@@ -54,7 +54,7 @@ def plan_erasure(session: Session, key: str, *, reason: str) -> tuple[Erasure, E
         _open_buckets(session),
         key if key.startswith(begins) else f"{begins}{key}",
         use_case=session.use_case_name,
-        erased_by=name_caller(session),
+        erased_by=name_caller(session, "data"),
         reason=reason,
         now=datetime.now(UTC),
     )
@@ -78,7 +78,7 @@ def commit_erasure(session: Session, erasure: Erasure, *, progress: Progress = N
 
 
 def _open_buckets(session: Session) -> erasures.Buckets:
-    deployment, s3 = session.deployment, session.clients.s3
+    deployment, s3 = session.deployment, session.at("data").s3
     return erasures.Buckets(
         raw=ObjectStore(s3, deployment.raw_bucket),
         datasets=ObjectStore(s3, deployment.datasets_bucket),

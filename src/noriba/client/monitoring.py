@@ -27,7 +27,7 @@ def read_monitoring_report(session: Session) -> MonitoringReport:
     Raises:
         NoReportError: it has not looked yet.
     """
-    observations = ObjectStore(session.clients.s3, session.deployment.observations_bucket)
+    observations = ObjectStore(session.at("observations").s3, session.deployment.observations_bucket)
     report = Measurements(observations, session.use_case_name).find_report()
     if report is None:
         raise NoReportError(f"nobody has looked at the model of {session.use_case_name} yet: noriba monitor")

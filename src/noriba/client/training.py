@@ -87,5 +87,5 @@ def wait_for_candidate(
 
 def _read_last_line(session: Session, decision: RetrainingDecided, since: datetime) -> str:
     group, stream = SAGEMAKER_GROUPS["training"], decision.training_job_name
-    lines = list(read_lines(session.clients.logs, group, since=since, stream_prefix=stream))
+    lines = list(read_lines(session.at("training").logs, group, since=since, stream_prefix=stream))
     return lines[-1].message if lines else "starting"

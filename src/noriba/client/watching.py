@@ -65,7 +65,13 @@ class Watcher:
     def _alarms(self) -> Iterator[ReplayEvent]:
         # What rang just before the last look may have been recorded just after it.
         since = max(self._since, self._looked_at - _SLACK)
-        for change in list_changes(self._session.clients.cloudwatch, prefix=f"{self._session.prefix}-", since=since):
+        prefix = f"{self._session.prefix}-"
+        changes = (
+            change
+            for place in self._session.places
+            for change in list_changes(place.clients.cloudwatch, prefix=prefix, since=since)
+        )
+        for change in changes:
             word = "rings" if change.rings else "is quiet again"
             yield ReplayEvent(
                 key=f"alarm {change.name} {change.at.isoformat()}",
