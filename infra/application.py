@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
+from infra.nist import check_by_nist
 from infra.packages import Packages
 from infra.people.estate import Buckets, Estate, Machines
 from infra.places import ManyAccounts, OneAccount, Places, see_use_cases
@@ -192,3 +193,5 @@ def add_loop(app: App, places: Places, use_cases: Sequence[UseCase]) -> None:
         )
     Tags.of(app).add("application", prefix)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    if not isinstance(places, OneAccount):
+        Validations.of(app).add_plugins(check_by_nist(app))

@@ -79,9 +79,7 @@ def test_a_use_case_that_guardrails_would_stop_is_refused(tmp_path: Path) -> Non
 
 
 def test_a_second_use_case_changes_nothing_of_the_first(spread: Assembly, tmp_path: Path) -> None:
-    build_app(
-        context={"spread": str(EXAMPLE)}, outdir=str(tmp_path), use_cases=("taxi_eta", "scooter_energy")
-    ).synth()
+    build_app(context={"spread": str(EXAMPLE)}, outdir=str(tmp_path), use_cases=("taxi_eta", "scooter_energy")).synth()
 
     for name, template in spread.templates.items():
         both = json.loads((tmp_path / f"noriba-{name}.template.json").read_text())["Resources"]
