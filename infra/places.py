@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import Environment
 
 from infra.constructs.bus_policy import Neighbours
-from infra.constructs.event_rule import forward
 from infra.constructs.names import to_construct_id
 from infra.settings_file import SettingsError
 from infra.stacks.events import EventsStack, Place
+from infra.stacks.forwarding import ForwardingStack
 from infra.topology import PERSONAS, TopologyError
 from infra.topology.parts import OF_THE_LOOP
 
@@ -87,7 +87,7 @@ class ManyAccounts(Places):
         if settings.kept is not None:
             raise SettingsError("kept: what one account kept cannot be used again by several; remove it")
         _check_neighbours(topology)
-        self._topology = topology
+        self._app, self._topology = app, topology
         self._hub = getattr(topology.parts, HUB)
         ids = _find_ids(topology)
         region, prefix = topology.regions.home, settings.prefix
@@ -121,12 +121,25 @@ class ManyAccounts(Places):
         return [persona for persona in PERSONAS if account in self._topology.list_workplaces(persona)]
 
     def connect(self) -> None:
-        """From the hub to each account, what its rules wait for."""
-        hub = self._accounts[self._hub]
+        """From the hub to each account, what its rules wait for; and what AWS tells, from where it does."""
+        hub, stacks = self._accounts[self._hub], dict[str, ForwardingStack]()
         for name, shared in self._accounts.items():
-            if shared is not hub and shared.wanted:
-                pattern = _join(shared.wanted)
-                forward(hub, shared, pattern=pattern, construct_id=f"For{to_construct_id(name.replace('-', '_'))}")
+            told = [wanted.pattern for wanted in shared.wanted if wanted.told_in is None]
+            if told and shared is not hub:
+                construct_id = f"For{to_construct_id(name.replace('-', '_'))}"
+                self._stand(stacks, hub).bring(shared, pattern=_join(told), construct_id=construct_id)
+            for wanted in shared.wanted:
+                if wanted.told_in is not None:
+                    self._stand(stacks, wanted.told_in).bring(
+                        shared, pattern=wanted.pattern, construct_id=wanted.rule, from_aws=True
+                    )
+
+    def _stand(self, stacks: dict[str, ForwardingStack], shared: Shared) -> ForwardingStack:
+        """The stack of an account that brings events to others."""
+        [name] = [name for name, one in self._accounts.items() if one is shared]
+        if name not in stacks:
+            stacks[name] = ForwardingStack(self._app, f"{shared.settings.prefix}-forwarding-{name}", shared=shared)
+        return stacks[name]
 
 
 def see_use_cases(topology: Topology, installed: Collection[str]) -> None:

@@ -26,7 +26,7 @@ SPEAKERS: Mapping[str, str] = {
     "noriba.serving": "serving",
 }
 """Source → the stack whose roles speak in its name."""
-FORWARDERS = "events"
+FORWARDERS = "forwarding"
 """The stack whose roles bring events from one account's bus to another's."""
 UNHEARD = "serving"
 """The stack that speaks in its own account alone, of what apps have to say."""
@@ -77,7 +77,7 @@ class BusPolicy:
             self._let_people_ask(neighbours)
 
     def let_forward(self, account: str) -> None:
-        """Let the events stack of another account bring events here."""
+        """Let another account's rules bring events here."""
         if account not in self._forwarders:
             self._forwarders.add(account)
             self._let_in(f"From{account}", [self._name_roles(account, FORWARDERS)], [account])

@@ -6,20 +6,20 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import jsii
-from aws_cdk import Duration, Fn, Stack
+from aws_cdk import Duration, Fn
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra.constructs.alarm import OperatorAlarm
-from infra.constructs.grants import allow, trust
+from infra.constructs.shared import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aws_cdk import aws_iam as iam
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk.interfaces.aws_events import IRuleRef
 
@@ -126,10 +126,8 @@ class EventRule(_Rule):
         told_in = told_in or (shared if from_aws else None)
         self._pattern = pattern
         self._from_default_bus = from_aws and told_in is shared
-        if told_in is None:
-            shared.wanted.append(pattern)
-        elif told_in is not shared:
-            forward(told_in, shared, pattern=pattern, construct_id=f"{construct_id}Elsewhere", from_aws=from_aws)
+        if told_in is not shared:
+            shared.wanted.append(Wanted(construct_id, pattern, told_in))
         super().__init__(scope, construct_id, shared=shared)
 
     def _make(self, shared: Shared) -> events.Rule:
@@ -151,33 +149,6 @@ class EventRule(_Rule):
         # `rule/<bus>/<rule>`. https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1131
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
         return {"RuleName": Fn.select(2, Fn.split("/", self._rule.rule_arn)), "EventBusName": self._bus_name}
-
-
-def forward(
-    home: Shared, other: Shared, *, pattern: Mapping[str, Any], construct_id: str, from_aws: bool = False
-) -> None:
-    """Bring events from the bus of one account to that of another, which lets the roles of events stacks in.
-
-    EventBridge brings an event from one account to another and no further: what is told on the hub is put there by
-    whoever tells it, and brought to others from there; what AWS tells is brought to whoever waits for it directly.
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
-
-    Args:
-        home: where they are told.
-        other: where they are waited for.
-        pattern: which.
-        construct_id: of the rule, in the events stack of `home`.
-        from_aws: whether they stand on the default bus.
-    """
-    scope, bus_arn = home.stack, other.bus.event_bus_arn
-    rule = EventRule(scope, construct_id, shared=home, pattern=pattern, from_aws=from_aws, told_in=home)
-    role_id = f"Forwarder{Stack.of(other.bus).account}"
-    role = scope.node.try_find_child(role_id)
-    if not isinstance(role, iam.Role):
-        role = iam.Role(scope, role_id, assumed_by=trust("events", scope))
-        allow(role, ["events:PutEvents"], [bus_arn])
-    rule.deliver(bus_arn, role=role)
-    other.bus_policy.let_forward(scope.account)
 
 
 class TimedRule(_Rule):

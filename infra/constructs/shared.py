@@ -30,6 +30,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """Events that a rule waits for.
+
+    Attributes:
+        rule: its name in its stack.
+        pattern: which.
+        told_in: the account where AWS tells them; None for those that parts tell on the hub.
+    """
+
+    rule: str
+    pattern: Mapping[str, Any]
+    told_in: Shared | None
+
+
+@dataclass(frozen=True)
 class Shared:
     """Settings and packages, and the resources of the account's events stack.
 
@@ -44,7 +59,7 @@ class Shared:
         operators: the topic.
         access_logs: of buckets.
         environment: account and region; None for those of whoever deploys.
-        wanted: the patterns of events that rules of this account wait for, wherever they are told.
+        wanted: the events that rules of this account wait for, and that are not told here.
     """
 
     settings: Settings
@@ -57,7 +72,7 @@ class Shared:
     operators: sns.ITopic
     access_logs: s3.IBucket
     environment: Environment | None = None
-    wanted: list[Mapping[str, Any]] = field(default_factory=list)
+    wanted: list[Wanted] = field(default_factory=list)
 
     @property
     def log_retention(self) -> logs.RetentionDays:

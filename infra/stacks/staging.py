@@ -87,7 +87,8 @@ class StagingStack(Stack):
             ),
         )
         for group in self._data.groups:
-            group.allow(role, ["sagemaker:CreateModel"])
+            # AWS's example has both. https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-deploy-xaccount.html
+            group.allow(role, ["sagemaker:CreateModel", "sagemaker:DescribeModelPackage"])
         names = self._endpoints
         self._allow(role, ["CreateModel", "DeleteModel"], "model", names)
         configuring = ["CreateEndpointConfig", "DescribeEndpointConfig", "DeleteEndpointConfig", "CreateEndpoint"]

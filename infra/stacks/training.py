@@ -250,8 +250,7 @@ class TrainingStack(Stack):
             image_tag=self.image.tag,
             role_arn=job_role.role_arn,
             key_arn=shared.key.key_arn,
-            # What models are encrypted with where they lie: whoever serves one need not know who trained it.
-            output_key_arn=shared.key.key_arn if self._registry is shared else self._registry.key_address,
+            registry_key=None if self._registry is shared else self._registry.key_address,
             register_arn=registrar.function.function_arn,
             instance=settings.training_instance,
             max_runtime_s=int(runtime.to_seconds()),
@@ -271,4 +270,6 @@ class TrainingStack(Stack):
         allow_table(machine.role, self._ledger, "GetItem", "UpdateItem")
         allow(machine.role, ["ecr:BatchGetImage"], [self.image.repository_arn])
         allow_jobs(machine.role, job_role)
+        if self._registry is not shared:
+            allow_key(machine.role, self._registry.key, ["kms:DescribeKey"])
         return machine

@@ -178,7 +178,8 @@ def test_models_are_encrypted_with_the_key_of_where_they_lie(spread: Assembly) -
     states = json.loads(machine.properties["DefinitionString"])["States"]
 
     key = f"arn:<AWS::Partition>:kms:ap-northeast-1:{IDS['governance']}:alias/noriba"
-    assert states["Train"]["Parameters"]["OutputDataConfig"]["KmsKeyId"] == key
-    assert states["Evaluate"]["Parameters"]["ProcessingOutputConfig"]["KmsKeyId"] == key
+    assert states["Find the registry's key"]["Parameters"] == {"KeyId": key}
+    assert states["Train"]["Parameters"]["OutputDataConfig"]["KmsKeyId.$"] == "$.registry_key.arn"
+    assert states["Evaluate"]["Parameters"]["ProcessingOutputConfig"]["KmsKeyId.$"] == "$.registry_key.arn"
     aliases = [one for one in spread.find("AWS::KMS::Alias") if one.properties["AliasName"] == "alias/noriba"]
     assert len(aliases) == 5
