@@ -16,9 +16,11 @@ from laptop_cloud.extensions import (
     call_log,
     callbacks,
     cloudformation_types,
+    dynamodb_queries,
     ecr_images,
     embedded_metrics,
     eventbridge_delivery,
+    execution_lists,
     execution_logs,
     execution_timeouts,
     firehose_buffering,
@@ -30,6 +32,8 @@ from laptop_cloud.extensions import (
     resource_policies,
     retention,
     s3_events,
+    s3_history,
+    s3_listings,
     s3_ranges,
     shared_buckets,
     shared_buses,
@@ -76,11 +80,14 @@ class Application:
         authorization.install()
         resource_policies.install()
         shared_buses.install()
+        dynamodb_queries.install()
         shared_tables.install()
         shared_buckets.install()
         shared_keys.install()
         calls = call_log.install()
         s3_events.install()
+        s3_history.install()
+        s3_listings.install()
         s3_ranges.install()
         eventbridge_delivery.install()
         embedded_metrics.install()
@@ -94,6 +101,7 @@ class Application:
         metric_reads.install()
         ecr_images.install(assemblies)
         limits.install()
+        execution_lists.install()
         execution_logs.install()
         callbacks.install()
         task_permissions.install()

@@ -98,6 +98,7 @@ class Seam(Enum):
     EXECUTION_STATUS = "services.stepfunctions:_emit_execution_status_event"
     TASK_TOKENS = "services.stepfunctions:_task_tokens"
     EXECUTIONS = "services.stepfunctions:_executions"
+    LIST_EXECUTIONS = "services.stepfunctions:_list_executions"
     STATE_MACHINES = "services.stepfunctions:_state_machines"
     FAIL_EXECUTION = "services.stepfunctions:_fail_execution"
     EXECUTION_HISTORY = "services.stepfunctions:_add_event"
@@ -125,7 +126,9 @@ class Seam(Enum):
     CREATE_ARCHIVE = "services.eventbridge:_create_archive"
     UPDATE_ARCHIVE = "services.eventbridge:_update_archive"
     DELETE_ARCHIVE = "services.eventbridge:_delete_archive"
-    # DynamoDB: the policies of tables, make a table, and what is done with items.
+    # DynamoDB: the tables, their policies, make one, and what is done with items; the words of an expression, the
+    # conditions of one that stand beside each other, and what is wrong with one.
+    DYNAMODB_TABLES = "services.dynamodb:_tables"
     TABLE_POLICIES = "services.dynamodb:_resource_policies"
     PUT_TABLE_POLICY = "services.dynamodb:_put_resource_policy"
     CREATE_TABLE = "services.dynamodb:_create_table"
@@ -134,6 +137,9 @@ class Seam(Enum):
     UPDATE_ITEM = "services.dynamodb:_update_item"
     DELETE_ITEM = "services.dynamodb:_delete_item"
     QUERY_ITEMS = "services.dynamodb:_query"
+    EXPRESSION_TOKENS = "services.dynamodb:_tokenize"
+    KEY_CONDITIONS = "services.dynamodb:_key_condition_clauses"
+    EXPRESSION_FAULT = "services.dynamodb:_condition_syntax_error"
     # Keys, and what is done with one.
     KEYS = "services.kms:_keys"
     ENCRYPT = "services.kms:_encrypt"
@@ -152,9 +158,12 @@ class Seam(Enum):
     S3_THREADS = "services.s3:threading"
     SNS_THREADS = "services.sns:_threading"
     WORKER_TIME = "core.lambda_runtime:time"
-    # S3: one notification of a bucket; an object, and what a Range header asks of it.
+    # S3: one notification of a bucket; a page of a listing; what is written down of a key's versions; an object, and
+    # what a Range header asks of it.
     S3_EVENT = "services.s3:_fire_s3_event"
     BUCKETS = "services.s3:_buckets"
+    LIST_ENTRIES = "services.s3:_collect_list_entries"
+    KEY_HISTORY = "services.s3:_key_history_meta"
     READ_OBJECT = "services.s3:_get_object_data"
     GET_OBJECT = "services.s3:_get_object"
     PUT_OBJECT = "services.s3:_put_object"
@@ -315,6 +324,49 @@ def all_records(store: Seam) -> Iterator[tuple[str, str, Any, Any]]:
     """What a store holds for every account and region: account, region, key, record."""
     for (account, region, key), record in reach(store).all_items():
         yield account, region, key, record
+
+
+def complete_records(store: Seam, complete: Callable[[dict[str, Any]], None]) -> None:
+    """Do more to every record that is put into a store, from now on, before anybody finds it there.
+
+    Args:
+        store: that holds records by account, and region where it has one, and key.
+        complete: changes a record in place.
+    """
+    keep_records(store, _CompletedRecords(complete))
+
+
+def keep_records(store: Seam, records: dict[Any, Any]) -> None:
+    """Let a store keep its records in a dictionary of one's own, by account, region where it has one, and key.
+
+    Args:
+        store: that holds records.
+        records: gets what the store holds; must be one dictionary to all threads.
+    """
+    held = reach(store)
+    records.update(held._data)  # noqa: SLF001 -- every way into a store ends in this dictionary
+    held._data = records  # noqa: SLF001 -- as above
+
+
+class _CompletedRecords(dict[Any, Any]):
+    """What a store keeps its records in; MiniStack puts them there by these three methods."""
+
+    def __init__(self, complete: Callable[[dict[str, Any]], None]) -> None:
+        super().__init__()
+        self._complete = complete
+
+    def __setitem__(self, key: Any, record: Any) -> None:
+        self._complete(record)
+        super().__setitem__(key, record)
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        if key not in self:
+            self._complete(default)
+        return super().setdefault(key, default)
+
+    def update(self, *given: Any, **named: Any) -> None:
+        for key, record in dict(*given, **named).items():
+            self[key] = record
 
 
 # --- requests --------------------------------------------------------------------------------------------------------

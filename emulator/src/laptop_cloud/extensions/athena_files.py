@@ -3,13 +3,15 @@
 MiniStack copies all objects below a table's location for each query, in the server's loop, and removes the copies:
 every request waits for that, and a table of some months costs seconds an hour. Here a copy of each object is kept
 under its own name for all queries; what is written over or deleted stays for those that have begun. And a query gets
-the files of the partitions that it asks for, as on Athena: DuckDB opens all that it is given.
+the files of the partitions that it asks for, as on Athena, and other folders are not looked into: DuckDB opens all that
+it is given, and a table of some months has many.
 """
 
 from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 import tempfile
 import threading
 from contextvars import ContextVar
@@ -20,20 +22,21 @@ from urllib.parse import urlparse
 
 from laptop_cloud.extensions.athena_buckets import Bucket
 from laptop_cloud.extensions.athena_partitions import Conditions
+from laptop_cloud.extensions.s3_listings import find_objects, find_rows
 from laptop_cloud.ministack_seams import Seam, current_account, reach, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from laptop_cloud.ministack_seams import Function
+    from laptop_cloud.sorted_dict import SortedDict
 
 
-class Object(NamedTuple):
-    """One content of an object."""
+class Copy(NamedTuple):
+    """What an object held."""
 
-    bucket: str
-    key: str
     etag: str
+    path: Path
 
 
 def install() -> None:
@@ -70,8 +73,8 @@ class Copies:
         self._kept.mkdir()
         self._running.mkdir()
         self._numbers = count()
-        self._by_table: dict[tuple[str, str], dict[Object, Path]] = {}
-        """By account and location, copies of what a table holds, as far as it was asked for."""
+        self._by_table: dict[tuple[str, str], dict[str, Copy]] = {}
+        """By account and location, and by key: copies of what a table holds, as far as it was asked for."""
         self._leaving: list[tuple[list[Path], set[str]]] = []
         """Copies that no table holds any more, and the queries that may read them still."""
         self._lock = threading.Lock()
@@ -91,23 +94,26 @@ class Copies:
         bucket = Bucket(place.netloc)
         bucket.check_listing(prefix)
         with bucket.where_it_is():
-            objects = dict(_list_objects(place.netloc, prefix))
-        keys, asked = _find_partition_keys(location), _asked.get()
-        needed = {one: name for one, name in objects.items() if asked.may_need(name, keys)}
-        bucket.check_reading(one.key for one in needed)
-        with self._lock:
-            held = self._by_table.setdefault((current_account(), location), {})
-            self._forget([held.pop(gone) for gone in held.keys() - objects.keys()])
-            with bucket.where_it_is():
-                found = {one: path for one, name in needed.items() if (path := held.get(one) or self._copy(name, one))}
-            held |= found
+            objects = find_objects(place.netloc)
+        names = dict(find_files(objects, prefix, _asked.get(), _find_partition_keys(location)))
+        bucket.check_reading(names)
+        table = current_account(), location
+        with self._lock, bucket.where_it_is():
+            held = self._by_table.setdefault(table, {})
+            etags = {key: one["etag"] for key in names if (one := objects.get(key))}
+            gone = [key for key, copy in held.items() if key not in objects or etags.get(key, copy.etag) != copy.etag]
+            self._forget([held.pop(key).path for key in gone])
+            for key in etags.keys() - held.keys():
+                if path := self._copy(place.netloc, key, names[key]):
+                    held[key] = Copy(etags[key], path)
+            found = [str(held[key].path) for key in etags if key in held]
             if found:
                 folders.append(tempfile.mkdtemp(dir=self._running))
-        return [str(path) for path in found.values()]
+        return found
 
-    def _copy(self, name: str, one: Object) -> Path | None:
+    def _copy(self, bucket: str, key: str, name: str) -> Path | None:
         """A new copy of what an object holds; None where it is gone meanwhile."""
-        content: bytes | None = reach(Seam.READ_OBJECT)(one.bucket, one.key)
+        content: bytes | None = reach(Seam.READ_OBJECT)(bucket, key)
         if content is None:
             return None
         path = self._kept / str(next(self._numbers)) / name
@@ -137,16 +143,28 @@ def _lies_at(table: dict[str, Any], location: str) -> bool:
     return bool((table.get("StorageDescriptor") or {}).get("Location") == location)
 
 
-def _list_objects(bucket: str, prefix: str) -> Iterator[tuple[Object, str]]:
-    """Each object that Athena would read, and its name below the prefix, in order of the names.
+def find_files(
+    objects: SortedDict[dict[str, Any]], prefix: str, asked: Conditions, keys: Collection[str], *, folder: str = ""
+) -> Iterator[tuple[str, str]]:
+    """The key of each object that a query would read, and its name below the prefix, in order of the names.
 
     Athena leaves out what begins with a dot or an underscore:
     https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
+
+    Args:
+        objects: of the bucket, by key.
+        prefix: of the table.
+        asked: what the query asks of the table's partitions.
+        keys: the partition keys that the table declares.
+        folder: below the prefix, the one that is looked into.
     """
-    objects = (reach(Seam.BUCKETS).get(bucket) or {"objects": {}})["objects"].copy()
-    for key in sorted(key for key in objects if key.startswith(prefix)):
-        one, name = objects[key], key.removeprefix(prefix)
-        if not name or name.endswith("/"):
+    here = f"{prefix}{folder}"
+    for key in find_rows(objects, here, "/", "", limit=sys.maxsize):
+        name, slash, _ = key.removeprefix(here).partition("/")
+        inner = f"{folder}{name}{slash}"
+        if name.startswith((".", "_")):
             continue
-        if not any(part.startswith((".", "_")) for part in name.split("/")):
-            yield Object(bucket, key, one["etag"]), name
+        if not slash and name:
+            yield key, inner
+        elif slash and asked.may_need(inner, keys):
+            yield from find_files(objects, prefix, asked, keys, folder=inner)
