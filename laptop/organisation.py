@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from laptop_cloud.callers import describe_caller
 from noriba.aws.places import PARTS, PROFILES, Part
@@ -61,7 +61,7 @@ class Topology:
 class _Record(BaseModel):
     """Which cloud is for which organisation; the folder may have had another one before."""
 
-    pid: int
+    started_at: AwareDatetime
     organisation: Organisation
 
 
@@ -124,7 +124,7 @@ def keep_organisation(cloud: RunningCloud, organisation: Organisation, folder: P
     with _config(folder).open("w", encoding="utf-8") as file:
         config.write(file)
     _config(folder).chmod(0o600)
-    record = _Record(pid=cloud.pid, organisation=organisation)
+    record = _Record(started_at=cloud.started_at, organisation=organisation)
     _record(folder).write_text(record.model_dump_json(indent=2), encoding="utf-8")
 
 
@@ -134,7 +134,7 @@ def find_organisation(cloud: RunningCloud, folder: Path) -> Organisation | None:
         record = _Record.model_validate_json(_record(folder).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValidationError):
         return None
-    return record.organisation if record.pid == cloud.pid else None
+    return record.organisation if record.started_at == cloud.started_at else None
 
 
 def describe_environment(cloud: RunningCloud, folder: Path) -> dict[str, str]:

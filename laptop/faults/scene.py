@@ -50,7 +50,7 @@ def begin_rollout(session: Session, package: ModelPackage, plan: RolloutPlan) ->
         "version": package.version,
         "plan": plan.model_dump(mode="json"),
     }
-    return session.history(session.deployment.rollout_machine_arn).start(json.dumps(given))
+    return session.history("rollout").start(json.dumps(given))
 
 
 @dataclass
@@ -93,12 +93,12 @@ class Scene:
 
     def look_up(self) -> Execution | None:
         """The execution, when it has ended."""
-        found = self.session.history(self.session.deployment.rollout_machine_arn).look_up(self.execution)
+        found = self.session.history("rollout").look_up(self.execution)
         return None if found is None or found.is_running else found
 
     def await_end(self) -> Execution:
         """The execution as it ended."""
-        history = self.session.history(self.session.deployment.rollout_machine_arn)
+        history = self.session.history("rollout")
         return wait_for_end(history, self.execution, "the rollout", limit_s=LIMIT_S)
 
     def await_stage(self, stage: str) -> None:

@@ -94,7 +94,7 @@ def read_account(clients: Any) -> str:
 
 def test_another_cloud_in_the_same_folder_is_no_organisation(topology: Topology, tmp_path: Path) -> None:
     keep_organisation(CLOUD, topology.organisation, tmp_path)
-    other = CLOUD.model_copy(update={"pid": 18})
+    other = CLOUD.model_copy(update={"started_at": datetime(2026, 7, 2, tzinfo=UTC)})
 
     assert find_organisation(CLOUD, tmp_path) == topology.organisation
     assert find_organisation(other, tmp_path) is None

@@ -158,6 +158,16 @@ def _stacks(cloud: RunningCloud, assembly: Path) -> Iterator[tuple[str, str, str
             yield from _stacks(cloud, assembly / artifact["properties"]["directoryName"])
 
 
+def _labels(cloud: RunningCloud, assembly: Path) -> dict[tuple[str, str, str], str]:
+    """What each stack is called: its name, and its account where several have one of that name."""
+    stacks = list(_stacks(cloud, assembly))
+    names = [name for name, _account, _region in stacks]
+    return {
+        (name, account, region): name if names.count(name) == 1 else f"{name} in {account}"
+        for name, account, region in stacks
+    }
+
+
 def _environments(cloud: RunningCloud, assembly: Path) -> list[tuple[str, str]]:
     return sorted({(account, region) for _name, account, region in _stacks(cloud, assembly)})
 
@@ -179,19 +189,16 @@ def _exists(client: CloudFormationClient, stack_name: str) -> bool:
 
 def _read_outputs(cloud: RunningCloud, assembly: Path) -> dict[str, StackOutputs]:
     # `cdk --outputs-file` goes by names alone, and of two stacks of one name tells one.
-    stacks = list(_stacks(cloud, assembly))
-    names = [name for name, _account, _region in stacks]
     found: dict[str, StackOutputs] = {}
-    for name, account, region in stacks:
+    for (name, account, region), label in _labels(cloud, assembly).items():
         [stack] = _cloudformation(cloud, account, region).describe_stacks(StackName=name)["Stacks"]
-        key = name if names.count(name) == 1 else f"{name} in {account}"
-        found[key] = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+        found[label] = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
     return found
 
 
 def _failures(cloud: RunningCloud, assembly: Path) -> Iterator[str]:
     """One line for each resource that failed by itself, not because another had."""
-    for name, account, region in _stacks(cloud, assembly):
+    for (name, account, region), label in _labels(cloud, assembly).items():
         client = _cloudformation(cloud, account, region)
         if not _exists(client, name):
             continue
@@ -199,4 +206,4 @@ def _failures(cloud: RunningCloud, assembly: Path) -> Iterator[str]:
             reason = event.get("ResourceStatusReason", "")
             failed = event.get("ResourceStatus", "").endswith("_FAILED")
             if failed and _CONSEQUENCE not in reason and event.get("LogicalResourceId") != name:
-                yield f"stack {name}: {event['ResourceType']} {event['LogicalResourceId']}: {reason}"
+                yield f"stack {label}: {event['ResourceType']} {event['LogicalResourceId']}: {reason}"

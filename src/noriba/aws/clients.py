@@ -190,6 +190,11 @@ class Clients:
         return self._session.client(service, config=self._config, endpoint_url=self._endpoint_url)  # type: ignore[call-overload]  # any name
 
     @property
+    def have_credentials(self) -> bool:
+        """Whether anybody can be asked with them at all."""
+        return self._session.get_credentials() is not None
+
+    @property
     def region(self) -> str | None:
         """Where they go; None when nobody said."""
         return self._session.region_name

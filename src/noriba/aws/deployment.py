@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, cast
 
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from noriba.aws.places import Places
 
+Machine: TypeAlias = Literal["ingest", "settle", "train", "rollout", "monitor"]
 STACKS: tuple[Part, ...] = (
     "events",
     "data",
@@ -33,14 +34,14 @@ STACKS: tuple[Part, ...] = (
 """Parts that have a stack wherever the loop is deployed, each in its own account."""
 _NEEDED = tuple(part for part in STACKS if part != "people")
 """Those that say what commands have to know; the policies of people may be anywhere."""
-MACHINES: dict[str, Part] = {
-    "ingest_machine_arn": "data",
-    "settle_machine_arn": "data",
-    "train_machine_arn": "training",
-    "rollout_machine_arn": "rollout",
-    "monitor_machine_arn": "monitoring",
+MACHINES: dict[Machine, Part] = {
+    "ingest": "data",
+    "settle": "data",
+    "train": "training",
+    "rollout": "rollout",
+    "monitor": "monitoring",
 }
-"""The state machines, by their fields of a deployment, and the part that each is of."""
+"""The state machines that are asked by name, and the part that each is of; a deployment has their ARNs."""
 DEFAULT_PREFIX = "noriba"
 
 
@@ -49,7 +50,7 @@ class NotDeployedError(NoribaError):
 
 
 class Deployment(BaseModel):
-    """Names and ARNs of a deployment; field `raw_bucket` is the output `RawBucket`."""
+    """Names and ARNs of a deployment; field `raw_bucket` is the output `RawBucket` of the part that stands beside."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -59,29 +60,63 @@ class Deployment(BaseModel):
     )
 
     prefix: str
-    bus_name: str
-    dead_letter_queue_url: str
-    raw_bucket: str
-    datasets_bucket: str
-    quarantine_bucket: str
-    models_bucket: str
-    outcomes_bucket: str
-    captures_bucket: str
-    observations_bucket: str
-    observations_database: str
-    query_workgroup: str
-    compact_function: str
-    gather_function: str
-    ledger_table: str
-    ingest_machine_arn: str
-    settle_machine_arn: str
-    train_machine_arn: str
-    rollout_machine_arn: str
-    monitor_machine_arn: str
-    approver_role_arn: str
-    api_url: str
-    operators_api_url: str
-    api_key_id: str
+    bus_name: Annotated[str, "events"]
+    dead_letter_queue_url: Annotated[str, "events"]
+    raw_bucket: Annotated[str, "data"]
+    datasets_bucket: Annotated[str, "data"]
+    quarantine_bucket: Annotated[str, "data"]
+    ledger_table: Annotated[str, "data"]
+    ingest_machine_arn: Annotated[str, "data"]
+    settle_machine_arn: Annotated[str, "data"]
+    models_bucket: Annotated[str, "registry"]
+    approver_role_arn: Annotated[str, "registry"]
+    train_machine_arn: Annotated[str, "training"]
+    captures_bucket: Annotated[str, "rollout"]
+    rollout_machine_arn: Annotated[str, "rollout"]
+    outcomes_bucket: Annotated[str, "serving"]
+    api_url: Annotated[str, "serving"]
+    api_key_id: Annotated[str, "serving"]
+    observations_bucket: Annotated[str, "observations"]
+    observations_database: Annotated[str, "observations"]
+    query_workgroup: Annotated[str, "observations"]
+    compact_function: Annotated[str, "observations"]
+    gather_function: Annotated[str, "observations"]
+    monitor_machine_arn: Annotated[str, "monitoring"]
+    operators_api_url: Annotated[str, "operators"]
+
+
+class _PartByPart:
+    """A deployment over several accounts, of which not everybody may see all: a stack is read when it is first needed.
+
+    To whoever asks, it is a `Deployment`.
+
+    Args:
+        places: who is asked about each part.
+        prefix: which deployment.
+    """
+
+    def __init__(self, places: Places, prefix: str) -> None:
+        self.prefix = prefix
+        self._places = places
+        self._read: dict[Part, dict[str, str]] = {}
+
+    def __getattr__(self, name: str) -> str:
+        field = Deployment.model_fields.get(name)
+        if field is None or field.alias is None:
+            raise AttributeError(name)
+        [part] = field.metadata
+        if part not in self._read:
+            cloudformation = self._places.at(part).cloudformation
+            found = _describe_stacks(cloudformation, self.prefix, [part])
+            if not found:
+                raise NotDeployedError(
+                    f"{name_stack(part, prefix=self.prefix)} is not deployed where {PROFILES} says that {part} is: "
+                    f"{self._places.describe(part)}; name the profile of the account that has it"
+                )
+            self._read[part] = _gather_outputs(found)
+        if field.alias not in self._read[part]:
+            raise _miss([field.alias])
+        return self._read[part][field.alias]
 
 
 def read_stacks(cloudformation: CloudFormationClient, *, prefix: str, parts: Iterable[Part] = PARTS) -> dict[str, str]:
@@ -97,14 +132,15 @@ def read_stacks(cloudformation: CloudFormationClient, *, prefix: str, parts: Ite
 
 
 def read_deployment(places: Places, *, prefix: str) -> Deployment:
-    """The deployment, each stack in the account of its part.
+    """The deployment. Where parts have accounts of their own, each is read when it is first needed.
 
     Raises:
-        NotDeployedError: it is not there, or not whole; the message says what to do.
+        NotDeployedError: it is not there, or not whole; the message says what to do. Over several accounts, of a part
+            that is needed, then.
     """
-    stacks: dict[str, StackTypeDef] = {}
-    for part in _NEEDED:
-        stacks |= _describe_stacks(places.at(part).cloudformation, prefix, [part])
+    if places.are_several:
+        return cast("Deployment", _PartByPart(places, prefix))
+    stacks = _describe_stacks(places.only.cloudformation, prefix, _NEEDED)
     if missing := [name for name in (name_stack(part, prefix=prefix) for part in _NEEDED) if name not in stacks]:
         where = f"; where it is spread over accounts, {PROFILES} says who is asked for each part" if stacks else ""
         raise NotDeployedError(
@@ -113,8 +149,7 @@ def read_deployment(places: Places, *, prefix: str) -> Deployment:
     try:
         return Deployment.model_validate({"prefix": prefix, **_gather_outputs(stacks)})
     except ValidationError as error:
-        absent = ", ".join(str(fault["loc"][0]) for fault in error.errors())
-        raise NotDeployedError(f"the stacks lack the outputs {absent}: deploy this version of Noriba again") from error
+        raise _miss([str(fault["loc"][0]) for fault in error.errors()]) from error
 
 
 def read_outputs(cloudformation: CloudFormationClient, *, prefix: str, parts: Iterable[Part] = PARTS) -> dict[str, str]:
@@ -131,6 +166,10 @@ def list_buckets(cloudformation: CloudFormationClient, *, prefix: str) -> list[s
 def name_stack(part: Part, *, prefix: str) -> str:
     """The stack of a part."""
     return f"{prefix}-{part}"
+
+
+def _miss(outputs: list[str]) -> NotDeployedError:
+    return NotDeployedError(f"the stacks lack the outputs {', '.join(outputs)}: deploy this version of Noriba again")
 
 
 def _describe_stacks(

@@ -12,7 +12,7 @@ from noriba.aws.clients import Clients, NoSuchProfileError
 from noriba.errors import NoribaError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Part: TypeAlias = Literal[
     "events",
@@ -116,24 +116,40 @@ class Places:
         return self._clients[profile]
 
     @property
+    def are_several(self) -> bool:
+        """Whether parts are asked with profiles of their own."""
+        return bool(self._profiles)
+
+    def describe(self, part: Part) -> str:
+        """Who is asked about a part, for a message."""
+        profile = self._profiles.get(part)
+        return "what the environment says by itself" if profile is None else f"the profile {profile}"
+
+    @property
     def only(self) -> Clients:
         """Clients for whatever part, where all is asked with the same credentials.
 
         Raises:
             ProfilesError: parts have profiles of their own.
         """
-        if self._profiles:
+        if self.are_several:
             raise ProfilesError(f"{PROFILES} spreads the parts over accounts; say which part is meant")
         return self.at("data")
 
     @cached_property
     def all(self) -> tuple[Place, ...]:
-        """Every account once, in the order of the parts, even where two profiles reach the same one."""
+        """Every account once, in the order of the parts, even where two profiles reach the same one.
+
+        Where some parts are named and the environment has no credentials for the others, those are left out: not
+        everybody works in every account.
+        """
         by_profile: dict[str | None, list[Part]] = {}
         for part in PARTS:
             by_profile.setdefault(self._profiles.get(part), []).append(part)
         places = [Place(tuple(parts), profile, self.at(parts[0])) for profile, parts in by_profile.items()]
-        return tuple(places) if len(places) == 1 else tuple(_unite(places))
+        if len(places) == 1:
+            return tuple(places)
+        return tuple(_unite(place for place in places if place.profile is not None or place.clients.have_credentials))
 
     def _open(self, part: Part, profile: str | None) -> Clients:
         if profile is None:
@@ -147,7 +163,7 @@ class Places:
             ) from error
 
 
-def _unite(places: list[Place]) -> list[Place]:
+def _unite(places: Iterable[Place]) -> list[Place]:
     """One place for each account, with the profile of the first that reaches it."""
     found: dict[str, Place] = {}
     for place in places:

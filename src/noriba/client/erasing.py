@@ -103,7 +103,7 @@ def _describe(session: Session, erasure: Erasure) -> ErasureSummary:
 
 def _commit_without(session: Session) -> None:
     """Let SETTLE announce the erasure and commit the snapshot without the object."""
-    history = session.history(session.deployment.settle_machine_arn)
+    history = session.history("settle")
     execution = history.start(json.dumps({"execution": ""}))
     remedy = "when it has, erase again"
     ended = wait_for_end(history, execution, "SETTLE", limit_s=_SETTLE_LIMIT_S, remedy=remedy)

@@ -84,7 +84,7 @@ def end_rollout(
     changed = not serves_champion_alone(session)
     why = f"{name_caller(session, 'rollout')}: {reason}"
     verdict = ChallengerVerdict(decision="reject", error=error, reason=why)
-    history = session.history(session.deployment.rollout_machine_arn)
+    history = session.history("rollout")
     if not _answer(session, lock.awaited, verdict):
         history.stop(lock.execution, cause=why)
     progress.update("waiting until the champion serves alone")

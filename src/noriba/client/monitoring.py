@@ -41,7 +41,7 @@ def run_monitor(session: Session, *, limit_s: float = _LIMIT_S) -> MonitoringRep
         NoReportError: no model is in production.
         StepFailedError: the look failed; the message holds the cause.
     """
-    history = session.history(session.deployment.monitor_machine_arn)
+    history = session.history("monitor")
     execution = history.start(json.dumps({"use_case": session.use_case_name}))
     ended = wait_for_end(history, execution, "the monitor", limit_s=limit_s)
     if ended.failed:

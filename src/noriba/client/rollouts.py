@@ -103,7 +103,7 @@ def _describe_turn(begun: BegunRollout) -> str:
 
 
 def _follow(session: Session, begun: BegunRollout, *, limit_s: float, progress: Progress, until_compared: bool) -> bool:
-    history = session.history(session.deployment.rollout_machine_arn)
+    history = session.history("rollout")
     known: Execution | None = None
 
     def look() -> Execution | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from noriba.aws.clients import Clients
+    from noriba.aws.deployment import Machine
     from noriba.aws.places import Part, Place
 
 
@@ -112,10 +113,10 @@ class Session:
         clients = self.at("registry").acting_as(role, session_name="noriba-approve")
         return ModelRegistry(clients.sagemaker, self._package_group)
 
-    def history(self, machine_arn: str) -> MachineHistory:
-        """The executions of one of the deployment's machines."""
-        [part] = {part for field, part in MACHINES.items() if getattr(self.deployment, field) == machine_arn}
-        return MachineHistory(self.at(part).stepfunctions, machine_arn)
+    def history(self, machine: Machine) -> MachineHistory:
+        """The executions of a machine."""
+        arn: str = getattr(self.deployment, f"{machine}_machine_arn")
+        return MachineHistory(self.at(MACHINES[machine]).stepfunctions, arn)
 
     def describe_place(self) -> str:
         """Accounts and region, for whoever is about to do harm."""

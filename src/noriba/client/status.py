@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from noriba.aws.deployment import read_outputs, read_stacks
+from noriba.aws.deployment import MACHINES, read_outputs, read_stacks
 from noriba.aws.endpoints import describe_endpoint
 from noriba.client.production import find_obstacle, read_weights, serves_champion_alone
 from noriba.client.rollout_history import list_under_way
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from noriba.aws.clients import Clients
+    from noriba.aws.deployment import Machine
     from noriba.aws.places import Place
     from noriba.client.session import Session
+
+
+_COUNTED: tuple[Machine, ...] = ("ingest", "train", "rollout")
 
 
 class UseCaseStatus(BaseModel):
@@ -112,14 +116,10 @@ def _count_messages(clients: Clients, queue: str) -> int:
 
 def _read_state(session: Session, accounts: Sequence[AccountStatus]) -> UseCaseStatus:
     deployment = session.deployment
+    looked_at = {part for account in accounts for part in account.parts}
     champion = session.ledger.read_champion()
     sagemaker = session.at("rollout").sagemaker
     endpoint = describe_endpoint(sagemaker, name_endpoint(session.use_case_name, prefix=session.prefix))
-    machines = {
-        "ingest": deployment.ingest_machine_arn,
-        "train": deployment.train_machine_arn,
-        "rollout": deployment.rollout_machine_arn,
-    }
     under_way = tuple(
         f"{'experiment' if one.is_experiment else 'rollout'} of version {one.version}"
         for one in list_under_way(session)
@@ -139,7 +139,7 @@ def _read_state(session: Session, accounts: Sequence[AccountStatus]) -> UseCaseS
         remedy=remedy,
         alarms=tuple(alarm for account in accounts for alarm in account.alarms),
         dead_letters=sum(account.dead_letters or 0 for account in accounts),
-        executions={name: session.history(arn).count() for name, arn in machines.items()},
+        executions={name: session.history(name).count() for name in _COUNTED if MACHINES[name] in looked_at},
     )
 
 

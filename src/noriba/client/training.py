@@ -69,7 +69,7 @@ def wait_for_candidate(
     Raises:
         StepFailedError: training failed, with the container's error message, or took too long.
     """
-    history = session.history(session.deployment.train_machine_arn)
+    history = session.history("train")
     since = datetime.now(UTC) - _SLACK
 
     def look() -> ModelPackage | None:

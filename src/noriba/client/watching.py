@@ -53,10 +53,10 @@ class Watcher:
     def is_rolling_forward(self) -> bool:
         """Whether a training run or a rollout goes on by itself, and does not wait for outcomes."""
         session = self._session
-        training = session.history(session.deployment.train_machine_arn).find_newest()
+        training = session.history("train").find_newest()
         if training is not None and training.is_running:
             return True
-        rollout = session.history(session.deployment.rollout_machine_arn).find_newest()
+        rollout = session.history("rollout").find_newest()
         if rollout is None or not rollout.is_running:
             return False
         lock = session.ledger.read_rollout()

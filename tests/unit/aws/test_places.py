@@ -89,6 +89,18 @@ def test_an_account_that_two_profiles_reach_is_looked_at_once(monkeypatch: pytes
 
 
 @pytest.mark.usefixtures("_accounts")
+def test_parts_for_which_nobody_has_credentials_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    monkeypatch.setenv("NORIBA_PROFILES", "data=acme-data")
+
+    [place] = Places().all
+    assert (place.account, place.parts) == (DATA, ("data",))
+
+
+@pytest.mark.usefixtures("_accounts")
 def test_staging_and_people_go_with_others_unless_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NORIBA_PROFILES", "rollout=acme-serving events=acme-data")
     places = Places()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,11 +81,35 @@ def test_a_deployment_is_read_from_each_part_s_own_account(session: Session) -> 
     assert found.bus_name == "bus-of-data"
 
 
-def test_what_is_missing_is_named_with_who_says_where_it_is() -> None:
-    session = Session("other")
-    make_events(session.at("events"), "other-events", "bus")
+def test_a_part_that_nobody_needs_need_not_be_seen(session: Session) -> None:
+    """An approver has no access to where models are trained, say."""
+    other = Session("other")
+    make_events(other.at("events"), "other-events", "bus-of-another")
 
-    with pytest.raises(NotDeployedError, match=r"other-data, .*other-operators\. .* NORIBA_PROFILES says"):
+    assert other.deployment.bus_name == "bus-of-another"
+    with pytest.raises(NotDeployedError, match=r"other-serving is not deployed where .* the profile acme-production;"):
+        _ = other.deployment.api_url
+    assert session.deployment.api_url == "serving-ApiUrl"
+    with pytest.raises(AttributeError):
+        _ = session.deployment.no_such_output  # type: ignore[attr-defined]  # that is the point
+
+
+def test_an_output_that_a_stack_lacks_is_named() -> None:
+    old = Session("old")
+    make_stack(old.at("serving"), "old-serving", {"ApiUrl": "url"}, buckets={})
+
+    assert old.deployment.api_url == "url"
+    with pytest.raises(NotDeployedError, match="lack the outputs OutcomesBucket: deploy this version"):
+        _ = old.deployment.outcomes_bucket
+
+
+def test_of_a_deployment_that_is_elsewhere_it_is_said_who_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the credentials of one of its accounts alone, of which each has a stack for events."""
+    monkeypatch.delenv("NORIBA_PROFILES")
+    session = Session("half")
+    make_events(session.at("events"), "half-events", "bus-of-half")
+
+    with pytest.raises(NotDeployedError, match=r"half-data, .*half-operators\. .* NORIBA_PROFILES says"):
         _ = session.deployment
 
 
@@ -92,9 +117,9 @@ def test_machines_are_asked_where_they_are(session: Session) -> None:
     there = session.at("rollout").stepfunctions
     role = f"arn:aws:iam::{PRODUCTION}:role/machine"
     machine = there.create_state_machine(name="rollout", definition='{"StartAt": "x"}', roleArn=role)["stateMachineArn"]
-    vars(session)["deployment"] = session.deployment.model_copy(update={"rollout_machine_arn": machine})
+    vars(session)["deployment"] = SimpleNamespace(rollout_machine_arn=machine)
 
-    started = session.history(machine).start("{}")
+    started = session.history("rollout").start("{}")
 
     assert f":{PRODUCTION}:" in started
     assert [one["executionArn"] for one in there.list_executions(stateMachineArn=machine)["executions"]] == [started]
