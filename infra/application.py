@@ -1,18 +1,20 @@
-"""What is synthesised: every stack in one account, in the order of the loop; or an organisation, by its topology."""
+"""What is synthesised: the loop in one account, or spread over several; or an organisation, by its topology."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
+from infra.nist import check_by_nist
 from infra.packages import Packages
 from infra.people.estate import Buckets, Estate, Machines
+from infra.places import ManyAccounts, OneAccount, Places, see_use_cases
 from infra.settings_file import read_settings
 from infra.stacks.data import DataStack
-from infra.stacks.events import EventsStack
 from infra.stacks.monitoring import MonitoringData, MonitoringStack
 from infra.stacks.observations import ObservationsStack, ObservedData
 from infra.stacks.operators import OperatorsData, OperatorsStack
@@ -20,14 +22,16 @@ from infra.stacks.people import PeopleStack
 from infra.stacks.registry import RegistryStack
 from infra.stacks.rollout import RolloutData, RolloutStack
 from infra.stacks.serving import ServingStack
-from infra.stacks.training import TrainingStack
-from infra.topology import find_topology_file, read_topology
+from infra.stacks.staging import StagingData, StagingStack
+from infra.stacks.training import TrainingData, TrainingStack
+from infra.topology import ORGANISATION, SPREAD, find_topology_file, read_topology
 from noriba.usecase import check_conversion, list_use_cases, load_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from infra.settings import Settings
+    from noriba.usecase import UseCase
 
 ROOT = Path(__file__).parent.parent
 
@@ -67,11 +71,22 @@ def build_app(
     """
     app = App(context={**FEATURE_FLAGS, **(context or {})}, outdir=outdir, analytics_reporting=False)
     settings = read_settings(app.node, settings_file)
-    topology_file = find_topology_file(app.node, ROOT)
-    if topology_file is not None:
-        _add_organisation(app, topology_file, settings)
+    organisation, spread = (find_topology_file(app.node, ROOT, named_by=name) for name in (ORGANISATION, SPREAD))
+    if organisation is not None:
+        _add_organisation(app, organisation, settings)
+        return app
+    packages = Packages(ROOT, ROOT / ".build")
+    places: Places
+    if spread is None:
+        places = OneAccount(app, settings=settings, packages=packages)
     else:
-        _add_loop(app, settings, use_cases)
+        topology = read_topology(spread)
+        see_use_cases(topology, use_cases or list_use_cases())
+        places = ManyAccounts(app, settings=settings, packages=packages, topology=topology)
+    declared = [load_use_case(name) for name in use_cases or list_use_cases()]
+    for use_case in declared:
+        check_conversion(use_case)
+    add_loop(app, places, declared)
     return app
 
 
@@ -82,68 +97,82 @@ def _add_organisation(app: App, file: Path, settings: Settings) -> None:
     add_organisation(app, topology=read_topology(file), settings=settings)
 
 
-def _add_loop(app: App, settings: Settings, use_cases: Sequence[str] | None) -> None:
-    packages = Packages(ROOT, ROOT / ".build")
-    declared = [load_use_case(name) for name in use_cases or list_use_cases()]
-    for use_case in declared:
-        check_conversion(use_case)
-    prefix = settings.prefix
-    events = EventsStack(app, f"{prefix}-events", settings=settings, packages=packages)
-    shared = events.shared
-    data = DataStack(app, f"{prefix}-data", shared=shared)
-    registry = RegistryStack(app, f"{prefix}-registry", shared=shared, use_cases=declared)
+def add_loop(app: App, places: Places, use_cases: Sequence[UseCase]) -> None:
+    """The loop's stacks, each in the account of its part, in the order of the loop."""
+    hub = places.find("events")
+    prefix = hub.settings.prefix
+    data = DataStack(app, f"{prefix}-data", shared=places.find("data"))
+    registry = RegistryStack(app, f"{prefix}-registry", shared=places.find("registry"), use_cases=use_cases)
+    groups = list(registry.groups.values())
     training = TrainingStack(
         app,
         f"{prefix}-training",
-        shared=shared,
-        ledger=data.ledger,
-        datasets=data.datasets,
-        models=registry.models,
-        groups=registry.groups,
+        shared=places.find("training"),
+        data=TrainingData(
+            data.ledger,
+            data.datasets,
+            registry.models,
+            registry.groups,
+            places.find("registry"),
+            places.find("monitoring"),
+        ),
     )
     serving = ServingStack(
         app,
         f"{prefix}-serving",
-        shared=shared,
+        shared=places.find("serving"),
         ledger=data.ledger,
         models=registry.models,
-        use_cases=declared,
+        use_cases=use_cases,
     )
+    staging = None
+    if places.find("staging") is not places.find("rollout"):
+        staging = StagingStack(
+            app,
+            f"{prefix}-staging",
+            shared=places.find("staging"),
+            data=StagingData(registry.models, groups, places.find("rollout")),
+            image=training.image,
+            use_cases=use_cases,
+        ).props
     # After serving, though apps are served by what it rolls out: it is told when their outcomes come.
     rollout = RolloutStack(
         app,
         f"{prefix}-rollout",
-        shared=shared,
-        data=RolloutData(data.ledger, registry.models, serving.outcomes),
+        shared=places.find("rollout"),
+        data=RolloutData(
+            data.ledger, registry.models, registry.groups, places.find("registry"), serving.outcomes, staging
+        ),
         image=training.image,
-        use_cases=declared,
+        use_cases=use_cases,
     )
     observations = ObservationsStack(
         app,
         f"{prefix}-observations",
-        shared=shared,
+        shared=places.find("observations"),
         data=ObservedData(rollout.captures, serving.outcomes, data.raw, data.ledger),
-        use_cases=declared,
+        use_cases=use_cases,
     )
     monitoring = MonitoringStack(
         app,
         f"{prefix}-monitoring",
-        shared=shared,
-        data=MonitoringData(data.ledger, registry.models, observations.access),
+        shared=places.find("monitoring"),
+        data=MonitoringData(data.ledger, registry.models, groups, observations.access),
         compactor=observations.compactor,
-        use_cases=declared,
+        use_cases=use_cases,
     )
     operators = OperatorsStack(
         app,
         f"{prefix}-operators",
-        shared=shared,
-        data=OperatorsData(registry.models, serving.outcomes, observations.access),
+        shared=places.find("operators"),
+        data=OperatorsData(registry.models, groups, serving.outcomes, observations.access),
         compactor=observations.compactor,
-        use_cases=declared,
+        use_cases=use_cases,
     )
+    places.connect()
     estate = Estate(
-        shared=shared,
-        use_cases=[use_case.name for use_case in declared],
+        shared=hub,
+        use_cases=[use_case.name for use_case in use_cases],
         buckets=Buckets(data.raw, data.datasets, data.quarantine, registry.models, serving.outcomes, rollout.captures),
         ledger=data.ledger,
         observations=observations.access,
@@ -155,6 +184,14 @@ def _add_loop(app: App, settings: Settings, use_cases: Sequence[str] | None) -> 
         approver=registry.approver,
         why=operators.why,
     )
-    PeopleStack(app, f"{prefix}-people", estate=estate)
+    for name, shared in places.list_accounts().items():
+        PeopleStack(
+            app,
+            f"{prefix}-people{name and f'-{name}'}",
+            estate=replace(estate, shared=shared),
+            working_here=places.list_personas(name),
+        )
     Tags.of(app).add("application", prefix)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    if not isinstance(places, OneAccount):
+        Validations.of(app).add_plugins(check_by_nist(app))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from infra.settings import Settings
-from infra.topology.file import CONTEXT
+from infra.topology.file import ORGANISATION, SPREAD
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,8 +36,11 @@ def read_settings(node: Node, file: Path | None) -> Settings:
         SettingsError: every fault at once.
     """
     given = _read_file(file) if file is not None and file.exists() else {}
+    others = {ORGANISATION, SPREAD}
     context: dict[str, Any] = {
-        name: value for name, value in node.get_all_context().items() if _LIKE_OURS.fullmatch(name) and name != CONTEXT
+        name: value
+        for name, value in node.get_all_context().items()
+        if _LIKE_OURS.fullmatch(name) and name not in others
     }
     places = {**dict.fromkeys(given, file.name if file else ""), **dict.fromkeys(context, "-c")}
     unknown = [_describe_unknown(name, places[name]) for name in places if name not in Settings.model_fields]

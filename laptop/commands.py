@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from laptop.clock_commands import clock, explain_real_time, read_moment
+from laptop.clouds import check_place, deploy_stacks, make_templates, start_cloud
 from laptop.demo import DEFAULT_ROWS, DemoError, DemoPlan, NotBegunError, run_demo
 from laptop.faults.catalogue import FAULTS
+from laptop.organisation import ENTERPRISE, read_topology
 from laptop.replay_command import replay
 from laptop.state import (
-    ASSEMBLY,
     PROJECT_ROOT,
     REPORT,
     STATE_DIR,
@@ -23,9 +24,10 @@ from laptop.state import (
     find_cloud,
     make_private_home,
     point_here_unless_told_otherwise,
+    read_environment,
 )
-from laptop_cloud.deploy import DeployError, deploy, synthesize
-from laptop_cloud.process import CloudError, check_port, start, stop
+from laptop_cloud.deploy import DeployError
+from laptop_cloud.process import CloudError, stop
 from noriba.cli.options import DEFAULT_USE_CASE, AsJson, UseCaseName
 from noriba.cli.output import print_fields, print_json, print_line, print_problem, print_table, show_progress
 from noriba.cli.prediction_commands import print_prediction
@@ -62,45 +64,50 @@ Clock = Annotated[
 ]
 
 
-def up(port: Port = None, clock: Clock = None, *, as_json: AsJson = False) -> None:
+TopologyName = Annotated[
+    str | None,
+    typer.Option(
+        "--topology",
+        help=f"Each part in the account that this file names; {ENTERPRISE}: {ENTERPRISE}.toml, or the example.",
+        metavar=f"{ENTERPRISE}|FILE",
+    ),
+]
+
+
+def up(port: Port = None, clock: Clock = None, topology: TopologyName = None, *, as_json: AsJson = False) -> None:
     """Start the laptop cloud and deploy the stacks to it; deploys again when it runs already.
 
     With the defaults, not with noriba.toml, which is for an account of AWS. NORIBA_SETTINGS=FILE names other settings.
     """
+    spread = None if topology is None else read_topology(topology, PROJECT_ROOT)
     try:
         make_private_home()
-        check_place(port, clock=clock)
+        check_clock(check_place(port, spread), clock)
         with show_progress("making the templates") as progress:
-            synthesize(PROJECT_ROOT, ASSEMBLY, environment=choose_settings(os.environ))
+            make_templates(spread, settings=choose_settings(os.environ))
             progress.done("templates made")
             progress.update("starting the laptop cloud")
-            cloud = start(state_dir=STATE_DIR, assembly=ASSEMBLY, port=port, clock=clock)
+            cloud = start_cloud(spread, port=port, clock=clock)
             progress.done(f"laptop cloud at {cloud.endpoint_url}")
             progress.update("deploying")
-            outputs = deploy(cloud, ASSEMBLY, lambda line: progress.update(f"deploying: {line.strip()[:100]}"))
+            outputs = deploy_stacks(cloud, progress.update)
             progress.done(f"{len(outputs)} stacks deployed")
     except (CloudError, DeployError) as error:
         print_problem(str(error))
         raise typer.Exit(1) from error
     if as_json:
-        print_json({**cloud.model_dump(mode="json"), "environment": cloud.environment, "stacks": outputs})
+        print_json({**cloud.model_dump(mode="json"), "environment": read_environment(cloud), "stacks": outputs})
     else:
         print_environment(cloud)
 
 
-def check_place(port: int | None, *, clock: datetime | None = None) -> None:
-    """See whether a laptop cloud runs, or could run, at a port, before anything that takes time is done.
+def check_clock(found: RunningCloud | None, clock: datetime | None) -> None:
+    """See whether a cloud that runs has a clock of its own, where one is asked for.
 
     Raises:
-        CloudError: somebody else listens there, or the cloud of this project runs elsewhere, or without a clock where
-            one is asked for.
+        CloudError: it has none.
     """
-    found = find_cloud()
-    if found is None:
-        check_port(port)
-    elif port not in (None, found.port):
-        raise CloudError(f"a laptop cloud runs at {found.endpoint_url}; leave --port out, or stop it: noriba down")
-    elif clock is not None and found.clock is None:
+    if found is not None and clock is not None and found.clock is None:
         raise CloudError(explain_real_time(found))
 
 
@@ -120,9 +127,9 @@ def env(*, as_json: AsJson = False) -> None:
         print_problem("no laptop cloud is running here; start one: noriba up")
         raise typer.Exit(1)
     if as_json:
-        print_json(cloud.environment)
+        print_json(read_environment(cloud))
         return
-    for name, value in cloud.environment.items():
+    for name, value in read_environment(cloud).items():
         typer.echo(f"export {name}={shlex.quote(value)}")
 
 
@@ -158,6 +165,7 @@ def demo(  # noqa: PLR0913  # the options of a command
     report: Annotated[Path, typer.Option("--report", help="Where the JSON report goes.")] = REPORT,
     port: Port = None,
     use_case: UseCaseName = DEFAULT_USE_CASE,
+    topology: TopologyName = None,
     *,
     scenario: Scenario = None,
     only: Only = None,
@@ -168,9 +176,10 @@ def demo(  # noqa: PLR0913  # the options of a command
     if more and not trips:
         raise typer.BadParameter("files are given after --trips", param_hint="--trips")
     files = (*(trips or ()), *(more or ()))
-    if scenario is not None and (files or use_case != SCENARIO_USE_CASE):
-        raise typer.BadParameter(f"made up for {SCENARIO_USE_CASE}, with trips of its own", param_hint="--scenario")
+    if scenario is not None:
+        check_scenario(use_case, files, topology)
     check_faults(only or [], scenario)
+    spread = None if topology is None else read_topology(topology, PROJECT_ROOT)
     try:
         document = run_demo(
             DemoPlan(
@@ -182,6 +191,7 @@ def demo(  # noqa: PLR0913  # the options of a command
                 port=port,
                 scenario=scenario,
                 only=only or (),
+                topology=spread,
             )
         )
     except DemoError as error:
@@ -203,6 +213,18 @@ def demo(  # noqa: PLR0913  # the options of a command
         print_next_step(use_case, keep=keep)
     if any(fault["wrong"] for fault in document.get("scenario", {}).get("faults", ())):
         raise typer.Exit(1)
+
+
+def check_scenario(use_case: str, files: tuple[Path, ...], topology: str | None) -> None:
+    """See whether a scenario can be walked so.
+
+    Raises:
+        typer.BadParameter: with trips or a use case of one's own, or through several accounts, it cannot.
+    """
+    if files or use_case != SCENARIO_USE_CASE:
+        raise typer.BadParameter(f"made up for {SCENARIO_USE_CASE}, with trips of its own", param_hint="--scenario")
+    if topology is not None:
+        raise typer.BadParameter("is walked in one account; leave --topology out", param_hint="--scenario")
 
 
 def check_faults(names: list[str], scenario: str | None) -> None:

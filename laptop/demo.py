@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from laptop import drift_scenario
 from laptop.alone import UnderWayError, hold_alone
+from laptop.clouds import deploy_stacks, make_templates, start_cloud
 from laptop.demo_data import cut_files, simulate_files
 from laptop.fault_scenario import run_fault_scenario
 from laptop.memory import PeakMemory
+from laptop.resources import list_resources
 from laptop.rollout_scenario import FIRST_ROWS, run_rollout_scenario
-from laptop.state import ASSEMBLY, DEMO_FILES, HOME, PROJECT_ROOT, STATE_DIR, find_cloud, make_private_home
+from laptop.state import ASSEMBLY, DEMO_FILES, HOME, STATE_DIR, find_cloud, make_private_home, read_environment
 from laptop.steps import LIMIT_S, check_gates, land
-from laptop_cloud.deploy import DeployError, deploy, synthesize
-from laptop_cloud.process import CloudError, check_port, start, stop
+from laptop_cloud.calls import read_calls
+from laptop_cloud.deploy import DeployError
+from laptop_cloud.process import CloudError, check_port, stop
 from laptop_cloud.shared_clock import enter, leave
 from noriba.cli.output import show_progress
 from noriba.client import (
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from laptop.organisation import Topology
     from laptop_cloud.process import RunningCloud
     from noriba.aws.registry import ModelPackage
     from noriba.records.snapshot import SnapshotManifest
@@ -74,6 +78,7 @@ class DemoPlan:
     port: int | None = None
     scenario: str | None = None
     only: Sequence[str] = ()
+    topology: Topology | None = None
 
     @property
     def simulated_rows(self) -> int:
@@ -175,7 +180,7 @@ def _walk(plan: DemoPlan, walk: Walk) -> None:
     with walk.phase("prepare trips"):
         files = _prepare_files(plan)
     # On the laptop cloud, whatever the environment says.
-    session = Session(use_case_name=plan.use_case, environment=cloud.environment)
+    session = Session(use_case_name=plan.use_case, environment=read_environment(cloud))
     manifest = _ingest(session, files, walk)
     package = _train(session, manifest, walk)
     with walk.phase("approve and roll out"):
@@ -188,19 +193,20 @@ def _walk(plan: DemoPlan, walk: Walk) -> None:
         run_rollout_scenario(session, walk, DEMO_FILES, plan.report.with_suffix(".svg"))
     elif plan.scenario == "faults":
         run_fault_scenario(session, walk, package, cloud, assembly=ASSEMBLY, state_dir=STATE_DIR, only=plan.only)
+    with walk.phase("list resources"):
+        walk.document["resources"] = list_resources(session, read_calls(cloud))
 
 
 def _deploy(plan: DemoPlan, walk: Walk, *, settings: Mapping[str, str], clock: datetime | None = None) -> RunningCloud:
     with walk.phase("synthesize templates"):
-        synthesize(PROJECT_ROOT, ASSEMBLY, environment=settings)
+        make_templates(plan.topology, settings=settings)
     with walk.phase("start laptop cloud"):
-        cloud = start(state_dir=STATE_DIR, assembly=ASSEMBLY, port=plan.port, clock=clock)
+        cloud = start_cloud(plan.topology, port=plan.port, clock=clock)
         # The next demo may end this very cloud, and no other.
         _MARK.write_text(str(cloud.pid))
         walk.document["endpoint_url"] = cloud.endpoint_url
     with walk.phase("deploy stacks"):
-        outputs = deploy(cloud, ASSEMBLY, lambda line: walk.progress.update(f"deploying: {line.strip()[:100]}"))
-        walk.document["stacks"] = sorted(outputs)
+        walk.document["stacks"] = sorted(deploy_stacks(cloud, walk.progress.update))
     return cloud
 
 
@@ -219,7 +225,7 @@ def _walk_through_change(plan: DemoPlan, walk: Walk) -> None:
         raise DemoError(walk.latest, f"the laptop cloud at {cloud.endpoint_url} runs without a clock")
     enter(cloud.clock)
     try:
-        session = Session(use_case_name=plan.use_case, environment=cloud.environment)
+        session = Session(use_case_name=plan.use_case, environment=read_environment(cloud))
         walk.document["api_url"] = session.deployment.api_url
         drift_scenario.run_drift_scenario(session, walk, cloud, DEMO_FILES, plan.report)
     finally:

@@ -35,8 +35,8 @@ class BusRecorder:
     @classmethod
     def listen(cls, session: Session) -> BusRecorder:
         """Begin to listen to a deployment's bus."""
-        clients, bus_name = session.clients, session.deployment.bus_name
-        url, arn = make_inbox(session.clients, "bus-recorder")
+        clients, bus_name = session.at("events"), session.deployment.bus_name
+        url, arn = make_inbox(clients, "bus-recorder")
         pattern = json.dumps({"source": [{"prefix": "noriba."}]})
         clients.events.put_rule(Name="bus-recorder", EventBusName=bus_name, EventPattern=pattern)
         clients.events.put_targets(Rule="bus-recorder", EventBusName=bus_name, Targets=[{"Id": "queue", "Arn": arn}])
@@ -44,7 +44,7 @@ class BusRecorder:
 
     def find(self, detail_type: str, **fields: object) -> list[dict[str, Any]]:
         """Details of the events of a type whose fields are these."""
-        sqs = self.session.clients.sqs
+        sqs = self.session.at("events").sqs
         while messages := sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 self.seen.append(json.loads(message["Body"]))

@@ -62,7 +62,7 @@ def replay(
         How it went; a request that failed is told and does not end it.
     """
     api, request = ApiClient.of(session), load_use_case(session.use_case_name).request
-    report = report or EventBus(session.clients.events, session.deployment.bus_name).publish_all
+    report = report or EventBus(session.at("events").events, session.deployment.bus_name).publish_all
     done, begun_s = Replayed(), time.monotonic()
 
     def ask(number: int, one: Observation) -> OutcomeObserved | None:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from laptop.organisation import describe_environment
 from laptop_cloud.process import running
 from laptop_cloud.shared_clock import enter
 
@@ -34,6 +35,7 @@ _CHOICES = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "NORIBA_PROFILES",
 )
 
 
@@ -62,9 +64,14 @@ def point_here_unless_told_otherwise() -> None:
     if cloud is None:
         return
     if not _list_choices():
-        os.environ.update(cloud.environment)
+        os.environ.update(read_environment(cloud))
     if cloud.clock is not None:
         enter(cloud.clock)
+
+
+def read_environment(cloud: RunningCloud) -> dict[str, str]:
+    """The variables that send AWS clients to the cloud of this project, and to its accounts where it has several."""
+    return describe_environment(cloud, STATE_DIR)
 
 
 def find_cloud_in_use() -> RunningCloud | None:

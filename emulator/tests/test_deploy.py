@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from emulator.tests.conftest import NEIGHBOUR
 from laptop_cloud.deploy import DeployError, deploy
 
 if TYPE_CHECKING:
@@ -160,3 +161,60 @@ def test_a_stack_that_fails_is_named_with_the_resource_and_the_reason(
         DeployError, match=f"^stack {name}: AWS::Lambda::Function Function: futuristic 1.0 needs Python"
     ):
         deploy(cloud, folder, lambda _line: None)
+
+
+def bind(folder: Path, stack_name: str, template: dict[str, Any], accounts: list[str], region: str) -> Path:
+    """What `cdk synth` makes of one stack in each of these accounts, all of one name."""
+    folder.mkdir(parents=True)
+    content = json.dumps(template)
+    (folder / "stack.template.json").write_text(content)
+    key = f"{hashlib.sha256(content.encode()).hexdigest()}.json"
+    artifacts: dict[str, Any] = {}
+    for account in accounts:
+        staging = f"cdk-hnb659fds-assets-{account}-{region}"
+        roles = f"arn:aws:iam::{account}:role/cdk-hnb659fds"
+        publishing = f"{roles}-file-publishing-role-{account}-{region}"
+        here = {"bucketName": staging, "objectKey": key, "region": region, "assumeRoleArn": publishing}
+        source = {"path": "stack.template.json", "packaging": "file"}
+        assets = {"version": "36.0.0", "files": {key: {"source": source, "destinations": {"here": here}}}}
+        (folder / f"{account}.assets.json").write_text(json.dumps({**assets, "dockerImages": {}}))
+        properties = {"file": f"{account}.assets.json"}
+        artifacts[f"{account}.assets"] = {"type": "cdk:asset-manifest", "properties": properties}
+        artifacts[account] = {
+            "type": "aws:cloudformation:stack",
+            "environment": f"aws://{account}/{region}",
+            "dependencies": [f"{account}.assets"],
+            "properties": {
+                "templateFile": "stack.template.json",
+                "stackName": stack_name,
+                "stackTemplateAssetObjectUrl": f"s3://{staging}/{key}",
+                "assumeRoleArn": f"{roles}-deploy-role-{account}-{region}",
+                "cloudFormationExecutionRoleArn": f"{roles}-cfn-exec-role-{account}-{region}",
+            },
+        }
+    (folder / "manifest.json").write_text(json.dumps({"version": "36.0.0", "artifacts": artifacts}))
+    return folder
+
+
+def test_stacks_of_one_name_go_each_to_its_account_and_are_told_apart(
+    cloud: RunningCloud, client: Clients, neighbour: Clients, tmp_path: Path, name: str
+) -> None:
+    template = {
+        "Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": name}}},
+        "Outputs": {
+            "Arn": {"Value": {"Fn::GetAtt": ["Queue", "Arn"]}},
+            "Account": {"Value": {"Ref": "AWS::AccountId"}},
+        },
+    }
+    accounts = [cloud.account, NEIGHBOUR]
+    folder = bind(tmp_path / "cdk.out", name, template, accounts, cloud.region)
+
+    deployed = deploy(cloud, folder, lambda _line: None)
+
+    assert deployed == {
+        f"{name} in {account}": {"Arn": f"arn:aws:sqs:{cloud.region}:{account}:{name}", "Account": account}
+        for account in accounts
+    }
+    for one, account in ((client, cloud.account), (neighbour, NEIGHBOUR)):
+        [url] = one("sqs").list_queues(QueueNamePrefix=name)["QueueUrls"]
+        assert account in url

@@ -46,6 +46,22 @@ def test_a_key_of_another_account_is_used(
         assert theirs.decrypt(CiphertextBlob=made["CiphertextBlob"], **named)["Plaintext"] == made["Plaintext"]
 
 
+def test_an_alias_of_another_account_tells_its_key(
+    client: Clients, cloud: RunningCloud, acting: Acting, name: str, key: str
+) -> None:
+    """By its ARN; policies speak of the key."""
+    alias = f"alias/{name}"
+    client("kms").create_alias(AliasName=alias, TargetKeyId=key)
+    let_in(client, cloud, key, f"arn:aws:iam::{NEIGHBOUR}:role/{name}", ["kms:DescribeKey", "kms:Encrypt"])
+    theirs = acting("kms", allow(["kms:DescribeKey", "kms:Encrypt"], key))
+    named = f"{key.partition(':key/')[0]}:{alias}"
+
+    assert theirs.describe_key(KeyId=named)["KeyMetadata"]["Arn"] == key
+    assert theirs.encrypt(KeyId=named, Plaintext=b"rows")["KeyId"] == key
+    assert refusal(theirs.generate_data_key, KeyId=named, KeySpec="AES_256") == DENIED
+    assert refusal(theirs.describe_key, KeyId=f"{named}-gone") == DENIED
+
+
 def test_who_may_not_by_their_own_policy_is_refused(
     client: Clients, cloud: RunningCloud, acting: Acting, key: str
 ) -> None:

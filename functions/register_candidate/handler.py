@@ -31,6 +31,7 @@ class Settings(Environment):
     """Environment of this function."""
 
     resource_prefix: str
+    package_groups_arn: str
     ledger_table: str
 
 
@@ -75,7 +76,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     # Whoever asks the model must be able to compute what it reads, whatever the code declares by then.
     bucket, _key = split_uri(task.model_data_uri)
     FeatureArchive(ObjectStore(clients.s3, bucket)).keep(artifact.read(FEATURES_FILE))
-    registry = ModelRegistry(clients.sagemaker, name_package_group(use_case.name, prefix=settings.resource_prefix))
+    group = name_package_group(use_case.name, prefix=settings.resource_prefix)
+    registry = ModelRegistry(clients.sagemaker, f"{settings.package_groups_arn}/{group}")
     card = write_model_card(candidate, use_case)
     package = registry.register(candidate, card=card, client_token=decision.decision_id)
     # Before anybody can approve what is announced below.

@@ -26,6 +26,7 @@ from noriba.usecase import list_use_cases
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from noriba.aws.clients import Clients
     from noriba.aws.executions import Execution
     from noriba.aws.ledger import RolloutLock
     from noriba.aws.leftovers import Tidied
@@ -37,6 +38,8 @@ class Settings(Environment):
     bus_name: str
     ledger_table: str
     resource_prefix: str
+    staging_role_arn: str | None = None
+    """As which staging is tidied up after, where it has an account of its own."""
 
 
 class NotTidiedError(NoribaError):
@@ -72,7 +75,7 @@ def tidy(use_case: str) -> Tidied:
     settings, clients = load_dependencies()
     # In this order: what a rollout that begins now makes is not found.
     endpoint = name_endpoint(use_case, prefix=settings.resource_prefix)
-    leftovers = Leftovers(clients.sagemaker, endpoint)
+    leftovers, staged = Leftovers(clients.sagemaker, endpoint), find_staged(settings, clients, endpoint)
     ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case)
     lock, champion = ledger.read_rollout(), ledger.read_champion()
     execution = None if lock is None else look_up(clients.stepfunctions, lock.execution)
@@ -81,6 +84,8 @@ def tidy(use_case: str) -> Tidied:
     config = None if champion is None else champion.endpoint_config
     try:
         tidied = leftovers.remove(owned=owned, champion_config=config)
+        if staged is not None:
+            tidied += staged.remove(owned=owned, champion_config=None)
         removed = tidied.endpoints + tidied.configurations + tidied.models
         count(use_case, {LEFTOVERS_REMOVED: removed, CHAMPIONS_RESTORED: tidied.restored})
         logger.info("tidied", extra={"use_case": use_case, **asdict(tidied)})
@@ -91,6 +96,13 @@ def tidy(use_case: str) -> Tidied:
     if lock is not None and is_over and not tidied.pending and ledger.release_rollout(lock.execution):
         logger.info("released", extra={"use_case": use_case, "execution": lock.execution})
     return tidied
+
+
+def find_staged(settings: Settings, clients: Clients, endpoint: str) -> Leftovers | None:
+    """What rollouts left where staging has an account of its own."""
+    if settings.staging_role_arn is None:
+        return None
+    return Leftovers(clients.acting_as(settings.staging_role_arn, session_name="tidy-rollouts").sagemaker, endpoint)
 
 
 def name_owned(lock: RolloutLock, endpoint: str) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Tags
+from aws_cdk import Annotations, Duration, PhysicalName, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -63,6 +63,7 @@ class SecureBucket(Construct):
         bucket = s3.Bucket(
             self,
             "Bucket",
+            bucket_name=PhysicalName.GENERATE_IF_NEEDED,
             encryption=s3.BucketEncryption.KMS,
             encryption_key=shared.key,
             bucket_key_enabled=True,

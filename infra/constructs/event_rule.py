@@ -14,6 +14,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra.constructs.alarm import OperatorAlarm
+from infra.constructs.shared import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,12 +77,12 @@ class _Rule(Construct):
         known = sns.Topic.from_topic_arn(self, "Topic", topic.topic_arn)
         self._rule.add_target(targets.SnsTopic(known, message=message, **self._delivery()))
 
-    def deliver(self, stream_arn: str, *, role: iam.IRole) -> None:
-        """Put the whole event on a delivery stream, as a role that may."""
+    def deliver(self, target_arn: str, *, role: iam.IRole) -> None:
+        """Put the whole event on a delivery stream, or on another account's bus, as a role that may."""
         self._rule.add_target(
             _Target(
                 events.RuleTargetConfig(
-                    arn=stream_arn,
+                    arn=target_arn,
                     role=role,
                     dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self._dead_letters.queue_arn),
                     retry_policy=events.CfnRule.RetryPolicyProperty(
@@ -108,6 +109,8 @@ class EventRule(_Rule):
         shared: what all stacks share.
         pattern: made by an event model's `pattern`.
         from_aws: whether the event stands on the default bus, where AWS services put theirs.
+        told_in: the account in which it is told, where that is known: for what AWS tells, the account of what it is
+            about; for what only its own account is told, that one. Everything else is told on the hub.
     """
 
     def __init__(
@@ -118,17 +121,22 @@ class EventRule(_Rule):
         shared: Shared,
         pattern: Mapping[str, Any],
         from_aws: bool = False,
+        told_in: Shared | None = None,
     ) -> None:
-        self._pattern, self._from_aws = pattern, from_aws
+        told_in = told_in or (shared if from_aws else None)
+        self._pattern = pattern
+        self._from_default_bus = from_aws and told_in is shared
+        if told_in is not shared:
+            shared.wanted.append(Wanted(construct_id, pattern, told_in))
         super().__init__(scope, construct_id, shared=shared)
 
     def _make(self, shared: Shared) -> events.Rule:
         pattern = self._pattern
-        self._bus_name = None if self._from_aws else shared.bus.event_bus_name
+        self._bus_name = None if self._from_default_bus else shared.bus.event_bus_name
         return events.Rule(
             self,
             "Rule",
-            event_bus=None if self._from_aws else shared.bus,
+            event_bus=None if self._from_default_bus else shared.bus,
             event_pattern=events.EventPattern(
                 source=pattern["source"], detail_type=pattern["detail-type"], detail=pattern.get("detail")
             ),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aws_cdk import IResource, Stack
 from aws_cdk import aws_iam as iam
 
 from infra.constructs.acknowledgements import acknowledge_wildcard
+from infra.constructs.sharing import admit, is_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_s3 as s3
     from aws_cdk import aws_sns as sns
-    from constructs import Construct
+    from constructs import Construct, IConstruct
 
 Grantee: TypeAlias = iam.IRole | iam.ManagedPolicy
 """Who is given permissions: a role, or a policy that somebody else attaches to people's roles."""
@@ -58,18 +60,42 @@ def allow_deleting_versions(role: Grantee, bucket: s3.IBucket, *, prefix: str) -
 
 def allow_listing(role: Grantee, bucket: s3.IBucket) -> None:
     """List keys; a reader without it is told 403 for an object that is not there."""
+    if _is_out_of_reach(role, bucket):
+        return
     allow(role, ["s3:ListBucket"], [bucket.bucket_arn])
+    admit(role, bucket, ["s3:ListBucket"], [bucket.bucket_arn])
 
 
 def allow_using_key(role: Grantee, key: kms.IKey | None, *, writing: bool) -> None:
     """Decrypt with a key, and make data keys where something is written."""
     if key is not None:
-        allow(role, ["kms:Decrypt", *(["kms:GenerateDataKey"] if writing else [])], [key.key_arn])
+        allow_key(role, key, ["kms:Decrypt", *(["kms:GenerateDataKey"] if writing else [])])
+
+
+def allow_key(role: Grantee, key: kms.IKey, actions: Sequence[str]) -> None:
+    """Named actions with a key.
+
+    No name tells the id of another account's key before it is made; its own policy says which key lets the role in.
+    https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html
+    """
+    if _is_out_of_reach(role, key):
+        return
+    if not is_elsewhere(role, key):
+        allow(role, actions, [key.key_arn])
+        return
+    keys = format_arn(Stack.of(key), "kms", "key/*")
+    allow(role, actions, [keys])
+    admit(role, key, actions)
+    acknowledge_wildcard(
+        role, write_arn(keys), reason="another account's key has an id of its own; its policy lets this stack in"
+    )
 
 
 def allow_table(role: Grantee, table: dynamodb.ITable, *actions: str) -> None:
     """Named actions on a table's items."""
-    allow(role, [f"dynamodb:{action}" for action in actions], [table.table_arn])
+    named = [f"dynamodb:{action}" for action in actions]
+    allow(role, named, [table.table_arn])
+    admit(role, table, named)
     allow_using_key(role, table.encryption_key, writing=True)
 
 
@@ -84,19 +110,8 @@ def allow_reading_attributes(role: Grantee, table: dynamodb.ITable, attributes: 
         "StringEqualsIfExists": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
     }
     allow(role, ["dynamodb:GetItem"], [table.table_arn], **only)
+    admit(role, table, ["dynamodb:GetItem"])
     allow_using_key(role, table.encryption_key, writing=False)
-
-
-def allow_describing_packages(role: Grantee, groups: Sequence[str]) -> None:
-    """Describe the versions of model package groups, given by name."""
-    for group in groups:
-        packages = f"model-package/{group}/*"
-        allow(role, ["sagemaker:DescribeModelPackage"], [format_arn(Stack.of(role), "sagemaker", packages)])
-        acknowledge_wildcard(
-            role,
-            f"arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:{packages}",
-            reason="versions of a model get their numbers at run time",
-        )
 
 
 def allow_publishing(
@@ -163,9 +178,18 @@ def format_arn(stack: Stack, service: str, resource: str) -> str:
     return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"
 
 
+def _is_out_of_reach(role: Grantee, owned: IResource) -> bool:
+    """A person's policy speaks of its own account: who works in two has one in each."""
+    return isinstance(role, iam.ManagedPolicy) and is_elsewhere(role, owned)
+
+
 def _allow_objects(role: Grantee, bucket: s3.IBucket, prefix: str, actions: Sequence[str]) -> None:
+    if _is_out_of_reach(role, bucket):
+        return
     pattern = f"{prefix}*"
-    allow(role, actions, [bucket.arn_for_objects(pattern)])
+    objects = [bucket.arn_for_objects(pattern)]
+    allow(role, actions, objects)
+    admit(role, bucket, actions, objects)
     acknowledge_wildcard(role, f"{_write_arn(bucket, Stack.of(role))}/{pattern}", reason=_OBJECTS)
 
 
@@ -174,7 +198,22 @@ def _write_arn(bucket: s3.IBucket, where: Stack) -> str:
     if bucket.node.default_child is None:
         # One that was kept: it is known by its name.
         return f"arn:<AWS::Partition>:s3:::{bucket.bucket_name}"
+    if is_elsewhere(where, bucket):
+        return f"arn:<AWS::Partition>:s3:::{where.resolve(bucket.bucket_name)}"
     return write_reference(bucket, bucket.bucket_arn, where)
+
+
+def name_table(table: dynamodb.ITable, where: IConstruct) -> str:
+    """How requests name a table: by its name at home, by its ARN from another account.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/rbac-cross-account-access.html
+    """
+    return table.table_arn if is_elsewhere(where, table) else table.table_name
+
+
+def write_arn(arn: str) -> str:
+    """An ARN by `format_arn` as cdk-nag writes it, which names what only a deployment knows."""
+    return re.sub(r"\$\{Token\[AWS\.(\w+)\.\d+\]\}", r"<AWS::\1>", arn)
 
 
 def write_reference(resource: IResource, reference: str, where: Stack) -> str:

@@ -13,7 +13,7 @@ from constructs import Construct
 
 from infra.constructs.acknowledgements import acknowledge, acknowledge_wildcard
 from infra.constructs.alarm import OperatorAlarm
-from infra.constructs.grants import allow, allow_publishing, format_arn, trust
+from infra.constructs.grants import allow, allow_publishing, format_arn, trust, write_arn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -70,7 +70,7 @@ class Machine(Construct):
             tracing_enabled=True,
         )
         if sources := _find_sources(states.values()):
-            allow_publishing(self.role, shared.bus.event_bus_arn, sources=sources)
+            allow_publishing(self.role, shared.hub.event_bus_arn, sources=sources)
         acknowledge(
             self.role,
             "AwsSolutions-IAM5[Resource::*]",
@@ -146,10 +146,7 @@ class Machine(Construct):
         logical = stack.get_logical_id(self.machine.node.default_child)  # type: ignore[arg-type]  # an L2's child
         acknowledge_wildcard(
             policy,
-            *(
-                f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{logical}.Name>{name}"
-                for name in names
-            ),
+            *(write_arn(format_arn(stack, "states", f"execution:<{logical}.Name>{name}")) for name in names),
             reason="executions get their names at run time",
         )
 

@@ -11,6 +11,11 @@ def to_construct_id(name: str) -> str:
     return "".join(word.capitalize() for word in name.split("_"))
 
 
+def name_key(prefix: str) -> str:
+    """The alias of an account's key."""
+    return f"alias/{prefix}"
+
+
 def name_persona_policy(persona: str, *, prefix: str, region: str) -> str:
     """How a permission set of IAM Identity Center, or whoever attaches it to a role, finds a persona's policy.
 

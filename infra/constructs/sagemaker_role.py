@@ -9,20 +9,25 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.constructs.acknowledgements import acknowledge, acknowledge_wildcard
-from infra.constructs.grants import allow, format_arn, trust
+from infra.constructs.grants import allow, format_arn, trust, write_arn
 
 if TYPE_CHECKING:
     from infra.constructs.model_image import ModelImage
 
-_HERE = "arn:<AWS::Partition>:{service}:<AWS::Region>:<AWS::AccountId>:{resource}"
-
 
 class SageMakerRole(Construct):
-    """A role for containers of one image: pull it, write logs and metrics, nothing more."""
+    """A role for containers of one image: pull it, write logs and metrics, nothing more.
 
-    def __init__(self, scope: Construct, construct_id: str, *, image: ModelImage) -> None:
+    Args:
+        scope: the stack.
+        construct_id: its name in the stack.
+        image: of the containers.
+        name: of the role, where another account has to know it; CloudFormation's choice when None.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, image: ModelImage, name: str | None = None) -> None:
         super().__init__(scope, construct_id)
-        self.role = iam.Role(self, "Role", assumed_by=trust("sagemaker", self))
+        self.role = iam.Role(self, "Role", role_name=name, assumed_by=trust("sagemaker", self))
         stack = Stack.of(self)
         allow(
             self.role,
@@ -41,14 +46,15 @@ class SageMakerRole(Construct):
             ["*"],
             StringLike={"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*"]},
         )
+        groups = format_arn(stack, "logs", "log-group:/aws/sagemaker/*")
         allow(
             self.role,
             ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
-            [format_arn(stack, "logs", "log-group:/aws/sagemaker/*")],
+            [groups],
         )
         acknowledge_wildcard(
             self.role,
-            _HERE.format(service="logs", resource="log-group:/aws/sagemaker/*"),
+            write_arn(groups),
             reason="SageMaker names a log group after each kind of job and each endpoint",
         )
 
@@ -75,7 +81,7 @@ def allow_jobs(machine_role: iam.IRole, job_role: iam.IRole) -> None:
         )
         acknowledge_wildcard(
             machine_role,
-            _HERE.format(service="sagemaker", resource=f"{kind}/*"),
+            write_arn(format_arn(stack, "sagemaker", f"{kind}/*")),
             reason="jobs are named after the decision to train",
         )
     allow_passing(machine_role, job_role)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import Stack
 
 from infra.constructs.acknowledgements import acknowledge_wildcard
-from infra.constructs.grants import allow, write_reference
+from infra.constructs.grants import allow, format_arn, write_arn, write_reference
 
 if TYPE_CHECKING:
     from aws_cdk import aws_apigateway as apigateway
@@ -30,9 +30,9 @@ class WhyAccess:
         allow(policy, ["execute-api:Invoke"], [self.method.method_arn])
         stack, stage = Stack.of(policy), self.api.deployment_stage
         api = write_reference(self.api, self.api.rest_api_id, stack)
+        route = f"{api}/{write_reference(stage, stage.stage_name, stack)}/GET/v1/*/predictions/*/why"
         acknowledge_wildcard(
             policy,
-            f"arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:{api}/"
-            f"{write_reference(stage, stage.stage_name, stack)}/GET/v1/*/predictions/*/why",
+            write_arn(format_arn(stack, "execute-api", route)),
             reason="use cases and predictions are in the path; all of them are behind this one question",
         )

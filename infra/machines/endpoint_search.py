@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING
 from infra.machines.states import TRANSIENT, State, call, choose, matches, wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 PAUSE_S = 15
 _DESCRIBE = "arn:aws:states:::aws-sdk:sagemaker:describeEndpoint"
 
 
 def look_for_endpoint(
-    question: str, name: str, *, found: str, missing: str, otherwise: str, result: str
+    question: str,
+    name: str,
+    *,
+    found: str,
+    missing: str,
+    otherwise: str,
+    result: str,
+    act: Callable[[State], State] = lambda state: state,
 ) -> Mapping[str, State]:
     """States that ask until there is an answer.
 
@@ -28,21 +35,24 @@ def look_for_endpoint(
         missing: the state when it is not.
         otherwise: the state when SageMaker refuses to say; `<result>` then holds the error.
         result: a path.
+        act: makes the task act in another account, where the endpoint is there.
     """
     why, again = f"{question} Why no answer?", f"{question} Ask again"
     caught = {"ResultPath": result}
     return {
-        question: call(
-            _DESCRIBE,
-            {"EndpointName.$": name},
-            follow=found,
-            Retry=[TRANSIENT],
-            ResultSelector={"status.$": "$.EndpointStatus"},
-            ResultPath=result,
-            Catch=[
-                {"ErrorEquals": ["SageMaker.SageMakerException"], **caught, "Next": why},
-                {"ErrorEquals": ["States.ALL"], **caught, "Next": otherwise},
-            ],
+        question: act(
+            call(
+                _DESCRIBE,
+                {"EndpointName.$": name},
+                follow=found,
+                Retry=[TRANSIENT],
+                ResultSelector={"status.$": "$.EndpointStatus"},
+                ResultPath=result,
+                Catch=[
+                    {"ErrorEquals": ["SageMaker.SageMakerException"], **caught, "Next": why},
+                    {"ErrorEquals": ["States.ALL"], **caught, "Next": otherwise},
+                ],
+            )
         ),
         why: choose(
             (matches(f"{result}.Cause", "*Could not find*"), missing),

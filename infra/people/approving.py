@@ -12,7 +12,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
 from infra.constructs.acknowledgements import acknowledge_wildcard
-from infra.constructs.grants import allow, format_arn
+from infra.constructs.grants import allow, write_arn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 def allow_deciding(role: iam.Role, groups: Iterable[PackageGroup]) -> None:
     """Let the approver's role read candidates, approve and reject them."""
-    stack, groups = Stack.of(role), list(groups)
-    packages = [f"model-package/{group.name}/*" for group in groups]
+    groups = list(groups)
+    packages = [group.name_packages(role) for group in groups]
     # Lists are checked against packages, not on their group.
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
     allow(
         role,
         ["sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages", "sagemaker:UpdateModelPackage"],
-        [format_arn(stack, "sagemaker", package) for package in packages],
+        packages,
     )
     allow(role, ["sagemaker:DescribeModelPackageGroup"], [group.arn for group in groups])
     acknowledge_wildcard(
         role,
-        *(f"arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:{package}" for package in packages),
+        *(write_arn(package) for package in packages),
         reason="versions of one group get their numbers from the registry",
     )
 

@@ -12,6 +12,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
 from infra.constructs.grants import format_arn
+from infra.constructs.sharing import is_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,8 @@ def deny(
 def keep_from_approving(policy: iam.ManagedPolicy, estate: Estate) -> None:
     """Neither decide on a candidate nor edit its record, nor register one as approved, nor become the approver."""
     stack, groups = Stack.of(policy), f"{estate.shared.settings.prefix}-*"
-    deny(policy, ["sts:AssumeRole"], [estate.approver.role_arn])
+    if not is_elsewhere(policy, estate.approver):
+        deny(policy, ["sts:AssumeRole"], [estate.approver.role_arn])
     packages, group = f"model-package/{groups}", f"model-package-group/{groups}"
     deny(policy, ["sagemaker:UpdateModelPackage"], [format_arn(stack, "sagemaker", packages)])
     deny(
@@ -54,8 +56,9 @@ def keep_from_passing_roles(policy: iam.ManagedPolicy) -> None:
 def keep_from_training(policy: iam.ManagedPolicy, estate: Estate) -> None:
     """Neither train, nor ask for it, nor change what a decision rests upon."""
     deny(policy, ["sagemaker:CreateTrainingJob", "sagemaker:CreateProcessingJob"], ["*"])
-    deny(policy, ["states:StartExecution"], [estate.machines.train.state_machine_arn])
-    deny(policy, ["events:PutEvents"], [estate.shared.bus.event_bus_arn])
+    if not is_elsewhere(policy, estate.machines.train):
+        deny(policy, ["states:StartExecution"], [estate.machines.train.state_machine_arn])
+    deny(policy, ["events:PutEvents"], [estate.shared.hub.event_bus_arn])
     deny_objects(policy, ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"], estate.buckets.models)
 
 
@@ -64,7 +67,8 @@ def keep_from_deploying(policy: iam.ManagedPolicy, estate: Estate) -> None:
     actions = ("CreateEndpoint", "UpdateEndpoint", "UpdateEndpointWeightsAndCapacities", "DeleteEndpoint")
     endpoints = f"endpoint/{estate.shared.settings.prefix}-*"
     deny(policy, [f"sagemaker:{action}" for action in actions], [format_arn(Stack.of(policy), "sagemaker", endpoints)])
-    deny(policy, ["states:StartExecution"], [estate.machines.rollout.state_machine_arn])
+    if not is_elsewhere(policy, estate.machines.rollout):
+        deny(policy, ["states:StartExecution"], [estate.machines.rollout.state_machine_arn])
 
 
 def keep_from_reading(policy: iam.ManagedPolicy, *buckets: s3.IBucket) -> None:
@@ -74,4 +78,5 @@ def keep_from_reading(policy: iam.ManagedPolicy, *buckets: s3.IBucket) -> None:
 
 def deny_objects(policy: iam.ManagedPolicy, actions: Sequence[str], *buckets: s3.IBucket) -> None:
     """Refuse actions on all objects of buckets."""
-    deny(policy, actions, [bucket.arn_for_objects("*") for bucket in buckets])
+    if here := [bucket for bucket in buckets if not is_elsewhere(policy, bucket)]:
+        deny(policy, actions, [bucket.arn_for_objects("*") for bucket in here])

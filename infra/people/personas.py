@@ -35,17 +35,16 @@ def allow_data_engineer(policy: iam.ManagedPolicy, estate: Estate) -> None:
         see(policy, estate)
     for bucket in (buckets.raw, buckets.datasets, buckets.quarantine):
         rights.read_bucket(policy, bucket, versions=True)
-        allow(policy, ["s3:ListBucketVersions"], [bucket.bucket_arn])
+        rights.list_versions(policy, bucket)
         allow_deleting_versions(policy, bucket, prefix="")
     allow_writing(policy, buckets.raw)
-    # Large files go up in parts; what was broken off is taken away again.
-    allow(policy, ["s3:AbortMultipartUpload"], [buckets.raw.arn_for_objects("*")])
+    rights.break_off_uploads(policy, buckets.raw)
     # An erasure is kept in the ledger, and takes the object out of the snapshots to come.
     erased = (*KEY_ATTRIBUTES, "record", "open", "status", "reason")
     rights.write_ledger(policy, estate, ["PutItem", "UpdateItem"], erased)
-    allow(policy, ["states:StartExecution"], [estate.machines.settle.state_machine_arn])
+    rights.allow_machines(policy, ["StartExecution"], estate.machines.settle)
     rights.allow_executions(policy, ["DescribeExecution"], estate.machines.settle)
-    allow(policy, ["lambda:InvokeFunction"], [estate.compactor.function_arn, estate.gatherer.function_arn])
+    rights.allow_invoking(policy, estate.compactor, estate.gatherer)
     guards.keep_from_approving(policy, estate)
     guards.keep_from_passing_roles(policy)
 
@@ -83,7 +82,8 @@ def allow_approver(policy: iam.ManagedPolicy, estate: Estate) -> None:
     for see in (rights.see_stacks, rights.see_models, rights.read_ledger, rights.see_snapshots):
         see(policy, estate)
     rights.see_executions(policy, estate.machines.rollout)
-    allow(policy, ["sts:AssumeRole"], [estate.approver.role_arn])
+    if rights.are_here(policy, estate.approver):
+        allow(policy, ["sts:AssumeRole"], [estate.approver.role_arn])
     guards.keep_from_training(policy, estate)
     guards.keep_from_passing_roles(policy)
 
@@ -96,22 +96,17 @@ def allow_operator(policy: iam.ManagedPolicy, estate: Estate) -> None:
     rights.see_state(policy, estate)
     rights.read_logs(policy, estate)
     rights.allow_executions(policy, ["DescribeExecution"], machines.rollout, machines.monitor)
-    allow(
-        policy,
-        ["states:StartExecution"],
-        [machines.rollout.state_machine_arn, machines.monitor.state_machine_arn],
-    )
+    rights.allow_machines(policy, ["StartExecution"], machines.rollout, machines.monitor)
     rights.allow_executions(policy, ["StopExecution"], machines.rollout)
-    allow(policy, ["states:SendTaskSuccess"], [machines.rollout.state_machine_arn])
+    rights.allow_machines(policy, ["SendTaskSuccess"], machines.rollout)
     # Of the lock: whether it is paused, and the token that was answered.
     rights.write_ledger(policy, estate, ["UpdateItem"], [*KEY_ATTRIBUTES, "execution", "paused", "token"])
-    configurations = [f"endpoint-config/{name}-*" for name in rights.name_endpoints(estate)]
-    reason = "a configuration is named after its attempt"
-    rights.allow_patterns(policy, "sagemaker", ["DescribeEndpointConfig"], configurations, reason=reason)
+    rights.see_configurations(policy, estate)
     # Sums and verdicts, without the places that captures hold.
     allow_reading(policy, estate.buckets.captures, prefix=COMPARISONS)
     allow_reading(policy, estate.observations.bucket, prefix=REPORTS)
-    estate.why.let_ask(policy)
+    if rights.are_here(policy, estate.why.api):
+        estate.why.let_ask(policy)
     guards.keep_from_approving(policy, estate)
     guards.keep_from_passing_roles(policy)
 
@@ -133,8 +128,7 @@ def allow_auditor(policy: iam.ManagedPolicy, estate: Estate) -> None:
     for see in (rights.see_stacks, rights.see_models, rights.read_ledger, rights.see_snapshots):
         see(policy, estate)
     rights.see_executions(policy, estate.machines.rollout)
-    reason = "jobs are named after the decision to train"
-    rights.allow_patterns(policy, "sagemaker", ["DescribeTrainingJob"], ["training-job/*"], reason=reason)
+    rights.see_jobs(policy, estate)
     allow(policy, ["cloudtrail:LookupEvents"], ["*"])
     rights.acknowledge_everything(policy)
     guards.keep_from_approving(policy, estate)

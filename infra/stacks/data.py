@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, Tags
+from aws_cdk import CfnOutput, Duration, PhysicalName, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 
@@ -35,7 +35,9 @@ class DataStack(Stack):
     """Attributes: `raw`, `datasets`, `quarantine` (buckets), `ledger` (table), `ingest` and `settle` (machines)."""
 
     def __init__(self, scope: Construct, construct_id: str, *, shared: Shared) -> None:
-        super().__init__(scope, construct_id, description="Noriba: landing, ingest and snapshots")
+        super().__init__(
+            scope, construct_id, description="Noriba: landing, ingest and snapshots", env=shared.environment
+        )
         self._shared = shared
         self.raw = self._bucket("Raw", announce=True)
         self.datasets = self._bucket("Datasets")
@@ -70,6 +72,7 @@ class DataStack(Stack):
         ledger = dynamodb.Table(
             self,
             "Ledger",
+            table_name=PhysicalName.GENERATE_IF_NEEDED,
             partition_key=dynamodb.Attribute(name="use_case", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="entry", type=dynamodb.AttributeType.STRING),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
@@ -87,7 +90,7 @@ class DataStack(Stack):
         self._plan, self._transform = self._make_planner(), self._make_transformer()
         self._commit, self._refuse = self._make_committer(), self._make_refuser()
         self._places = IngestProps(
-            bus_name=self._shared.bus.event_bus_name,
+            bus_name=self._shared.hub_address,
             plan_arn=self._plan.function.function_arn,
             transform_arn=self._transform.function.function_arn,
             commit_arn=self._commit.function.function_arn,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, Tags
+from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -12,10 +13,10 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 
 from infra.constructs.bucket import AccessLogs
-from infra.constructs.bus_policy import silence_others
+from infra.constructs.bus_policy import BusPolicy, Neighbours
 from infra.constructs.dead_letters import DeadLetters
 from infra.constructs.grants import admit_rules
-from infra.constructs.names import KEPT_AS
+from infra.constructs.names import KEPT_AS, name_key
 from infra.constructs.shared import Shared
 from noriba.events import NORIBA_EVENTS
 
@@ -26,16 +27,51 @@ if TYPE_CHECKING:
     from infra.settings import Settings
 
 
-class EventsStack(Stack):
-    """Made first; every other stack is handed `shared`."""
+@dataclass(frozen=True)
+class Place:
+    """Where an events stack stands among others.
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, packages: Packages) -> None:
-        super().__init__(scope, construct_id, description="Noriba: the event bus and what all stacks share")
-        key = self._make_key(settings)
+    Attributes:
+        environment: account and region; None for those of whoever deploys.
+        neighbours: other accounts of the loop; None where all of it is in one.
+        hub_arn: the bus that everybody tells, where it is in another account.
+    """
+
+    environment: Environment | None = None
+    neighbours: Neighbours | None = None
+    hub_arn: str | None = None
+
+
+HERE = Place()
+
+
+class EventsStack(Stack):
+    """Made first; every other stack of its account is handed `shared`.
+
+    Args:
+        scope: the application.
+        construct_id: its name there.
+        settings: of the deployment.
+        packages: of its functions and images.
+        place: its account, and others.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, packages: Packages, place: Place = HERE
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            stack_name=f"{settings.prefix}-events",
+            description="Noriba: the event bus and what all stacks share",
+            env=place.environment,
+        )
+        key = self._make_key(settings, place)
         operators = self._make_operators(key, settings)
         dead_letters = DeadLetters(self, "DeadLetters", key=key, operators=operators)
         bus = events.EventBus(self, "Bus", event_bus_name=settings.prefix)
-        silence_others(bus, prefix=settings.prefix)
+        policy = BusPolicy(bus, prefix=settings.prefix, neighbours=place.neighbours)
+        hub = bus if place.hub_arn is None else events.EventBus.from_event_bus_arn(self, "Hub", place.hub_arn)
         self._archive(bus, settings)
         access_logs = AccessLogs(self, "AccessLogs", days=settings.access_log_days, keep=settings.keep_data)
         self.shared = Shared(
@@ -43,11 +79,14 @@ class EventsStack(Stack):
             packages=packages,
             key=key,
             bus=bus,
+            bus_policy=policy,
+            hub=hub,
             dead_letters=dead_letters.for_rules,
             operators=operators,
             access_logs=access_logs.for_buckets,
+            environment=place.environment,
         )
-        CfnOutput(self, "BusName", value=bus.event_bus_name)
+        CfnOutput(self, "BusName", value=self.shared.hub_address)
         CfnOutput(self, "AccessLogsBucket", value=access_logs.bucket.bucket_name)
         CfnOutput(self, "DeadLetterQueueUrl", value=dead_letters.queue.queue_url)
         CfnOutput(self, "OperatorsTopicArn", value=operators.topic_arn)
@@ -68,7 +107,7 @@ class EventsStack(Stack):
             operators.add_subscription(subscriptions.EmailSubscription(settings.operator_email))
         return operators
 
-    def _make_key(self, settings: Settings) -> kms.IKey:
+    def _make_key(self, settings: Settings, place: Place) -> kms.IKey:
         if settings.kept is not None:
             # With its policy: it was kept with everything that it encrypts.
             return kms.Key.from_key_arn(self, "Key", settings.kept.key_arn)
@@ -81,6 +120,9 @@ class EventsStack(Stack):
             pending_window=Duration.days(7),
         )
         Tags.of(key).add(KEPT_AS, "key_arn")
+        if place.environment is not None:
+            # By which other accounts name it.
+            key.add_alias(name_key(settings.prefix))
         # Alarms and rules send to encrypted topics and queues. EventBridge does not say for whom it asks: with a
         # condition on the source, nothing would be delivered.
         # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services

@@ -11,12 +11,12 @@ from aws_cdk import aws_events as events
 from infra.constructs.event_rule import EventRule, TimedRule
 from infra.constructs.function import PythonFunction
 from infra.constructs.grants import (
-    allow_describing_packages,
     allow_listing,
     allow_publishing,
     allow_reading,
     allow_table,
     allow_writing,
+    name_table,
 )
 from infra.constructs.machine import Machine
 from infra.constructs.monitor_alarms import MonitorAlarms
@@ -26,7 +26,6 @@ from infra.machines.monitoring import MonitoringProps, describe_monitoring
 from noriba.events import FindingChanged
 from noriba.records.measurements import MEASUREMENTS
 from noriba.records.monitoring import REPORTS
-from noriba.records.names import name_package_group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
     from constructs import Construct
 
+    from infra.constructs.package_group import PackageGroup
     from infra.constructs.query_access import QueryAccess
     from infra.constructs.shared import Shared
     from noriba.usecase import UseCase
@@ -47,6 +47,7 @@ class MonitoringData:
 
     ledger: dynamodb.ITable
     models: s3.IBucket
+    groups: Sequence[PackageGroup]
     observations: QueryAccess
 
 
@@ -63,7 +64,9 @@ class MonitoringStack(Stack):
         compactor: lambda_.IFunction,
         use_cases: Sequence[UseCase],
     ) -> None:
-        super().__init__(scope, construct_id, description="Noriba: whether production does what it promised")
+        super().__init__(
+            scope, construct_id, description="Noriba: whether production does what it promised", env=shared.environment
+        )
         self._shared, self._data, self._use_cases = shared, data, use_cases
         machine = self._make_machine(compactor)
         self.machine = machine.machine
@@ -131,14 +134,14 @@ class MonitoringStack(Stack):
         return function
 
     def _make_measurer(self) -> PythonFunction:
-        bus, bucket = self._shared.bus, self._data.observations.bucket
-        function = self._make_function("measure_traffic", {"BUS_NAME": bus.event_bus_name})
+        bucket = self._data.observations.bucket
+        function = self._make_function("measure_traffic", {"BUS_NAME": self._shared.hub_address})
         self._data.observations.let_read_answers(function.role)
         for prefix in (MEASUREMENTS, REPORTS):
             allow_reading(function.role, bucket, prefix=prefix)
             allow_writing(function.role, bucket, prefix=prefix)
         allow_table(function.role, self._data.ledger, "PutItem")
-        allow_publishing(function.role, bus.event_bus_arn, sources=[FindingChanged.source])
+        allow_publishing(function.role, self._shared.hub.event_bus_arn, sources=[FindingChanged.source])
         return function
 
     def _make_function(self, name: str, environment: dict[str, str]) -> PythonFunction:
@@ -148,7 +151,7 @@ class MonitoringStack(Stack):
             name,
             shared=self._shared,
             environment={
-                "LEDGER_TABLE": self._data.ledger.table_name,
+                "LEDGER_TABLE": name_table(self._data.ledger, self),
                 "OBSERVATIONS_BUCKET": self._data.observations.bucket.bucket_name,
                 **environment,
             },
@@ -159,8 +162,6 @@ class MonitoringStack(Stack):
         allow_table(function.role, self._data.ledger, "GetItem")
         allow_reading(function.role, self._data.models)
         allow_listing(function.role, self._data.observations.bucket)
-        prefix = self._shared.settings.prefix
-        allow_describing_packages(
-            function.role, [name_package_group(use_case.name, prefix=prefix) for use_case in self._use_cases]
-        )
+        for group in self._data.groups:
+            group.allow(function.role, ["sagemaker:DescribeModelPackage"])
         return function

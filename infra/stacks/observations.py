@@ -16,6 +16,7 @@ from infra.constructs.grants import (
     allow_reading,
     allow_table,
     allow_writing,
+    name_table,
 )
 from infra.constructs.observation_catalogue import ObservationCatalogue
 from infra.constructs.query_access import QueryAccess
@@ -62,7 +63,9 @@ class ObservationsStack(Stack):
         data: ObservedData,
         use_cases: Sequence[UseCase],
     ) -> None:
-        super().__init__(scope, construct_id, description="Noriba: captures and outcomes for SQL")
+        super().__init__(
+            scope, construct_id, description="Noriba: captures and outcomes for SQL", env=shared.environment
+        )
         self._shared, self._data = shared, data
         days = shared.settings.capture_days
         folders = [*(f"{table.name}/" for table in TABLES), MEASUREMENTS, REPORTS]
@@ -126,7 +129,7 @@ class ObservationsStack(Stack):
             environment={
                 "OBSERVATIONS_BUCKET": self._observations.bucket_name,
                 "RAW_BUCKET": raw.bucket_name,
-                "LEDGER_TABLE": ledger.table_name,
+                "LEDGER_TABLE": name_table(ledger, self),
                 "CAPTURE_DAYS": str(shared.settings.capture_days),
             },
             timeout=Duration.minutes(15),

@@ -14,15 +14,15 @@ from infra.constructs.api_stage import Limits, make_stage
 from infra.constructs.function import PythonFunction
 from infra.constructs.grants import (
     allow,
-    allow_describing_packages,
     allow_listing,
     allow_reading,
     format_arn,
 )
+from infra.constructs.package_group import find_registry
 from infra.constructs.rest_api import RestApiProps, make_rest_api
 from infra.constructs.why_access import ROUTE, WhyAccess
 from noriba.records.captures import METRICS
-from noriba.records.names import name_endpoint, name_package_group
+from noriba.records.names import name_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
     from constructs import Construct
 
+    from infra.constructs.package_group import PackageGroup
     from infra.constructs.query_access import QueryAccess
     from infra.constructs.shared import Shared
     from noriba.usecase import UseCase
@@ -47,6 +48,7 @@ class OperatorsData:
     """What other stacks keep and operators are told of: models, what was reported, and observations."""
 
     models: s3.IBucket
+    groups: Sequence[PackageGroup]
     outcomes: s3.IBucket
     observations: QueryAccess
 
@@ -64,7 +66,7 @@ class OperatorsStack(Stack):
         compactor: lambda_.IFunction,
         use_cases: Sequence[UseCase],
     ) -> None:
-        super().__init__(scope, construct_id, description="Noriba: what operators ask")
+        super().__init__(scope, construct_id, description="Noriba: what operators ask", env=shared.environment)
         self._shared, self._data, self._use_cases = shared, data, use_cases
         api = make_rest_api(
             self,
@@ -118,7 +120,7 @@ class OperatorsStack(Stack):
             shared=shared,
             environment={
                 "RESOURCE_PREFIX": prefix,
-                "PACKAGES_ARN": format_arn(self, "sagemaker", "model-package"),
+                "PACKAGES_ARN": find_registry(self._data.groups, self, "model-package"),
                 "COMPACT_FUNCTION": compactor.function_name,
                 "QUERY_WORKGROUP": observations.workgroup,
                 "OBSERVATIONS_DATABASE": observations.database,
@@ -138,7 +140,8 @@ class OperatorsStack(Stack):
         # What a model was asked is named by the features in its artifact.
         allow_reading(function.role, self._data.models)
         names = [use_case.name for use_case in self._use_cases]
-        allow_describing_packages(function.role, [name_package_group(name, prefix=prefix) for name in names])
+        for group in self._data.groups:
+            group.allow(function.role, ["sagemaker:DescribeModelPackage"])
         endpoints = [format_arn(self, "sagemaker", f"endpoint/{name_endpoint(name, prefix=prefix)}") for name in names]
         allow(function.role, ["sagemaker:InvokeEndpoint"], endpoints)
         return function.function

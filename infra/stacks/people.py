@@ -11,18 +11,37 @@ from infra.constructs.names import name_persona_policy, to_construct_id
 from infra.people.personas import PERSONAS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from constructs import Construct
 
     from infra.people.estate import Estate
 
 
 class PeopleStack(Stack):
-    """The policies, attached to nobody."""
+    """The policies, attached to nobody.
 
-    def __init__(self, scope: Construct, construct_id: str, *, estate: Estate) -> None:
-        super().__init__(scope, construct_id, description="Noriba: who may do what")
+    Args:
+        scope: the application.
+        construct_id: its name there.
+        estate: what there is, in this account and in others.
+        working_here: the personas that this account has; all when None.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, estate: Estate, working_here: Collection[str] | None = None
+    ) -> None:
         prefix = estate.shared.settings.prefix
+        super().__init__(
+            scope,
+            construct_id,
+            stack_name=f"{prefix}-people",
+            description="Noriba: who may do what",
+            env=estate.shared.environment,
+        )
         for persona, (description, allow_persona) in PERSONAS.items():
+            if working_here is not None and persona not in working_here:
+                continue
             name = to_construct_id(persona.replace("-", "_"))
             policy = iam.ManagedPolicy(
                 self,

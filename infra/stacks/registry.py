@@ -30,7 +30,9 @@ class RegistryStack(Stack):
     """Attributes: `groups`, the model package group of each use case, by the use case's name; `approver`, the role."""
 
     def __init__(self, scope: Construct, construct_id: str, *, shared: Shared, use_cases: Sequence[UseCase]) -> None:
-        super().__init__(scope, construct_id, description="Noriba: models, their groups and approvers")
+        super().__init__(
+            scope, construct_id, description="Noriba: models, their groups and approvers", env=shared.environment
+        )
         # Here, and not beside training: who serves a model needs what belongs to it, and not who trained it.
         self.models = SecureBucket(self, "Models", shared=shared).bucket
         self.groups = {use_case.name: make_package_group(self, use_case, shared=shared) for use_case in use_cases}

@@ -15,6 +15,7 @@ from infra.constructs.acknowledgements import acknowledge, acknowledge_wildcard
 from infra.constructs.bucket import SecureBucket
 from infra.constructs.event_rule import EventRule, TimedRule
 from infra.constructs.function import PythonFunction
+from infra.constructs.golden_checker import make_golden_checker
 from infra.constructs.grants import (
     allow,
     allow_listing,
@@ -24,11 +25,13 @@ from infra.constructs.grants import (
     allow_using_key,
     allow_writing,
     format_arn,
+    name_table,
+    write_arn,
 )
 from infra.constructs.machine import Machine
 from infra.constructs.names import to_construct_id
 from infra.constructs.sagemaker_role import SageMakerRole, allow_passing
-from infra.machines.rollout import RolloutProps, describe_rollout
+from infra.machines.rollout import RolloutProps, StagingProps, describe_rollout
 from infra.machines.tidying import describe_tidying
 from noriba.events import (
     AlarmStateChanged,
@@ -38,30 +41,41 @@ from noriba.events import (
     S3ObjectCreated,
 )
 from noriba.records.captures import OUTCOMES
-from noriba.records.names import ENDPOINT_ALARMS, name_endpoint, name_endpoint_alarm, name_package_group
+from noriba.records.names import ENDPOINT_ALARMS, name_endpoint, name_endpoint_alarm
 from noriba.records.rollout import COMPARISONS, RolloutPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_s3 as s3
     from constructs import Construct
 
     from infra.constructs.model_image import ModelImage
+    from infra.constructs.package_group import PackageGroup
     from infra.constructs.shared import Shared
     from noriba.usecase import UseCase
-
-_HERE = "arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:"
 
 
 @dataclass(frozen=True)
 class RolloutData:
-    """What other stacks keep and a rollout reads: the ledger, models, and the outcomes that apps report."""
+    """What other stacks keep and a rollout reads: the ledger, models, and the outcomes that apps report.
+
+    Attributes:
+        ledger: the table.
+        models: the bucket.
+        groups: of packages.
+        registry: the account in which models are approved.
+        outcomes: the bucket.
+        staging: where it is, if it has an account of its own.
+    """
 
     ledger: dynamodb.ITable
     models: s3.IBucket
+    groups: Mapping[str, PackageGroup]
+    registry: Shared
     outcomes: s3.IBucket
+    staging: StagingProps | None = None
 
 
 class RolloutStack(Stack):
@@ -80,9 +94,11 @@ class RolloutStack(Stack):
         image: ModelImage,
         use_cases: Sequence[UseCase],
     ) -> None:
-        super().__init__(scope, construct_id, description="Noriba: from approval to production")
+        super().__init__(scope, construct_id, description="Noriba: from approval to production", env=shared.environment)
         self._shared, self._image = shared, image
         self._ledger, self._models, self._outcomes = data.ledger, data.models, data.outcomes
+        self._ledger_name = name_table(data.ledger, self)
+        self._groups, self._registry = data.groups, data.registry
         prefix = shared.settings.prefix
         # Here, beside the role that writes them: SageMaker captures as the model's role.
         self._captures = self.captures = SecureBucket(
@@ -93,9 +109,10 @@ class RolloutStack(Stack):
             kind: [name_endpoint_alarm(use_case.name, kind, prefix=prefix) for use_case in use_cases]
             for kind in ENDPOINT_ALARMS
         }
-        self._groups = [name_package_group(use_case.name, prefix=prefix) for use_case in use_cases]
         judge = self._make_judge()
-        machine = self._make_machine(self._make_model_role(), self._make_golden_checker(), judge)
+        model_role = self._make_model_role()
+        self._staging = data.staging or self._stage_here(model_role)
+        machine = self._make_machine(model_role, judge)
         self._judge_when_due(judge, machine)
         for use_case in use_cases:
             self._start_on_approval(use_case, machine)
@@ -112,11 +129,12 @@ class RolloutStack(Stack):
             f"Approved{to_construct_id(use_case.name)}",
             shared=self._shared,
             pattern=ModelPackageStateChanged.pattern(
-                model_package_group_name=name_package_group(use_case.name, prefix=prefix),
+                model_package_group_name=self._groups[use_case.name].name,
                 model_approval_status="Approved",
                 updated_fields="ModelApprovalStatus",
             ),
             from_aws=True,
+            told_in=self._registry,
         )
         approved.start(
             machine,
@@ -178,9 +196,10 @@ class RolloutStack(Stack):
             "tidy_rollouts",
             shared=shared,
             environment={
-                "BUS_NAME": shared.bus.event_bus_name,
-                "LEDGER_TABLE": self._ledger.table_name,
+                "BUS_NAME": shared.hub_address,
+                "LEDGER_TABLE": self._ledger_name,
                 "RESOURCE_PREFIX": shared.settings.prefix,
+                **({} if self._staging.role_arn is None else {"STAGING_ROLE_ARN": self._staging.role_arn}),
             },
             timeout=Duration.minutes(5),
             memory_mb=512,
@@ -188,8 +207,10 @@ class RolloutStack(Stack):
         function.watch_errors()
         # The lock of a rollout that was stopped, and what it would have said itself.
         allow_table(function.role, self._ledger, "GetItem", "UpdateItem", "DeleteItem")
-        allow_publishing(function.role, shared.bus.event_bus_arn, sources=[RolledBack.source])
+        allow_publishing(function.role, shared.hub.event_bus_arn, sources=[RolledBack.source])
         rollout.let_look_at_executions(function.role)
+        if self._staging.role_arn is not None:
+            allow(function.role, ["sts:AssumeRole"], [self._staging.role_arn])
         lists = ["sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"]
         allow(function.role, lists, ["*"])
         self._allow_volume_grants(function.role)
@@ -212,24 +233,14 @@ class RolloutStack(Stack):
             self._allow_sagemaker(function.role, resources, actions)
         return function
 
-    def _make_golden_checker(self) -> PythonFunction:
-        function = PythonFunction(
-            self,
-            "check_golden_requests",
-            shared=self._shared,
-            environment={},
-            timeout=Duration.minutes(2),
-            memory_mb=512,
+    def _stage_here(self, model_role: iam.Role) -> StagingProps:
+        """Staging beside production, where it has no account of its own."""
+        checker = make_golden_checker(self, shared=self._shared, models=self._models, endpoints=self._endpoints)
+        return StagingProps(
+            golden_arn=checker.function.function_arn,
+            model_role_arn=model_role.role_arn,
+            key_arn=self._shared.key.key_arn,
         )
-        allow_reading(function.role, self._models)
-        staging = [f"endpoint/{name}-staging-*" for name in self._endpoints]
-        allow(function.role, ["sagemaker:InvokeEndpoint"], [format_arn(self, "sagemaker", name) for name in staging])
-        acknowledge_wildcard(
-            function.role,
-            *(f"{_HERE}{name}" for name in staging),
-            reason="a staging endpoint is named after its attempt",
-        )
-        return function
 
     def _make_model_role(self) -> iam.Role:
         """What a model container in service may do: read its own artifact, and have its requests captured."""
@@ -246,7 +257,7 @@ class RolloutStack(Stack):
             "judge_rollout",
             shared=self._shared,
             environment={
-                "LEDGER_TABLE": self._ledger.table_name,
+                "LEDGER_TABLE": self._ledger_name,
                 "CAPTURES_BUCKET": self._captures.bucket_name,
                 "OUTCOMES_BUCKET": self._outcomes.bucket_name,
                 "RESOURCE_PREFIX": self._shared.settings.prefix,
@@ -285,12 +296,12 @@ class RolloutStack(Stack):
             EventRule(self, rule_id, shared=shared, pattern=pattern, from_aws=True).invoke(judge.function)
         TimedRule(self, "EveryMinute", shared=shared, every=Duration.minutes(1)).invoke(judge.function)
 
-    def _make_machine(self, model_role: iam.Role, checker: PythonFunction, judge: PythonFunction) -> Machine:
+    def _make_machine(self, model_role: iam.Role, judge: PythonFunction) -> Machine:
         shared, settings = self._shared, self._shared.settings
         places = RolloutProps(
-            bus_name=shared.bus.event_bus_name,
-            ledger_table=self._ledger.table_name,
-            golden_arn=checker.function.function_arn,
+            bus_name=shared.hub_address,
+            ledger_table=self._ledger_name,
+            staging=self._staging,
             judge_arn=judge.function.function_arn,
             model_role_arn=model_role.role_arn,
             key_arn=shared.key.key_arn,
@@ -311,7 +322,11 @@ class RolloutStack(Stack):
             timeout=Duration.days(30),
             meaning="an approved model did not reach production, which answers as before; see the execution",
         )
-        machine.allow_invoking(checker.function, judge.function)
+        if self._staging.role_arn is None:
+            allow(machine.role, ["lambda:InvokeFunction"], [self._staging.golden_arn, judge.function.function_arn])
+        else:
+            machine.allow_invoking(judge.function)
+            allow(machine.role, ["sts:AssumeRole"], [self._staging.role_arn])
         allow_table(machine.role, self._ledger, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
         machine.allow_looking_at_itself()
         # A newer approval takes the place of a rollout that is being compared.
@@ -333,8 +348,13 @@ class RolloutStack(Stack):
     def _allow_endpoints(self, machine: Machine) -> None:
         """Make and remove staging, make and change production; production is never removed."""
         names = self._endpoints
+        for group in self._groups.values():
+            group.allow(machine.role, ["sagemaker:DescribeModelPackage"])
+            if group.is_elsewhere(machine.role):
+                # Of another account's package, making a model of it is asked about, too.
+                # https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-deploy-xaccount.html
+                group.allow(machine.role, ["sagemaker:CreateModel"])
         mine = (
-            ([f"model-package/{group}/*" for group in self._groups], ["DescribeModelPackage"]),
             ([f"model/{name}-*" for name in names], ["CreateModel", "DeleteModel"]),
             # CreateEndpoint and UpdateEndpoint are also checked against the configuration that they name.
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
@@ -356,12 +376,9 @@ class RolloutStack(Stack):
             self._allow_sagemaker(machine.role, resources, actions)
 
     def _allow_sagemaker(self, role: iam.Role, resources: Sequence[str], actions: Sequence[str]) -> None:
-        allow(
-            role,
-            [f"sagemaker:{action}" for action in actions],
-            [format_arn(self, "sagemaker", name) for name in resources],
-        )
-        wildcards = [f"{_HERE}{name}" for name in resources if name.endswith("*")]
+        arns = [format_arn(self, "sagemaker", name) for name in resources]
+        allow(role, [f"sagemaker:{action}" for action in actions], arns)
+        wildcards = [write_arn(arn) for arn in arns if arn.endswith("*")]
         acknowledge_wildcard(
             role, *wildcards, reason="named after the endpoint and the attempt; the registry numbers versions"
         )

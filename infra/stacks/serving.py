@@ -23,6 +23,7 @@ from infra.constructs.grants import (
     allow_reading,
     allow_reading_attributes,
     format_arn,
+    name_table,
 )
 from infra.constructs.rest_api import RestApiProps, make_rest_api
 from noriba.events import MetricsObserved, OutcomeObserved
@@ -64,7 +65,7 @@ class ServingStack(Stack):
         models: s3.IBucket,
         use_cases: Sequence[UseCase],
     ) -> None:
-        super().__init__(scope, construct_id, description="Noriba: the API")
+        super().__init__(scope, construct_id, description="Noriba: the API", env=shared.environment)
         self._shared, self._ledger, self._models = shared, ledger, models
         prefix = shared.settings.prefix
         names = [name_endpoint(use_case.name, prefix=prefix) for use_case in use_cases]
@@ -157,7 +158,7 @@ class ServingStack(Stack):
             self,
             "predict",
             shared=self._shared,
-            environment={**self._where_models_are(), "LEDGER_TABLE": self._ledger.table_name},
+            environment={**self._where_models_are(), "LEDGER_TABLE": name_table(self._ledger, self)},
             timeout=Duration.seconds(20),
             memory_mb=1769,  # one core
             snapshot=True,
@@ -245,6 +246,7 @@ class ServingStack(Stack):
             ("MetricArchive", "Measured", MetricsObserved, METRICS),
         ):
             archive = EventArchive(self, name, bucket=bucket, prefix=prefix, shared=shared)
-            observed = EventRule(self, rule, shared=shared, pattern=event.pattern())
+            # Not on the hub: apps are heard in their own account, whatever they have to say.
+            observed = EventRule(self, rule, shared=shared, pattern=event.pattern(), told_in=shared)
             observed.deliver(archive.stream_arn, role=archive.sender)
         CfnOutput(self, "OutcomesBucket", value=bucket.bucket_name)

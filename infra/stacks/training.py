@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, Duration, Stack
@@ -15,16 +16,19 @@ from infra.constructs.event_rule import EventRule, TimedRule
 from infra.constructs.function import PythonFunction
 from infra.constructs.grants import (
     allow,
+    allow_key,
     allow_listing,
     allow_publishing,
     allow_reading,
     allow_table,
     allow_writing,
-    format_arn,
+    name_table,
+    write_arn,
 )
 from infra.constructs.machine import Machine
 from infra.constructs.model_image import make_model_image
 from infra.constructs.names import to_construct_id
+from infra.constructs.package_group import find_registry
 from infra.constructs.sagemaker_role import SageMakerRole, allow_jobs
 from infra.machines.training import TrainingProps, describe_training
 from noriba.events import AlarmStateChanged, RetrainingDecided
@@ -44,6 +48,27 @@ if TYPE_CHECKING:
     from infra.constructs.shared import Shared
 
 
+@dataclass(frozen=True)
+class TrainingData:
+    """What other stacks keep and training reads and writes, and where the model in production is looked after.
+
+    Attributes:
+        ledger: the table.
+        datasets: the bucket.
+        models: the bucket.
+        groups: of packages, by use case.
+        registry: the account of models and groups.
+        monitoring: the account of the monitor.
+    """
+
+    ledger: dynamodb.ITable
+    datasets: s3.IBucket
+    models: s3.IBucket
+    groups: Mapping[str, PackageGroup]
+    registry: Shared
+    monitoring: Shared
+
+
 class TrainingStack(Stack):
     """Attributes: `image` (of the model container), `machine` (TRAIN)."""
 
@@ -53,17 +78,17 @@ class TrainingStack(Stack):
         construct_id: str,
         *,
         shared: Shared,
-        ledger: dynamodb.ITable,
-        datasets: s3.IBucket,
-        models: s3.IBucket,
-        groups: Mapping[str, PackageGroup],
+        data: TrainingData,
     ) -> None:
-        super().__init__(scope, construct_id, description="Noriba: training, evaluation and candidates")
-        self._shared, self._ledger, self._datasets, self._models = shared, ledger, datasets, models
+        super().__init__(
+            scope, construct_id, description="Noriba: training, evaluation and candidates", env=shared.environment
+        )
+        self._shared, self._ledger, self._datasets, self._models = shared, data.ledger, data.datasets, data.models
+        self._registry, self._monitored_in = data.registry, data.monitoring
         self.image = make_model_image(
             self, "ModelImage", packages=shared.packages, engine=shared.settings.container_engine
         )
-        machine = self._make_machine(self._make_job_role(), self._make_registrar(groups))
+        machine = self._make_machine(self._make_job_role(), self._make_registrar(data.groups))
         decided = EventRule(self, "Decided", shared=shared, pattern=RetrainingDecided.pattern(train=True))
         decided.start(machine, given=events.RuleTargetInput.from_event_path("$.detail"))
         self._decider = self._make_decider()
@@ -72,7 +97,7 @@ class TrainingStack(Stack):
         for cause in CAUSES:
             rule = EventRule(self, f"After{cause.__name__}", shared=shared, pattern=cause.pattern())
             rule.invoke(self._decider.function)
-        for use_case in groups:
+        for use_case in data.groups:
             self._ask_by_the_clock(use_case)
             self._ask_on_alarm(use_case)
             self._watch_the_limit(use_case)
@@ -93,6 +118,7 @@ class TrainingStack(Stack):
                 alarm_name=name_world_alarm(use_case, prefix=self._shared.settings.prefix)
             ),
             from_aws=True,
+            told_in=self._monitored_in,
         )
         question = {
             "id": events.EventField.event_id,
@@ -137,9 +163,9 @@ class TrainingStack(Stack):
             "decide_retraining",
             shared=shared,
             environment={
-                "LEDGER_TABLE": self._ledger.table_name,
+                "LEDGER_TABLE": name_table(self._ledger, self),
                 "DATASETS_BUCKET": self._datasets.bucket_name,
-                "BUS_NAME": shared.bus.event_bus_name,
+                "BUS_NAME": shared.hub_address,
             },
             timeout=Duration.minutes(1),
             memory_mb=512,
@@ -147,7 +173,7 @@ class TrainingStack(Stack):
         function.watch_errors()
         allow_reading(function.role, self._datasets)
         allow_table(function.role, self._ledger, "GetItem", "PutItem", "Query")
-        allow_publishing(function.role, shared.bus.event_bus_arn, sources=[RetrainingDecided.source])
+        allow_publishing(function.role, shared.hub.event_bus_arn, sources=[RetrainingDecided.source])
         function.send_failures_to(shared.dead_letters)
         return function
 
@@ -158,7 +184,9 @@ class TrainingStack(Stack):
             shared=self._shared,
             environment={
                 "RESOURCE_PREFIX": self._shared.settings.prefix,
-                "LEDGER_TABLE": self._ledger.table_name,
+                # By ARN, for the registry may be another account's.
+                "PACKAGE_GROUPS_ARN": find_registry(groups.values(), self, "model-package-group"),
+                "LEDGER_TABLE": name_table(self._ledger, self),
             },
             timeout=Duration.minutes(1),
             memory_mb=512,
@@ -171,24 +199,22 @@ class TrainingStack(Stack):
         # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSageMakerModelRegistryFullAccess.html
         images = [self.image.repository_arn]
         allow(function.role, ["ecr:BatchGetImage", "ecr:DescribeImages"], images)
-        names = [group.name for group in groups.values()]
-        packages = [format_arn(self, "sagemaker", f"model-package/{name}/*") for name in names]
+        packages = [group.name_packages(function.role) for group in groups.values()]
+        arns = [group.find(function.role) for group in groups.values()]
         # Four eyes: whatever the function's code says, it cannot approve what it registers.
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
         undecided: dict[str, object] = {"sagemaker:ModelApprovalStatus": ["PendingManualApproval", "Rejected"]}
-        allow(
-            function.role,
-            ["sagemaker:CreateModelPackage"],
-            [*packages, *(group.arn for group in groups.values())],
-            StringEquals=undecided,
-        )
+        registering = ["sagemaker:CreateModelPackage"]
+        allow(function.role, registering, [*packages, *arns], StringEquals=undecided)
         allow(function.role, ["sagemaker:UpdateModelPackage"], packages, StringEquals=undecided)
         allow(function.role, ["sagemaker:DescribeModelPackage"], packages)
-        for name in names:
+        for group, named, arn in zip(groups.values(), packages, arns, strict=True):
+            # The registry's account says so, too: no role of this one approves, whoever makes it.
+            writing = [*registering, "sagemaker:UpdateModelPackage"]
+            group.admit(function.role, writing, named, arn, StringEquals=undecided)
+            group.admit(function.role, ["sagemaker:DescribeModelPackage"], named)
             acknowledge_wildcard(
-                function.role,
-                f"arn:<AWS::Partition>:sagemaker:<AWS::Region>:<AWS::AccountId>:model-package/{name}/*",
-                reason="versions of one group get their numbers from the registry",
+                function.role, write_arn(named), reason="versions of one group get their numbers from the registry"
             )
         return function
 
@@ -202,7 +228,7 @@ class TrainingStack(Stack):
         allow_listing(role, self._models)
         # SageMaker encrypts the jobs' volumes and output with our key on the role's behalf.
         # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html#sagemaker-roles-createtrainingjob-perms
-        allow(role, ["kms:Encrypt"], [self._shared.key.key_arn])
+        allow_key(role, self._registry.key, ["kms:Encrypt"])
         allow(
             role,
             ["kms:CreateGrant"],
@@ -215,8 +241,8 @@ class TrainingStack(Stack):
         shared, settings = self._shared, self._shared.settings
         runtime = Duration.hours(settings.training_hours)
         places = TrainingProps(
-            bus_name=shared.bus.event_bus_name,
-            ledger_table=self._ledger.table_name,
+            bus_name=shared.hub_address,
+            ledger_table=name_table(self._ledger, self),
             datasets_bucket=self._datasets.bucket_name,
             models_bucket=self._models.bucket_name,
             image_uri=self.image.uri,
@@ -224,6 +250,7 @@ class TrainingStack(Stack):
             image_tag=self.image.tag,
             role_arn=job_role.role_arn,
             key_arn=shared.key.key_arn,
+            registry_key=None if self._registry is shared else self._registry.key_address,
             register_arn=registrar.function.function_arn,
             instance=settings.training_instance,
             max_runtime_s=int(runtime.to_seconds()),
@@ -243,4 +270,6 @@ class TrainingStack(Stack):
         allow_table(machine.role, self._ledger, "GetItem", "UpdateItem")
         allow(machine.role, ["ecr:BatchGetImage"], [self.image.repository_arn])
         allow_jobs(machine.role, job_role)
+        if self._registry is not shared:
+            allow_key(machine.role, self._registry.key, ["kms:DescribeKey"])
         return machine

@@ -1,12 +1,14 @@
 """Who and what an organisation is made of, as data: accounts, regions, people, use cases, networks, budgets."""
 
-from infra.topology.file import TopologyError, find_topology_file, read_topology
+from infra.topology.file import ORGANISATION, SPREAD, TopologyError, find_topology_file, read_topology
 from infra.topology.model import Account, Topology
 from infra.topology.parts import Parts
 from infra.topology.personas import PERSONAS, Persona
 
 __all__ = [
+    "ORGANISATION",
     "PERSONAS",
+    "SPREAD",
     "Account",
     "Parts",
     "Persona",

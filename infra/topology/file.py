@@ -1,4 +1,4 @@
-"""Where a topology comes from: one TOML file, which `-c topology=FILE` names."""
+"""Where a topology comes from: one TOML file, which `-c topology=FILE` or `-c spread=FILE` names."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ if TYPE_CHECKING:
     from constructs import Node
     from pydantic_core import ErrorDetails
 
-CONTEXT = "topology"
-"""The word of CDK's context."""
+ORGANISATION = "topology"
+"""The word of CDK's context that names the file of an organisation, for its own stacks."""
+SPREAD = "spread"
+"""The word that names it for the stacks of the loop."""
 
 
 class TopologyError(Exception):
     """A topology that is not there or makes no sense; the message names each entry, and a remedy."""
 
 
-def find_topology_file(node: Node, root: Path) -> Path | None:
-    """The file that `-c topology=FILE` names, relative to the checkout; None without it: one account for everything.
+def find_topology_file(node: Node, root: Path, *, named_by: str) -> Path | None:
+    """The file that `-c topology=FILE` or `-c spread=FILE` names, relative to the checkout; None where none is named.
 
     Raises:
         TopologyError: the file is not there.
     """
-    named = node.try_get_context(CONTEXT)
+    named = node.try_get_context(named_by)
     if named is None:
         return None
     file = root / str(named)
     if not file.is_file():
-        raise TopologyError(f"-c topology={named}: there is no file {file}; copy topology.example.toml to it")
+        raise TopologyError(f"-c {named_by}={named}: there is no file {file}; copy topology.example.toml to it")
     return file
 
 

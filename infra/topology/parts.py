@@ -15,7 +15,6 @@ class Parts(BaseModel):
     training: str = Field(description="TRAIN and its jobs")
     events: str = Field(description="the bus that all accounts tell")
     registry: str = Field(description="model packages and bundles; approval")
-    people: str = Field(description="the policies of the personas")
     staging: str = Field(description="endpoints that golden requests are asked of")
     serving: str = Field(description="the API and the production endpoint")
     rollout: str = Field(description="ROLLOUT, captures, the judge")

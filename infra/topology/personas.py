@@ -29,14 +29,18 @@ class Role:
 
 
 PERSONAS: dict[Persona, Role] = {
-    "data-engineer": Role("lands, repairs and versions data", ("data", "observations"), 8),
-    "data-scientist": Role("explores snapshots, trains and compares", ("training",), 8),
-    "ml-engineer": Role("owns pipelines and containers", ("training", "staging"), 8),
-    "approver": Role("approves or rejects candidates", ("registry",), 1),
-    "operator": Role(
-        "watches production and goes back to an earlier model", ("serving", "rollout", "monitoring", "operators"), 8
+    "data-engineer": Role("lands, repairs and versions data", ("data", "observations", "registry"), 8),
+    "data-scientist": Role("explores snapshots, trains and compares", ("data", "training", "registry"), 8),
+    "ml-engineer": Role(
+        "owns pipelines and containers", ("data", "training", "registry", "staging", "rollout", "monitoring"), 8
     ),
-    "business-stakeholder": Role("asks tables of predictions and outcomes", ("observations",), 8),
+    "approver": Role("approves or rejects candidates", ("registry", "data", "rollout"), 1),
+    "operator": Role(
+        "watches production and goes back to an earlier model",
+        ("serving", "rollout", "monitoring", "operators", "data", "registry"),
+        8,
+    ),
+    "business-stakeholder": Role("asks tables of predictions and outcomes", ("observations", "monitoring"), 8),
     "auditor": Role("reads who did what", OF_THE_LOOP, 4),
     "administrator": Role("deploys the platform", OF_THE_LOOP, 1),
 }

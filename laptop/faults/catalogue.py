@@ -144,7 +144,7 @@ def kill_in_canary(scene: Scene, _state: Path) -> None:
 def stop_in_update(scene: Scene, _state: Path) -> None:
     """Somebody stops the execution while SageMaker is changing the production endpoint."""
     scene.await_endpoint("Updating")
-    history = scene.session.history(scene.session.deployment.rollout_machine_arn)
+    history = scene.session.history("rollout")
     history.stop(scene.execution, cause="stopped in the console")
 
 

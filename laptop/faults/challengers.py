@@ -50,7 +50,7 @@ class Workshop:
     def read_champion(self) -> dict[str, bytes]:
         """The files of the champion's bundle."""
         bucket, key = split_uri(self.champion.model_data_uri)
-        return unpack(ObjectStore(self.session.clients.s3, bucket).read(key))
+        return unpack(ObjectStore(self.session.at("registry").s3, bucket).read(key))
 
     def register(self, name: str, files: Mapping[str, bytes], *, image_uri: str | None = None) -> ModelPackage:
         """Register a bundle, with the champion's evidence, as an approved version.
@@ -60,9 +60,9 @@ class Workshop:
             files: the bundle.
             image_uri: of its container; the champion's when left out.
         """
-        sagemaker = self.session.clients.sagemaker
+        sagemaker = self.session.at("registry").sagemaker
         bucket, _key = split_uri(self.champion.model_data_uri)
-        models = ObjectStore(self.session.clients.s3, bucket)
+        models = ObjectStore(self.session.at("registry").s3, bucket)
         artifact = pack(files)
         key = f"{self.session.use_case_name}/faults/{name}/model.tar.gz"
         models.write(key, artifact)

@@ -50,7 +50,7 @@ def begin_rollout(session: Session, package: ModelPackage, plan: RolloutPlan) ->
         "version": package.version,
         "plan": plan.model_dump(mode="json"),
     }
-    return session.history(session.deployment.rollout_machine_arn).start(json.dumps(given))
+    return session.history("rollout").start(json.dumps(given))
 
 
 @dataclass
@@ -93,12 +93,12 @@ class Scene:
 
     def look_up(self) -> Execution | None:
         """The execution, when it has ended."""
-        found = self.session.history(self.session.deployment.rollout_machine_arn).look_up(self.execution)
+        found = self.session.history("rollout").look_up(self.execution)
         return None if found is None or found.is_running else found
 
     def await_end(self) -> Execution:
         """The execution as it ended."""
-        history = self.session.history(self.session.deployment.rollout_machine_arn)
+        history = self.session.history("rollout")
         return wait_for_end(history, self.execution, "the rollout", limit_s=LIMIT_S)
 
     def await_stage(self, stage: str) -> None:
@@ -125,7 +125,7 @@ class Scene:
 
     def describe(self) -> dict[str, Any]:
         """The production endpoint."""
-        found: Any = self.session.clients.sagemaker.describe_endpoint(EndpointName=self.endpoint)
+        found: Any = self.session.at("rollout").sagemaker.describe_endpoint(EndpointName=self.endpoint)
         return dict(found)
 
     @contextmanager
@@ -153,7 +153,7 @@ class Scene:
     def report_twice_and_in_disorder(self, happened: list[OutcomeObserved]) -> None:
         """Put each outcome on the bus twice, in any order."""
         shuffled = random.Random(len(happened)).sample([*happened, *happened], 2 * len(happened))  # noqa: S311
-        bus = EventBus(self.session.clients.events, self.session.deployment.bus_name)
+        bus = EventBus(self.session.at("events").events, self.session.deployment.bus_name)
         for start in range(0, len(shuffled), _PUT_AT_ONCE):
             bus.publish_all(shuffled[start : start + _PUT_AT_ONCE])
 
@@ -186,7 +186,7 @@ class Scene:
         return [*left, *self._list_unowned(champion.endpoint_config)]
 
     def _list_unowned(self, config: str | None) -> list[str]:
-        sagemaker = self.session.clients.sagemaker
+        sagemaker = self.session.at("rollout").sagemaker
         endpoints = [one["EndpointName"] for one in sagemaker.list_endpoints()["Endpoints"]]
         configs = [one["EndpointConfigName"] for one in sagemaker.list_endpoint_configs()["EndpointConfigs"]]
         models = [one["ModelName"] for one in sagemaker.list_models()["Models"]]

@@ -38,7 +38,7 @@ class FrozenModel:
             CorruptBundleError: its artifact is not whole.
         """
         bucket, key = split_uri(package.model_data_uri)
-        artifact = ModelArtifact(ObjectStore(session.clients.s3, bucket).read(key))
+        artifact = ModelArtifact(ObjectStore(session.at("registry").s3, bucket).read(key))
         with tempfile.TemporaryDirectory() as folder:
             artifact.unpack(Path(folder))
             model, _digest = load_bundle(Path(folder))

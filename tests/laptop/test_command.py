@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import signal
 import socket
 import stat
-import subprocess
-import time
-from dataclasses import dataclass
 from datetime import date
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -19,8 +15,9 @@ import pyarrow.parquet
 import pytest
 import typer
 
-from laptop import clock_commands, commands
-from laptop.state import PROJECT_ROOT, choose_settings
+from laptop import clock_commands, clouds, commands
+from laptop.state import choose_settings
+from tests.laptop.home import Home
 from usecases.taxi_eta.simulator import simulate, write_files
 
 if TYPE_CHECKING:
@@ -36,80 +33,8 @@ PHASES = [
     "train and evaluate",
     "approve and roll out",
     "predict",
+    "list resources",
 ]
-
-
-@dataclass(frozen=True)
-class Home:
-    """A place for a laptop cloud that is not the developer's own."""
-
-    folder: Path
-
-    @property
-    def report(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / "report.json").read_text())
-        return found
-
-    @property
-    def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        return {**kept, "PATH": f"{PROJECT_ROOT / '.venv/bin'}:{kept['PATH']}", "NORIBA_HOME": str(self.folder)}
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """Begin a command, and say what it says."""
-        # A shell that runs the tests in the background has them ignore Ctrl-C, and what they start would inherit that.
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
-            return subprocess.Popen(
-                ["noriba", *words], env=self.environment, cwd=PROJECT_ROOT, stderr=subprocess.PIPE, text=True
-            )
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-    def run(
-        self, *words: str, program: str = "noriba", stdin: str = "", **variables: str
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [program, *words],
-            input=stdin,
-            env={**self.environment, **variables},
-            cwd=PROJECT_ROOT,
-            capture_output=True,
-            text=True,
-            timeout=250,
-            check=False,
-        )
-
-    def read(self, *words: str) -> Any:
-        """What a command answers with `--json`."""
-        done = self.run(*words, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    def find_model(self, version: int) -> dict[str, Any]:
-        [found] = [model for model in self.read("models") if model["version"] == version]
-        return dict(found)
-
-    def promote(self, version: int) -> None:
-        """Let a version into the next stage as often as it waits, until it is the champion."""
-        end = time.monotonic() + 120
-        while not self.find_model(version)["champion"]:
-            assert time.monotonic() < end, self.run("rollout", "status").stdout
-            # Between two stages it waits for no verdict.
-            self.run("rollout", "promote", "--reason", "nobody asks here")
-            time.sleep(2)
-
-    def wait_for_candidate(self, snapshot_id: str) -> dict[str, Any]:
-        end = time.monotonic() + 120
-        while time.monotonic() < end:
-            for model in self.read("models"):
-                if model["snapshot_id"] == snapshot_id:
-                    return dict(model)
-            time.sleep(1)
-        raise AssertionError(f"no candidate of {snapshot_id}")
-
-    def demo(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self.run("demo", "--report", str(self.folder / "report.json"), *words)
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +76,19 @@ def test_the_report_says_what_was_seen(walked: dict[str, Any]) -> None:
     assert len(model["deterministic_digest"]) == 64
     assert {answer["answer"]["model_version"] for answer in walked["predictions"]} == {1}
     assert all(answer["latency_ms"] > 0 for answer in walked["predictions"])
+    resources = [tuple(one.values()) for one in walked["resources"]]
+    assert resources == sorted(set(resources))
+    assert {one["account"] for one in walked["resources"]} == {"123456789012"}
+    assert ("123456789012", "AWS::SageMaker::Endpoint", "noriba-taxi-eta") in resources
+    assert {one["type"] for one in walked["resources"]} >= {
+        "AWS::DynamoDB::Table",
+        "AWS::Events::EventBus",
+        "AWS::Lambda::Function",
+        "AWS::S3::Bucket",
+        "AWS::SageMaker::ModelPackage",
+        "AWS::StepFunctions::StateMachine",
+        "sagemaker:training-job",
+    }
     assert 100 < walked["peak_memory_mib"] < 6 * 1024
 
 
@@ -321,8 +259,8 @@ def test_what_to_try_next_is_of_the_use_case_that_was_walked(
 def test_a_cloud_of_real_time_that_is_to_have_a_clock_is_told_how(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str]
 ) -> None:
-    cloud = SimpleNamespace(endpoint_url="http://127.0.0.1:1", port=1, clock=None)
-    for module in (commands, clock_commands):
+    cloud = SimpleNamespace(endpoint_url="http://127.0.0.1:1", port=1, clock=None, pid=1)
+    for module in (clouds, clock_commands):
         monkeypatch.setattr(module, "find_cloud", lambda: cloud)
     monkeypatch.setattr(commands, "make_private_home", lambda: tmp_path)
     app = typer.Typer()

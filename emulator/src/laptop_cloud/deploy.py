@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,33 +35,41 @@ class DeployError(RuntimeError):
     """`cdk` failed; the message names the stack and what its events give as the reason."""
 
 
-def synthesize(project_root: Path, output: Path, *, environment: Mapping[str, str] | None = None) -> None:
+def synthesize(
+    project_root: Path,
+    output: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    context: Mapping[str, str] | None = None,
+) -> None:
     """Make the templates of a CDK application.
 
     Args:
         project_root: the folder with `cdk.json`.
         output: where to put them.
         environment: variables for the application, besides this process's.
+        context: what `cdk synth -c NAME=VALUE` gives it.
 
     Raises:
         DeployError: the application does not synthesize; the message ends with what it printed.
     """
     command = ["synth", "--quiet", "--output", str(output.absolute())]
+    command += [word for name, value in (context or {}).items() for word in ("--context", f"{name}={value}")]
     status, last_lines = _run_cdk(command, environment or {}, project_root)
     if status:
         raise DeployError(f"cdk synth failed:\n{last_lines}")
 
 
 def deploy(cloud: RunningCloud, assembly: Path, progress: Callable[[str], None]) -> dict[str, StackOutputs]:
-    """Bootstrap where that is still missing, and deploy every stack of an assembly.
+    """Bootstrap where that is still missing, and deploy every stack of an assembly, each to its account and region.
 
     Args:
-        cloud: where to.
+        cloud: where to; its own account is the one that deploys, and that the others trust.
         assembly: what `synthesize` made.
         progress: is told each line that `cdk` prints.
 
     Returns:
-        The outputs of each stack, by stack name.
+        The outputs of each stack, by its name, followed by ` in ACCOUNT` where several accounts have one of that name.
 
     Raises:
         DeployError: a stack failed.
@@ -71,15 +78,12 @@ def deploy(cloud: RunningCloud, assembly: Path, progress: Callable[[str], None])
         client = _cloudformation(cloud, account, region)
         if not _exists(client, _BOOTSTRAP_STACK):
             _bootstrap(cloud, assembly, account, region, progress)
-    with tempfile.TemporaryDirectory() as scratch:
-        outputs = Path(scratch, "outputs.json")
-        command = ["deploy", "--all", "--app", str(assembly.absolute()), "--require-approval", "never"]
-        command += ["--concurrency", str(_STACKS_AT_ONCE), "--progress", "events", "--outputs-file", str(outputs)]
-        status, last_lines = _run_cdk(command, cloud.environment, assembly, progress)
-        if status:
-            raise DeployError("\n".join(_failures(cloud, assembly)) or f"cdk deploy failed:\n{last_lines}")
-        deployed: dict[str, StackOutputs] = json.loads(outputs.read_text()) if outputs.exists() else {}
-    return deployed
+    command = ["deploy", "--all", "--app", str(assembly.absolute()), "--require-approval", "never"]
+    command += ["--concurrency", str(_STACKS_AT_ONCE), "--progress", "events"]
+    status, last_lines = _run_cdk(command, cloud.environment, assembly, progress)
+    if status:
+        raise DeployError("\n".join(_failures(cloud, assembly)) or f"cdk deploy failed:\n{last_lines}")
+    return _read_outputs(cloud, assembly)
 
 
 def _bootstrap(cloud: RunningCloud, assembly: Path, account: str, region: str, progress: Callable[[str], None]) -> None:
@@ -154,6 +158,16 @@ def _stacks(cloud: RunningCloud, assembly: Path) -> Iterator[tuple[str, str, str
             yield from _stacks(cloud, assembly / artifact["properties"]["directoryName"])
 
 
+def _labels(cloud: RunningCloud, assembly: Path) -> dict[tuple[str, str, str], str]:
+    """What each stack is called: its name, and its account where several have one of that name."""
+    stacks = list(_stacks(cloud, assembly))
+    names = [name for name, _account, _region in stacks]
+    return {
+        (name, account, region): name if names.count(name) == 1 else f"{name} in {account}"
+        for name, account, region in stacks
+    }
+
+
 def _environments(cloud: RunningCloud, assembly: Path) -> list[tuple[str, str]]:
     return sorted({(account, region) for _name, account, region in _stacks(cloud, assembly)})
 
@@ -173,9 +187,18 @@ def _exists(client: CloudFormationClient, stack_name: str) -> bool:
     return True
 
 
+def _read_outputs(cloud: RunningCloud, assembly: Path) -> dict[str, StackOutputs]:
+    # `cdk --outputs-file` goes by names alone, and of two stacks of one name tells one.
+    found: dict[str, StackOutputs] = {}
+    for (name, account, region), label in _labels(cloud, assembly).items():
+        [stack] = _cloudformation(cloud, account, region).describe_stacks(StackName=name)["Stacks"]
+        found[label] = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+    return found
+
+
 def _failures(cloud: RunningCloud, assembly: Path) -> Iterator[str]:
     """One line for each resource that failed by itself, not because another had."""
-    for name, account, region in _stacks(cloud, assembly):
+    for (name, account, region), label in _labels(cloud, assembly).items():
         client = _cloudformation(cloud, account, region)
         if not _exists(client, name):
             continue
@@ -183,4 +206,4 @@ def _failures(cloud: RunningCloud, assembly: Path) -> Iterator[str]:
             reason = event.get("ResourceStatusReason", "")
             failed = event.get("ResourceStatus", "").endswith("_FAILED")
             if failed and _CONSEQUENCE not in reason and event.get("LogicalResourceId") != name:
-                yield f"stack {name}: {event['ResourceType']} {event['LogicalResourceId']}: {reason}"
+                yield f"stack {label}: {event['ResourceType']} {event['LogicalResourceId']}: {reason}"

@@ -142,6 +142,8 @@ class Seam(Enum):
     EXPRESSION_FAULT = "services.dynamodb:_condition_syntax_error"
     # Keys, and what is done with one.
     KEYS = "services.kms:_keys"
+    KEY_ALIASES = "services.kms:_aliases"
+    DESCRIBE_KEY = "services.kms:_describe_key"
     ENCRYPT = "services.kms:_encrypt"
     DECRYPT = "services.kms:_decrypt"
     GENERATE_DATA_KEY = "services.kms:_generate_data_key"

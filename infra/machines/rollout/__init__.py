@@ -15,14 +15,14 @@ from infra.machines.rollout.completion import complete
 from infra.machines.rollout.failure import restore, roll_back
 from infra.machines.rollout.preparation import prepare
 from infra.machines.rollout.production import promote
-from infra.machines.rollout.props import RolloutProps
+from infra.machines.rollout.props import RolloutProps, StagingProps
 from infra.machines.rollout.shadow import shadow
 from infra.machines.rollout.staging import stage
 
 if TYPE_CHECKING:
     from infra.machines.states import State
 
-__all__ = ["RolloutProps", "describe_rollout"]
+__all__ = ["RolloutProps", "StagingProps", "describe_rollout"]
 
 
 def describe_rollout(props: RolloutProps) -> dict[str, State]:

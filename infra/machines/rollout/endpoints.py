@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infra.machines.ledger import name_step
 from infra.machines.rollout.props import CLEAN_UP, POLL_S, RESTORE, SDK, RolloutProps
@@ -18,6 +18,9 @@ from infra.machines.states import (
 )
 from noriba.events import RolloutAdvanced
 from noriba.records.inference import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def describe_variant(who: str, instance: str, instances: int, *, weight: State | None = None) -> State:
@@ -72,19 +75,26 @@ def _capture(props: RolloutProps) -> dict[str, Any]:
     }
 
 
-def await_endpoint(stage: str, name: str, *, ready: str) -> dict[str, State]:
-    """Wait until an endpoint is in service; `$.endpoint` then holds its configuration's name."""
+def await_endpoint(
+    stage: str, name: str, *, ready: str, act: Callable[[State], State] = lambda state: state
+) -> dict[str, State]:
+    """Wait until an endpoint is in service; `$.endpoint` then holds its configuration's name.
+
+    Where the endpoint is another account's, `act` makes a task act there.
+    """
     failed = f"{stage} did not come up"
     catch = CLEAN_UP if stage == "staging" else RESTORE
     return {
         f"Wait for {stage}": wait(POLL_S, follow=f"Look at {stage}"),
-        f"Look at {stage}": call(
-            f"{SDK}describeEndpoint",
-            {"EndpointName.$": name},
-            follow=f"Is {stage} in service?",
-            ResultSelector={"status.$": "$.EndpointStatus", "config.$": "$.EndpointConfigName", "whole.$": "$"},
-            ResultPath="$.endpoint",
-            **catch_all(catch),
+        f"Look at {stage}": act(
+            call(
+                f"{SDK}describeEndpoint",
+                {"EndpointName.$": name},
+                follow=f"Is {stage} in service?",
+                ResultSelector={"status.$": "$.EndpointStatus", "config.$": "$.EndpointConfigName", "whole.$": "$"},
+                ResultPath="$.endpoint",
+                **catch_all(catch),
+            )
         ),
         f"Is {stage} in service?": choose(
             (equals("$.endpoint.status", "InService"), ready),

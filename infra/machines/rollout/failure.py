@@ -122,7 +122,8 @@ def roll_back(props: RolloutProps) -> dict[str, State]:
     """Clean up, say why, and fail; production was not touched, or is the champion's again. An experiment has ended."""
     delete = "Delete staging endpoint after failure"
     configuration = "Delete staging configuration after failure"
-    model = "Delete model after failure"
+    model, model_there = "Delete model after failure", "Delete staging model after failure"
+    place = props.staging
     waiting = "Wait for staging after failure"
     # Only where production is the champion's again has all gone well.
     ended = {
@@ -141,6 +142,7 @@ def roll_back(props: RolloutProps) -> dict[str, State]:
             missing=configuration,
             otherwise=delete,
             result="$.search",
+            act=place.act,
         ),
         # SageMaker refuses to delete an endpoint that it is still making.
         # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteEndpoint.html
@@ -148,8 +150,19 @@ def roll_back(props: RolloutProps) -> dict[str, State]:
             *((equals("$.search.status", status), waiting) for status in IN_PROGRESS), otherwise=delete
         ),
         waiting: wait(POLL_S, follow=CLEAN_UP),
-        delete: _remove("deleteEndpoint", {"EndpointName.$": "$.names.staging"}, follow=configuration),
-        configuration: _remove("deleteEndpointConfig", {"EndpointConfigName.$": "$.names.staging"}, follow=model),
+        delete: place.act(_remove("deleteEndpoint", {"EndpointName.$": "$.names.staging"}, follow=configuration)),
+        configuration: place.act(
+            _remove(
+                "deleteEndpointConfig",
+                {"EndpointConfigName.$": "$.names.staging"},
+                follow=model_there if place.is_elsewhere else model,
+            )
+        ),
+        **(
+            {model_there: place.act(_remove("deleteModel", {"ModelName.$": "$.names.model"}, follow=model))}
+            if place.is_elsewhere
+            else {}
+        ),
         model: _remove("deleteModel", {"ModelName.$": "$.names.model"}, follow=ROLL_BACK),
         # Its verdict has told of it.
         ROLL_BACK: choose((ended, GIVE_UP), otherwise=_IN_WORDS),

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from infra.machines.states import State
 
 POLL_S = 15
 PATIENT_POLL_S = 60
@@ -20,12 +24,41 @@ GIVE_UP = "Release the lock after failure"
 
 
 @dataclass(frozen=True)
+class StagingProps:
+    """Where staging is.
+
+    Attributes:
+        golden_arn: the function that asks it golden requests.
+        model_role_arn: as which its model runs.
+        key_arn: of its volume.
+        role_arn: as which it is made and removed, in another account; None where production is.
+    """
+
+    golden_arn: str
+    model_role_arn: str
+    key_arn: str
+    role_arn: str | None = None
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether staging has an account of its own."""
+        return self.role_arn is not None
+
+    def act(self, state: State) -> State:
+        """A task on staging, in its account.
+
+        https://docs.aws.amazon.com/step-functions/latest/dg/concepts-access-cross-acct-resources.html
+        """
+        return state if self.role_arn is None else {**state, "Credentials": {"RoleArn": self.role_arn}}
+
+
+@dataclass(frozen=True)
 class RolloutProps:
     """Names and ARNs."""
 
     bus_name: str
     ledger_table: str
-    golden_arn: str
+    staging: StagingProps
     judge_arn: str
     model_role_arn: str
     key_arn: str

@@ -18,7 +18,7 @@ from infra.machines.states import (
 )
 from infra.machines.training.decision import take_decision
 from infra.machines.training.image import check_image
-from infra.machines.training.jobs import evaluate, train
+from infra.machines.training.jobs import evaluate, find_key, train
 from infra.machines.training.props import METRICS, TrainingProps
 from noriba.events import CandidateRegistered, RetrainingDecided, TrainingFailed
 from noriba.records import ledger_entries as entries
@@ -31,6 +31,7 @@ def describe_training(props: TrainingProps) -> dict[str, State]:
     return {
         **take_decision(props),
         **check_image(props),
+        **find_key(props),
         "Train": train(props),
         "Is there a champion?": choose(
             (present("$.champion_model_uri"), "Evaluate beside the champion"), otherwise="Evaluate"

@@ -12,6 +12,7 @@ from infra.machines.states import (
     choose,
     equals,
 )
+from infra.machines.training.jobs import FIND_KEY
 
 if TYPE_CHECKING:
     from infra.machines.training.props import TrainingProps
@@ -43,7 +44,8 @@ def check_image(props: TrainingProps) -> dict[str, State]:
             **catch_all("Release the lock after failure"),
         ),
         "Will SageMaker take it?": choose(
-            (equals("$.image.kinds[0]", DOCKER_MANIFEST), "Train"), otherwise="Unfit image"
+            (equals("$.image.kinds[0]", DOCKER_MANIFEST), FIND_KEY if props.registry_key else "Train"),
+            otherwise="Unfit image",
         ),
         "Unfit image": {
             "Type": "Pass",

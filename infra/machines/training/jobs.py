@@ -11,6 +11,7 @@ from infra.machines.training.props import METRICS, TrainingProps
 from noriba.records.snapshot import name_channel_manifest
 
 _LOCAL = "/opt/ml/processing"
+FIND_KEY = "Find the registry's key"
 
 
 def train(props: TrainingProps) -> State:
@@ -31,7 +32,7 @@ def train(props: TrainingProps) -> State:
             ],
             "OutputDataConfig": {
                 "S3OutputPath.$": f"States.Format('s3://{props.models_bucket}/{{}}/training', $.use_case)",
-                "KmsKeyId": props.key_arn,
+                **_encrypt_output(props),
             },
             "ResourceConfig": {
                 "InstanceType": props.instance,
@@ -78,7 +79,7 @@ def evaluate(props: TrainingProps, *, beside_champion: bool) -> State:
                         },
                     }
                 ],
-                "KmsKeyId": props.key_arn,
+                **_encrypt_output(props),
             },
             "ProcessingResources": {
                 "ClusterConfig": {
@@ -99,6 +100,31 @@ def evaluate(props: TrainingProps, *, beside_champion: bool) -> State:
         ResultPath="$.evaluation",
         **catch_all("Release the lock after failure"),
     )
+
+
+def find_key(props: TrainingProps) -> dict[str, State]:
+    """A state that asks for the ARN of the key where models lie, in another account; none where it is ours.
+
+    S3 takes nothing else for a key of another account, no alias: what jobs write goes there.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-encryption.html
+    """
+    if props.registry_key is None:
+        return {}
+    return {
+        FIND_KEY: call(
+            "arn:aws:states:::aws-sdk:kms:describeKey",
+            {"KeyId": props.registry_key},
+            follow="Train",
+            ResultSelector={"arn.$": "$.KeyMetadata.Arn"},
+            ResultPath="$.registry_key",
+            **catch_all("Release the lock after failure"),
+        )
+    }
+
+
+def _encrypt_output(props: TrainingProps) -> State:
+    """With the key of where models lie: whoever serves one need not know who trained it."""
+    return {"KmsKeyId": props.key_arn} if props.registry_key is None else {"KmsKeyId.$": "$.registry_key.arn"}
 
 
 def _list_inputs(props: TrainingProps) -> list[State]:

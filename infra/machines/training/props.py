@@ -21,6 +21,8 @@ class TrainingProps:
     image_tag: str
     role_arn: str
     key_arn: str
+    registry_key: str | None
+    """The alias of the key where models lie, by its ARN, where that is in another account; None where it is ours."""
     register_arn: str
     instance: str
     max_runtime_s: int

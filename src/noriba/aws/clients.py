@@ -7,7 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.exceptions import ProfileNotFound
+
+from noriba.errors import NoribaError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +48,10 @@ _LONG = Config(read_timeout=900, tcp_keepalive=True)
 _BRIEF = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=1, read_timeout=10)
 
 
+class NoSuchProfileError(NoribaError):
+    """AWS's configuration has no profile of that name."""
+
+
 class Clients:
     """Clients of one session. Endpoint, region and credentials come from the environment, as for any AWS program.
 
@@ -71,6 +79,35 @@ class Clients:
             region_name=environment["AWS_REGION"],
         )
         return cls(session, endpoint_url=environment["AWS_ENDPOINT_URL"])
+
+    @classmethod
+    def of_profile(cls, profile: str, *, environment: Mapping[str, str] | None = None) -> Clients:
+        """Clients with a profile of AWS's configuration; what it says of credentials stands over the environment's.
+
+        Args:
+            profile: its name.
+            environment: the variables that say where that configuration is, and where clients go, whatever the
+                process's own say; those of the process when None.
+
+        Raises:
+            NoSuchProfileError: there is none of that name.
+        """
+        core = botocore.session.Session()
+        if environment is not None:
+            core.set_config_variable("config_file", environment["AWS_CONFIG_FILE"])
+            core.set_config_variable("credentials_file", os.devnull)
+        variables = os.environ if environment is None else environment
+        try:
+            session = boto3.Session(
+                profile_name=profile, region_name=variables.get("AWS_REGION"), botocore_session=core
+            )
+            # The environment's address comes first, as for any AWS program; it is kept, since whoever acts as a role
+            # has the profile no more.
+            # https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+            configured = core.get_scoped_config().get("endpoint_url")
+        except ProfileNotFound as error:
+            raise NoSuchProfileError(str(error)) from error
+        return cls(session, endpoint_url=variables.get("AWS_ENDPOINT_URL") or configured)
 
     @cached_property
     def s3(self) -> S3Client:
@@ -151,6 +188,11 @@ class Clients:
     def other(self, service: str) -> Any:
         """A client of a service that is asked now and then, by its boto3 name."""
         return self._session.client(service, config=self._config, endpoint_url=self._endpoint_url)  # type: ignore[call-overload]  # any name
+
+    @property
+    def have_credentials(self) -> bool:
+        """Whether anybody can be asked with them at all."""
+        return self._session.get_credentials() is not None
 
     @property
     def region(self) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -26,6 +26,10 @@ class Tidied:
     models: int = 0
     restored: int = 0
     pending: int = 0
+
+    def __add__(self, other: Tidied) -> Tidied:
+        """What was done in two accounts."""
+        return Tidied(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
 class Leftovers:

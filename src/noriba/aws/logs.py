@@ -30,8 +30,8 @@ class LogLine(BaseModel):
 
 
 def find_groups(cloudformation: CloudFormationClient, *, stacks: list[str]) -> dict[str, str]:
-    """Log groups of a deployment by a short name: `predict`, `ingest`, `training`, …."""
-    groups = dict(SAGEMAKER_GROUPS)
+    """Log groups of stacks by a short name: `predict`, `ingest`, …."""
+    groups = {}
     for stack in stacks:
         pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
         for page in pages:

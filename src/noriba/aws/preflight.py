@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from botocore.exceptions import BotoCoreError, ClientError
 
 from noriba.aws.deployment import read_outputs, read_stacks
+from noriba.aws.places import PARTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from noriba.aws.clients import Clients
+    from noriba.aws.places import Part, Place
 
 Level: TypeAlias = Literal["good", "look", "bad"]
 
@@ -37,12 +39,21 @@ KEPT_AS = "kept-as"
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One thing that was looked at: good, worth a look, or bad enough that something will fail."""
+    """One thing that was looked at: good, worth a look, or bad enough that something will fail.
+
+    Attributes:
+        level: which of these.
+        what: was looked at.
+        found: in words.
+        remedy: what to do, where it is not good.
+        account: in which it was found; None where there is one alone.
+    """
 
     level: Level
     what: str
     found: str
     remedy: str = ""
+    account: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,38 +71,48 @@ class Wishes:
     transform_memory_mb: int = 1769
     container_engine: str = "docker"
 
-    @property
-    def instances(self) -> dict[str, int]:
-        """Quota's name → how many instances at the same time, while one use case's model is rolled out."""
+    def count_instances(self, parts: Collection[Part] = PARTS) -> dict[str, int]:
+        """Quota's name → how many instances at the same time, while one use case's model is rolled out.
+
+        Args:
+            parts: that stand in the account.
+        """
         fleets = _FLEETS_AT_ONCE.get(self.rollout, max(_FLEETS_AT_ONCE.values()))
         # The other use cases have their production meanwhile.
         production = (fleets + self.use_cases - 1) * self.production_instances
         # A shadow comes before most fleets stand at once; by then staging is gone.
-        beside = 0 if self.rollout == "full" and self.staging_instance == self.production_instance else 1
+        in_place = "rollout" in parts and self.rollout == "full" and self.staging_instance == self.production_instance
+        beside = 0 if in_place else 1
         needs: dict[str, int] = {}
-        for instance, use, count in (
-            (self.training_instance, "training job", 1),
-            (self.training_instance, "processing job", 1),
-            (self.production_instance, "endpoint", production),
-            (self.staging_instance, "endpoint", beside),
-        ):
-            name = f"{instance} for {use} usage"
-            needs[name] = needs.get(name, 0) + count
-        return {**needs, _ALL_ENDPOINTS: production + beside}
+        uses: tuple[tuple[Part, str, str, int], ...] = (
+            ("training", self.training_instance, "training job", 1),
+            ("training", self.training_instance, "processing job", 1),
+            ("rollout", self.production_instance, "endpoint", production),
+            ("staging", self.staging_instance, "endpoint", beside),
+        )
+        for part, instance, use, count in uses:
+            if part in parts:
+                for name in (f"{instance} for {use} usage", *([_ALL_ENDPOINTS] if use == "endpoint" else ())):
+                    needs[name] = needs.get(name, 0) + count
+        return needs
 
 
-def check_account(clients: Clients, wishes: Wishes, *, environment: Mapping[str, str]) -> Iterator[CheckResult]:
-    """What `cdk deploy` and the first loop will need of the account and of this computer."""
-    region = clients.region
+def check_account(place: Place, wishes: Wishes, *, environment: Mapping[str, str]) -> Iterator[CheckResult]:
+    """What `cdk deploy` and the first loop will need of an account, and of this computer, which makes the image."""
+    clients = place.clients
     yield from _try("credentials", partial(_check_credentials, clients))
-    yield from _try("bootstrap", partial(_check_bootstrap, clients, region))
-    yield from _try("functions", partial(_check_functions, clients, wishes))
-    yield from _try("instances", partial(_check_instances, clients, wishes))
-    yield from _check_engine(wishes, environment)
+    yield from _try("bootstrap", partial(_check_bootstrap, place))
+    if "data" in place.parts:
+        yield from _try("functions", partial(_check_functions, clients, wishes))
+    if needed := wishes.count_instances(place.parts):
+        yield from _try("instances", partial(_check_instances, clients, needed))
+    if "training" in place.parts:
+        yield from _check_engine(wishes, environment)
 
 
-def check_deployment(clients: Clients, wishes: Wishes) -> Iterator[CheckResult]:
-    """What a deployment lacks, or what an earlier one left."""
+def check_deployment(place: Place, wishes: Wishes) -> Iterator[CheckResult]:
+    """What a deployment lacks in an account, or what an earlier one left there."""
+    clients = place.clients
     stacks = read_stacks(clients.cloudformation, prefix=wishes.prefix)
     if not stacks:
         yield CheckResult("good", "stacks", "nothing is deployed yet")
@@ -125,16 +146,18 @@ def _check_credentials(clients: Clients) -> Iterator[CheckResult]:
     yield CheckResult("good", "credentials", f"{found['Arn']} in {clients.region}")
 
 
-def _check_bootstrap(clients: Clients, region: str | None) -> Iterator[CheckResult]:
-    ssm = clients.other("ssm")
+def _check_bootstrap(place: Place) -> Iterator[CheckResult]:
+    ssm = place.clients.other("ssm")
     try:
         version = int(ssm.get_parameter(Name=_BOOTSTRAP)["Parameter"]["Value"])
     except ssm.exceptions.ParameterNotFound:
         version = 0
     if version < BOOTSTRAP_VERSION:
-        account = clients.sts.get_caller_identity()["Account"]
         found = f"version {version}, {BOOTSTRAP_VERSION} is needed" if version else "missing"
-        yield CheckResult("bad", "bootstrap", found, f"cdk bootstrap aws://{account}/{region}")
+        remedy = f"cdk bootstrap aws://{place.account}/{place.clients.region}"
+        if place.profile is not None:
+            remedy += f" --profile {place.profile}; where another account deploys to it, --trust that one"
+        yield CheckResult("bad", "bootstrap", found, remedy)
         return
     yield CheckResult("good", "bootstrap", f"version {version}")
 
@@ -159,10 +182,10 @@ def _check_functions(clients: Clients, wishes: Wishes) -> Iterator[CheckResult]:
         )
 
 
-def _check_instances(clients: Clients, wishes: Wishes) -> Iterator[CheckResult]:
+def _check_instances(clients: Clients, needs: Mapping[str, int]) -> Iterator[CheckResult]:
     pages = clients.other("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker")
     quotas = {quota["QuotaName"]: quota for page in pages for quota in page["Quotas"]}
-    for name, needed in wishes.instances.items():
+    for name, needed in needs.items():
         quota = quotas.get(name)
         if quota is None:
             remedy = f"aws service-quotas list-aws-default-service-quotas --service-code sagemaker; look for {name!r}"

@@ -33,8 +33,13 @@ def doctor(
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
-        rows = [(_MARKS[one.level], one.what, one.found, one.remedy) for one in findings]
-        print_table("", ("", "what", "found", "what to do"), rows)
+        several = any(one.account is not None for one in findings)
+        where = [(one.account,) if several else () for one in findings]
+        rows = [
+            (_MARKS[one.level], *account, one.what, one.found, one.remedy)
+            for one, account in zip(findings, where, strict=True)
+        ]
+        print_table("", ("", *(["account"] if several else []), "what", "found", "what to do"), rows)
     if any(finding.level == "bad" for finding in findings):
         raise typer.Exit(1)
 

@@ -66,6 +66,13 @@ def _print_status(found: DeploymentStatus) -> None:
         fields["variants"] = [f"{name}: weight {weight:g}" for name, weight in variants.items()]
     print_fields({**where, **{name: value for name, value in fields.items() if name not in _OF_TROUBLE or value}})
     print_table("Stacks", ("stack", "status"), list(found.stacks.items()))
+    if len(found.accounts) > 1:
+        columns = ("account", "parts", "stacks", "alarms", "dead letters")
+        accounts = [
+            (one.account, ", ".join(one.parts), len(one.stacks), len(one.alarms), one.dead_letters)
+            for one in found.accounts
+        ]
+        print_table("Accounts", columns, accounts)
     rows = [
         (machine, ", ".join(f"{count} {name.lower()}" for name, count in sorted(counts.items())) or "none yet")
         for machine, counts in found.state.executions.items()
@@ -96,9 +103,9 @@ def logs(
         else:
             print_table("Logs", ("name", "group"), sorted(groups.items()))
         return
-    group = find_log(session, name)
+    log = find_log(session, name)
     since = datetime.now(UTC) - timedelta(minutes=minutes)
-    lines = read_log(session, group, since=since)
+    lines = read_log(log, since=since)
     if as_json:
         print_json([line.model_dump(mode="json") for line in lines])
         return
@@ -108,7 +115,7 @@ def logs(
     while follow:
         time.sleep(FOLLOW_S)
         since = lines[-1].at + timedelta(milliseconds=1) if lines else since
-        fresh = read_log(session, group, since=since)
+        fresh = read_log(log, since=since)
         _print_lines(fresh)
         lines = fresh or lines
 

@@ -37,7 +37,7 @@ from noriba.client.interventions import (
     promote_challenger,
 )
 from noriba.client.landing import Landing, explain_rejection, land_files, wait_for_objects, wait_for_snapshot
-from noriba.client.logs import LogLine, NoSuchLogError, find_log, list_logs, read_log
+from noriba.client.logs import Log, LogLine, NoSuchLogError, find_log, list_logs, read_log
 from noriba.client.models import (
     Model,
     ModelDetails,
@@ -72,7 +72,7 @@ from noriba.client.snapshots import (
     read_snapshot,
     summarise_snapshot,
 )
-from noriba.client.status import DeploymentStatus, read_status
+from noriba.client.status import AccountStatus, DeploymentStatus, read_status
 from noriba.client.training import wait_for_answer, wait_for_candidate, wait_for_decision
 from noriba.client.waiting import StepFailedError
 from noriba.client.watching import Watcher
@@ -88,6 +88,7 @@ __all__ = [
     "NO_PROGRESS",
     "PENDING_APPROVAL",
     "REJECTED",
+    "AccountStatus",
     "AccuracyReport",
     "Answered",
     "ApiClient",
@@ -106,6 +107,7 @@ __all__ = [
     "ForeignBundleError",
     "GatheredDay",
     "Landing",
+    "Log",
     "LogLine",
     "MetricEffect",
     "Model",

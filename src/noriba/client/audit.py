@@ -123,7 +123,7 @@ def _read_training(session: Session, package: ModelPackage, gaps: list[str]) -> 
     job = package.metadata.get("training_job_arn", "")
     try:
         with translate_failures():
-            training = session.clients.sagemaker.describe_training_job(TrainingJobName=job.rpartition("/")[2])
+            training = session.at("training").sagemaker.describe_training_job(TrainingJobName=job.rpartition("/")[2])
     except AwsRefusedError as error:
         gaps.append(f"the training job {job}: {error}")
         return
@@ -151,7 +151,7 @@ def _describe_registration(package: ModelPackage) -> AuditEntry:
 def _read_approvals(session: Session, package: ModelPackage, gaps: list[str]) -> Iterator[AuditEntry]:
     try:
         with translate_failures():
-            decisions = list_decisions(session.clients.cloudtrail, package.arn, since=package.created_at)
+            decisions = list_decisions(session.at("registry").cloudtrail, package.arn, since=package.created_at)
     except AwsRefusedError as error:
         decisions = []
         gaps.append(str(error))

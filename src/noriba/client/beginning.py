@@ -37,7 +37,7 @@ class BegunRollout:
 
 def look_before(session: Session, package: ModelPackage) -> BegunRollout:
     """What is known before a rollout of a package begins, so that it can be followed."""
-    last = session.history(session.deployment.rollout_machine_arn).find_newest()
+    last = session.history("rollout").find_newest()
     return BegunRollout(package, None if last is None else last.arn, find_serving(session), _find_tried(session))
 
 
@@ -55,13 +55,13 @@ def begin_rollout(session: Session, begun: BegunRollout, **more: object) -> Begu
         "version": package.version,
         **more,
     }
-    execution = session.history(session.deployment.rollout_machine_arn).start(json.dumps(given))
+    execution = session.history("rollout").start(json.dumps(given))
     return replace(begun, execution=execution)
 
 
 def name_asker(session: Session, reason: str) -> dict[str, str]:
-    """Who asks, and why, for the record."""
-    return {"by": name_caller(session), "reason": reason}
+    """Who asks for a rollout, and why, for the record."""
+    return {"by": name_caller(session, "rollout"), "reason": reason}
 
 
 def _find_tried(session: Session) -> int | None:

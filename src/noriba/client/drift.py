@@ -69,7 +69,7 @@ def read_drift(session: Session, *, since: datetime, until: datetime, alpha: flo
     if champion is None:
         raise NoProfileError("no model is in production yet")
     version = read_package_version(champion.model_package_arn)
-    profile, identities = read_profile(session.clients.s3, champion.model_data_uri)
+    profile, identities = read_profile(session.at("registry").s3, champion.model_data_uri)
     if profile is None:
         raise NoProfileError(f"version {version} was trained before profiles were kept; train anew")
     compact_observations(session, since=since)

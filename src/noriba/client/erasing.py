@@ -54,7 +54,7 @@ def plan_erasure(session: Session, key: str, *, reason: str) -> tuple[Erasure, E
         _open_buckets(session),
         key if key.startswith(begins) else f"{begins}{key}",
         use_case=session.use_case_name,
-        erased_by=name_caller(session),
+        erased_by=name_caller(session, "data"),
         reason=reason,
         now=datetime.now(UTC),
     )
@@ -78,7 +78,7 @@ def commit_erasure(session: Session, erasure: Erasure, *, progress: Progress = N
 
 
 def _open_buckets(session: Session) -> erasures.Buckets:
-    deployment, s3 = session.deployment, session.clients.s3
+    deployment, s3 = session.deployment, session.at("data").s3
     return erasures.Buckets(
         raw=ObjectStore(s3, deployment.raw_bucket),
         datasets=ObjectStore(s3, deployment.datasets_bucket),
@@ -103,7 +103,7 @@ def _describe(session: Session, erasure: Erasure) -> ErasureSummary:
 
 def _commit_without(session: Session) -> None:
     """Let SETTLE announce the erasure and commit the snapshot without the object."""
-    history = session.history(session.deployment.settle_machine_arn)
+    history = session.history("settle")
     execution = history.start(json.dumps({"execution": ""}))
     remedy = "when it has, erase again"
     ended = wait_for_end(history, execution, "SETTLE", limit_s=_SETTLE_LIMIT_S, remedy=remedy)

@@ -168,7 +168,7 @@ def _find(session: Session, execution: str | None) -> tuple[Rollout, RolloutStep
 def _read_answers(
     session: Session, lines: Lines, *, since: datetime, until: datetime
 ) -> Iterator[tuple[str, CapturedAnswer]]:
-    captures = ObjectStore(session.clients.s3, session.deployment.captures_bucket)
+    captures = ObjectStore(session.at("rollout").s3, session.deployment.captures_bucket)
     endpoint = name_endpoint(session.use_case_name, prefix=session.prefix)
     for variant in captures.list_folders(f"{endpoint}/"):
         keys = list_keys(captures, name_capture_folders(endpoint, variant, since=since, until=until))
@@ -181,7 +181,8 @@ def _read_observed(
     session: Session, lines: Lines, *, since: datetime, until: datetime
 ) -> Iterator[OutcomeObserved | MetricsObserved]:
     """What has come of predictions since; it comes later than they do."""
-    store, use_case = ObjectStore(session.clients.s3, session.deployment.outcomes_bucket), session.use_case_name
+    store = ObjectStore(session.at("serving").s3, session.deployment.outcomes_bucket)
+    use_case = session.use_case_name
     outcomes = list_keys(store, name_outcome_folders(since=since, until=until))
     yield from lines.read_outcomes(store, outcomes, use_case=use_case)
     metrics = list_keys(store, name_outcome_folders(since=since, until=until, of=METRICS))

@@ -34,5 +34,5 @@ def gather_traffic(session: Session, *, day: date | None = None) -> tuple[Gather
 
 
 def _gather(session: Session, task: GatherTask) -> GatherReport:
-    answer = invoke(session.clients.functions, session.deployment.gather_function, task.model_dump_json())
+    answer = invoke(session.at("observations").functions, session.deployment.gather_function, task.model_dump_json())
     return GatherReport.model_validate_json(answer)

@@ -51,7 +51,7 @@ def promote_challenger(session: Session, *, reason: str) -> str:
         NoRolloutError: no rollout waits for a verdict.
     """
     lock, _execution = read_running(session)
-    verdict = ChallengerVerdict(decision="promote", reason=f"{name_caller(session)}: {reason}")
+    verdict = ChallengerVerdict(decision="promote", reason=f"{name_caller(session, 'rollout')}: {reason}")
     if lock.awaited is None or not _answer(session, lock.awaited, verdict):
         raise NoRolloutError(f"the rollout of {session.use_case_name} waits for no verdict; see noriba rollout status")
     return lock.awaited.stage
@@ -82,9 +82,9 @@ def end_rollout(
     One that waits for a verdict is told and ends by itself; any other is stopped, and TIDY puts right what it left.
     """
     changed = not serves_champion_alone(session)
-    why = f"{name_caller(session)}: {reason}"
+    why = f"{name_caller(session, 'rollout')}: {reason}"
     verdict = ChallengerVerdict(decision="reject", error=error, reason=why)
-    history = session.history(session.deployment.rollout_machine_arn)
+    history = session.history("rollout")
     if not _answer(session, lock.awaited, verdict):
         history.stop(lock.execution, cause=why)
     progress.update("waiting until the champion serves alone")
@@ -113,4 +113,4 @@ def end_rollout(
 
 def _answer(session: Session, awaited: Awaited | None, verdict: ChallengerVerdict) -> bool:
     """Give a rollout its verdict; False when it does not wait for one, or not any more."""
-    return awaited is not None and give_verdict(session.clients.stepfunctions, session.ledger, awaited, verdict)
+    return awaited is not None and give_verdict(session.at("rollout").stepfunctions, session.ledger, awaited, verdict)

@@ -59,13 +59,13 @@ def land_files(session: Session, files: Sequence[Path], *, progress: Progress = 
     names = [path.name for path in files]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise StepFailedError(f"two files are named {', '.join(repeated)}; the key in S3 is the name, rename one")
-    bucket, versions = session.deployment.raw_bucket, {}
+    s3, bucket, versions = session.at("data").s3, session.deployment.raw_bucket, {}
     for path in files:
         key = f"{session.use_case_name}/{path.name}"
         progress.update(f"uploading {path.name}")
         # The transfer manager sends large files in parts, several at a time.
-        session.clients.s3.upload_file(str(path), bucket, key)
-        versions[key] = session.clients.s3.head_object(Bucket=bucket, Key=key)["VersionId"]
+        s3.upload_file(str(path), bucket, key)
+        versions[key] = s3.head_object(Bucket=bucket, Key=key)["VersionId"]
     progress.done(f"{len(versions)} files in s3://{bucket}/{session.use_case_name}/")
     return Landing(versions)
 

@@ -147,8 +147,8 @@ def request_training(session: Session, *, cause: str) -> str:
     """
     if session.ledger.latest_snapshot() is None:
         raise StepFailedError("there is no snapshot yet to train on; land data first")
-    bus = EventBus(session.clients.events, session.deployment.bus_name)
-    noted = f"{cause}, by {name_caller(session)}"
+    bus = EventBus(session.at("events").events, session.deployment.bus_name)
+    noted = f"{cause}, by {name_caller(session, 'events')}"
     return bus.publish(RetrainingRequested(use_case=session.use_case_name, cause=noted))
 
 

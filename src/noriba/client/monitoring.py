@@ -27,7 +27,7 @@ def read_monitoring_report(session: Session) -> MonitoringReport:
     Raises:
         NoReportError: it has not looked yet.
     """
-    observations = ObjectStore(session.clients.s3, session.deployment.observations_bucket)
+    observations = ObjectStore(session.at("observations").s3, session.deployment.observations_bucket)
     report = Measurements(observations, session.use_case_name).find_report()
     if report is None:
         raise NoReportError(f"nobody has looked at the model of {session.use_case_name} yet: noriba monitor")
@@ -41,7 +41,7 @@ def run_monitor(session: Session, *, limit_s: float = _LIMIT_S) -> MonitoringRep
         NoReportError: no model is in production.
         StepFailedError: the look failed; the message holds the cause.
     """
-    history = session.history(session.deployment.monitor_machine_arn)
+    history = session.history("monitor")
     execution = history.start(json.dumps({"use_case": session.use_case_name}))
     ended = wait_for_end(history, execution, "the monitor", limit_s=limit_s)
     if ended.failed:

@@ -21,7 +21,7 @@ def open_tables(session: Session) -> ObservationTables:
     """The tables of a deployment."""
     deployment = session.deployment
     return ObservationTables(
-        session.clients,
+        session.at("observations"),
         session.use_case_name,
         compactor=deployment.compact_function,
         workgroup=deployment.query_workgroup,

@@ -47,7 +47,7 @@ class ApiClient:
     @classmethod
     def of(cls, session: Session) -> ApiClient:
         """The deployment's API, with the first app's key."""
-        found = session.clients.apigateway.get_api_key(apiKey=session.deployment.api_key_id, includeValue=True)
+        found = session.at("serving").apigateway.get_api_key(apiKey=session.deployment.api_key_id, includeValue=True)
         return cls(session.deployment.api_url, found["value"])
 
     def post(self, path: str, document: object) -> tuple[int, dict[str, Any]]:

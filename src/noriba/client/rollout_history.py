@@ -72,7 +72,7 @@ def list_rollouts(session: Session, *, most: int = MOST_SHOWN) -> list[Rollout]:
 
 def iterate_rollouts(session: Session) -> Iterator[Rollout]:
     """The use case's, the newest first; those of others are among the executions that are looked at."""
-    for execution in session.history(session.deployment.rollout_machine_arn).list_newest(_MOST_LOOKED_AT):
+    for execution in session.history("rollout").list_newest(_MOST_LOOKED_AT):
         described = describe_rollout(session, execution)
         if described is not None:
             yield described
@@ -80,7 +80,7 @@ def iterate_rollouts(session: Session) -> Iterator[Rollout]:
 
 def list_under_way(session: Session) -> list[Rollout]:
     """The use case's rollouts and experiments that run, or wait for the one before to end; the newest first."""
-    running = session.history(session.deployment.rollout_machine_arn).list_running()
+    running = session.history("rollout").list_running()
     described = (describe_rollout(session, execution) for execution in running)
     return [rollout for rollout in described if rollout is not None]
 
@@ -93,7 +93,7 @@ def find_promotion(session: Session) -> Rollout | None:
 def find_running(session: Session) -> tuple[RolloutLock, Execution] | None:
     """The rollout that holds the lock, and runs; None when none does."""
     lock = session.ledger.read_rollout()
-    history = session.history(session.deployment.rollout_machine_arn)
+    history = session.history("rollout")
     execution = None if lock is None else history.look_up(lock.execution)
     if lock is None or execution is None or not execution.is_running:
         return None

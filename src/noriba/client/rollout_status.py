@@ -72,6 +72,6 @@ def read_looks(session: Session, execution: str, stage: str, percent: int | None
 
 def _find_tally(session: Session, execution: str, stage: str, percent: int | None) -> Tally | None:
     endpoint = name_endpoint(session.use_case_name, prefix=session.prefix)
-    captures = ObjectStore(session.clients.s3, session.deployment.captures_bucket)
+    captures = ObjectStore(session.at("rollout").s3, session.deployment.captures_bucket)
     found = captures.find(name_comparison(endpoint, execution, stage, percent))
     return None if found is None else Tally.model_validate_json(found)

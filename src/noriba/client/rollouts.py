@@ -15,6 +15,7 @@ from noriba.client.rollout_history import (
     iterate_rollouts,
     leave_out_abandoned,
 )
+from noriba.client.session import name_caller
 from noriba.client.waiting import ROLLOUT_LIMIT_S, StepFailedError, wait_until
 from noriba.records.approvals import APPROVED
 
@@ -39,7 +40,7 @@ def approve_model(session: Session, package: ModelPackage, *, note: str) -> Begu
             f"version {package.version} is being rolled out already, and nothing was changed: noriba rollout status"
         )
     begun = look_before(session, package)
-    session.as_approver().approve(package.arn, note=f"{note}, by {name_asker(session, note)['by']}")
+    session.as_approver().approve(package.arn, note=f"{note}, by {name_caller(session, 'registry')}")
     return begun
 
 
@@ -102,7 +103,7 @@ def _describe_turn(begun: BegunRollout) -> str:
 
 
 def _follow(session: Session, begun: BegunRollout, *, limit_s: float, progress: Progress, until_compared: bool) -> bool:
-    history = session.history(session.deployment.rollout_machine_arn)
+    history = session.history("rollout")
     known: Execution | None = None
 
     def look() -> Execution | None:

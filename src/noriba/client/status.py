@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from noriba.aws.deployment import MACHINES, read_outputs, read_stacks
 from noriba.aws.endpoints import describe_endpoint
 from noriba.client.production import find_obstacle, read_weights, serves_champion_alone
 from noriba.client.rollout_history import list_under_way
@@ -14,7 +15,15 @@ from noriba.records.approvals import PENDING_APPROVAL
 from noriba.records.names import name_endpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from noriba.aws.clients import Clients
+    from noriba.aws.deployment import Machine
+    from noriba.aws.places import Place
     from noriba.client.session import Session
+
+
+_COUNTED: tuple[Machine, ...] = ("ingest", "train", "rollout")
 
 
 class UseCaseStatus(BaseModel):
@@ -42,6 +51,18 @@ class UseCaseStatus(BaseModel):
     )
 
 
+class AccountStatus(BaseModel):
+    """One account of a deployment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    account: str
+    parts: tuple[str, ...] = Field(description="of the loop, that stand in it")
+    stacks: dict[str, str] = Field(description="those of its parts, and those that every account has")
+    alarms: tuple[str, ...] = Field(description="those that ring")
+    dead_letters: int | None = Field(description="events that could not be delivered; None where there is no queue")
+
+
 class DeploymentStatus(BaseModel):
     """Where it is, which stacks there are, and how its use case stands when they are all there."""
 
@@ -49,7 +70,8 @@ class DeploymentStatus(BaseModel):
 
     endpoint_url: str | None = Field(description="None on AWS itself")
     region: str | None
-    stacks: dict[str, str]
+    stacks: dict[str, str] = Field(description="each in the account of its part")
+    accounts: tuple[AccountStatus, ...] = Field(description="in the order of the parts; mostly there is one")
     state: UseCaseStatus | None
 
 
@@ -57,31 +79,47 @@ def read_status(session: Session) -> DeploymentStatus:
     """The deployment as it is now."""
     environment = os.environ if session.environment is None else session.environment
     stacks = session.stacks
+    accounts = tuple(_read_account(place, prefix=session.prefix) for place in session.places)
     return DeploymentStatus(
         endpoint_url=environment.get("AWS_ENDPOINT_URL"),
-        region=session.clients.s3.meta.region_name,
+        region=session.at("data").s3.meta.region_name,
         stacks=stacks,
-        state=_read_state(session) if stacks else None,
+        accounts=accounts,
+        state=_read_state(session, accounts) if stacks else None,
     )
 
 
-def _read_state(session: Session) -> UseCaseStatus:
-    deployment, clients = session.deployment, session.clients
-    champion = session.ledger.read_champion()
-    endpoint = describe_endpoint(clients.sagemaker, name_endpoint(session.use_case_name, prefix=session.prefix))
+def _read_account(place: Place, *, prefix: str) -> AccountStatus:
+    clients = place.clients
     # CloudWatch tells of metric alarms alone, unless asked for others.
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
     alarms = clients.cloudwatch.describe_alarms(
-        StateValue="ALARM", AlarmNamePrefix=f"{session.prefix}-", AlarmTypes=["CompositeAlarm", "MetricAlarm"]
+        StateValue="ALARM", AlarmNamePrefix=f"{prefix}-", AlarmTypes=["CompositeAlarm", "MetricAlarm"]
     )
-    letters = clients.sqs.get_queue_attributes(
-        QueueUrl=deployment.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+    queue = read_outputs(clients.cloudformation, prefix=prefix, parts=["events"]).get("DeadLetterQueueUrl")
+    return AccountStatus(
+        account=place.account,
+        parts=place.parts,
+        stacks=read_stacks(clients.cloudformation, prefix=prefix, parts=(*place.parts, *place.guests)),
+        alarms=(
+            *(alarm["AlarmName"] for alarm in alarms["CompositeAlarms"]),
+            *(alarm["AlarmName"] for alarm in alarms["MetricAlarms"]),
+        ),
+        dead_letters=None if queue is None else _count_messages(clients, queue),
     )
-    machines = {
-        "ingest": deployment.ingest_machine_arn,
-        "train": deployment.train_machine_arn,
-        "rollout": deployment.rollout_machine_arn,
-    }
+
+
+def _count_messages(clients: Clients, queue: str) -> int:
+    found = clients.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])
+    return int(found["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def _read_state(session: Session, accounts: Sequence[AccountStatus]) -> UseCaseStatus:
+    deployment = session.deployment
+    looked_at = {part for account in accounts for part in account.parts}
+    champion = session.ledger.read_champion()
+    sagemaker = session.at("rollout").sagemaker
+    endpoint = describe_endpoint(sagemaker, name_endpoint(session.use_case_name, prefix=session.prefix))
     under_way = tuple(
         f"{'experiment' if one.is_experiment else 'rollout'} of version {one.version}"
         for one in list_under_way(session)
@@ -99,12 +137,9 @@ def _read_state(session: Session) -> UseCaseStatus:
         under_way=under_way,
         variants=variants,
         remedy=remedy,
-        alarms=(
-            *(alarm["AlarmName"] for alarm in alarms["CompositeAlarms"]),
-            *(alarm["AlarmName"] for alarm in alarms["MetricAlarms"]),
-        ),
-        dead_letters=int(letters["Attributes"]["ApproximateNumberOfMessages"]),
-        executions={name: session.history(arn).count() for name, arn in machines.items()},
+        alarms=tuple(alarm for account in accounts for alarm in account.alarms),
+        dead_letters=sum(account.dead_letters or 0 for account in accounts),
+        executions={name: session.history(name).count() for name in _COUNTED if MACHINES[name] in looked_at},
     )
 
 

@@ -69,7 +69,7 @@ def wait_for_candidate(
     Raises:
         StepFailedError: training failed, with the container's error message, or took too long.
     """
-    history = session.history(session.deployment.train_machine_arn)
+    history = session.history("train")
     since = datetime.now(UTC) - _SLACK
 
     def look() -> ModelPackage | None:
@@ -87,5 +87,5 @@ def wait_for_candidate(
 
 def _read_last_line(session: Session, decision: RetrainingDecided, since: datetime) -> str:
     group, stream = SAGEMAKER_GROUPS["training"], decision.training_job_name
-    lines = list(read_lines(session.clients.logs, group, since=since, stream_prefix=stream))
+    lines = list(read_lines(session.at("training").logs, group, since=since, stream_prefix=stream))
     return lines[-1].message if lines else "starting"

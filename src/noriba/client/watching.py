@@ -53,10 +53,10 @@ class Watcher:
     def is_rolling_forward(self) -> bool:
         """Whether a training run or a rollout goes on by itself, and does not wait for outcomes."""
         session = self._session
-        training = session.history(session.deployment.train_machine_arn).find_newest()
+        training = session.history("train").find_newest()
         if training is not None and training.is_running:
             return True
-        rollout = session.history(session.deployment.rollout_machine_arn).find_newest()
+        rollout = session.history("rollout").find_newest()
         if rollout is None or not rollout.is_running:
             return False
         lock = session.ledger.read_rollout()
@@ -65,7 +65,13 @@ class Watcher:
     def _alarms(self) -> Iterator[ReplayEvent]:
         # What rang just before the last look may have been recorded just after it.
         since = max(self._since, self._looked_at - _SLACK)
-        for change in list_changes(self._session.clients.cloudwatch, prefix=f"{self._session.prefix}-", since=since):
+        prefix = f"{self._session.prefix}-"
+        changes = (
+            change
+            for place in self._session.places
+            for change in list_changes(place.clients.cloudwatch, prefix=prefix, since=since)
+        )
+        for change in changes:
             word = "rings" if change.rings else "is quiet again"
             yield ReplayEvent(
                 key=f"alarm {change.name} {change.at.isoformat()}",

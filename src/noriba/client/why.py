@@ -55,7 +55,7 @@ def _open_traces(session: Session) -> Traces:
     return Traces(
         use_case=session.use_case,
         tables=open_tables(session),
-        outcomes=ObjectStore(session.clients.s3, session.deployment.outcomes_bucket),
-        s3=session.clients.s3,
+        outcomes=ObjectStore(session.at("serving").s3, session.deployment.outcomes_bucket),
+        s3=session.at("registry").s3,
         find_package=find_package,
     )

@@ -9,7 +9,16 @@ import pytest
 from aws_cdk import App
 
 from infra.application import ROOT, build_app
-from infra.topology import PERSONAS, Parts, Persona, TopologyError, find_topology_file, read_topology
+from infra.topology import (
+    ORGANISATION,
+    PERSONAS,
+    SPREAD,
+    Parts,
+    Persona,
+    TopologyError,
+    find_topology_file,
+    read_topology,
+)
 from infra.topology.parts import PARTS
 from infra.topology.personas import CONFLICTS
 from tests.infra.topology.example import EXAMPLE, read_changed, read_example, refuse
@@ -36,29 +45,28 @@ def test_people_work_where_the_parts_are_that_they_need() -> None:
     of_the_loop = [name for name in topology.accounts if name != "logs"]
 
     assert {persona: topology.list_workplaces(persona) for persona in topology.personas} == {
-        "data-engineer": ["data"],
-        "data-scientist": ["development"],
-        "ml-engineer": ["development", "staging", "production"],
-        "approver": ["governance"],
-        "operator": ["production"],
-        "business-stakeholder": ["data"],
+        "data-engineer": ["governance", "data", "production"],
+        "data-scientist": ["governance", "data", "development"],
+        "ml-engineer": of_the_loop,
+        "approver": ["governance", "data", "production"],
+        "operator": ["governance", "data", "development", "production"],
+        "business-stakeholder": ["production"],
         "auditor": of_the_loop,
         "administrator": of_the_loop,
     }
-    assert topology.list_parts("production") == ["serving", "rollout", "monitoring", "operators"]
+    assert topology.list_parts("production") == ["observations", "serving", "rollout", "monitoring", "operators"]
 
 
 WORKERS: dict[str, set[Persona]] = {
-    "data": {"data-engineer"},
+    "data": {"data-engineer", "data-scientist", "ml-engineer", "approver", "operator"},
     "observations": {"data-engineer", "business-stakeholder"},
     "training": {"data-scientist", "ml-engineer"},
     "events": set(),
-    "registry": {"approver"},
-    "people": set(),
+    "registry": {"data-engineer", "data-scientist", "ml-engineer", "approver", "operator"},
     "staging": {"ml-engineer"},
     "serving": {"operator"},
-    "rollout": {"operator"},
-    "monitoring": {"operator"},
+    "rollout": {"ml-engineer", "approver", "operator"},
+    "monitoring": {"ml-engineer", "operator", "business-stakeholder"},
     "operators": {"operator"},
     "trail_logs": set(),
 }
@@ -69,7 +77,7 @@ WORKERS: dict[str, set[Persona]] = {
 def test_a_part_that_moves_takes_its_people_with_it(tmp_path: Path, part: str) -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     [line] = re.findall(rf'^{part} = ".*"$', text, re.MULTILINE)
-    spare = '[accounts.spare]\nunit = "workloads"\nid = "777777777777"\nbudget_usd = 1\n\n[parts]\n'
+    spare = '[accounts.spare]\nunit = "workloads"\nid = "888888888888"\nbudget_usd = 1\n\n[parts]\n'
     moved = read_changed(tmp_path, ("[parts]\n", spare), (f"\n{line}\n", f'\n{part} = "spare"\n'))
 
     there = {persona for persona in moved.personas if "spare" in moved.list_workplaces(persona)}
@@ -99,7 +107,7 @@ TWICE = 'id = "222222222222"'
     [
         # Accounts.
         (TWICE, 'id = "111111111111"', "accounts.logs.id", "that of organisation.management too; give each account"),
-        ('unit = "workloads"\n', f'unit = "workloads"\n{TWICE}\n', "accounts.data.id", "that of accounts.logs too"),
+        ('id = "444444444444"', TWICE, "accounts.data.id", "that of accounts.logs too"),
         ("aws+staging@", "AWS+Data@", "accounts.staging.email", "that of accounts.data too"),
         (TWICE, "", "accounts.logs", "write the id of an account that exists, or an email to make it"),
         (TWICE, 'id = "2222"', "accounts.logs.id", "write its 12 digits"),
@@ -124,8 +132,8 @@ TWICE = 'id = "222222222222"'
         # Names that lead nowhere.
         ('training = "development"', 'training = "lab"', "parts.training", "add it under accounts"),
         ('training = "development"\n', "", "parts.training", "is missing"),
-        ('also_in = ["production"]', 'also_in = ["finance"]', "personas.ml-engineer.also_in", "finance is no account"),
-        ('["production"]', '["999999999999"]', "personas.ml-engineer.also_in", "999999999999 is no account of this"),
+        ('also_in = ["development"]', 'also_in = ["finance"]', "personas.operator.also_in", "finance is no account"),
+        ('["development"]', '["999999999999"]', "personas.operator.also_in", "999999999999 is no account of this"),
         # People.
         ("[personas.auditor]", "[personas.auditors]", "personas.auditors", "there is no such persona; there are data-"),
         ("11111111-2222-", "1111-", "personas.approver.groups.0.id", "aws identitystore list-groups"),
@@ -207,11 +215,13 @@ def test_what_is_no_toml_is_told_with_the_place(tmp_path: Path) -> None:
 
 
 def test_without_a_topology_there_is_none() -> None:
-    assert find_topology_file(App().node, ROOT) is None
+    assert find_topology_file(App().node, ROOT, named_by="topology") is None
 
 
 def test_the_command_line_names_a_file_of_the_checkout() -> None:
-    assert find_topology_file(App(context={"topology": "topology.example.toml"}).node, ROOT) == EXAMPLE
+    for word in (ORGANISATION, SPREAD):
+        node = App(context={word: "topology.example.toml"}).node
+        assert find_topology_file(node, ROOT, named_by=word) == EXAMPLE
 
 
 def test_a_file_that_is_not_there_is_told_before_anything_is_made() -> None:

@@ -46,7 +46,7 @@ def list_endpoints(loop: Loop) -> list[str]:
 
 
 def count_rollouts(loop: Loop) -> int:
-    return sum(loop.session.history(loop.session.deployment.rollout_machine_arn).count().values())
+    return sum(loop.session.history("rollout").count().values())
 
 
 def test_a_candidate_waits_with_its_evidence_its_lineage_and_a_card(
@@ -423,7 +423,7 @@ def test_training_that_fails_registers_nothing_and_says_why_with_the_containers_
     clients.events.put_events(Entries=[doomed.entry(bus=loop.session.deployment.bus_name)])  # type: ignore[list-item]
     (told,) = loop.eventually(lambda: bus.find("TrainingFailed", decision_id=doomed.decision_id))
     assert f"CorruptSnapshotError: part {'0' * 64} of the snapshot is not in the channel" in told["cause"]
-    history = loop.session.history(loop.session.deployment.train_machine_arn)
+    history = loop.session.history("train")
     since = datetime.now(UTC) - timedelta(hours=1)
     failed = loop.eventually(lambda: _if_failed(history.find(doomed.decision_id, since=since)))
     assert "CorruptSnapshotError" in failed.cause
@@ -445,7 +445,7 @@ def test_a_forged_decision_trains_nothing(loop: Loop, champion: ModelPackage, sn
 
     clients.events.put_events(Entries=[forged.entry(bus=loop.session.deployment.bus_name)])  # type: ignore[list-item]
 
-    history = loop.session.history(loop.session.deployment.train_machine_arn)
+    history = loop.session.history("train")
     since = datetime.now(UTC) - timedelta(hours=1)
     failed = loop.eventually(lambda: _if_failed(history.find(forged.decision_id, since=since)))
     assert failed.error == "UnknownDecisionError"

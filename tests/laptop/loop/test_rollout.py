@@ -74,7 +74,7 @@ def roll_out(loop: Loop, package: ModelPackage, plan: RolloutPlan) -> str:
         "version": package.version,
         "plan": plan.model_dump(mode="json"),
     }
-    return loop.session.history(loop.session.deployment.rollout_machine_arn).start(json.dumps(given))
+    return loop.session.history("rollout").start(json.dumps(given))
 
 
 def serve(loop: Loop, package: ModelPackage) -> None:
@@ -113,7 +113,7 @@ def await_stage(loop: Loop, execution: str, stage: str) -> None:
 
 
 def await_end(loop: Loop, execution: str) -> Execution:
-    history = loop.session.history(loop.session.deployment.rollout_machine_arn)
+    history = loop.session.history("rollout")
 
     def look() -> Execution | None:
         found = history.look_up(execution)

@@ -128,15 +128,11 @@ class FakeDeployment:
         champion = SimpleNamespace(model_package_arn=f"arn/{self.champion}")
         return SimpleNamespace(read_champion=lambda: champion, read_rollout=lambda: None)
 
-    @property
-    def deployment(self) -> SimpleNamespace:
-        return SimpleNamespace(rollout_machine_arn="arn:rollout")
-
-    @property
-    def clients(self) -> SimpleNamespace:
+    def at(self, part: str) -> SimpleNamespace:
+        assert part == "registry"
         return SimpleNamespace(sts=SimpleNamespace(get_caller_identity=lambda: {"Arn": "arn:me"}))
 
-    def history(self, _machine_arn: str) -> SimpleNamespace:
+    def history(self, _machine: str) -> SimpleNamespace:
         return SimpleNamespace(find_newest=lambda: None, list_running=lambda: iter(()))
 
     def as_approver(self) -> SimpleNamespace:

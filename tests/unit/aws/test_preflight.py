@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from noriba.aws.places import PARTS, Place
 from noriba.aws.preflight import KEPT_AS, CheckResult, Wishes, check_account, check_deployment
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from noriba.aws.clients import Clients
     from noriba.aws.objects import ObjectStore
+    from noriba.aws.places import Part
 
 WISHES = Wishes()
 QUOTAS = {
@@ -66,11 +68,18 @@ class FakeAccount:
 def look(clients: Clients, tmp_path: Path) -> Callable[..., dict[str, CheckResult]]:
     """`look(…)`: the findings about an account in which all is well but for what is said, by what they are about."""
 
-    def check(quotas: FakeQuotas | None = None, wishes: Wishes = WISHES, **environment: str) -> dict[str, CheckResult]:
+    def check(
+        quotas: FakeQuotas | None = None,
+        wishes: Wishes = WISHES,
+        parts: tuple[Part, ...] = PARTS,
+        profile: str | None = None,
+        **environment: str,
+    ) -> dict[str, CheckResult]:
         for program in ("docker", "podman"):
             (tmp_path / program).touch(mode=0o755)
         account: Any = FakeAccount(clients, quotas or FakeQuotas(QUOTAS))
-        found = check_account(account, wishes, environment={"PATH": str(tmp_path), **environment})
+        place = Place(parts, profile, account)
+        found = check_account(place, wishes, environment={"PATH": str(tmp_path), **environment})
         return {finding.what: finding for finding in found}
 
     return check
@@ -97,6 +106,35 @@ def test_an_account_without_bootstrap_is_told_the_command(look: Callable[..., di
 
     assert (bootstrap.level, bootstrap.found) == ("bad", "missing")
     assert bootstrap.remedy == "cdk bootstrap aws://123456789012/ap-northeast-1"
+
+
+def test_one_of_several_accounts_is_told_what_is_to_do_there_and_with_which_profile(
+    look: Callable[..., dict[str, CheckResult]],
+) -> None:
+    found = look(parts=("staging",), profile="acme-staging")
+
+    assert found.keys() == {
+        "credentials",
+        "bootstrap",
+        "ml.m5.large for endpoint usage",
+        "Number of instances across active endpoints",
+    }
+    assert found["bootstrap"].remedy.startswith(
+        "cdk bootstrap aws://123456789012/ap-northeast-1 --profile acme-staging; where another account deploys to it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "needs"),
+    [
+        (("data", "events"), {}),
+        (("training",), {"ml.m5.xlarge for training job usage": 1, "ml.m5.xlarge for processing job usage": 1}),
+        (("staging",), {"ml.m5.large for endpoint usage": 1, "Number of instances across active endpoints": 1}),
+        (("rollout",), {"ml.m5.large for endpoint usage": 4, "Number of instances across active endpoints": 4}),
+    ],
+)
+def test_an_account_needs_instances_for_its_parts_alone(parts: tuple[Part, ...], needs: dict[str, int]) -> None:
+    assert WISHES.count_instances(parts) == needs
 
 
 @pytest.mark.parametrize(("functions", "level"), [(10, "look"), (8, "bad"), (99, "look"), (100, "good")])
@@ -140,10 +178,10 @@ def test_an_update_needs_the_old_fleets_beside_the_new_ones(rollout: str, fleets
     wishes = replace(WISHES, rollout=rollout, production_instances=5)
     apart = replace(wishes, staging_instance="ml.c5.large", use_cases=3)
 
-    assert wishes.instances["ml.m5.large for endpoint usage"] == 5 * fleets + staging
-    assert apart.instances["ml.m5.large for endpoint usage"] == 5 * (fleets + 2)
-    assert apart.instances["ml.c5.large for endpoint usage"] == 1
-    assert apart.instances["Number of instances across active endpoints"] == 5 * (fleets + 2) + 1
+    assert wishes.count_instances()["ml.m5.large for endpoint usage"] == 5 * fleets + staging
+    assert apart.count_instances()["ml.m5.large for endpoint usage"] == 5 * (fleets + 2)
+    assert apart.count_instances()["ml.c5.large for endpoint usage"] == 1
+    assert apart.count_instances()["Number of instances across active endpoints"] == 5 * (fleets + 2) + 1
 
 
 def test_a_quota_that_is_not_told_is_worth_a_look(look: Callable[..., dict[str, CheckResult]]) -> None:
@@ -184,7 +222,7 @@ def test_an_engine_that_is_missing_or_writes_what_sagemaker_refuses_is_found(
 
 
 def examine(clients: Clients) -> dict[str, CheckResult]:
-    return {finding.what: finding for finding in check_deployment(clients, WISHES)}
+    return {finding.what: finding for finding in check_deployment(Place(PARTS, None, clients), WISHES)}
 
 
 def deploy(clients: Clients, **topics: str) -> None:

@@ -180,7 +180,9 @@ def test_a_time_that_holds_nothing_is_a_misuse(
 def test_a_prefix_of_which_nothing_is_deployed_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
 ) -> None:
-    nothing = DeploymentStatus(endpoint_url="http://127.0.0.1:1", region="us-east-1", stacks={}, state=None)
+    nothing = DeploymentStatus(
+        endpoint_url="http://127.0.0.1:1", region="us-east-1", stacks={}, accounts=(), state=None
+    )
     monkeypatch.setattr(operation_commands, "read_status", lambda _session: nothing)
 
     assert run("status", "--prefix", "other", *more) == 1

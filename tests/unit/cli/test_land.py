@@ -44,13 +44,12 @@ def land(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 
     def run(**states: ObjectState) -> tuple[int, str]:
         found = {f"taxi_eta/{name}.csv": state for name, state in states.items()}
+        s3 = SimpleNamespace(upload_file=lambda *_: None, head_object=lambda **_: {"VersionId": "v"})
         session: Any = SimpleNamespace(
             use_case_name="taxi_eta",
             use_case=load_use_case("taxi_eta"),
             deployment=SimpleNamespace(raw_bucket="raw", quarantine_bucket="quarantine"),
-            clients=SimpleNamespace(
-                s3=SimpleNamespace(upload_file=lambda *_: None, head_object=lambda **_: {"VersionId": "v"})
-            ),
+            at={"data": SimpleNamespace(s3=s3)}.__getitem__,
             ledger=SimpleNamespace(find_object=lambda key, _version: found[key]),
         )
         monkeypatch.setattr(data_commands, "Session", lambda *_names: session)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from noriba.aws.executions import Execution
 from noriba.aws.ledger import RolloutLock
+from noriba.aws.places import PARTS
 from noriba.aws.registry import ModelPackage
 from noriba.records.rollout import RolloutStep
 
@@ -67,7 +68,7 @@ class Deployed:
             use_case_name="taxi_eta",
             prefix="noriba",
             ledger=ledger,
-            clients=SimpleNamespace(sts=caller),
+            at={part: SimpleNamespace(sts=caller) for part in PARTS}.__getitem__,
             deployment=SimpleNamespace(rollout_machine_arn="arn:m"),
             history=lambda _machine: self.rollouts,
             as_approver=lambda: SimpleNamespace(approve=self._approve, reject=self._reject),

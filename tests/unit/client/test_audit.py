@@ -110,10 +110,10 @@ class Kept:
             find=lambda _key: SNAPSHOT.model_dump_json().encode() if self.snapshots else None
         )
         pages = SimpleNamespace(paginate=refuse if self.refuses else lambda **_how: [{"Events": self.trail}])
-        clients = cast("Any", session.clients)
-        clients.cloudtrail = SimpleNamespace(get_paginator=lambda _operation: pages)
+        cast("Any", session.at("registry")).cloudtrail = SimpleNamespace(get_paginator=lambda _operation: pages)
         trained = {"CreationTime": BEGAN - timedelta(hours=1), "RoleArn": "arn:trainer"}
-        clients.sagemaker = SimpleNamespace(describe_training_job=refuse if self.refuses else lambda **_how: trained)
+        jobs = SimpleNamespace(describe_training_job=refuse if self.refuses else lambda **_how: trained)
+        cast("Any", session.at("training")).sagemaker = jobs
         return audit_model(session, version)
 
 

@@ -42,7 +42,7 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Session:
         SimpleNamespace(
             use_case_name="taxi_eta",
             use_case=SimpleNamespace(policies=policies),
-            clients=SimpleNamespace(s3=None),
+            at={"registry": SimpleNamespace(s3=None)}.__getitem__,
             ledger=SimpleNamespace(read_champion=lambda: champion),
         ),
     )

@@ -59,13 +59,13 @@ class Production:
             return Champion(model_package_arn=f"arn:x/{version}", model_data_uri="u", endpoint_config=self.champion)
 
         lock = RolloutLock(execution=EXECUTION, model=NEW)
+        caller = SimpleNamespace(get_caller_identity=lambda: {"Arn": "arn:ada"})
+        clients = SimpleNamespace(sts=caller, sagemaker=self, stepfunctions=None)
         session = SimpleNamespace(
             use_case_name="taxi_eta",
             prefix="noriba",
             ledger=SimpleNamespace(read_rollout=lambda: lock, read_champion=read_champion),
-            clients=SimpleNamespace(
-                sts=SimpleNamespace(get_caller_identity=lambda: {"Arn": "arn:ada"}), sagemaker=self, stepfunctions=None
-            ),
+            at={"rollout": clients}.__getitem__,
             deployment=SimpleNamespace(rollout_machine_arn="arn:m"),
             history=lambda _machine: self,
             registry=SimpleNamespace(find=lambda _arn: make_package(7, self.approval)),

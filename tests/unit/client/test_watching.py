@@ -49,8 +49,8 @@ class FakeDeployment:
     prefix: str = "noriba"
 
     @property
-    def clients(self) -> SimpleNamespace:
-        return SimpleNamespace(cloudwatch=self.cloudwatch)
+    def places(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(clients=SimpleNamespace(cloudwatch=self.cloudwatch))]
 
     @property
     def registry(self) -> SimpleNamespace:

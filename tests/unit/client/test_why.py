@@ -101,14 +101,16 @@ def open_session(
     key = f"metrics/date={AT:%Y-%m-%d}/hour={AT:%H}/a"
     done = json.dumps({"done": True, "files": 0, "predictions": 0, "outcomes": 0, "unreadable": 0})
     invoked = {"StatusCode": 200, "Payload": SimpleNamespace(read=done.encode)}
+    functions = SimpleNamespace(invoke=lambda **_: invoked)
+    accounts = {
+        "observations": SimpleNamespace(athena=FakeAthena(engine), functions=functions),
+        "serving": SimpleNamespace(s3=FakeS3({("outcomes", key): measured.encode()})),
+        "registry": SimpleNamespace(s3=FakeS3(objects)),
+    }
     session = SimpleNamespace(
         use_case_name="deliveries",
         use_case=USE_CASE,
-        clients=SimpleNamespace(
-            athena=FakeAthena(engine),
-            s3=FakeS3({**objects, ("outcomes", key): measured.encode()}),
-            functions=SimpleNamespace(invoke=lambda **_: invoked),
-        ),
+        at=accounts.__getitem__,
         registry=SimpleNamespace(list_packages=lambda: packages),
         deployment=SimpleNamespace(
             query_workgroup="noriba", observations_database="noriba", compact_function="c", outcomes_bucket="outcomes"

@@ -1,4 +1,7 @@
-"""A key of another account, named by its ARN, encrypts and decrypts for whom its policy and their own let.
+"""A key of another account, named by its ARN, serves whom its policy and their own let: to encrypt, to decrypt, to ask.
+
+An alias of it may be named instead; policies speak of the key.
+https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
 
 What was encrypted tells its key, so Decrypt need not name one.
 https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html
@@ -16,7 +19,7 @@ from laptop_cloud.ministack_seams import Seam, all_records, in_scope, read_reque
 if TYPE_CHECKING:
     from laptop_cloud.ministack_seams import Function, Response
 
-_USES = (Seam.ENCRYPT, Seam.DECRYPT, Seam.GENERATE_DATA_KEY, Seam.GENERATE_WRAPPED_KEY)
+_USES = (Seam.DESCRIBE_KEY, Seam.ENCRYPT, Seam.DECRYPT, Seam.GENERATE_DATA_KEY, Seam.GENERATE_WRAPPED_KEY)
 _ID_LENGTH = 36
 
 
@@ -25,7 +28,7 @@ def install() -> None:
     for use in _USES:
         wrap(use, _where_the_key_is)
     wrap(Seam.RESOURCE_POLICY, _with_policies_of_others)
-    wrap(Seam.REQUEST_RESOURCE, _with_keys_of_ciphertexts)
+    wrap(Seam.REQUEST_RESOURCE, _with_keys)
 
 
 def _where_the_key_is(use: Function) -> Function:
@@ -49,17 +52,26 @@ def _with_policies_of_others(find_policy: Function) -> Function:
     return find
 
 
-def _with_keys_of_ciphertexts(find_resource: Function) -> Function:
-    """MiniStack takes the key of what is to be decrypted for one of the caller's account."""
+def _with_keys(find_resource: Function) -> Function:
+    """MiniStack takes the key of what is to be decrypted for one of the caller's account, and an alias for a key."""
 
     def find(service: str, method: str, path: str, headers: dict[str, str], body: bytes, *rest: Any) -> str:
         request = read_request(body) if service == "kms" else {}
         if "KeyId" not in request and (arn := _find_key(request)):
             return arn
         found: str = find_resource(service, method, path, headers, body, *rest)
-        return found
+        return (service == "kms" and _find_key_of_alias(found)) or found
 
     return find
+
+
+def _find_key_of_alias(arn: str) -> str | None:
+    """The ARN of the key that an alias stands for; None for any other ARN."""
+    if ":alias/" not in arn:
+        return None
+    named = (key_id for _account, _region, alias, key_id in all_records(Seam.KEY_ALIASES) if alias == arn)
+    key_id = next(named, None)
+    return next((key["Arn"] for _account, _region, found, key in all_records(Seam.KEYS) if found == key_id), None)
 
 
 def _find_key(request: dict[str, Any]) -> str | None:
