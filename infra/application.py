@@ -176,6 +176,7 @@ def add_loop(app: App, places: Places, use_cases: Sequence[UseCase]) -> None:
         buckets=Buckets(data.raw, data.datasets, data.quarantine, registry.models, serving.outcomes, rollout.captures),
         ledger=data.ledger,
         observations=observations.access,
+        shown=observations.shown,
         machines=Machines(
             data.ingest, data.settle, training.machine, rollout.machine, rollout.tidy, monitoring.machine
         ),

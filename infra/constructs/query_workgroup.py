@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class QueryWorkgroup(Construct):
-    """The workgroup of a deployment; whoever asks cannot choose otherwise. `name` is its name.
+    """A workgroup of a deployment; whoever asks cannot choose otherwise. `name` is its name.
 
     Args:
         scope: the stack.
@@ -22,13 +22,21 @@ class QueryWorkgroup(Construct):
         shared: what all stacks share.
         bucket: where answers lie.
         results: the prefix that they lie under.
+        called: what the name ends in, where it is not the deployment's alone.
     """
 
-    def __init__(
-        self, scope: Construct, construct_id: str, *, shared: Shared, bucket: s3.IBucket, results: str
+    def __init__(  # as CDK's own
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        shared: Shared,
+        bucket: s3.IBucket,
+        results: str,
+        called: str = "",
     ) -> None:
         super().__init__(scope, construct_id)
-        self.name = shared.settings.prefix
+        self.name = f"{shared.settings.prefix}{called}"
         encryption = athena.CfnWorkGroup.EncryptionConfigurationProperty(
             encryption_option="SSE_KMS", kms_key=shared.key.key_arn
         )

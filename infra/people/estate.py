@@ -53,6 +53,7 @@ class Estate:
         buckets: by what is in them.
         ledger: the table.
         observations: tables, and where they are asked.
+        shown: those that tell nothing of riders.
         machines: by name.
         compactor: the function that makes tables of what came since.
         gatherer: the function that makes training rows of traffic.
@@ -65,6 +66,7 @@ class Estate:
     buckets: Buckets
     ledger: dynamodb.ITable
     observations: QueryAccess
+    shown: QueryAccess
     machines: Machines
     compactor: lambda_.IFunction
     gatherer: lambda_.IFunction

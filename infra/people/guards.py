@@ -13,6 +13,7 @@ from aws_cdk import aws_iam as iam
 
 from infra.constructs.grants import format_arn
 from infra.constructs.sharing import is_elsewhere
+from noriba.records.observations import PREDICTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +75,13 @@ def keep_from_deploying(policy: iam.ManagedPolicy, estate: Estate) -> None:
 def keep_from_reading(policy: iam.ManagedPolicy, *buckets: s3.IBucket) -> None:
     """Read no object of these buckets."""
     deny_objects(policy, ["s3:GetObject", "s3:GetObjectVersion"], *buckets)
+
+
+def keep_from_places(policy: iam.ManagedPolicy, observations: s3.IBucket) -> None:
+    """Read no row that says what a model was asked."""
+    if not is_elsewhere(policy, observations):
+        rows = observations.arn_for_objects(f"{PREDICTIONS.name}/*")
+        deny(policy, ["s3:GetObject", "s3:GetObjectVersion"], [rows])
 
 
 def deny_objects(policy: iam.ManagedPolicy, actions: Sequence[str], *buckets: s3.IBucket) -> None:

@@ -112,13 +112,14 @@ def allow_operator(policy: iam.ManagedPolicy, estate: Estate) -> None:
 
 
 def allow_business_stakeholder(policy: iam.ManagedPolicy, estate: Estate) -> None:
-    """SQL and dashboards over predictions and outcomes."""
+    """SQL and dashboards over answers and outcomes; nothing of riders."""
     buckets = estate.buckets
-    rights.query_observations(policy, estate.observations)
+    rights.query_observations(policy, estate.shown)
     rights.see_dashboards(policy, estate)
     guards.keep_from_reading(
         policy, buckets.raw, buckets.datasets, buckets.quarantine, buckets.captures, buckets.outcomes
     )
+    guards.keep_from_places(policy, estate.observations.bucket)
     guards.keep_from_approving(policy, estate)
     guards.keep_from_passing_roles(policy)
 

@@ -23,7 +23,7 @@ from infra.constructs.query_access import QueryAccess
 from infra.constructs.query_workgroup import QueryWorkgroup
 from noriba.records.measurements import MEASUREMENTS
 from noriba.records.monitoring import REPORTS
-from noriba.records.observations import RESULTS, TABLES
+from noriba.records.observations import ASKED, RESULTS, SHOWN, SHOWN_RESULTS, TABLES
 from noriba.records.traffic import RECEIPTS, name_folder
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class ObservedData:
 class ObservationsStack(Stack):
     """What models answered and what really happened, as tables.
 
-    Attributes: `access` (to ask about them), `compactor` (the function that makes tables of what came since),
-    `gatherer` (the function that makes training rows of them).
+    Attributes: `access` (to ask about them), `shown` (to ask about what tells nothing of riders), `compactor` (the
+    function that makes tables of what came since), `gatherer` (the function that makes training rows of them).
     """
 
     def __init__(
@@ -83,6 +83,10 @@ class ObservationsStack(Stack):
         )
         workgroup = QueryWorkgroup(self, "Queries", shared=shared, bucket=self._observations, results=RESULTS)
         self.access = QueryAccess(self._observations, workgroup.name, catalogue.database)
+        shown = QueryWorkgroup(
+            self, "ShownQueries", shared=shared, bucket=self._observations, results=SHOWN_RESULTS, called="-shown"
+        )
+        self.shown = QueryAccess(self._observations, shown.name, catalogue.database, SHOWN, SHOWN_RESULTS)
         compactor = self._make_compactor()
         self.compactor = compactor.function
         TimedRule(self, "Compact", shared=shared, every=Duration.hours(1)).invoke(compactor.function)
@@ -138,7 +142,7 @@ class ObservationsStack(Stack):
         function.watch_errors()
         function.send_failures_to(shared.dead_letters)
         allow_listing(function.role, self._observations)
-        for table in TABLES:
+        for table in ASKED:
             allow_reading(function.role, self._observations, prefix=f"{table.name}/")
         allow_writing(function.role, self._observations, prefix=RECEIPTS)
         # Nothing else of what landed is its business.

@@ -16,7 +16,7 @@ from noriba.features import as_column
 from noriba.records.compaction import CompactionReport, CompactionTask
 from noriba.records.explanations import Doubt
 from noriba.records.inference import ModelAnswer, encode_answer, encode_columns
-from noriba.records.observations import OUTCOMES, PREDICTIONS, ObservationTable, name_file
+from noriba.records.observations import ANSWERS, OUTCOMES, PREDICTIONS, ObservationTable, name_file
 from noriba.timestamps import begin_hour, to_microseconds
 from tests.functions.conftest import read_counts
 
@@ -117,6 +117,18 @@ def test_a_row_holds_what_was_answered_and_what_was_asked(cloud: Cloud, context:
     }
     assert (other["candidate_id"], other["value"], other["features"]) == (None, 4.0, [("x@1", None), ("y@2", 4.0)])
     assert (unreadable["prediction_id"], unreadable["value"]) == (None, None)
+
+
+def test_answers_are_the_same_rows_without_what_was_asked(cloud: Cloud, context: LambdaContext) -> None:
+    """Whoever may read them learns nothing of a rider."""
+    capture(cloud, "p")
+
+    compact(context)
+
+    hidden = {"subject_group", "features", "inputs"}
+    shown = [{name: value for name, value in row.items() if name not in hidden} for row in read(cloud, PREDICTIONS)]
+    assert read(cloud, ANSWERS) == shown
+    assert count_versions(cloud, ANSWERS) == 1
 
 
 def test_captures_of_earlier_versions_have_no_inputs(cloud: Cloud, context: LambdaContext) -> None:

@@ -106,7 +106,11 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
     "CompactObservations": {
         "s3:GetObject": {"CapturesBucket/*", "OutcomesBucket/*", "ObservationsBucket/*"},
         "s3:ListBucket": {"CapturesBucket", "OutcomesBucket", "ObservationsBucket"},
-        "s3:PutObject": {"ObservationsBucket/predictions/*", "ObservationsBucket/outcomes/*"},
+        "s3:PutObject": {
+            "ObservationsBucket/predictions/*",
+            "ObservationsBucket/answers/*",
+            "ObservationsBucket/outcomes/*",
+        },
         "sqs:SendMessage": {"DeadLettersQueue"},
         **USE_KEY,
     },

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from noriba.records.observations import PARTITION_KEYS, TABLES, ObservationTable, name_file
+from noriba.records.observations import PARTITION_KEYS, SHOWN, TABLES, ObservationTable, name_file
 
 if TYPE_CHECKING:
     from tests.infra.assembly import Assembly
@@ -61,17 +61,23 @@ def test_athena_looks_for_an_hour_where_it_is_written(
 
 
 def test_nobody_chooses_where_answers_lie_or_how_much_a_query_reads(assembly: Assembly, customised: Assembly) -> None:
-    [workgroup], [other] = (found.find("AWS::Athena::WorkGroup") for found in (assembly, customised))
-    configuration = workgroup.properties["WorkGroupConfiguration"]
+    places = {"": "results/", "-shown": "results/shown/"}
+    for found, prefix, gib in ((assembly, "noriba", 10), (customised, "trial", 2)):
+        groups = {one.properties["Name"]: one.properties for one in found.find("AWS::Athena::WorkGroup")}
 
-    assert (workgroup.properties["Name"], other.properties["Name"]) == ("noriba", "trial")
-    assert configuration["EnforceWorkGroupConfiguration"] is True
-    assert configuration["ResultConfiguration"] == {
-        "OutputLocation": "s3://<ObservationsBucket>/results/",
-        "EncryptionConfiguration": {"EncryptionOption": "SSE_KMS", "KmsKey": "<Key.Arn>"},
-    }
-    assert configuration["BytesScannedCutoffPerQuery"] == 10 * 2**30
-    assert other.properties["WorkGroupConfiguration"]["BytesScannedCutoffPerQuery"] == 2 * 2**30
+        assert groups.keys() == {f"{prefix}{called}" for called in places}
+        for called, place in places.items():
+            configuration = groups[f"{prefix}{called}"]["WorkGroupConfiguration"]
+            assert configuration["EnforceWorkGroupConfiguration"] is True
+            assert configuration["ResultConfiguration"] == {
+                "OutputLocation": f"s3://<ObservationsBucket>/{place}",
+                "EncryptionConfiguration": {"EncryptionOption": "SSE_KMS", "KmsKey": "<Key.Arn>"},
+            }
+            assert configuration["BytesScannedCutoffPerQuery"] == gib * 2**30
+
+
+def test_a_table_that_is_shown_tells_nothing_of_riders() -> None:
+    assert not {"subject_group", "features", "inputs"} & {name for table in SHOWN for name in table.columns}
 
 
 def test_a_database_s_name_needs_no_quotes_in_sql(assembly: Assembly) -> None:

@@ -56,7 +56,7 @@ def test_captures_hold_places_and_go_after_the_days_that_are_set(
     ("name", "prefixes"),
     [
         ("CapturesBucket", ["comparisons/"]),
-        ("ObservationsBucket", ["predictions/", "outcomes/", "measurements/", "reports/", "results/"]),
+        ("ObservationsBucket", ["predictions/", "answers/", "outcomes/", "measurements/", "reports/", "results/"]),
     ],
 )
 def test_what_is_overwritten_again_and_again_is_not_kept(

@@ -13,11 +13,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from noriba.aws.observations import Lines, list_hour_files
-from noriba.monitoring.observations import OutcomesFile, PredictionsFile
+from noriba.monitoring.observations import OutcomesFile, PredictionsFile, take_answers
 from noriba.records.captures import OUTCOMES as REPORTED
 from noriba.records.captures import name_capture_folder, name_outcome_folder, read_hour
 from noriba.records.names import pick_variants
 from noriba.records.observations import (
+    ANSWERS,
     OUTCOMES,
     PREDICTIONS,
     ObservationTable,
@@ -89,6 +90,8 @@ class Compaction:
             for variant, keys in groupby(due.keys, key=_read_variant):
                 predictions.add(variant, lines.read_answers(self._captures, keys))
             rows, content = predictions.rows, predictions.finish(unreadable=lines.unreadable)
+            # First: the other file says that the hour is done.
+            self._observations.write(name_file(ANSWERS, self._use_case, due.hour), take_answers(content))
         else:
             outcomes = OutcomesFile()
             outcomes.add(lines.read_reports(self._outcomes, due.keys, use_case=self._use_case))

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from noriba.records.names import read_version
-from noriba.records.observations import OUTCOMES, PREDICTIONS, ObservationTable
+from noriba.records.observations import ANSWERS, OUTCOMES, PREDICTIONS, ObservationTable
 from noriba.timestamps import to_microseconds
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from noriba.records.captures import CapturedAnswer
 
 ROWS_AT_ONCE = 20_000
+_COMPRESSION: dict[str, Any] = {"compression": "zstd", "compression_level": 1}
 TYPES = {
     "string": pa.string(),
     "int": pa.int32(),
@@ -63,7 +64,7 @@ class _ParquetWriter:
     def __init__(self, table: ObservationTable) -> None:
         self._schema = pa.schema([(name, TYPES[kind]) for name, kind in table.columns.items()])
         self._sink = io.BytesIO()
-        self._writer = pa.parquet.ParquetWriter(self._sink, self._schema, compression="zstd", compression_level=1)
+        self._writer = pa.parquet.ParquetWriter(self._sink, self._schema, **_COMPRESSION)
         self._begin()
         self.rows = 0
 
@@ -135,6 +136,16 @@ class PredictionsFile:
         """The file, with a row for each line that nobody could read."""
         self._writer.add({"endpoint": self._endpoint}, unreadable)
         return self._writer.finish()
+
+
+def take_answers(predictions: bytes) -> bytes:
+    """The file of answers that goes with one of predictions: the same rows, without what was asked."""
+    given, sink = pa.parquet.ParquetFile(pa.BufferReader(predictions)), io.BytesIO()
+    schema = pa.schema([given.schema_arrow.field(name) for name in ANSWERS.columns])
+    with pa.parquet.ParquetWriter(sink, schema, **_COMPRESSION) as writer:
+        for group in range(given.num_row_groups):
+            writer.write_table(given.read_row_group(group, columns=list(ANSWERS.columns)))
+    return sink.getvalue()
 
 
 class OutcomesFile:

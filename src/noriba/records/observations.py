@@ -19,6 +19,8 @@ PARTITION_KEYS: Mapping[str, str] = {"use_case": "string", "day": "string", "hou
 """What names the folders of a file, from the outside in; the day and hour are UTC's."""
 RESULTS = "results/"
 """Where answers to queries lie for a day, in the same bucket."""
+SHOWN_RESULTS = f"{RESULTS}shown/"
+"""Where those lie that people asked who are to see no places: whoever reads there reads nobody else's answers."""
 
 _FOLDERS = re.compile(r"[a-z]+/use_case=[^/]+/day=(\d{4})-(\d\d)-(\d\d)/hour=(\d\d)/")
 
@@ -64,6 +66,12 @@ PREDICTIONS = ObservationTable(
         "inputs": "map<string,double>",
     },
 )
+_OF_RIDERS = {"subject_group", "features", "inputs"}
+ANSWERS = ObservationTable(
+    "answers",
+    "a row of predictions, without what was asked",
+    {name: kind for name, kind in PREDICTIONS.columns.items() if name not in _OF_RIDERS},
+)
 OUTCOMES = ObservationTable(
     "outcomes",
     "an outcome as it was reported, again or not; a line that nobody could read, where prediction_id is null",
@@ -75,7 +83,11 @@ OUTCOMES = ObservationTable(
         "reported_at_us": "bigint",
     },
 )
-TABLES = (PREDICTIONS, OUTCOMES)
+TABLES = (PREDICTIONS, ANSWERS, OUTCOMES)
+ASKED = (PREDICTIONS, OUTCOMES)
+"""Those that the loop itself asks."""
+SHOWN = (ANSWERS, OUTCOMES)
+"""Those that hold nothing of a rider but ids of predictions."""
 
 
 def name_folder(table: ObservationTable, use_case: str) -> str:

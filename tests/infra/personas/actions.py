@@ -19,7 +19,7 @@ _PACKAGE = f"arn:aws:sagemaker:{_HERE}:model-package/noriba-taxi-eta/3"
 _ENDPOINT = f"arn:aws:sagemaker:{_HERE}:endpoint/noriba-taxi-eta"
 _CONFIGURATION = f"arn:aws:sagemaker:{_HERE}:endpoint-config/noriba-taxi-eta-v3-1"
 _JOB = f"arn:aws:sagemaker:{_HERE}:training-job/noriba-taxi-eta-1"
-_TABLE = f"arn:aws:glue:{_HERE}:table/noriba/predictions"
+_TABLE = f"arn:aws:glue:{_HERE}:table/noriba/{{}}"
 _STACK = f"arn:aws:cloudformation:{_HERE}:stack/noriba-data/1"
 _LOOKED_UP = (
     "lambda:GetAccountSettings",
@@ -73,6 +73,14 @@ class _Describe:
     def _execution(self, action: str, machine: str) -> Request:
         execution = self._machine(machine).replace(":stateMachine:", ":execution:")
         return Request(f"states:{action}", f"{execution}:some-execution")
+
+    def _query(self, table: str, workgroup: str, result: str) -> list[Request]:
+        return [
+            *self._read("Observations", f"{table}/use_case=taxi_eta/a.parquet"),
+            Request("athena:StartQueryExecution", f"arn:aws:athena:{_HERE}:workgroup/{workgroup}"),
+            Request("glue:GetTable", _TABLE.format(table)),
+            *self._write("Observations", result),
+        ]
 
     def _start(self, machine: str) -> list[Request]:
         return [Request("states:StartExecution", self._machine(machine))]
@@ -147,12 +155,6 @@ class _Describe:
         monitor = [*self._start("Monitor"), self._execution("DescribeExecution", "Monitor")]
         api = self._arn("AWS::ApiGateway::RestApi", "OperatorsApi").rpartition("/")[2]
         why = f"arn:aws:execute-api:{_HERE}:{api}/{STAGE}/GET/v1/taxi_eta/predictions/1/why"
-        query = [
-            Request("athena:StartQueryExecution", f"arn:aws:athena:{_HERE}:workgroup/noriba"),
-            Request("glue:GetTable", _TABLE),
-            *self._read("Observations", "predictions/use_case=taxi_eta/a.parquet"),
-            *self._write("Observations", "results/1.csv"),
-        ]
         return {
             "ask the model": [Request("sagemaker:InvokeEndpoint", _ENDPOINT)],
             "look at the endpoint": [Request("sagemaker:DescribeEndpoint", _ENDPOINT)],
@@ -175,7 +177,10 @@ class _Describe:
             "write captures": self._write("Captures", "noriba-taxi-eta/v3/a.jsonl"),
             "read captures": self._read("Captures", "noriba-taxi-eta/v3/a.jsonl"),
             "delete captures": self._delete("Captures", "noriba-taxi-eta/v3/a.jsonl"),
-            "query predictions": query,
+            "query answers": self._query("answers", "noriba-shown", "results/shown/1.csv"),
+            "query predictions": self._query("predictions", "noriba", "results/1.csv"),
+            "query predictions where answers are": self._query("predictions", "noriba-shown", "results/shown/1.csv"),
+            "read what another's query found": self._read("Observations", "results/1.csv"),
             "read what apps reported": self._read("Outcomes", "outcomes/2026/07/01/00/a.jsonl"),
             "ask why": [Request("execute-api:Invoke", why)],
             "have production looked at": monitor,

@@ -49,7 +49,7 @@ NEEDS: Mapping[str, Sequence[str]] = {
     "aws s3 cp": ["read raw trips", "read the quarantine", "read a snapshot's rows"],
     "aws s3 cp (snapshots, models)": ["read a snapshot's rows", "read a model's artifact"],
     "aws stepfunctions redrive-execution": ["look into a training run", "try a training run again"],
-    "aws athena start-query-execution": ["query predictions"],
+    "aws athena start-query-execution": ["query answers"],
     "aws cloudwatch get-dashboard": ["see a dashboard", "see alarms"],
     "curl": ["ask why"],
 }
