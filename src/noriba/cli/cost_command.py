@@ -10,12 +10,12 @@ import typer
 from noriba.cli.options import AsJson  # noqa: TC001  # typer reads it
 from noriba.cli.output import print_json, print_line, print_table
 from noriba.cli.settings import SETTINGS, SettingsFile, read_settings
-from noriba.client.costs import Traffic, estimate_month
+from noriba.client.costs import Traffic, count_accounts, estimate_month
 
 _ASSUMED = Traffic()
 
 
-def cost(
+def cost(  # noqa: PLR0913  # the options of a command
     settings: SettingsFile = SETTINGS,
     *,
     predictions: Annotated[
@@ -34,6 +34,10 @@ def cost(
     prices: Annotated[
         Path | None, typer.Option("--prices", help="A table of another region; see docs/aws.md.", dir_okay=False)
     ] = None,
+    topology: Annotated[
+        Path | None,
+        typer.Option("--topology", help="An organisation's file: what each account has.", dir_okay=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Estimate a month of a deployment by list prices, the dearest line first; asks no account."""
@@ -43,7 +47,8 @@ def cost(
         outcomes_share=outcomes,
         rollouts=rollouts,
     )
-    found = estimate_month(read_settings(settings), traffic, prices=prices)
+    accounts = 1 if topology is None else count_accounts(topology)
+    found = estimate_month(read_settings(settings), traffic, accounts=accounts, prices=prices)
     if as_json:
         print_json(found.model_dump(mode="json"))
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +17,40 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["CostLine", "Estimate", "PricesUnreadableError", "Traffic", "estimate_month"]
+__all__ = ["CostLine", "Estimate", "PricesUnreadableError", "Traffic", "count_accounts", "estimate_month"]
 
 
 class NoSuchSettingError(NoribaError):
     """A setting that is none."""
 
 
-def estimate_month(settings: Mapping[str, Any], traffic: Traffic, *, prices: Path | None = None) -> Estimate:
+class NoTopologyError(NoribaError):
+    """A file that says nothing of accounts."""
+
+
+def count_accounts(topology: Path) -> int:
+    """How many accounts the loop is spread over by an organisation's file.
+
+    Raises:
+        NoTopologyError: there is none, or it has no parts.
+    """
+    try:
+        parts = tomllib.loads(topology.read_text(encoding="utf-8"))["parts"]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
+        raise NoTopologyError(f"{topology} is no topology; topology.example.toml shows one ({error})") from error
+    # The account of the organisation's trail has none of the loop.
+    return len({account for part, account in parts.items() if part != "trail_logs"})
+
+
+def estimate_month(
+    settings: Mapping[str, Any], traffic: Traffic, *, accounts: int = 1, prices: Path | None = None
+) -> Estimate:
     """A month of a deployment, in US dollars.
 
     Args:
         settings: as `noriba.toml` has them; what is not there has its default.
         traffic: what is assumed of the month.
+        accounts: that the loop is spread over; see `count_accounts`.
         prices: a table of another region; that of us-east-1 when None.
 
     Raises:
@@ -44,7 +66,12 @@ def estimate_month(settings: Mapping[str, Any], traffic: Traffic, *, prices: Pat
     longest = max(policies, key=lambda policy: policy.shadow_hours)
     canary_hours = sum(step.minutes for step in longest.canary) / 60
     installation = Installation.model_validate(
-        {"use_cases": tuple(list_use_cases()), "shadow_hours": longest.shadow_hours, "canary_hours": canary_hours}
+        {
+            "use_cases": tuple(list_use_cases()),
+            "accounts": accounts,
+            "shadow_hours": longest.shadow_hours,
+            "canary_hours": canary_hours,
+        }
         | known
     )
     return estimate_costs(installation, traffic, table)

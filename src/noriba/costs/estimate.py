@@ -34,6 +34,8 @@ COMPACT_S_MILLION = 85.0
 """Of a function that makes tables of a million predictions."""
 ALARMS, ALARMS_EACH, METRICS_EACH = 76, 13, 20
 """For the deployment; for each use case; metrics of each that are written every hour."""
+ALARMS_ACCOUNT, ALARMS_BETWEEN, ALARMS_BETWEEN_EACH = 1, 2, 2
+"""For each further account; and, where there are several, for events that are brought between them."""
 TRANSITIONS_HOUR = 60.0
 """Of machines that look around, for each use case."""
 LOOKING_DAY = 50_000
@@ -51,6 +53,7 @@ class Installation(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     use_cases: tuple[str, ...] = Field(default=("one",), min_length=1, description="their names")
+    accounts: int = Field(default=1, gt=0, description="that the loop is spread over")
     production_instance: str = "ml.m5.large"
     production_instances: int = Field(default=1, gt=0)
     staging_instance: str = "ml.m5.large"
@@ -150,6 +153,8 @@ def _stand(of: Installation, prices: Prices) -> Iterator[CostLine]:
         f"{PREDICT_GB:.2f} GB, all the time",
     )
     alarms = ALARMS + len(of.use_cases) * ALARMS_EACH
+    if of.accounts > 1:
+        alarms += (of.accounts - 1) * ALARMS_ACCOUNT + ALARMS_BETWEEN + len(of.use_cases) * ALARMS_BETWEEN_EACH
     yield _line(
         "alarms",
         alarms * price.alarm_month + len(of.use_cases) * price.composite_alarm_month,
@@ -157,7 +162,7 @@ def _stand(of: Installation, prices: Prices) -> Iterator[CostLine]:
     )
     yield _line("metrics", len(of.use_cases) * METRICS_EACH * price.metric_month, f"{METRICS_EACH} for each use case")
     yield _line("dashboards", len(of.use_cases) * price.dashboard_month, "one for each use case")
-    yield _line("key", price.key_month, "one, before its first rotation")
+    yield _line("keys", of.accounts * price.key_month, "one an account, before its first rotation")
     looks = len(of.use_cases) * HOURS * TRANSITIONS_HOUR
     queries = len(of.use_cases) * HOURS * QUERIES_HOUR * QUERY_GB
     yield _line(
