@@ -177,7 +177,7 @@ def demo(  # noqa: PLR0913  # the options of a command
         raise typer.BadParameter("files are given after --trips", param_hint="--trips")
     files = (*(trips or ()), *(more or ()))
     if scenario is not None:
-        check_scenario(use_case, files, topology)
+        check_scenario(scenario, use_case, files, topology)
     check_faults(only or [], scenario)
     spread = None if topology is None else read_topology(topology, PROJECT_ROOT)
     try:
@@ -215,16 +215,16 @@ def demo(  # noqa: PLR0913  # the options of a command
         raise typer.Exit(1)
 
 
-def check_scenario(use_case: str, files: tuple[Path, ...], topology: str | None) -> None:
+def check_scenario(scenario: str, use_case: str, files: tuple[Path, ...], topology: str | None) -> None:
     """See whether a scenario can be walked so.
 
     Raises:
-        typer.BadParameter: with trips or a use case of one's own, or through several accounts, it cannot.
+        typer.BadParameter: with trips or a use case of one's own it cannot; through several accounts one alone can.
     """
     if files or use_case != SCENARIO_USE_CASE:
         raise typer.BadParameter(f"made up for {SCENARIO_USE_CASE}, with trips of its own", param_hint="--scenario")
-    if topology is not None:
-        raise typer.BadParameter("is walked in one account; leave --topology out", param_hint="--scenario")
+    if topology is not None and scenario != "rollout":
+        raise typer.BadParameter(f"{scenario} is walked in one account; leave --topology out", param_hint="--scenario")
 
 
 def check_faults(names: list[str], scenario: str | None) -> None:

@@ -41,6 +41,14 @@ class Replayed:
     failed: list[str] = field(default_factory=list)
 
 
+def open_outcome_bus(session: Session) -> EventBus:
+    """The bus on which outcomes are told: that of the API's account, whatever bus others tell.
+
+    Each account has one of the same name.
+    """
+    return EventBus(session.at("serving").events, session.deployment.bus_name)
+
+
 def replay(
     session: Session,
     observations: Iterable[Observation],
@@ -62,7 +70,7 @@ def replay(
         How it went; a request that failed is told and does not end it.
     """
     api, request = ApiClient.of(session), load_use_case(session.use_case_name).request
-    report = report or EventBus(session.at("events").events, session.deployment.bus_name).publish_all
+    report = report or open_outcome_bus(session).publish_all
     done, begun_s = Replayed(), time.monotonic()
 
     def ask(number: int, one: Observation) -> OutcomeObserved | None:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from laptop.replay import Replayed, replay
-from noriba.aws.bus import EventBus
+from laptop.replay import Replayed, open_outcome_bus, replay
 from noriba.client import StepFailedError
 from noriba.client.waiting import wait_for_end
 from noriba.records.names import name_endpoint
@@ -153,7 +152,7 @@ class Scene:
     def report_twice_and_in_disorder(self, happened: list[OutcomeObserved]) -> None:
         """Put each outcome on the bus twice, in any order."""
         shuffled = random.Random(len(happened)).sample([*happened, *happened], 2 * len(happened))  # noqa: S311
-        bus = EventBus(self.session.at("events").events, self.session.deployment.bus_name)
+        bus = open_outcome_bus(self.session)
         for start in range(0, len(shuffled), _PUT_AT_ONCE):
             bus.publish_all(shuffled[start : start + _PUT_AT_ONCE])
 

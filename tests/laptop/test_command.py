@@ -302,9 +302,10 @@ def test_settings_for_an_account_of_aws_do_not_hold_on_the_laptop() -> None:
     [
         (("--scenario", "faults", "--only", "plague"), "no fault plague; there are crashes-on-load"),
         (("--only", "slow"), "names faults of --scenario faults"),
+        (("--scenario", "drift", "--topology", "enterprise"), "drift is walked in one account; leave --topology out"),
     ],
 )
-def test_a_fault_that_cannot_happen_is_told_at_once(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_walked_is_told_at_once(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
     done = Home(tmp_path).run("demo", *words, COLUMNS="300")
 
     assert done.returncode == 2

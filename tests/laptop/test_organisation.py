@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import tomllib
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,14 +19,17 @@ from laptop.organisation import (
     read_organisation,
     read_topology,
 )
+from laptop.replay import open_outcome_bus
 from laptop_cloud.process import CloudError, RunningCloud
 from noriba.aws.places import Places
+from noriba.events import OutcomeObserved
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from laptop.organisation import Topology
 
+ID = "e357f4c9-1088-4a13-a308-d3df6ab3584a"
 CLOUD = RunningCloud(
     pid=17,
     port=4999,
@@ -90,6 +94,25 @@ def read_account(clients: Any) -> str:
     """Whose key requests are signed with."""
     signer = clients.s3._request_signer
     return str(signer._credentials.access_key)
+
+
+def test_outcomes_are_told_on_the_bus_of_the_api_s_account() -> None:
+    """That of the hub has no rule for them: they stay where they were told."""
+    told: list[dict[str, Any]] = []
+
+    def put_events(**given: Any) -> dict[str, Any]:
+        told.append(given)
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "e"}]}
+
+    deployment = SimpleNamespace(bus_name="noriba")
+    accounts = {"serving": SimpleNamespace(events=SimpleNamespace(put_events=put_events))}
+    session: Any = SimpleNamespace(at=accounts.__getitem__, deployment=deployment)
+    outcome = OutcomeObserved(use_case="taxi_eta", prediction_id=ID, observed_at=CLOUD.started_at, value=9.0)
+
+    open_outcome_bus(session).publish_all([outcome])
+
+    [entry] = told[0]["Entries"]
+    assert (entry["EventBusName"], entry["DetailType"]) == ("noriba", "OutcomeObserved")
 
 
 def test_another_cloud_in_the_same_folder_is_no_organisation(topology: Topology, tmp_path: Path) -> None:

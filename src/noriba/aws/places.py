@@ -102,15 +102,23 @@ class Places:
         for part, other in _FOLLOWS.items():
             if other in self._profiles:
                 self._profiles.setdefault(part, self._profiles[other])
-        self._clients: dict[str | None, Clients] = {}
+        self._clients: dict[str, Clients] = {}
 
     def at(self, part: Part) -> Clients:
         """Clients in the account of a part.
 
         Raises:
-            ProfilesError: AWS's configuration has no such profile.
+            ProfilesError: AWS's configuration has no such profile; or the part has none, and the environment no other
+                credentials.
         """
         profile = self._profiles.get(part)
+        if profile is None and not self._reaches_others:
+            raise ProfilesError(
+                f"{PROFILES} names no profile for {part}, and the environment has no other credentials; add "
+                f"{part}=PROFILE"
+            )
+        if profile is None:
+            return self._default
         if profile not in self._clients:
             self._clients[profile] = self._open(part, profile)
         return self._clients[profile]
@@ -146,14 +154,23 @@ class Places:
         by_profile: dict[str | None, list[Part]] = {}
         for part in PARTS:
             by_profile.setdefault(self._profiles.get(part), []).append(part)
-        places = [Place(tuple(parts), profile, self.at(parts[0])) for profile, parts in by_profile.items()]
-        if len(places) == 1:
-            return tuple(places)
-        return tuple(_unite(place for place in places if place.profile is not None or place.clients.have_credentials))
+        places = [
+            Place(tuple(parts), profile, self.at(parts[0]))
+            for profile, parts in by_profile.items()
+            if profile is not None or self._reaches_others
+        ]
+        return tuple(places) if len(by_profile) == 1 else tuple(_unite(places))
 
-    def _open(self, part: Part, profile: str | None) -> Clients:
-        if profile is None:
-            return Clients() if self._environment is None else Clients.to(self._environment)
+    @cached_property
+    def _default(self) -> Clients:
+        return Clients() if self._environment is None else Clients.to(self._environment)
+
+    @cached_property
+    def _reaches_others(self) -> bool:
+        """Whether anybody can be asked about parts that have no profile; where none has, AWS says what is missing."""
+        return not self.are_several or self._default.have_credentials
+
+    def _open(self, part: Part, profile: str) -> Clients:
         try:
             return Clients.of_profile(profile, environment=self._environment)
         except NoSuchProfileError as error:

@@ -122,7 +122,7 @@ class Session:
         """Accounts and region, for whoever is about to do harm."""
         accounts = [place.account for place in self.places]
         word = "account" if len(accounts) == 1 else "accounts"
-        return f"{word} {', '.join(accounts)}, region {self.at('data').s3.meta.region_name}"
+        return f"{word} {', '.join(accounts)}, region {self.places[0].clients.region}"
 
     @cached_property
     def _places(self) -> Places:

@@ -82,7 +82,7 @@ def read_status(session: Session) -> DeploymentStatus:
     accounts = tuple(_read_account(place, prefix=session.prefix) for place in session.places)
     return DeploymentStatus(
         endpoint_url=environment.get("AWS_ENDPOINT_URL"),
-        region=session.at("data").s3.meta.region_name,
+        region=session.places[0].clients.region,
         stacks=stacks,
         accounts=accounts,
         state=_read_state(session, accounts) if stacks else None,

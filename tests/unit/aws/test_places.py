@@ -96,8 +96,12 @@ def test_parts_for_which_nobody_has_credentials_are_not_looked_at(monkeypatch: p
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     monkeypatch.setenv("NORIBA_PROFILES", "data=acme-data")
 
-    [place] = Places().all
+    places = Places()
+
+    [place] = places.all
     assert (place.account, place.parts) == (DATA, ("data",))
+    with pytest.raises(ProfilesError, match=r"names no profile for serving, .*; add serving=PROFILE"):
+        places.at("serving")
 
 
 @pytest.mark.usefixtures("_accounts")
