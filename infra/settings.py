@@ -74,7 +74,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     prefix: str = Field(
-        default="noriba", pattern=r"^[a-z][a-z0-9-]{1,19}$", description="first part of the few fixed names"
+        default="noriba", pattern=r"^[a-z][a-z0-9-]{1,16}$", description="first part of the few fixed names"
     )
     approver_email: str | None = Field(default=None, pattern=EMAIL, description="told of every candidate")
     operator_email: str | None = Field(default=None, pattern=EMAIL, description="told of every alarm")

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from noriba.usecase import UseCase
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RolloutData:
     """What other stacks keep and a rollout reads: the ledger, models, and the outcomes that apps report.
 
@@ -322,7 +322,7 @@ class RolloutStack(Stack):
             timeout=Duration.days(30),
             meaning="an approved model did not reach production, which answers as before; see the execution",
         )
-        if self._staging.role_arn is None:
+        if not self._staging.is_elsewhere:
             allow(machine.role, ["lambda:InvokeFunction"], [self._staging.golden_arn, judge.function.function_arn])
         else:
             machine.allow_invoking(judge.function)

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from infra.constructs.shared import Shared
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingData:
     """What other stacks keep and training reads and writes, and where the model in production is looked after.
 
