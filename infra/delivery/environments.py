@@ -1,0 +1,61 @@
+"""An environment: a whole loop in an account of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from aws_cdk import App, Stage
+
+from infra.application import ROOT, _add_loop
+from infra.delivery.asker import AskerStack
+from infra.settings_file import read_settings
+from infra.topology import TopologyError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from constructs import Construct
+
+    from infra.delivery.scope import Scope
+    from infra.topology import Delivery
+
+STAGING, PRODUCTION = "staging", "production"
+
+
+def find_settings(delivery: Delivery, name: str) -> Path | None:
+    """The file of an environment's settings; None: the defaults.
+
+    Raises:
+        TopologyError: the checkout has no such file.
+    """
+    file = delivery.targets[name].settings
+    if file is None:
+        return None
+    path = ROOT / file
+    if not path.resolve().is_relative_to(ROOT.resolve()) or not path.is_file():
+        raise TopologyError(
+            f"delivery.{name}.settings: there is no file {file} in the checkout; copy noriba.example.toml to it and "
+            "commit it: a pipeline knows what is in the repository, and nothing else"
+        )
+    return path
+
+
+class LoopStage(Stage):
+    """The stacks of the loop for one environment, under the names that they have everywhere.
+
+    The stage has no name, which would become the first part of theirs: `noriba` finds stacks by the prefix alone.
+
+    Attributes:
+        name: such as `staging`.
+        settings: those of the environment.
+    """
+
+    def __init__(self, scope: Construct, name: str, *, shared: Scope, use_cases: Sequence[str] | None) -> None:
+        target = shared.delivery.targets[name]
+        super().__init__(scope, name.capitalize(), stage_name="", env=shared.find_environment(target.account))
+        self.name = name
+        self.settings = read_settings(self.node, find_settings(shared.delivery, name))
+        _add_loop(cast("App", self), self.settings, use_cases)
+        if name == STAGING:
+            AskerStack(self, f"{self.settings.prefix}-integration", shared=shared, prefix=self.settings.prefix)
