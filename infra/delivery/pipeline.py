@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import RemovalPolicy, Stack, pipelines
+from aws_cdk import Duration, RemovalPolicy, Stack, pipelines
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_iam as iam
@@ -19,7 +19,6 @@ from infra.delivery.builds import BUILD_IMAGE, Builds, describe_runtimes
 from infra.delivery.environments import PRODUCTION, STAGING, LoopStage
 from infra.delivery.findings import acknowledge_patterns
 from infra.delivery.waves import EnvironmentsPipeline
-from infra.topology import TopologyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
 CDK_ASSETS = "4.7.3"
 """What uploads functions' packages; what deploys the pipeline itself is the checkout's own `cdk`."""
+ARTIFACT_DAYS = 90
+"""How long a run can be repeated from what its actions handed on."""
 _SOURCE = "Repository"
 
 
@@ -42,6 +43,7 @@ class PipelineStack(Stack):
         construct_id: str,
         *,
         shared: Scope,
+        connection: str,
         topology_file: str,
         cdk_version: str,
         use_cases: Sequence[str],
@@ -53,9 +55,9 @@ class PipelineStack(Stack):
             "Key",
             description="Noriba: what goes through the pipeline",
             enable_key_rotation=True,
-            removal_policy=RemovalPolicy.DESTROY,
+            removal_policy=RemovalPolicy.RETAIN,
         )
-        self._builds = self._make_builds()
+        self._builds = self._make_builds(connection)
         self._pipeline = EnvironmentsPipeline(
             self,
             "Pipeline",
@@ -76,26 +78,21 @@ class PipelineStack(Stack):
         self._let_connect()
         acknowledge_patterns(self)
 
-    def _make_builds(self) -> Builds:
+    def _make_builds(self, connection: str) -> Builds:
         delivery = self._shared.delivery
-        if delivery.connection is None:
-            raise TopologyError(
-                "delivery.connection: is missing, and the pipeline fetches the repository by it; make one in the "
-                "console of delivery.account under Developer Tools, Connections, accept it there, and write its ARN"
-            )
         source = pipelines.CodePipelineSource.connection(
             delivery.repository,
             delivery.branch,
-            connection_arn=delivery.connection,
+            connection_arn=connection,
             action_name=_SOURCE,
             # Builds clone the repository: the archive that CodePipeline makes otherwise is not all of it.
             # https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.pipelines.ConnectionSourceOptions.html
             code_build_clone_output=True,
         )
-        return Builds(self._shared, source, delivery.connection)
+        return Builds(self._shared, source, connection)
 
     def _make_code_pipeline(self) -> codepipeline.Pipeline:
-        access_logs = AccessLogs(self, "AccessLogs", days=self._shared.settings.access_log_days, keep=False)
+        access_logs = AccessLogs(self, "AccessLogs", days=self._shared.settings.access_log_days, keep=True)
         artifacts = s3.Bucket(
             self,
             "Artifacts",
@@ -108,6 +105,13 @@ class PipelineStack(Stack):
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             server_access_logs_bucket=access_logs.bucket,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    expiration=Duration.days(ARTIFACT_DAYS),
+                    noncurrent_version_expiration=Duration.days(1),
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                )
+            ],
             removal_policy=RemovalPolicy.RETAIN,
         )
         return codepipeline.Pipeline(

@@ -111,13 +111,13 @@ def scan_again(repository: Repository, digest: str) -> None:
             raise
 
 
-def wait_for_scan(repository: Repository, digest: str, *, pause_s: float = PAUSE_S) -> dict[str, Any]:
+def wait_for_scan(repository: Repository, digest: str, *, pause_s: float, patience: int) -> dict[str, Any]:
     """What the scan found, when it has ended.
 
     Raises:
         ImageRefusedError: it does not end.
     """
-    for _ in range(PATIENCE):
+    for _ in range(patience):
         try:
             answer = repository.ask("describe-image-scan-findings", "--image-id", f"imageDigest={digest}")
         except CommandError as error:
@@ -134,7 +134,9 @@ def wait_for_scan(repository: Repository, digest: str, *, pause_s: float = PAUSE
     )
 
 
-def publish(uri: str, *, packages: Packages, accepted: Path = ACCEPTED, pause_s: float = PAUSE_S) -> str:
+def publish(
+    uri: str, *, packages: Packages, accepted: Path = ACCEPTED, pause_s: float = PAUSE_S, patience: int = PATIENCE
+) -> str:
     """The image by its digest: built when its files are new, scanned, and let through.
 
     Args:
@@ -142,6 +144,7 @@ def publish(uri: str, *, packages: Packages, accepted: Path = ACCEPTED, pause_s:
         packages: of the checkout.
         accepted: the file of accepted findings.
         pause_s: between two questions after the scan.
+        patience: how often it is asked after.
 
     Raises:
         ImageRefusedError: it has critical findings, or was not scanned.
@@ -158,7 +161,7 @@ def publish(uri: str, *, packages: Packages, accepted: Path = ACCEPTED, pause_s:
             raise ImageRefusedError(f"{uri}:{tag} was pushed and is not there")
     else:
         scan_again(repository, digest)
-    answer = wait_for_scan(repository, digest, pause_s=pause_s)
+    answer = wait_for_scan(repository, digest, pause_s=pause_s, patience=patience)
     judge(answer, read_accepted(accepted), today=datetime.now(UTC).date())
     return f"{uri}@{digest}"
 

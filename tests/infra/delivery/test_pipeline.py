@@ -304,6 +304,16 @@ def test_what_is_handed_on_is_encrypted_for_every_account_that_reads_it(delivere
             assert role in let_in
 
 
+def test_what_is_handed_on_goes_when_nobody_repeats_the_run_any_more(delivered: Assembly) -> None:
+    bucket = delivered.one("AWS::S3::Bucket", "Artifacts")
+    [rule] = bucket.properties["LifecycleConfiguration"]["Rules"]
+
+    # An approval waits for seven days at most.
+    # https://docs.aws.amazon.com/codepipeline/latest/userguide/approvals.html
+    assert rule["ExpirationInDays"] == 90
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+
+
 # --- every entry of the file, and the checkers ------------------------------------------------------------------------
 
 
