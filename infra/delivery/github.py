@@ -11,10 +11,10 @@ from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_iam as iam
 
 from infra.constructs.acknowledgements import acknowledge
+from infra.constructs.names import to_construct_id
 from infra.delivery.asker import let_ask
 from infra.delivery.builds import let_publish
 from infra.delivery.environments import STAGING, find_settings
-from infra.organisation.names import to_words
 from infra.settings_file import read_settings
 
 if TYPE_CHECKING:
@@ -79,17 +79,18 @@ class GitHubStack(Stack):
 
     def _make_role(self, environment: str, purpose: str) -> iam.Role:
         name = environment if purpose == environment else f"{environment}-{purpose}"
+        words = to_construct_id(name.replace("-", "_"))
         subject = name_subject(self._shared.delivery, environment)
         only = {"StringEquals": {f"{ISSUER}:aud": AUDIENCE, f"{ISSUER}:sub": subject}}
         role = iam.Role(
             self,
-            to_words(name),
+            words,
             role_name=f"{self._shared.prefix}-github-{name}",
             assumed_by=iam.WebIdentityPrincipal(self._provider, only),
             max_session_duration=Duration.hours(1),
             description=f"Noriba: GitHub Actions in the environment {environment}",
         )
-        CfnOutput(self, f"{to_words(name)}RoleArn", value=role.role_arn)
+        CfnOutput(self, f"{words}RoleArn", value=role.role_arn)
         return role
 
     def _let_deploy(self, environment: str) -> None:
