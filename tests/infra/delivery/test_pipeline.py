@@ -189,6 +189,8 @@ def test_docker_is_where_an_image_is_built_and_nowhere_else(delivered: Assembly)
 
     assert privileged == dict.fromkeys(privileged, False) | {"Image": True}
     assert len(privileged) == 6
+    variables = read_builds(delivered)["Image"]["Environment"]["EnvironmentVariables"]
+    assert [(one["Name"], one["Value"]) for one in variables] == [("DOCKER_BUILDKIT", "1")]
 
 
 def test_every_build_has_its_image_runtimes_key_and_a_log_that_ends(delivered: Assembly) -> None:

@@ -7,21 +7,19 @@ import os
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from infra.application import ROOT
 from infra.delivery.application import build_delivery
+from infra.delivery.checkout import _list_ignored, name_in_repository
 from infra.settings_file import SettingsError
 from infra.topology import TopologyError
 from tests.infra.conftest import USE_CASES
 from tests.infra.delivery.conftest import TOPOLOGY
 from tests.infra.organisation.conftest import CHANGED
 from tests.infra.topology.example import EXAMPLE, refuse
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def refuse_delivery(folder: Path, **context: object) -> str:
@@ -90,16 +88,23 @@ def test_a_pipeline_without_a_connection(tmp_path: Path) -> None:
 def test_a_topology_that_the_pipeline_could_not_find(tmp_path: Path) -> None:
     said = refuse_delivery(tmp_path, delivery="pipeline", topology=change(tmp_path))
 
-    assert said.endswith("is not in the checkout; a pipeline knows the repository alone")
+    assert "topology.toml: is not in the repository, and a pipeline knows nothing else; commit it" in said
 
 
-@pytest.mark.parametrize("name", ["no-such-file.toml", "../elsewhere.toml"])
-def test_settings_that_are_not_in_the_checkout(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["no-such-file.toml", "../elsewhere.toml", "tests", "noriba.toml"])
+def test_settings_that_are_not_in_the_repository(tmp_path: Path, name: str) -> None:
     file = change(tmp_path, ("tests/infra/delivery/production.toml", name))
 
     said = refuse_delivery(tmp_path, delivery="pipeline", topology=file)
 
-    assert said.startswith(f"delivery.production.settings: there is no file {name} in the checkout; ")
+    assert said.startswith(f"delivery.production.settings: there is no file {name} in the repository; ")
+
+
+def test_somebody_s_own_files_are_in_no_clone() -> None:
+    """As .gitignore has them, should they be there."""
+    assert name_in_repository(Path("noriba.example.toml")) == "noriba.example.toml"
+    assert name_in_repository(ROOT / "topology.example.toml") == "topology.example.toml"
+    assert {"noriba.toml", "enterprise.toml"} <= _list_ignored()
 
 
 def test_cdk_ends_with_what_is_wrong() -> None:
