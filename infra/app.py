@@ -11,8 +11,7 @@ from pathlib import Path
 
 from infra.application import ROOT, build_app
 from infra.settings_file import SettingsError
-from infra.topology import TopologyError
-from infra.topology.file import DELIVERY
+from infra.topology import DELIVERY, TopologyError
 
 named = os.environ.get("NORIBA_SETTINGS")
 name = "noriba.toml" if named is None else named

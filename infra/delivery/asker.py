@@ -8,7 +8,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
 from infra.constructs.acknowledgements import acknowledge_wildcard
-from infra.constructs.grants import allow, format_arn
+from infra.constructs.grants import allow, format_arn, write_arn
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -38,13 +38,13 @@ class AskerStack(Stack):
 def let_ask(role: iam.Role, *, prefix: str) -> None:
     """What `noriba predict` needs: the stacks' outputs, and the app's key; the API itself is open to who has that."""
     stack = Stack.of(role)
-    stacks = f"stack/{prefix}-*"
-    allow(role, ["cloudformation:DescribeStacks"], [format_arn(stack, "cloudformation", stacks)])
+    stacks = format_arn(stack, "cloudformation", f"stack/{prefix}-*")
     keys = f"arn:{stack.partition}:apigateway:{stack.region}::/apikeys/*"
+    allow(role, ["cloudformation:DescribeStacks"], [stacks])
     allow(role, ["apigateway:GET"], [keys])
     acknowledge_wildcard(
         role,
-        f"arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:{stacks}",
-        f"arn:<AWS::Partition>:apigateway:{stack.region}::/apikeys/*",
+        write_arn(stacks),
+        write_arn(keys),
         reason="stacks and keys get their ids when they are made; the account is staging's",
     )

@@ -9,7 +9,7 @@ from aws_cdk import Duration, pipelines
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
 
-from infra.topology.file import CONTEXT, DELIVERY
+from infra.topology import DELIVERY, ORGANISATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +98,7 @@ class Builds:
 
     def synth(self, *, topology_file: str, image: pipelines.FileSet, after: pipelines.Step) -> pipelines.CodeBuildStep:
         """Synthesise with that image, under cdk-nag: a finding without a reason ends it."""
-        context = f"-c {CONTEXT}={topology_file} -c {DELIVERY}=pipeline -c model_image=$(cat {IMAGE_FILE})"
+        context = f"-c {ORGANISATION}={topology_file} -c {DELIVERY}=pipeline -c model_image=$(cat {IMAGE_FILE})"
         step = self._build(
             "Synth",
             [f'make synth ARGS="{context}"'],

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, cast
 
 from aws_cdk import App, Stage
 
-from infra.application import ROOT, _add_loop
+from infra.application import ROOT, add_loop
 from infra.delivery.asker import AskerStack
 from infra.delivery.checkout import name_in_repository
+from infra.packages import Packages
+from infra.places import OneAccount
 from infra.settings_file import read_settings
 from infra.topology import TopologyError
+from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,11 +55,13 @@ class LoopStage(Stage):
         settings: those of the environment.
     """
 
-    def __init__(self, scope: Construct, name: str, *, shared: Scope, use_cases: Sequence[str] | None) -> None:
+    def __init__(self, scope: Construct, name: str, *, shared: Scope, use_cases: Sequence[str]) -> None:
         target = shared.delivery.targets[name]
         super().__init__(scope, name.capitalize(), stage_name="", env=shared.find_environment(target.account))
         self.name = name
         self.settings = read_settings(self.node, find_settings(shared.delivery, name))
-        _add_loop(cast("App", self), self.settings, use_cases)
+        scope_of_loop = cast("App", self)
+        places = OneAccount(scope_of_loop, settings=self.settings, packages=Packages(ROOT, ROOT / ".build"))
+        add_loop(scope_of_loop, places, [load_use_case(name) for name in use_cases])
         if name == STAGING:
             AskerStack(self, f"{self.settings.prefix}-integration", shared=shared, prefix=self.settings.prefix)

@@ -6,12 +6,17 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from aws_cdk import Stack
 
 from infra.application import ROOT
-from infra.delivery.application import KINDS
+from infra.delivery.application import KINDS, build_delivery
+from tests.infra.conftest import USE_CASES
 from tests.infra.delivery.conftest import read_stages
+from tests.infra.topology.example import EXAMPLE, read_example
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.infra.assembly import Assembly
 
 WORKFLOW = (ROOT / "docs/examples/deliver.yml").read_text(encoding="utf-8")
@@ -36,30 +41,35 @@ def test_the_table_has_the_stages_in_their_order_with_what_runs(page: str, deliv
     assert "the ten stacks" in rows["Development"]
 
 
-def test_commands_deploy_every_stack_that_there_is(page: str, begun: Assembly, github: Assembly) -> None:
-    deployed = {
-        word
-        for line in page.splitlines()
-        if line.startswith("cdk deploy ")
-        for word in line.split()
-        if word.startswith("noriba-")
+def list_stacks(kind: str, folder: Path) -> set[str]:
+    """The stacks of the example's delivery."""
+    context = {"topology": EXAMPLE.name, "delivery": kind}
+    app = build_delivery(context=context, outdir=str(folder), use_cases=USE_CASES)
+    return {child.stack_name for child in app.node.children if isinstance(child, Stack)}
+
+
+def test_commands_deploy_every_stack_of_the_example_s_delivery(page: str, delivered: Assembly, tmp_path: Path) -> None:
+    assert delivered
+    for kind in KINDS:
+        lines = [line for line in page.splitlines() if line.startswith("cdk deploy ") and f"-c delivery={kind}" in line]
+        named = {word for line in lines for word in line.split() if word.startswith("noriba-")}
+
+        assert named == list_stacks(kind, tmp_path / kind), kind
+
+
+def test_the_three_accounts_trust_that_of_the_pipeline(page: str) -> None:
+    topology = read_example()
+    assert topology.delivery is not None
+    ids = {name: account.id for name, account in topology.accounts.items()}
+    lines = [line.split() for line in page.splitlines() if line.startswith("cdk bootstrap ")]
+    made = {words[4]: (words[2], words[6] if "--trust" in words else None) for words in lines}
+    home = topology.delivery.account
+    region = topology.regions.home
+
+    assert made == {home: (f"aws://{ids[home]}/{region}", None)} | {
+        target.account: (f"aws://{ids[target.account]}/{region}", ids[home])
+        for target in topology.delivery.targets.values()
     }
-    # The page's organisation has its own names of accounts.
-    named = {"a-events": "governance", "a-training": "development", "a-staging": "staging", "a-serving": "production"}
-    made = {f"noriba-{name}" for found in (begun, github) for name in found.templates}
-    for theirs, ours in named.items():
-        made = {name.replace(theirs, ours) for name in made}
-
-    assert deployed == made
-    assert {kind for kind in KINDS if f"-c delivery={kind}" in page} == set(KINDS)
-
-
-def test_three_accounts_trust_that_of_the_pipeline(page: str) -> None:
-    lines = [line for line in page.splitlines() if line.startswith("cdk bootstrap ")]
-    trusting = {line.split()[4] for line in lines if "--trust 333333333333" in line}
-
-    assert trusting == {"development", "staging", "production"}
-    assert len(lines) == 4
 
 
 def test_the_workflow_s_head_names_every_variable_that_it_reads() -> None:

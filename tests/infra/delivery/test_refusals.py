@@ -19,7 +19,7 @@ from infra.topology import TopologyError
 from tests.infra.conftest import USE_CASES
 from tests.infra.delivery.conftest import TOPOLOGY
 from tests.infra.organisation.conftest import CHANGED
-from tests.infra.topology.example import EXAMPLE, refuse
+from tests.infra.topology.example import refuse
 
 
 def refuse_delivery(folder: Path, **context: object) -> str:
@@ -68,12 +68,14 @@ def test_a_setting_for_one_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pipeline", "github"])
-def test_accounts_that_are_not_made_yet(tmp_path: Path, kind: str) -> None:
-    """The example's have emails: their ids are known when the organisation is deployed."""
-    said = refuse_delivery(tmp_path, delivery=kind, topology=str(EXAMPLE))
+def test_an_account_that_is_not_made_yet(tmp_path: Path, kind: str) -> None:
+    """Its id is known when the organisation is deployed."""
+    file = change(tmp_path, ('id = "900000000003"', 'email = "training@changed.example.org"'))
 
-    assert said.startswith("accounts.governance.id: is missing, and delivery has to know it; write what the stack ")
-    assert "noriba-organisation printed" in said
+    said = refuse_delivery(tmp_path, delivery=kind, topology=file)
+
+    assert said.startswith("accounts.a-training.id: is missing, and delivery has to know it; write what the stack ")
+    assert "trial-organisation printed" in said
 
 
 def test_a_pipeline_without_a_connection(tmp_path: Path) -> None:
@@ -108,13 +110,13 @@ def test_somebody_s_own_files_are_in_no_clone() -> None:
 
 
 def test_cdk_ends_with_what_is_wrong() -> None:
-    context = {"topology": "topology.example.toml", "delivery": "pipeline"}
+    context = {"topology": "topology.example.toml", "delivery": "jenkins"}
     environment = {**os.environ, "NORIBA_SETTINGS": "", "CDK_CONTEXT_JSON": json.dumps(context)}
     command = [sys.executable, "-m", "infra.app"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
-    assert "Noriba's topology:\naccounts.governance.id: is missing" in done.stderr
+    assert "Noriba's topology:\n-c delivery=jenkins: there is no such delivery" in done.stderr
     assert "Traceback" not in done.stderr
 
 
