@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from infra.constructs.model_image import MODEL_IMAGE
 from infra.settings import Settings
-from infra.topology.file import ORGANISATION, SPREAD
+from infra.topology.file import DELIVERY, ORGANISATION, SPREAD
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,7 @@ def read_settings(node: Node, file: Path | None) -> Settings:
         SettingsError: every fault at once.
     """
     given = _read_file(file) if file is not None and file.exists() else {}
-    others = {ORGANISATION, SPREAD}
+    others = {ORGANISATION, SPREAD, DELIVERY}
     context: dict[str, Any] = {
         name: value
         for name, value in node.get_all_context().items()
@@ -47,13 +48,17 @@ def read_settings(node: Node, file: Path | None) -> Settings:
     if unknown:
         raise SettingsError("\n".join(unknown))
     try:
-        return Settings.model_validate({**given, **context})
+        settings = Settings.model_validate({**given, **context})
     except ValidationError as error:
         faults = [
             f"{places.get(str(fault['loc'][0]), '')} {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
             for fault in error.errors(include_url=False)
         ]
         raise SettingsError("\n".join(faults)) from error
+    if settings.model_image != node.try_get_context(MODEL_IMAGE):
+        # Whoever makes the image finds it there.
+        node.set_context(MODEL_IMAGE, settings.model_image)
+    return settings
 
 
 def _read_file(file: Path) -> dict[str, Any]:
