@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from infra.constructs.model_image import MODEL_IMAGE
 from infra.settings import Settings
 from infra.topology.file import DELIVERY, ORGANISATION, SPREAD
 
@@ -48,17 +47,13 @@ def read_settings(node: Node, file: Path | None) -> Settings:
     if unknown:
         raise SettingsError("\n".join(unknown))
     try:
-        settings = Settings.model_validate({**given, **context})
+        return Settings.model_validate({**given, **context})
     except ValidationError as error:
         faults = [
             f"{places.get(str(fault['loc'][0]), '')} {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
             for fault in error.errors(include_url=False)
         ]
         raise SettingsError("\n".join(faults)) from error
-    if settings.model_image != node.try_get_context(MODEL_IMAGE):
-        # Whoever makes the image finds it there.
-        node.set_context(MODEL_IMAGE, settings.model_image)
-    return settings
 
 
 def _read_file(file: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from constructs import Construct
 
     from infra.packages import Packages
-    from infra.settings import ContainerEngine
+    from infra.settings import Settings
 
 # SageMaker takes no OCI manifest: https://github.com/aws/amazon-sagemaker-feedback/issues/180
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -25,8 +25,6 @@ OTHER_MANIFESTS = (
     "application/vnd.oci.image.index.v1+json",
 )
 """What else a registry may hold; it answers nothing for a kind that is not asked for."""
-MODEL_IMAGE = "model_image"
-"""The setting that names an image which stands in a registry; constructs find it in their context."""
 _URI = re.compile(r"(?P<account>\d+)\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<name>[^@]+)@(?P<digest>.+)")
 _OUTPUTS = {"docker": [DOCKER_OUTPUT], "podman": None}
 
@@ -44,21 +42,20 @@ class ModelImage:
     tag: str
 
 
-def make_model_image(scope: Construct, construct_id: str, *, packages: Packages, engine: ContainerEngine) -> ModelImage:
+def make_model_image(scope: Construct, construct_id: str, *, packages: Packages, settings: Settings) -> ModelImage:
     """The image of `containers/model`, built when it is published, with what its programs import and nothing else.
 
     Or the one that the setting `model_image` names, in whichever account's registry it stands.
     """
-    named = scope.node.try_get_context(MODEL_IMAGE)
-    if named is not None:
-        return find_image(scope, str(named))
+    if settings.model_image is not None:
+        return find_image(scope, settings.model_image)
     image = ecr_assets.DockerImageAsset(
         scope,
         construct_id,
         directory=str(packages.image_context("model")),
         # SageMaker's general-purpose instances are x86-64.
         platform=ecr_assets.Platform.LINUX_AMD64,
-        outputs=_OUTPUTS[engine],
+        outputs=_OUTPUTS[settings.container_engine],
         # The same files are the same image, whatever builds it.
         invalidation=ecr_assets.DockerImageAssetInvalidationOptions(outputs=False),
     )

@@ -9,7 +9,6 @@ from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from infra.application import FEATURE_FLAGS, ROOT
-from infra.constructs.model_image import MODEL_IMAGE
 from infra.delivery.checkout import name_in_repository
 from infra.delivery.environments import PRODUCTION, find_settings
 from infra.delivery.github import IMAGES, GitHubStack
@@ -86,9 +85,13 @@ def build_delivery(
     return app
 
 
+_IMAGE = "model_image"
+"""The one setting of a synthesis: the image that was built before it."""
+
+
 def _refuse_settings(app: App) -> None:
     """What somebody gives for once would be gone when the pipeline synthesises itself."""
-    given = (app.node.get_all_context() or {}).keys() & Settings.model_fields.keys() - {MODEL_IMAGE}
+    given = (app.node.get_all_context() or {}).keys() & Settings.model_fields.keys() - {_IMAGE}
     if given:
         raise SettingsError(
             f"-c {', '.join(sorted(given))}: holds for one synthesis, and a pipeline makes its own; write it into the "

@@ -322,7 +322,7 @@ class RolloutStack(Stack):
             timeout=Duration.days(30),
             meaning="an approved model did not reach production, which answers as before; see the execution",
         )
-        if not self._staging.is_elsewhere:
+        if self._staging.role_arn is None:
             allow(machine.role, ["lambda:InvokeFunction"], [self._staging.golden_arn, judge.function.function_arn])
         else:
             machine.allow_invoking(judge.function)
