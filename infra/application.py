@@ -109,12 +109,12 @@ def add_loop(app: App, places: Places, use_cases: Sequence[UseCase]) -> None:
         f"{prefix}-training",
         shared=places.find("training"),
         data=TrainingData(
-            data.ledger,
-            data.datasets,
-            registry.models,
-            registry.groups,
-            places.find("registry"),
-            places.find("monitoring"),
+            ledger=data.ledger,
+            datasets=data.datasets,
+            models=registry.models,
+            groups=registry.groups,
+            registry=places.find("registry"),
+            monitoring=places.find("monitoring"),
         ),
     )
     serving = ServingStack(
@@ -131,7 +131,7 @@ def add_loop(app: App, places: Places, use_cases: Sequence[UseCase]) -> None:
             app,
             f"{prefix}-staging",
             shared=places.find("staging"),
-            data=StagingData(registry.models, groups, places.find("rollout")),
+            data=StagingData(models=registry.models, groups=groups, production=places.find("rollout")),
             image=training.image,
             use_cases=use_cases,
         ).props
@@ -141,7 +141,12 @@ def add_loop(app: App, places: Places, use_cases: Sequence[UseCase]) -> None:
         f"{prefix}-rollout",
         shared=places.find("rollout"),
         data=RolloutData(
-            data.ledger, registry.models, registry.groups, places.find("registry"), serving.outcomes, staging
+            ledger=data.ledger,
+            models=registry.models,
+            groups=registry.groups,
+            registry=places.find("registry"),
+            outcomes=serving.outcomes,
+            staging=staging,
         ),
         image=training.image,
         use_cases=use_cases,
@@ -157,7 +162,9 @@ def add_loop(app: App, places: Places, use_cases: Sequence[UseCase]) -> None:
         app,
         f"{prefix}-monitoring",
         shared=places.find("monitoring"),
-        data=MonitoringData(data.ledger, registry.models, groups, observations.access),
+        data=MonitoringData(
+            ledger=data.ledger, models=registry.models, groups=groups, observations=observations.access
+        ),
         compactor=observations.compactor,
         use_cases=use_cases,
     )
@@ -165,7 +172,9 @@ def add_loop(app: App, places: Places, use_cases: Sequence[UseCase]) -> None:
         app,
         f"{prefix}-operators",
         shared=places.find("operators"),
-        data=OperatorsData(registry.models, groups, serving.outcomes, observations.access),
+        data=OperatorsData(
+            models=registry.models, groups=groups, outcomes=serving.outcomes, observations=observations.access
+        ),
         compactor=observations.compactor,
         use_cases=use_cases,
     )

@@ -116,10 +116,14 @@ def _list_others(home: str, statement: Mapping[str, Any], accounts: Mapping[str,
     """By the roles that a condition names, or else by account."""
     patterns = _as_list(statement.get("Condition", {}).get("ArnLike", {}).get("aws:PrincipalArn", []))
     principal = statement.get("Principal", {})
-    named = _as_list(principal.get("AWS", [])) if isinstance(principal, dict) else []
+    named = _as_list(principal.get("AWS", [])) if isinstance(principal, dict) else [principal]
     for text in map(_flatten, patterns or named):
         match = _ROLE.search(text) or _ACCOUNT.search(text)
-        if match is None or accounts.get(match[1], home) == home:
+        if match is None:
+            raise ValueError(f"in the account {home}, somebody is let in who cannot be told: {text}")
+        if match[1] not in accounts:
+            raise ValueError(f"in the account {home}, somebody of {match[1]} is let in, which is none of the topology")
+        if accounts[match[1]] == home:
             continue
         who = f"`{match[2]}`" if match.re is _ROLE else "whoever may by a policy of theirs"
         yield f"{accounts[match[1]]}: {who}"

@@ -22,7 +22,7 @@ REASONS: Mapping[str, str] = {
     "APIGWCacheEnabledAndEncrypted": "an answer is of its moment: nothing is cached",
     "APIGWExecutionLoggingEnabled": "the setting api_logs makes them; they hold paths, and cost by the request",
     "APIGWSSLEnabled": "client certificates are for back ends over HTTP; behind these APIs are functions",
-    "CloudWatchAlarmAction": "what the monitor finds is told in words; one composite alarm acts for these five",
+    "CloudWatchAlarmAction": "what the monitor finds is told in words, and asks for training by one composite alarm",
     "CloudWatchLogGroupEncrypted": "CloudWatch encrypts logs with a key of its own; places and riders are not in them",
     "DynamoDBInBackupPlan": "point-in-time recovery reaches back 35 days; a plan of AWS Backup is the owner's",
     "IAMNoInlinePolicy": "each policy is of one role and goes with it; as a managed one, it could be given to others",

@@ -39,6 +39,13 @@ PYTHON_VERSION = "3.14"
 PLATFORM = "aarch64-manylinux_2_28"
 """Graviton; Lambda's Amazon Linux 2023 has a newer C library than this asks for."""
 
+DOCKER_OUTPUT = "type=docker,oci-mediatypes=false"
+"""Of images' builds. BuildKit writes an OCI manifest by default where Docker keeps images in containerd, and SageMaker
+takes none. Podman does not know the option; BUILDAH_FORMAT=docker does it there.
+
+https://docs.docker.com/build/exporters/oci-docker/
+"""
+
 LAMBDA_LIMIT_BYTES = 250 * 2**20
 """Unzipped function and layers together. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 

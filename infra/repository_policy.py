@@ -36,7 +36,7 @@ def write_policy(topology: Topology, given: str) -> str:
     kept = [one for one in before.get("Statement", []) if one.get("Sid") not in {_PULLS, _REGISTERS}]
     parts, accounts = topology.parts, topology.accounts
     ours = [
-        _let_in(_PULLS, [accounts[name].id for name in (parts.staging, parts.serving)], _PULLING),
+        _let_in(_PULLS, [accounts[name].id for name in (parts.staging, parts.rollout)], _PULLING),
         _let_in(_REGISTERS, [accounts[parts.registry].id], _REGISTERING),
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": [*kept, *ours]}, indent=1)

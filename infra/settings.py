@@ -49,6 +49,8 @@ Instance: TypeAlias = Annotated[
     AfterValidator(_refuse_local_storage),
 ]
 
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
+IMAGE = r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9]+([._/-][a-z0-9]+)*@sha256:[0-9a-f]{64}$"
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s.]+$"
 
 
@@ -74,7 +76,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     prefix: str = Field(
-        default="noriba", pattern=r"^[a-z][a-z0-9-]{1,19}$", description="first part of the few fixed names"
+        default="noriba", pattern=r"^[a-z][a-z0-9-]{1,16}$", description="first part of the few fixed names"
     )
     approver_email: str | None = Field(default=None, pattern=EMAIL, description="told of every candidate")
     operator_email: str | None = Field(default=None, pattern=EMAIL, description="told of every alarm")
@@ -121,6 +123,13 @@ class Settings(BaseModel):
     container_engine: ContainerEngine = Field(
         default="docker",
         description="what builds the image. For podman, set CDK_DOCKER=podman and BUILDAH_FORMAT=docker besides",
+    )
+    model_image: Annotated[str, Field(pattern=IMAGE)] | None = Field(
+        default=None,
+        description=(
+            "the image of training and serving where a registry has it already, by its digest: what was built and "
+            "scanned elsewhere. Left out, it is built from this checkout"
+        ),
     )
     training_instance: Instance = Field(
         default="ml.m5.xlarge", description="of training and evaluation: x86-64, and without disks of its own, as all"

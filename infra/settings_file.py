@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from infra.settings import Settings
-from infra.topology.file import ORGANISATION, SPREAD
+from infra.topology.file import DELIVERY, ORGANISATION, SPREAD
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def read_settings(node: Node, file: Path | None) -> Settings:
         SettingsError: every fault at once.
     """
     given = _read_file(file) if file is not None and file.exists() else {}
-    others = {ORGANISATION, SPREAD}
+    others = {ORGANISATION, SPREAD, DELIVERY}
     context: dict[str, Any] = {
         name: value
         for name, value in node.get_all_context().items()

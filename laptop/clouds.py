@@ -35,7 +35,7 @@ def start_cloud(topology: Topology | None, *, port: int | None, clock: datetime 
     """Start the laptop cloud for these accounts, or find it; whoever deploys to it does so from the first account.
 
     Raises:
-        CloudError: see `start` and `check_accounts`.
+        CloudError: see `start`.
     """
     if topology is None:
         return start(state_dir=STATE_DIR, assembly=ASSEMBLY, port=port, clock=clock)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations, Duration, PhysicalName, RemovalPolicy, Stack, Tags
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from infra.constructs.shared import Shared
 
 ABANDONED_UPLOAD_DAYS = 7
+_TELLING_APART = 12
+"""Digits of a bucket's name, which no other bucket in the world may have."""
 
 
 class SecureBucket(Construct):
@@ -63,7 +66,7 @@ class SecureBucket(Construct):
         bucket = s3.Bucket(
             self,
             "Bucket",
-            bucket_name=PhysicalName.GENERATE_IF_NEEDED,
+            bucket_name=self._name(shared),
             encryption=s3.BucketEncryption.KMS,
             encryption_key=shared.key,
             bucket_key_enabled=True,
@@ -100,6 +103,17 @@ class SecureBucket(Construct):
                 event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
             )
         return bucket
+
+    def _name(self, shared: Shared) -> str | None:
+        """CloudFormation's choice in one account; among several, the same whoever else comes to need it, or no more.
+
+        A bucket whose name changes is made anew, without what is in it.
+        """
+        if shared.environment is None:
+            return None
+        place = f"{shared.environment.account}/{shared.environment.region}"
+        digest = hashlib.sha256(place.encode()).hexdigest()[:_TELLING_APART]
+        return f"{Stack.of(self).stack_name}-{self.node.id.lower()}-{digest}"
 
     def _adopt(self, name: str, key: kms.IKey) -> s3.IBucket:
         """A bucket that is there, as it was left; only its policy went with the stack that made it."""

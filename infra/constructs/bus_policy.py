@@ -103,7 +103,7 @@ class BusPolicy:
         if self._neighbours is None:
             return [self._name_roles(self._stack.account, part)]
         roles = [self._name_roles(self._neighbours.accounts[part], part)]
-        if self._neighbours.hub != self._stack.account:
+        if self._neighbours.hub != self._stack.account and part != UNHEARD:
             roles.append(self._name_roles(self._neighbours.hub, FORWARDERS))
         return roles
 

@@ -171,7 +171,7 @@ class TimedRule(_Rule):
 
 @jsii.implements(events.IRuleTarget)
 class _Target:
-    """A target as it is; CDK's own class for Firehose knows neither dead letters nor retries."""
+    """A target as it is: CDK's own for Firehose knows no dead letters, and that for buses would add a stack."""
 
     def __init__(self, config: events.RuleTargetConfig) -> None:
         self._config = config

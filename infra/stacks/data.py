@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, Duration, PhysicalName, RemovalPolicy, Stack, Tags
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 
@@ -72,7 +72,8 @@ class DataStack(Stack):
         ledger = dynamodb.Table(
             self,
             "Ledger",
-            table_name=PhysicalName.GENERATE_IF_NEEDED,
+            # As of buckets: a table whose name changes is made anew.
+            table_name=None if shared.environment is None else f"{self.stack_name}-ledger",
             partition_key=dynamodb.Attribute(name="use_case", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="entry", type=dynamodb.AttributeType.STRING),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from noriba.usecase import UseCase
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MonitoringData:
     """What other stacks keep and the monitor reads: the ledger, models with their evidence, and observations."""
 

@@ -43,7 +43,7 @@ _UNSIGNED = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OperatorsData:
     """What other stacks keep and operators are told of: models, what was reported, and observations."""
 

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from noriba.usecase import UseCase
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RolloutData:
     """What other stacks keep and a rollout reads: the ledger, models, and the outcomes that apps report.
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from noriba.usecase import UseCase
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StagingData:
     """What stands elsewhere.
 

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from infra.constructs.shared import Shared
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingData:
     """What other stacks keep and training reads and writes, and where the model in production is looked after.
 
@@ -85,9 +85,7 @@ class TrainingStack(Stack):
         )
         self._shared, self._ledger, self._datasets, self._models = shared, data.ledger, data.datasets, data.models
         self._registry, self._monitored_in = data.registry, data.monitoring
-        self.image = make_model_image(
-            self, "ModelImage", packages=shared.packages, engine=shared.settings.container_engine
-        )
+        self.image = make_model_image(self, "ModelImage", packages=shared.packages, settings=shared.settings)
         machine = self._make_machine(self._make_job_role(), self._make_registrar(data.groups))
         decided = EventRule(self, "Decided", shared=shared, pattern=RetrainingDecided.pattern(train=True))
         decided.start(machine, given=events.RuleTargetInput.from_event_path("$.detail"))

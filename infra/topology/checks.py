@@ -62,10 +62,12 @@ def _find_twins(topology: Topology) -> Iterator[str]:
 
 
 def _find_strangers(topology: Topology) -> Iterator[str]:
-    """Names of accounts, in parts and grants, that are none of this organisation."""
+    """Names of accounts, in parts, grants and delivery, that are none of this organisation."""
     named = [(f"parts.{part}", getattr(topology.parts, part)) for part in PARTS]
     for persona, people in topology.personas.items():
         named += [(f"personas.{persona}.also_in", name) for name in people.also_in]
+    if topology.delivery is not None:
+        named += topology.delivery.name_accounts()
     for entry, name in named:
         if name not in topology.accounts:
             there = ", ".join(topology.accounts)

@@ -84,5 +84,19 @@ GroupId: TypeAlias = Annotated[
         )
     ),
 ]
+# https://docs.aws.amazon.com/dtconsole/latest/userguide/rename.html: connections of either name go on working.
+ConnectionArn: TypeAlias = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"arn:aws(-[a-z]{1,5}){0,3}:(codestar-connections|codeconnections):[a-z0-9-]+:\d{12}:connection/[a-f0-9-]{36}",
+            "is no connection; `aws codeconnections list-connections` prints its ConnectionArn",
+        )
+    ),
+]
+Repository: TypeAlias = Annotated[
+    str, AfterValidator(_matching(r"[\w.-]+/[\w.-]+", "is no repository; write it as owner/name"))
+]
+Branch: TypeAlias = Annotated[str, AfterValidator(_matching(r"[\w.][\w./-]*", "is no name of a branch"))]
 RoleName: TypeAlias = Annotated[str, AfterValidator(_matching(r"[\w+=,.@-]{1,64}", "is no name of an IAM role"))]
 Network: TypeAlias = Annotated[str, AfterValidator(_check_network)]

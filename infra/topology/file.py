@@ -20,6 +20,8 @@ ORGANISATION = "topology"
 """The word of CDK's context that names the file of an organisation, for its own stacks."""
 SPREAD = "spread"
 """The word that names it for the stacks of the loop."""
+DELIVERY = "delivery"
+"""The word beside the first by which its delivery is synthesised instead."""
 
 
 class TopologyError(Exception):

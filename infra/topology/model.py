@@ -8,6 +8,7 @@ from aws_cdk.region_info import RegionInfo
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from infra.topology.checks import find_faults
+from infra.topology.delivery import Delivery
 from infra.topology.fields import (  # pydantic reads them
     AccountId,
     AccountName,
@@ -127,6 +128,7 @@ class Topology(_Entry):
     trail: Trail = Trail()
     guardrails: Guardrails
     budgets: Budgets
+    delivery: Delivery | None = None
 
     @model_validator(mode="after")
     def _check_as_a_whole(self) -> Self:

@@ -42,6 +42,7 @@ OVERRIDES = {
     "archive_days": "30",
     "transform_memory_mb": "3538",
     "chunks_at_once": "40",
+    "model_image": "111122223333.dkr.ecr.eu-west-1.amazonaws.com/trial-model@sha256:" + "5ea1" * 16,
     "training_instance": "ml.m5.4xlarge",
     "training_hours": "5",
     "staging_instance": "ml.c5.large",

@@ -82,6 +82,8 @@ def test_context_that_is_not_ours_is_left_alone() -> None:
         ("transform_memory_mb", "512"),
         ("transform_memory_mb", "10241"),
         ("chunks_at_once", "0"),
+        ("model_image", "111122223333.dkr.ecr.eu-west-1.amazonaws.com/noriba-model:latest"),
+        ("model_image", "docker.io/noriba-model@sha256:" + "5ea1" * 16),
         ("training_instance", "m5.xlarge"),
         ("production_instance", "ml.m5"),
         ("training_hours", "25"),
@@ -199,9 +201,9 @@ def test_the_example_lists_every_setting_with_its_default(tmp_path: Path) -> Non
     settings = [line.removeprefix("# ") for line in lines if re.match(r"# (\[?[a-z_]+\]?$|[a-z_]+ = )", line)]
     named = {line.split(" = ")[0].strip("[]") for line in settings}
     file = tmp_path / "noriba.toml"
-    file.write_text(
-        "\n".join(line for line in settings[: settings.index("[kept]")] if not line.endswith('@example.com"'))
-    )
+    # What has no default is shown by an example of it.
+    shown = ('@example.com"', '@sha256:…"')
+    file.write_text("\n".join(line for line in settings[: settings.index("[kept]")] if not line.endswith(shown)))
 
     assert named == {*Settings.model_fields, *Kept.model_fields}
     assert read(file) == Settings()

@@ -11,6 +11,7 @@ import pytest
 from infra.constructs.model_image import DOCKER_MANIFEST
 from infra.machines.training import METRICS
 from noriba.events import CandidateRegistered, RetrainingDecided, TrainingFailed
+from tests.infra.conftest import OVERRIDES
 from tests.infra.executions import EXECUTION_ID, Execution, Failure, answer_function, list_tasks, run_machine
 
 if TYPE_CHECKING:
@@ -275,6 +276,28 @@ def test_the_image_is_the_one_that_jobs_and_models_run(definition: dict[str, Any
     assert image.endswith(f"{looked['RepositoryName']}:{looked['ImageIds'][0]['ImageTag']}")
     # The registry converts nothing, and says nothing of kinds that are not asked for.
     assert {DOCKER_MANIFEST, OCI} < set(looked["AcceptedMediaTypes"])
+
+
+def test_an_image_that_a_registry_has_already_is_looked_at_by_its_digest_and_run_by_it(customised: Assembly) -> None:
+    """Whatever is pushed under its tag later, and in whichever account it stands."""
+    execution = train(customised.machine("TrainMachine"))
+    name, _, digest = OVERRIDES["model_image"].partition("@")
+    looked = execution.called("Look at the image")
+
+    assert (looked["RegistryId"], looked["RepositoryName"]) == ("111122223333", "trial-model")
+    assert looked["ImageIds"] == [{"ImageDigest": digest}]
+    assert execution.called("Train")["AlgorithmSpecification"]["TrainingImage"] == f"{name}@{digest}"
+
+
+def test_the_remedy_removes_what_was_published_where_it_stands(customised: Assembly) -> None:
+    """Nothing is built again under a tag that the repository has."""
+    execution = train(customised.machine("TrainMachine"), look_at_the_image=show(OCI))
+
+    assert execution.failure is not None
+    digest = OVERRIDES["model_image"].partition("@")[2]
+    assert f"--repository-name trial-model --image-ids imageDigest={digest}`" in execution.failure.cause
+    assert "in account 111122223333" in execution.failure.cause
+    assert "python -m infra.delivery.publish" in execution.failure.cause
 
 
 # --- whose decision it is ---------------------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ def test_raw_rides_are_read_by_nobody_from_elsewhere(walked: dict[str, Any], con
         ("data", None, "elsewhere"),
     ],
 )
-def test_nobody_speaks_on_the_hub_in_another_part_s_name(
+def test_nobody_speaks_on_the_hub_who_is_not_let_in_for_it(
     walked: dict[str, Any], connect: Callable[..., Any], account: str, role: str | None, source: str
 ) -> None:
     hub = f"arn:aws:events:{TOPOLOGY.regions.home}:{IDS['governance']}:event-bus/noriba"

@@ -22,19 +22,16 @@ _UNFIT = "the image has the manifests {}, and SageMaker takes Docker manifests a
 
 def check_image(props: TrainingProps) -> dict[str, State]:
     """States that see whether SageMaker will take the image: it would refuse only after training and approval."""
-    # `cdk deploy` builds no image that the registry or this computer's engine already has under its tag.
-    # https://github.com/aws/aws-cdk/blob/main/packages/cdk-assets/lib/private/handlers/container-images.ts
-    remedy = (
-        f"remove it with `aws ecr batch-delete-image --repository-name {props.image_repository} --image-ids "
-        f"imageTag={props.image_tag}` and `docker image rm cdkasset-{props.image_tag}` (or podman), then run "
-        "`cdk deploy` again; with Podman, set CDK_DOCKER=podman, BUILDAH_FORMAT=docker and container_engine=podman"
-    )
+    by_digest = props.image_tag.startswith("sha256:")
+    remedy = _remove_published(props) if by_digest else _remove_built(props)
     return {
         "Look at the image": call(
             "arn:aws:states:::aws-sdk:ecr:batchGetImage",
             {
+                # Of whose registry: another account may have built it.
+                **({"RegistryId": props.image_uri.partition(".")[0]} if by_digest else {}),
                 "RepositoryName": props.image_repository,
-                "ImageIds": [{"ImageTag": props.image_tag}],
+                "ImageIds": [{"ImageDigest" if by_digest else "ImageTag": props.image_tag}],
                 "AcceptedMediaTypes": [DOCKER_MANIFEST, *OTHER_MANIFESTS],
             },
             follow="Will SageMaker take it?",
@@ -57,3 +54,22 @@ def check_image(props: TrainingProps) -> dict[str, State]:
             "Next": "Release the lock after failure",
         },
     }
+
+
+def _remove_built(props: TrainingProps) -> str:
+    # `cdk deploy` builds no image that the registry or this computer's engine already has under its tag.
+    # https://github.com/aws/aws-cdk/blob/main/packages/cdk-assets/lib/private/handlers/container-images.ts
+    return (
+        f"remove it with `aws ecr batch-delete-image --repository-name {props.image_repository} --image-ids "
+        f"imageTag={props.image_tag}` and `docker image rm cdkasset-{props.image_tag}` (or podman), then run "
+        "`cdk deploy` again; with Podman, set CDK_DOCKER=podman, BUILDAH_FORMAT=docker and container_engine=podman"
+    )
+
+
+def _remove_published(props: TrainingProps) -> str:
+    # What is published has a tag of what it is made of, under which nothing is built a second time.
+    return (
+        f"remove it with `aws ecr batch-delete-image --repository-name {props.image_repository} --image-ids "
+        f"imageDigest={props.image_tag}` in account {props.image_uri.partition('.')[0]}, and build it again: "
+        "`python -m infra.delivery.publish`"
+    )

@@ -142,10 +142,13 @@ def read_deployment(places: Places, *, prefix: str) -> Deployment:
         return cast("Deployment", _PartByPart(places, prefix))
     stacks = _describe_stacks(places.only.cloudformation, prefix, _NEEDED)
     if missing := [name for name in (name_stack(part, prefix=prefix) for part in _NEEDED) if name not in stacks]:
-        where = f"; where it is spread over accounts, {PROFILES} says who is asked for each part" if stacks else ""
-        raise NotDeployedError(
-            f"not deployed here: {', '.join(missing)}. On the laptop: `noriba up`; on AWS: `cdk deploy --all`{where}"
+        # Of one that is spread, an account has some: deployed once more without saying so, it would be made another.
+        remedy = (
+            f"where it is spread over accounts, {PROFILES} says who is asked for each part"
+            if stacks
+            else "on the laptop: `noriba up`; on AWS: `cdk deploy --all`"
         )
+        raise NotDeployedError(f"not deployed here: {', '.join(missing)}; {remedy}")
     try:
         return Deployment.model_validate({"prefix": prefix, **_gather_outputs(stacks)})
     except ValidationError as error:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import ValidationError
 
 from infra.application import build_app
+from infra.constructs.sharing import name_roles
 from infra.places import BESIDE_SERVING
+from infra.settings import Settings
 from infra.settings_file import SettingsError
 from infra.topology import TopologyError
 from tests.infra.conftest import USE_CASES
@@ -111,3 +115,29 @@ def test_what_one_account_kept_is_not_used_by_several() -> None:
     told = refuse({"spread": str(EXAMPLE), "kept": kept})
 
     assert told == "kept: what one account kept cannot be used again by several; remove it"
+
+
+def test_what_holds_data_is_named_whoever_needs_it(spread: Assembly) -> None:
+    """A name that comes with a need would go with it, and the data with the name."""
+    buckets = [one for one in spread.find("AWS::S3::Bucket") if one.name != "AccessLogsBucket"]
+    names = [bucket.properties["BucketName"] for bucket in buckets]
+
+    assert len(names) == 7
+    assert all(re.fullmatch(r"noriba-[a-z]+-[a-z]+-[0-9a-f]{12}", name) for name in names)
+    # As guardrails know it.
+    assert [name for name in names if name.startswith("noriba-rollout-captures")]
+    assert [table.properties["TableName"] for table in spread.find("AWS::DynamoDB::Table")] == ["noriba-data-ledger"]
+
+
+def test_roles_of_one_stack_are_told_from_those_of_another() -> None:
+    """However long the prefix may be: of a longer one, nothing of the stack's name would be left."""
+    longest = "n" * 17
+    assert Settings(prefix=longest)
+    with pytest.raises(ValidationError):
+        Settings(prefix=f"{longest}n")
+    parts = {part for parts in PARTS.values() for part in parts} | {"forwarding"}
+    patterns = {part: name_roles("aws", "1", f"{longest}-{part}") for part in sorted(parts)}
+
+    for part in patterns:
+        role = f"arn:aws:iam::1:role/{longest}-{part}-x"
+        assert [other for other, one in patterns.items() if role.startswith(one.rstrip("*"))] == [part]

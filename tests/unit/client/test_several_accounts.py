@@ -109,7 +109,7 @@ def test_of_a_deployment_that_is_elsewhere_it_is_said_who_says_where(monkeypatch
     session = Session("half")
     make_events(session.at("events"), "half-events", "bus-of-half")
 
-    with pytest.raises(NotDeployedError, match=r"half-data, .*half-operators\. .* NORIBA_PROFILES says"):
+    with pytest.raises(NotDeployedError, match=r"half-data, .*half-operators; .* NORIBA_PROFILES says"):
         _ = session.deployment
 
 
