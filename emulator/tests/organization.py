@@ -52,6 +52,6 @@ class Member:
         self.organizations.detach_policy(PolicyId="p-FullAWSAccess", TargetId=self.id)
 
 
-def deny(action: str | list[str], resource: str | list[str] = "*", **condition: dict[str, Any]) -> dict[str, Any]:
+def deny(action: str | list[str], resource: str | list[str] = "*", **condition: Any) -> dict[str, Any]:
     more = {"Condition": condition} if condition else {}
     return {"Sid": "Guard", "Effect": "Deny", "Action": action, "Resource": resource, **more}

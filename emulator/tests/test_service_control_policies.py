@@ -36,9 +36,7 @@ def bucket(member: Member, name: str) -> str:
 def act(member: Member, role: str, service: str, region: str | None = None) -> Any:
     """A client of somebody with a role."""
     session = member.take(role)
-    return session.client(  # type: ignore[call-overload]
-        service, endpoint_url=member.cloud.endpoint_url, region_name=region
-    )
+    return session.client(service, endpoint_url=member.cloud.endpoint_url, region_name=region)  # type: ignore[call-overload]
 
 
 def sign_with(member: Member, key: dict[str, Any]) -> Clients:

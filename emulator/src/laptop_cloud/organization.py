@@ -15,11 +15,9 @@ from laptop_cloud.callers import connect_as
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mypy_boto3_organizations import OrganizationsClient
-
     from laptop_cloud.process import RunningCloud
 
-_TYPE: Any = "SERVICE_CONTROL_POLICY"
+_TYPE = "SERVICE_CONTROL_POLICY"
 _EVERYTHING = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 
@@ -41,7 +39,7 @@ def put_in_force(
         policies: documents by name.
         roles: names.
     """
-    organizations = boto3.client("organizations", **connect_as(cloud.account, cloud.region, cloud.endpoint_url))
+    organizations = _connect(cloud, cloud.account, "organizations")
     members = {one["Id"] for page in _pages(organizations, "list_accounts") for one in page["Accounts"]}
     bound = [account for account in dict.fromkeys(accounts) if account != cloud.account]
     for account in bound:
@@ -57,7 +55,7 @@ def put_in_force(
 
 
 def _make_roles(cloud: RunningCloud, account: str, roles: Sequence[str]) -> None:
-    iam = boto3.client("iam", **connect_as(account, cloud.region, cloud.endpoint_url))
+    iam = _connect(cloud, account, "iam")
     management = {"AWS": f"arn:aws:iam::{cloud.account}:root"}
     trust = {"Effect": "Allow", "Principal": management, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
@@ -66,13 +64,12 @@ def _make_roles(cloud: RunningCloud, account: str, roles: Sequence[str]) -> None
         iam.attach_role_policy(RoleName=role, PolicyArn=_EVERYTHING)
 
 
-def _add_account(cloud: RunningCloud, organizations: OrganizationsClient, account: str) -> None:
+def _add_account(cloud: RunningCloud, organizations: Any, account: str) -> None:
     answer = organizations.invite_account_to_organization(Target={"Id": account, "Type": "ACCOUNT"})
-    invited = boto3.client("organizations", **connect_as(account, cloud.region, cloud.endpoint_url))
-    invited.accept_handshake(HandshakeId=answer["Handshake"]["Id"])
+    _connect(cloud, account, "organizations").accept_handshake(HandshakeId=answer["Handshake"]["Id"])
 
 
-def _write_policies(organizations: OrganizationsClient, policies: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _write_policies(organizations: Any, policies: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The ids of policies that say this, new or changed."""
     known = {
         one["Name"]: one["Id"]
@@ -91,9 +88,13 @@ def _write_policies(organizations: OrganizationsClient, policies: Mapping[str, M
     return ids
 
 
-def _list_attached(organizations: OrganizationsClient, account: str) -> list[Any]:
+def _list_attached(organizations: Any, account: str) -> list[Any]:
     pages = _pages(organizations, "list_policies_for_target", TargetId=account, Filter=_TYPE)
     return [one for page in pages for one in page["Policies"]]
+
+
+def _connect(cloud: RunningCloud, account: str, service: str) -> Any:
+    return boto3.client(service, **connect_as(account, cloud.region, cloud.endpoint_url))  # type: ignore[call-overload]
 
 
 def _pages(organizations: Any, call: str, **given: str) -> Iterable[Any]:
