@@ -52,8 +52,8 @@ def start_cloud(topology: Topology | None, *, port: int | None, clock: datetime 
         account=organisation.management,
         region=organisation.region,
     )
-    put_in_force(cloud, organisation.accounts.values(), read_guardrails(ASSEMBLY), roles=(ACCESS_ROLE, ADMINISTRATOR))
     keep_organisation(cloud, organisation, STATE_DIR)
+    put_in_force(cloud, organisation.accounts.values(), read_guardrails(ASSEMBLY), roles=(ACCESS_ROLE, ADMINISTRATOR))
     return cloud
 
 

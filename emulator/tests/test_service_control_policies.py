@@ -36,7 +36,7 @@ def bucket(member: Member, name: str) -> str:
 def act(member: Member, role: str, service: str, region: str | None = None) -> Any:
     """A client of somebody with a role."""
     session = member.take(role)
-    return session.client(service, endpoint_url=member.cloud.endpoint_url, region_name=region)  # type: ignore[call-overload]
+    return session.client(service, endpoint_url=member.cloud.endpoint_url, region_name=region)
 
 
 def sign_with(member: Member, key: dict[str, Any]) -> Clients:
@@ -182,7 +182,7 @@ def test_a_key_is_known_by_its_aliases(member: Member, name: str) -> None:
     ours, other = (kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(2))
     for alias in (f"alias/{name}", f"alias/{name}-more"):
         kms.create_alias(AliasName=alias, TargetKeyId=ours)
-    condition = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": [f"alias/{name}"]}}
+    condition: dict[str, Any] = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": [f"alias/{name}"]}}
     alias_arn = f"arn:aws:kms:*:*:alias/{name}"
     member.bind(
         deny(["kms:DisableKey", "kms:Encrypt"], **condition), deny(["kms:DeleteAlias", "kms:UpdateAlias"], alias_arn)

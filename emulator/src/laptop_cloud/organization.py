@@ -6,6 +6,7 @@ All by the APIs of AWS, in the name of the cloud's own account, which manages it
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -60,7 +61,8 @@ def _make_roles(cloud: RunningCloud, account: str, roles: Sequence[str]) -> None
     trust = {"Effect": "Allow", "Principal": management, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     for role in roles:
-        iam.create_role(RoleName=role, AssumeRolePolicyDocument=document)
+        with suppress(iam.exceptions.EntityAlreadyExistsException):
+            iam.create_role(RoleName=role, AssumeRolePolicyDocument=document)
         iam.attach_role_policy(RoleName=role, PolicyArn=_EVERYTHING)
 
 

@@ -143,7 +143,7 @@ def _ask(
 def _is_service_linked(who: str, account: str) -> bool:
     _, session, rest = who.partition(":assumed-role/")
     role = reach(Seam.ROLES).get_scoped(account, None, rest.partition("/")[0]) if session else None
-    return bool(role) and str(role.get("Path", "/")).startswith(_SERVICE_LINKED)
+    return role is not None and str(role.get("Path", "/")).startswith(_SERVICE_LINKED)
 
 
 def _find_key_aliases(action: str, resource: str) -> dict[str, list[str]]:
@@ -204,10 +204,10 @@ def _read_level(target: str) -> list[Any] | None:
     of_this_type = [policy for policy in attached if policy["Type"] == _TYPE]
     if [policy["Id"] for policy in of_this_type] == [reach(Seam.FULL_ACCESS)]:
         return None
-    return [_read_policy(policy) for policy in of_this_type]
+    return [read_policy(policy) for policy in of_this_type]
 
 
-def _read_policy(policy: Mapping[str, Any]) -> list[Any]:
+def read_policy(policy: Mapping[str, Any]) -> list[Any]:
     """A document's statements, each by a name that says where it stands."""
     statements: list[Any] = reach(Seam.PARSE_POLICY)(policy["_Content"])
     for number, statement in enumerate(statements, start=1):
