@@ -36,7 +36,7 @@ def bucket(member: Member, name: str) -> str:
 def act(member: Member, role: str, service: str, region: str | None = None) -> Any:
     """A client of somebody with a role."""
     session = member.take(role)
-    return session.client(service, endpoint_url=member.cloud.endpoint_url, region_name=region)
+    return session.client(service, endpoint_url=member.cloud.endpoint_url, region_name=region)  # type: ignore[call-overload]
 
 
 def sign_with(member: Member, key: dict[str, Any]) -> Clients:
@@ -44,7 +44,11 @@ def sign_with(member: Member, key: dict[str, Any]) -> Clients:
     session = boto3.Session(
         key["AccessKeyId"], key["SecretAccessKey"], key.get("SessionToken"), region_name=member.cloud.region
     )
-    return lambda service: session.client(service, endpoint_url=member.cloud.endpoint_url)  # type: ignore[call-overload]
+
+    def make(service: str) -> Any:
+        return session.client(service, endpoint_url=member.cloud.endpoint_url)  # type: ignore[call-overload]
+
+    return make
 
 
 def test_root_role_and_user_are_refused_what_a_statement_denies(member: Member, bucket: str, name: str) -> None:

@@ -109,7 +109,8 @@ def test_the_management_account_is_asked_by_its_own_key(tmp_path: Path) -> None:
     places = Places(describe_environment(CLOUD, tmp_path))
 
     credentials = places.at("data")._session.get_credentials()
-    assert credentials is not None and credentials.access_key == "111111111111"
+    assert credentials is not None
+    assert credentials.access_key == "111111111111"
     assert read_account(places.at("registry")) == "333333333333"
 
 
