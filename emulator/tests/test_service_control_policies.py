@@ -45,8 +45,8 @@ def sign_with(member: Member, key: dict[str, Any]) -> Clients:
         key["AccessKeyId"], key["SecretAccessKey"], key.get("SessionToken"), region_name=member.cloud.region
     )
 
-    def make(service: str) -> Any:
-        return session.client(service, endpoint_url=member.cloud.endpoint_url)  # type: ignore[call-overload]
+    def make(name: str) -> Any:
+        return session.client(name, endpoint_url=member.cloud.endpoint_url)  # type: ignore[call-overload]
 
     return make
 
