@@ -16,15 +16,16 @@ from hypothesis import strategies as st
 
 from infra.organisation.names import name_guardrail
 from infra.organisation.policies import make_service_control_policies
-from laptop.organisation import ADMINISTRATOR, read_guardrails, read_topology
+from laptop import clouds
+from laptop.organisation import ADMINISTRATOR, GUARDRAILS, describe_environment, read_topology
 from laptop_cloud import process
 from laptop_cloud.entrances import ACCESS_ROLE, Entrance
 from laptop_cloud.extensions.service_control_policies import read_policy
 from laptop_cloud.ministack_seams import Seam, reach
 from laptop_cloud.organization import put_in_force
 from laptop_cloud.policies import describe_asking
+from noriba.aws.places import Part, Places
 from tests.infra.assembly import as_list
-from tests.infra.conftest import synthesise
 from tests.infra.organisation.denials import Context, find_denials
 from tests.infra.topology.example import EXAMPLE, read_example
 
@@ -50,42 +51,53 @@ def make_policies() -> dict[str, dict[str, Any]]:
     return {name_guardrail(name, prefix="noriba"): document for name, document in policies.items()}
 
 
-def test_what_the_laptop_reads_is_what_the_guardrails_stack_deploys(tmp_path: Path) -> None:
-    synthesise(tmp_path, {"spread": EXAMPLE.name})
-
-    assert read_guardrails(tmp_path) == make_policies()
-
-
 # --- in force ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    """With the example's accounts; a small app in production, and what an organisation has there."""
-    state = tmp_path_factory.mktemp("organisation") / "state"
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("organisation") / "state"
+
+
+@pytest.fixture(scope="module")
+def cloud(state: Path) -> Iterator[RunningCloud]:
+    """As `noriba up` starts it for the example's accounts; what an organisation has, and an app, in production."""
+    home = state.parent
+    (home / "cdk.out").mkdir()
+    (home / "cdk.out" / GUARDRAILS).write_text(json.dumps(make_policies()), encoding="utf-8")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    running = process.start(state_dir=state, assembly=state / "cdk.out", port=port, account=MANAGEMENT, region=HOME)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clouds, "STATE_DIR", state)
+        patch.setattr(clouds, "ASSEMBLY", home / "cdk.out")
+        running = clouds.start_cloud(read_topology(str(EXAMPLE), EXAMPLE.parent), port=port)
+    make_roles(running)
     make_app(running)
-    accounts = read_topology(str(EXAMPLE), EXAMPLE.parent).organisation.accounts.values()
-    roles = (ACCESS_ROLE, ADMINISTRATOR, BREAK_GLASS, EXECUTION)
-    put_in_force(running, accounts, make_policies(), roles=roles)
     yield running
     process.stop(state)
 
 
+def make_roles(cloud: RunningCloud) -> None:
+    """By who bootstraps: nobody else may, of those that are spared."""
+    iam = connect(cloud, ACCESS_ROLE)("iam")
+    trust = {"Effect": "Allow", "Principal": {"AWS": MANAGEMENT}, "Action": "sts:AssumeRole"}
+    for role in (BREAK_GLASS, EXECUTION):
+        document = json.dumps({"Version": "2012-10-17", "Statement": trust})
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=document)
+        iam.attach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+
+
 def make_app(cloud: RunningCloud) -> None:
-    """Before guardrails bind anybody."""
-    root = connect(cloud, None, PRODUCTION)
+    make = connect(cloud, EXECUTION)
     for bucket in (CAPTURES, TRAIL, "app"):
-        root("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": HOME})
-        root("s3").put_object(Bucket=bucket, Key="taxi/1", Body=b"rows")
-    root("cloudtrail").create_trail(Name="trail", S3BucketName=TRAIL)
-    root("cloudtrail").start_logging(Name="trail")
+        make("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": HOME})
+        make("s3").put_object(Bucket=bucket, Key="taxi/1", Body=b"rows")
+    make("cloudtrail").create_trail(Name="trail", S3BucketName=TRAIL)
+    make("cloudtrail").start_logging(Name="trail")
     for alias in ("alias/noriba-trail", "alias/app"):
-        key = root("kms").create_key()["KeyMetadata"]["KeyId"]
-        root("kms").create_alias(AliasName=alias, TargetKeyId=key)
+        key = make("kms").create_key()["KeyMetadata"]["KeyId"]
+        make("kms").create_alias(AliasName=alias, TargetKeyId=key)
 
 
 class Connect:
@@ -163,6 +175,20 @@ def ask(client: Any, call: str, arguments: dict[str, Any]) -> str | None:
     found = re.search(r"explicit deny in a service control policy: noriba-\w+, statement (\w+)", told)
     assert found or "AccessDenied" not in told, told
     return found and found[1]
+
+
+def test_commands_work_as_a_role_that_guardrails_bind(cloud: RunningCloud, state: Path) -> None:
+    places = Places(describe_environment(cloud, state))
+
+    parts: tuple[Part, ...] = ("registry", "serving")
+    who = {part: places.at(part).sts.get_caller_identity()["Arn"] for part in parts}
+    assert {part: arn.rpartition("/")[0] for part, arn in who.items()} == {
+        "registry": f"arn:aws:sts::{GOVERNANCE}:assumed-role/{ADMINISTRATOR}",
+        "serving": f"arn:aws:sts::{PRODUCTION}:assumed-role/{ADMINISTRATOR}",
+    }
+    s3 = places.at("serving").s3
+    assert s3.get_object(Bucket=CAPTURES, Key="taxi/1")["Body"].read() == b"rows"
+    assert ask(s3, "delete_object", {"Bucket": CAPTURES, "Key": "taxi/1"}) == "CapturesDeleted"
 
 
 @pytest.mark.parametrize("tried", TRIES, ids=lambda tried: f"{tried.statement}-{tried.call}")
