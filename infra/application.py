@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from infra.nist import check_by_nist
+from infra.organisation.names import name_guardrail
+from infra.organisation.policies import make_service_control_policies
 from infra.packages import Packages
 from infra.people.estate import Buckets, Estate, Machines
 from infra.places import ManyAccounts, OneAccount, Places, see_use_cases
@@ -31,9 +34,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from infra.settings import Settings
+    from infra.topology import Topology
     from noriba.usecase import UseCase
 
 ROOT = Path(__file__).parent.parent
+GUARDRAILS = "guardrails.json"
+"""Beside templates for several accounts: the service control policies of these, by name, for who tries them out."""
 
 # https://docs.aws.amazon.com/cdk/v2/guide/featureflags.html; here rather than in cdk.json, so that tests have them too.
 FEATURE_FLAGS = {
@@ -82,6 +88,7 @@ def build_app(
     else:
         topology = read_topology(spread)
         see_use_cases(topology, use_cases or list_use_cases())
+        _write_guardrails(Path(app.outdir), topology, settings)
         places = ManyAccounts(app, settings=settings, packages=packages, topology=topology)
     declared = [load_use_case(name) for name in use_cases or list_use_cases()]
     for use_case in declared:
@@ -95,6 +102,12 @@ def _add_organisation(app: App, file: Path, settings: Settings) -> None:
     from infra.organisation.application import add_organisation  # noqa: PLC0415
 
     add_organisation(app, topology=read_topology(file), settings=settings)
+
+
+def _write_guardrails(folder: Path, topology: Topology, settings: Settings) -> None:
+    policies = make_service_control_policies(topology, prefix=settings.prefix)
+    named = {name_guardrail(name, prefix=settings.prefix): document for name, document in policies.items()}
+    (folder / GUARDRAILS).write_text(json.dumps(named), encoding="utf-8")
 
 
 def add_loop(app: App, places: Places, use_cases: Sequence[UseCase]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from laptop.organisation import find_organisation, keep_organisation
+from laptop.organisation import ADMINISTRATOR, find_organisation, keep_organisation, read_guardrails
 from laptop.state import ASSEMBLY, PROJECT_ROOT, STATE_DIR, find_cloud
 from laptop_cloud.deploy import deploy, synthesize
+from laptop_cloud.entrances import ACCESS_ROLE, Entrance
+from laptop_cloud.organization import put_in_force
 from laptop_cloud.process import CloudError, check_port, start
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ def make_templates(topology: Topology | None, *, settings: Mapping[str, str]) ->
 def start_cloud(topology: Topology | None, *, port: int | None, clock: datetime | None = None) -> RunningCloud:
     """Start the laptop cloud for these accounts, or find it; whoever deploys to it does so from the first account.
 
+    From now on, before anything is deployed, the organisation's guardrails bind its other accounts.
+
     Raises:
         CloudError: see `start`.
     """
@@ -49,6 +53,7 @@ def start_cloud(topology: Topology | None, *, port: int | None, clock: datetime 
         region=organisation.region,
     )
     keep_organisation(cloud, organisation, STATE_DIR)
+    put_in_force(cloud, organisation.accounts.values(), read_guardrails(ASSEMBLY), roles=(ACCESS_ROLE, ADMINISTRATOR))
     return cloud
 
 
@@ -58,7 +63,9 @@ def deploy_stacks(cloud: RunningCloud, tell: Callable[[str], None]) -> dict[str,
     Raises:
         DeployError: see `deploy`.
     """
-    return deploy(cloud, ASSEMBLY, lambda line: tell(f"deploying: {line.strip()[:100]}"))
+    # Where guardrails bind root users, accounts are bootstrapped as on AWS: from the one that manages them.
+    entrance = Entrance(cloud, None if find_organisation(cloud, STATE_DIR) is None else ACCESS_ROLE)
+    return deploy(cloud, ASSEMBLY, lambda line: tell(f"deploying: {line.strip()[:100]}"), entrance=entrance)
 
 
 def check_place(port: int | None, topology: Topology | None = None) -> RunningCloud | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import configparser
+import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 ENTERPRISE = "enterprise"
 """The word for the checkout's own topology."""
 EXAMPLE = "topology.example.toml"
+GUARDRAILS = "guardrails.json"
+"""What the application writes beside the templates: the service control policies of these accounts, by name."""
+ADMINISTRATOR = "Administrator"
+"""The role by which commands work in an account: it may do everything, and guardrails bind it as anybody."""
+_HOME = "laptop"
+"""The profile of the management account, from which the role is taken."""
 
 AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
 
@@ -113,19 +120,28 @@ def read_organisation(file: Path) -> Organisation:
 def keep_organisation(cloud: RunningCloud, organisation: Organisation, folder: Path) -> None:
     """Write the profiles of an organisation, and that this cloud is for it."""
     config = configparser.ConfigParser()
+    place = {"region": organisation.region, "endpoint_url": cloud.endpoint_url}
+    caller = describe_caller(organisation.management, organisation.region)
+    home = {
+        "aws_access_key_id": caller["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": caller["AWS_SECRET_ACCESS_KEY"],
+        **place,
+    }
+    config[f"profile {_HOME}"] = home
     for name, account in organisation.accounts.items():
-        caller = describe_caller(account, organisation.region)
-        config[f"profile {_name_profile(name)}"] = {
-            "aws_access_key_id": caller["AWS_ACCESS_KEY_ID"],
-            "aws_secret_access_key": caller["AWS_SECRET_ACCESS_KEY"],
-            "region": organisation.region,
-            "endpoint_url": cloud.endpoint_url,
-        }
+        role = {"role_arn": f"arn:aws:iam::{account}:role/{ADMINISTRATOR}", "source_profile": _HOME, **place}
+        config[f"profile {_name_profile(name)}"] = home if account == organisation.management else role
     with _config(folder).open("w", encoding="utf-8") as file:
         config.write(file)
     _config(folder).chmod(0o600)
     record = _Record(started_at=cloud.started_at, organisation=organisation)
     _record(folder).write_text(record.model_dump_json(indent=2), encoding="utf-8")
+
+
+def read_guardrails(assembly: Path) -> dict[str, dict[str, Any]]:
+    """The guardrails of the accounts that templates were made for, by name."""
+    guardrails: dict[str, dict[str, Any]] = json.loads((assembly / GUARDRAILS).read_text(encoding="utf-8"))
+    return guardrails
 
 
 def find_organisation(cloud: RunningCloud, folder: Path) -> Organisation | None:

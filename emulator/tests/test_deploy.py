@@ -6,10 +6,15 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
-from emulator.tests.conftest import NEIGHBOUR
+from emulator.tests.conftest import NEIGHBOUR, connect
+from emulator.tests.organization import deny
 from laptop_cloud.deploy import DeployError, deploy
+from laptop_cloud.entrances import ACCESS_ROLE, Entrance
+from laptop_cloud.organization import put_in_force
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,3 +223,23 @@ def test_stacks_of_one_name_go_each_to_its_account_and_are_told_apart(
     for one, account in ((client, cloud.account), (neighbour, NEIGHBOUR)):
         [url] = one("sqs").list_queues(QueueNamePrefix=name)["QueueUrls"]
         assert account in url
+
+
+def test_an_account_whose_root_user_may_do_nothing_is_entered_by_a_role(
+    cloud: RunningCloud, tmp_path: Path, name: str
+) -> None:
+    """From the account that manages the organisation, as on AWS; even the bootstrap is made so."""
+    account = "818181818181"
+    root = {"aws:PrincipalArn": "arn:aws:iam::*:root"}
+    guardrail = {"Version": "2012-10-17", "Statement": [deny("*", ArnLike=root)]}
+    put_in_force(cloud, [cloud.account, account], {name: guardrail}, roles=[ACCESS_ROLE])
+    template = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": name}}}}
+    folder = bind(tmp_path / "cdk.out", name, template, [account], cloud.region)
+
+    with pytest.raises(ClientError, match="explicit deny in a service control policy"):
+        connect(cloud, account)("sqs").list_queues()
+    deploy(cloud, folder, lambda _line: None, entrance=Entrance(cloud, ACCESS_ROLE))
+
+    inside: Any = boto3.client("sqs", **Entrance(cloud, ACCESS_ROLE).connect(account, cloud.region))
+    [url] = inside.list_queues(QueueNamePrefix=name)["QueueUrls"]
+    assert account in url

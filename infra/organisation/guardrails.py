@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import Stack
 from aws_cdk import aws_organizations as organizations
 
-from infra.organisation.names import to_words
+from infra.organisation.names import name_guardrail, to_words
 from infra.organisation.policies import make_service_control_policies
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class GuardrailsStack(Stack):
             made = organizations.CfnPolicy(
                 self,
                 f"{to_words(name)}Policy",
-                name=f"{shared.prefix}-{name}",
+                name=name_guardrail(name, prefix=shared.prefix),
                 description=f"Noriba: what nobody may do ({name})",
                 type="SERVICE_CONTROL_POLICY",
                 content=document,

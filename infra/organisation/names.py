@@ -31,6 +31,11 @@ def name_permission_set(persona: str, *, prefix: str) -> str:
     return f"{prefix}-{persona}"
 
 
+def name_guardrail(policy: str, *, prefix: str) -> str:
+    """A service control policy."""
+    return f"{prefix}-{policy}"
+
+
 def name_trail(prefix: str) -> str:
     """The organisation's trail."""
     return f"{prefix}-organisation"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import tomllib
 from datetime import UTC, datetime
@@ -91,9 +92,26 @@ def test_each_part_is_asked_in_its_account_and_by_nobody_else_s_credentials(
 
 
 def read_account(clients: Any) -> str:
-    """Whose key requests are signed with."""
-    signer = clients.s3._request_signer
-    return str(signer._credentials.access_key)
+    """Whose role the management account's key takes before requests are signed."""
+    session = clients._session._session
+    profile = session.get_scoped_config()
+    home = session.full_config["profiles"][profile["source_profile"]]
+    assert home["aws_access_key_id"] == "111111111111"
+    account, role = re.fullmatch(r"arn:aws:iam::(\d{12}):role/(.+)", profile["role_arn"]).groups()  # type: ignore[union-attr]
+    assert role == "Administrator"
+    return str(account)
+
+
+def test_the_management_account_is_asked_by_its_own_key(tmp_path: Path) -> None:
+    """It takes no role of its own: guardrails do not bind it."""
+    (tmp_path / "mine.toml").write_text(FILE.replace("444444444444", "111111111111"))
+    keep_organisation(CLOUD, read_topology(str(tmp_path / "mine.toml"), tmp_path).organisation, tmp_path)
+    places = Places(describe_environment(CLOUD, tmp_path))
+
+    credentials = places.at("data")._session.get_credentials()
+    assert credentials is not None
+    assert credentials.access_key == "111111111111"
+    assert read_account(places.at("registry")) == "333333333333"
 
 
 def test_outcomes_are_told_on_the_bus_of_the_api_s_account() -> None:

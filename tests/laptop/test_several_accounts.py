@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -10,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.topology import read_topology
+from laptop.organisation import ADMINISTRATOR
 from laptop.state import PROJECT_ROOT
 from tests.laptop.home import Home
 
@@ -38,28 +41,52 @@ def walked(home: Home) -> dict[str, Any]:
     return home.report
 
 
-@pytest.fixture
-def connect(walked: dict[str, Any]) -> Callable[..., Any]:
-    """`connect(account, service)`, as the account's owner; with a role's name in part, as that."""
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
-    make: Any = boto3.client
 
-    def client(account: str, service: str, *, role: str | None = None) -> Any:
-        keys: dict[str, Any] = {"aws_access_key_id": IDS[account], "aws_secret_access_key": "laptop"}
-        place: dict[str, Any] = {"region_name": TOPOLOGY.regions.home, "endpoint_url": walked["endpoint_url"]}
-        if role is not None:
-            roles = make("iam", **keys, **place).get_paginator("list_roles").paginate()
-            [arn] = [one["Arn"] for page in roles for one in page["Roles"] if role in one["RoleName"]]
-            granted = make("sts", **keys, **place).assume_role(RoleArn=arn, RoleSessionName="test")
-            found = granted["Credentials"]
-            keys = {
-                "aws_access_key_id": found["AccessKeyId"],
-                "aws_secret_access_key": found["SecretAccessKey"],
-                "aws_session_token": found["SessionToken"],
+@dataclass(frozen=True)
+class Accounts:
+    """The accounts of a laptop cloud, as their administrators come in: by a role, from the management account."""
+
+    endpoint_url: str
+
+    def connect(self, account: str, service: str, *, forged: str | None = None) -> Any:
+        """A client of an administrator; or of a role that they made themselves, which may do everything they can give.
+
+        Such a role is named as CloudFormation would name one of a stack: by that, other accounts know whom to let in.
+        """
+        keys = self._take(self._client("sts", {}), account, ADMINISTRATOR)
+        if forged is not None:
+            iam = self._client("iam", keys)
+            trust = {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Principal": {"AWS": IDS[account]}, "Action": "sts:AssumeRole"}],
             }
-        return make(service, **keys, **place)
+            with suppress(iam.exceptions.EntityAlreadyExistsException):
+                iam.create_role(RoleName=forged, AssumeRolePolicyDocument=json.dumps(trust))
+            iam.put_role_policy(RoleName=forged, PolicyName="all", PolicyDocument=json.dumps(EVERYTHING))
+            keys = self._take(self._client("sts", keys), account, forged)
+        return self._client(service, keys)
 
-    return client
+    def _take(self, sts: Any, account: str, role: str) -> dict[str, str]:
+        arn = f"arn:aws:iam::{IDS[account]}:role/{role}"
+        given = sts.assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+        return {
+            "aws_access_key_id": given["AccessKeyId"],
+            "aws_secret_access_key": given["SecretAccessKey"],
+            "aws_session_token": given["SessionToken"],
+        }
+
+    def _client(self, service: str, keys: dict[str, str]) -> Any:
+        management = {"aws_access_key_id": TOPOLOGY.organisation.management, "aws_secret_access_key": "laptop"}
+        place: dict[str, Any] = {"region_name": TOPOLOGY.regions.home, "endpoint_url": self.endpoint_url}
+        make: Any = boto3.client
+        return make(service, **{**management, **keys, **place})
+
+
+@pytest.fixture(scope="module")
+def accounts(walked: dict[str, Any]) -> Accounts:
+    return Accounts(walked["endpoint_url"])
 
 
 def test_the_loop_went_through_all_accounts(walked: dict[str, Any]) -> None:
@@ -94,13 +121,13 @@ def test_production_is_watched_by_what_lies_in_other_accounts(home: Home, walked
     assert "not enough data" in done.stdout
 
 
-def test_staging_left_nothing_behind(connect: Callable[..., Any]) -> None:
-    staging = connect("staging", "sagemaker")
+def test_staging_left_nothing_behind(accounts: Accounts) -> None:
+    staging = accounts.connect("staging", "sagemaker")
 
     assert not staging.list_endpoints()["Endpoints"]
     assert not staging.list_endpoint_configs()["EndpointConfigs"]
     assert not staging.list_models()["Models"]
-    assert connect("production", "sagemaker").list_endpoints()["Endpoints"]
+    assert accounts.connect("production", "sagemaker").list_endpoints()["Endpoints"]
 
 
 def refuse(call: Callable[..., Any], **given: Any) -> str:
@@ -109,42 +136,34 @@ def refuse(call: Callable[..., Any], **given: Any) -> str:
     return str(refused.value)
 
 
-def test_whoever_trains_approves_nothing(walked: dict[str, Any], connect: Callable[..., Any]) -> None:
-    """Neither the role that registers, nor the owner of its account."""
+def test_whoever_trains_approves_nothing(walked: dict[str, Any], accounts: Accounts) -> None:
+    """Whatever role they make, and whatever it is called."""
     package = walked["model"]["package_arn"]
+    told = {"ModelPackageArn": package, "ModelApprovalStatus": "Approved"}
 
-    for role in ("RegisterCandidate", None):
-        registrar = connect("development", "sagemaker", role=role)
-        told = refuse(registrar.update_model_package, ModelPackageArn=package, ModelApprovalStatus="Approved")
-        assert "not authorized to perform: sagemaker:UpdateModelPackage" in told
-    found = connect("governance", "sagemaker").describe_model_package(ModelPackageName=package)
-    assert found["ModelApprovalStatus"] == "Approved"
+    for name in ("noriba-training-forged", "noriba-rollout-forged", "anything"):
+        forged = accounts.connect("development", "sagemaker", forged=name)
+        assert "not authorized to perform: sagemaker:UpdateModelPackage" in refuse(forged.update_model_package, **told)
 
 
-def test_raw_rides_are_read_by_nobody_from_elsewhere(walked: dict[str, Any], connect: Callable[..., Any]) -> None:
-    buckets = connect("data", "s3").list_buckets()["Buckets"]
-    [raw] = [bucket["Name"] for bucket in buckets if "raw" in bucket["Name"]]
-    [landed, *_] = connect("data", "s3").list_objects_v2(Bucket=raw)["Contents"]
+def test_raw_rides_are_read_by_nobody_from_elsewhere(accounts: Accounts) -> None:
+    data = accounts.connect("data", "s3")
+    [raw] = [bucket["Name"] for bucket in data.list_buckets()["Buckets"] if "data-raw" in bucket["Name"]]
+    [landed, *_] = data.list_objects_v2(Bucket=raw)["Contents"]
 
-    assert walked
-    for account, role in (("development", "RegisterCandidate"), ("production", "GatherTraffic"), ("production", None)):
-        told = refuse(connect(account, "s3", role=role).get_object, Bucket=raw, Key=landed["Key"])
-        assert "AccessDenied" in told
+    for account, name in (("development", "noriba-training-forged"), ("production", "noriba-observations-forged")):
+        forged = accounts.connect(account, "s3", forged=name)
+        assert "AccessDenied" in refuse(forged.get_object, Bucket=raw, Key=landed["Key"])
 
 
 @pytest.mark.parametrize(
-    ("account", "role", "source"),
-    [
-        ("data", None, "noriba.rollout"),
-        ("development", "RegisterCandidate", "noriba.rollout"),
-        ("data", None, "elsewhere"),
-    ],
+    ("name", "source"),
+    [("noriba-data-forged", "noriba.rollout"), ("noriba-data-forged", "noriba.serving"), ("anything", "noriba.data")],
 )
-def test_nobody_speaks_on_the_hub_who_is_not_let_in_for_it(
-    walked: dict[str, Any], connect: Callable[..., Any], account: str, role: str | None, source: str
-) -> None:
+def test_nobody_speaks_on_the_hub_in_another_part_s_name(accounts: Accounts, name: str, source: str) -> None:
     hub = f"arn:aws:events:{TOPOLOGY.regions.home}:{IDS['governance']}:event-bus/noriba"
     entry = {"EventBusName": hub, "Source": source, "DetailType": "Forged", "Detail": json.dumps({})}
 
-    assert walked
-    assert "AccessDenied" in refuse(connect(account, "events", role=role).put_events, Entries=[entry])
+    told = refuse(accounts.connect("data", "events", forged=name).put_events, Entries=[entry])
+
+    assert "AccessDenied" in told

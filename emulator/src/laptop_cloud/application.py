@@ -29,12 +29,14 @@ from laptop_cloud.extensions import (
     log_pages,
     metric_reads,
     metrics,
+    organization_members,
     resource_policies,
     retention,
     s3_events,
     s3_history,
     s3_listings,
     s3_ranges,
+    service_control_policies,
     shared_buckets,
     shared_buses,
     shared_keys,
@@ -79,6 +81,8 @@ class Application:
         check_seams()
         authorization.install()
         resource_policies.install()
+        organization_members.install()
+        service_control_policies.install()
         shared_buses.install()
         dynamodb_queries.install()
         shared_tables.install()

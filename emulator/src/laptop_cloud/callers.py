@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 _SECRET = "laptop"  # noqa: S105  # a word in its place: nobody checks it
 
@@ -14,6 +14,7 @@ class Connection(TypedDict):
     region_name: str
     aws_access_key_id: str
     aws_secret_access_key: str
+    aws_session_token: NotRequired[str]
 
 
 def connect_as(account: str, region: str, endpoint_url: str) -> Connection:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import ClientError
 
-from laptop_cloud.callers import connect_as
+from laptop_cloud.entrances import Entrance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -60,13 +60,16 @@ def synthesize(
         raise DeployError(f"cdk synth failed:\n{last_lines}")
 
 
-def deploy(cloud: RunningCloud, assembly: Path, progress: Callable[[str], None]) -> dict[str, StackOutputs]:
+def deploy(
+    cloud: RunningCloud, assembly: Path, progress: Callable[[str], None], *, entrance: Entrance | None = None
+) -> dict[str, StackOutputs]:
     """Bootstrap where that is still missing, and deploy every stack of an assembly, each to its account and region.
 
     Args:
         cloud: where to; its own account is the one that deploys, and that the others trust.
         assembly: what `synthesize` made.
         progress: is told each line that `cdk` prints.
+        entrance: how other accounts are bootstrapped and asked; by their own keys when None.
 
     Returns:
         The outputs of each stack, by its name, followed by ` in ACCOUNT` where several accounts have one of that name.
@@ -74,24 +77,28 @@ def deploy(cloud: RunningCloud, assembly: Path, progress: Callable[[str], None])
     Raises:
         DeployError: a stack failed.
     """
+    entrance = entrance or Entrance(cloud)
     for account, region in _environments(cloud, assembly):
-        client = _cloudformation(cloud, account, region)
+        client = _cloudformation(entrance, account, region)
         if not _exists(client, _BOOTSTRAP_STACK):
-            _bootstrap(cloud, assembly, account, region, progress)
+            _bootstrap(entrance, assembly, account, region, progress)
     command = ["deploy", "--all", "--app", str(assembly.absolute()), "--require-approval", "never"]
     command += ["--concurrency", str(_STACKS_AT_ONCE), "--progress", "events"]
     status, last_lines = _run_cdk(command, cloud.environment, assembly, progress)
     if status:
-        raise DeployError("\n".join(_failures(cloud, assembly)) or f"cdk deploy failed:\n{last_lines}")
-    return _read_outputs(cloud, assembly)
+        raise DeployError("\n".join(_failures(entrance, assembly)) or f"cdk deploy failed:\n{last_lines}")
+    return _read_outputs(entrance, assembly)
 
 
-def _bootstrap(cloud: RunningCloud, assembly: Path, account: str, region: str, progress: Callable[[str], None]) -> None:
+def _bootstrap(entrance: Entrance, assembly: Path, account: str, region: str, progress: Callable[[str], None]) -> None:
     command = ["bootstrap", f"aws://{account}/{region}", "--cloudformation-execution-policies"]
     command.append("arn:aws:iam::aws:policy/AdministratorAccess")
+    cloud = entrance.cloud
     if account != cloud.account:
         command += ["--trust", cloud.account]
-    status, last_lines = _run_cdk(command, {**cloud.environment, "AWS_ACCESS_KEY_ID": account}, assembly, progress)
+    # The region is the cloud's own: that of the environment is named above.
+    environment = {**cloud.environment, **entrance.describe(account, cloud.region)}
+    status, last_lines = _run_cdk(command, environment, assembly, progress)
     if status:
         raise DeployError(f"cdk bootstrap of {account} in {region} failed:\n{last_lines}")
 
@@ -175,8 +182,8 @@ def _environments(cloud: RunningCloud, assembly: Path) -> list[tuple[str, str]]:
 # --- what CloudFormation says ----------------------------------------------------------------------------------------
 
 
-def _cloudformation(cloud: RunningCloud, account: str, region: str) -> CloudFormationClient:
-    return boto3.client("cloudformation", **connect_as(account, region, cloud.endpoint_url))
+def _cloudformation(entrance: Entrance, account: str, region: str) -> CloudFormationClient:
+    return boto3.client("cloudformation", **entrance.connect(account, region))
 
 
 def _exists(client: CloudFormationClient, stack_name: str) -> bool:
@@ -187,19 +194,19 @@ def _exists(client: CloudFormationClient, stack_name: str) -> bool:
     return True
 
 
-def _read_outputs(cloud: RunningCloud, assembly: Path) -> dict[str, StackOutputs]:
+def _read_outputs(entrance: Entrance, assembly: Path) -> dict[str, StackOutputs]:
     # `cdk --outputs-file` goes by names alone, and of two stacks of one name tells one.
     found: dict[str, StackOutputs] = {}
-    for (name, account, region), label in _labels(cloud, assembly).items():
-        [stack] = _cloudformation(cloud, account, region).describe_stacks(StackName=name)["Stacks"]
+    for (name, account, region), label in _labels(entrance.cloud, assembly).items():
+        [stack] = _cloudformation(entrance, account, region).describe_stacks(StackName=name)["Stacks"]
         found[label] = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
     return found
 
 
-def _failures(cloud: RunningCloud, assembly: Path) -> Iterator[str]:
+def _failures(entrance: Entrance, assembly: Path) -> Iterator[str]:
     """One line for each resource that failed by itself, not because another had."""
-    for (name, account, region), label in _labels(cloud, assembly).items():
-        client = _cloudformation(cloud, account, region)
+    for (name, account, region), label in _labels(entrance.cloud, assembly).items():
+        client = _cloudformation(entrance, account, region)
         if not _exists(client, name):
             continue
         for event in client.describe_stack_events(StackName=name)["StackEvents"]:

@@ -75,6 +75,26 @@ class Seam(Enum):
     CALLER = "core.iam_evaluator:caller_arn"
     PINNED_CALLER = "core.iam_evaluator:_request_caller_arn"
     EVALUATE_TRUST = "core.iam_evaluator:evaluate_trust_policy"
+    # Several policies at once, read and asked; whose a key is, what is known of them, the account of a session's key;
+    # what may always be asked, and what a refusal by a policy that is not the caller's says.
+    EVALUATE = "core.iam_evaluator:evaluate"
+    PARSE_POLICY = "core.iam_evaluator:parse_policy_document"
+    CREDENTIAL = "core.iam_evaluator:resolve_credential"
+    PRINCIPAL_KEYS = "core.iam_evaluator:_principal_keys"
+    SESSION_ACCOUNT = "core.responses:_account_from_sts_session"
+    NEVER_DENIED = "core.iam_evaluator:_ALWAYS_ALLOWED_ACTIONS"
+    DENIAL_MESSAGE = "core.iam_actions:_resource_policy_denial"
+    # Organizations: its calls by name, make the organisation that an account manages, forget all; what is in it.
+    ORGANIZATION_CALLS = "services.organizations:_DISPATCH"
+    BEGIN_ORGANIZATION = "services.organizations:_ensure_org"
+    FORGET_ORGANIZATIONS = "services.organizations:reset"
+    ORGANIZATIONS = "services.organizations:_orgs"
+    ORGANIZATION_ROOTS = "services.organizations:_roots"
+    ORGANIZATION_UNITS = "services.organizations:_ous"
+    ORGANIZATION_ACCOUNTS = "services.organizations:_accounts"
+    ORGANIZATION_POLICIES = "services.organizations:_policies"
+    ORGANIZATION_ATTACHMENTS = "services.organizations:_attachments"
+    FULL_ACCESS = "services.organizations:FULL_ACCESS_POLICY_ID"
     # Whose state is meant.
     SCOPE = "core.responses:request_scope"
     ACCOUNT = "core.responses:get_account_id"
@@ -140,7 +160,7 @@ class Seam(Enum):
     EXPRESSION_TOKENS = "services.dynamodb:_tokenize"
     KEY_CONDITIONS = "services.dynamodb:_key_condition_clauses"
     EXPRESSION_FAULT = "services.dynamodb:_condition_syntax_error"
-    # Keys, and what is done with one.
+    # Keys and their aliases, and what is done with one.
     KEYS = "services.kms:_keys"
     KEY_ALIASES = "services.kms:_aliases"
     DESCRIBE_KEY = "services.kms:_describe_key"
@@ -326,6 +346,12 @@ def all_records(store: Seam) -> Iterator[tuple[str, str, Any, Any]]:
     """What a store holds for every account and region: account, region, key, record."""
     for (account, region, key), record in reach(store).all_items():
         yield account, region, key, record
+
+
+def records_by_account(store: Seam) -> Iterator[tuple[str, str, Any]]:
+    """What a store holds that knows accounts and no regions: account, key, record."""
+    for (account, key), record in reach(store).to_dict().items():
+        yield account, key, record
 
 
 def complete_records(store: Seam, complete: Callable[[dict[str, Any]], None]) -> None:

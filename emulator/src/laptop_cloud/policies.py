@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _SERVICE = "service"
 """The session of a service that acts as a role."""
 _ASSUME = "sts:AssumeRole"
+GUARDRAIL = "service control policy"
+"""Which kind of policy refuses what an organisation does not want, in the words of a refusal."""
 
 
 def find_refusal(headers: Mapping[str, str], action: str, resource: str, keys: Mapping[str, Any]) -> str | None:
@@ -154,7 +156,10 @@ def _find_refusal(access_key: str, action: str, resource: str, keys: Mapping[str
     if denied is None:
         return None
     who = getattr(denied, "principal_arn", "")
-    return f"User: {who} is not authorized to perform: {action} on resource: {resource}" if who else denied.message
+    if not who:
+        return str(denied.message)
+    reason = f" {denied.reason}" if GUARDRAIL in denied.reason else ""
+    return f"User: {who} is not authorized to perform: {action} on resource: {resource}{reason}"
 
 
 def _session_arn(role: str, session: str) -> str:

@@ -11,13 +11,16 @@ from pydantic import ValidationError
 
 from infra.application import build_app
 from infra.constructs.sharing import name_roles
+from infra.organisation.names import name_guardrail
+from infra.organisation.policies import make_service_control_policies
 from infra.places import BESIDE_SERVING
 from infra.settings import Settings
 from infra.settings_file import SettingsError
 from infra.topology import TopologyError
+from laptop.organisation import read_guardrails
 from tests.infra.conftest import USE_CASES
 from tests.infra.spread.conftest import read_stacks
-from tests.infra.topology.example import EXAMPLE, write_changed
+from tests.infra.topology.example import EXAMPLE, read_example, write_changed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,3 +144,11 @@ def test_roles_of_one_stack_are_told_from_those_of_another() -> None:
     for part in patterns:
         role = f"arn:aws:iam::1:role/{longest}-{part}-x"
         assert [other for other, one in patterns.items() if role.startswith(one.rstrip("*"))] == [part]
+
+
+def test_the_guardrails_of_the_accounts_stand_beside_their_templates(spread: Assembly) -> None:
+    """What the laptop puts in force is what the guardrails' stack deploys."""
+    policies = make_service_control_policies(read_example(), prefix=spread.prefix)
+
+    expected = {name_guardrail(name, prefix=spread.prefix): document for name, document in policies.items()}
+    assert read_guardrails(spread.path) == expected

@@ -115,9 +115,23 @@ def _find_workgroup(request: dict[str, Any], here: str) -> str | None:
     return f"{here}workgroup/{query['WorkGroup']}" if query else None
 
 
+def _find_key_alias(request: dict[str, Any], here: str) -> str | None:
+    """An alias that is made, moved or deleted is a resource beside its key.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/alias-access.html
+    """
+    alias = request.get("AliasName")
+    return f"{here}{alias}" if isinstance(alias, str) else None
+
+
 Finder = Callable[[dict[str, Any], str], str | None]
 """Of a request, given how ARNs of its service begin there: the ARN of what it is about."""
-_FINDERS: dict[str, Finder] = {"ecr": _find_repository, "monitoring": _find_alarm, "athena": _find_workgroup}
+_FINDERS: dict[str, Finder] = {
+    "ecr": _find_repository,
+    "monitoring": _find_alarm,
+    "athena": _find_workgroup,
+    "kms": _find_key_alias,
+}
 
 
 def find_by(service: str, finder: Finder) -> None:

@@ -60,7 +60,8 @@ def _with_keys(find_resource: Function) -> Function:
         if "KeyId" not in request and (arn := _find_key(request)):
             return arn
         found: str = find_resource(service, method, path, headers, body, *rest)
-        return (service == "kms" and _find_key_of_alias(found)) or found
+        # Of a call about an alias, the alias itself is the resource.
+        return ("KeyId" in request and _find_key_of_alias(found)) or found
 
     return find
 
