@@ -31,7 +31,8 @@ class Settings(Environment):
     """Environment of this function."""
 
     resource_prefix: str
-    package_groups_arn: str
+    package_groups_arn: str | None = None
+    """How the ARNs of groups begin, where the registry is another account's."""
     ledger_table: str
 
 
@@ -77,7 +78,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     bucket, _key = split_uri(task.model_data_uri)
     FeatureArchive(ObjectStore(clients.s3, bucket)).keep(artifact.read(FEATURES_FILE))
     group = name_package_group(use_case.name, prefix=settings.resource_prefix)
-    registry = ModelRegistry(clients.sagemaker, f"{settings.package_groups_arn}/{group}")
+    if settings.package_groups_arn is not None:
+        group = f"{settings.package_groups_arn}/{group}"
+    registry = ModelRegistry(clients.sagemaker, group)
     card = write_model_card(candidate, use_case)
     package = registry.register(candidate, card=card, client_token=decision.decision_id)
     # Before anybody can approve what is announced below.

@@ -176,14 +176,14 @@ class TrainingStack(Stack):
         return function
 
     def _make_registrar(self, groups: Mapping[str, PackageGroup]) -> PythonFunction:
+        named_by_arn = find_registry(groups.values(), self, "model-package-group")
         function = PythonFunction(
             self,
             "register_candidate",
             shared=self._shared,
             environment={
                 "RESOURCE_PREFIX": self._shared.settings.prefix,
-                # By ARN, for the registry may be another account's.
-                "PACKAGE_GROUPS_ARN": find_registry(groups.values(), self, "model-package-group"),
+                **({} if self._registry is self._shared else {"PACKAGE_GROUPS_ARN": named_by_arn}),
                 "LEDGER_TABLE": name_table(self._ledger, self),
             },
             timeout=Duration.minutes(1),

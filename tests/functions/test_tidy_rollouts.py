@@ -62,6 +62,27 @@ def test_while_a_rollout_runs_its_staging_is_its_own(cloud: Cloud, context: Lamb
     assert len(cloud.clients.sagemaker.list_endpoints()["Endpoints"]) == 1
 
 
+def test_where_staging_has_its_own_account_what_was_left_there_goes_too(
+    cloud: Cloud, context: LambdaContext, rollout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.clients.stepfunctions.stop_execution(executionArn=rollout)
+    role = "arn:aws:iam::666666666666:role/noriba-staging-stage"
+    there = cloud.clients.acting_as(role, session_name="test").sagemaker
+    there.create_model(ModelName=MODEL, PrimaryContainer={"Image": "image"}, ExecutionRoleArn=role)
+    assert len(there.list_models()["Models"]) == 1
+
+    with monkeypatch.context() as patched:
+        patched.setenv("STAGING_ROLE_ARN", role)
+        load_dependencies.cache_clear()  # type: ignore[attr-defined]  # an lru_cache
+        for _ in range(2):
+            tidied = tidy_rollouts({}, context)
+    load_dependencies.cache_clear()  # type: ignore[attr-defined]
+
+    assert tidied["done"]
+    assert there.list_models()["Models"] == []
+    assert cloud.clients.sagemaker.list_models()["Models"] == []
+
+
 @pytest.mark.parametrize("ending", ["stopped", "forgotten"])
 def test_when_it_is_over_what_it_made_is_nobodys(
     cloud: Cloud, context: LambdaContext, rollout: str, ending: str

@@ -182,6 +182,22 @@ def test_staging_is_made_and_removed_in_its_account(spread: Assembly) -> None:
     }
 
 
+def test_tidy_knows_as_whom_it_acts_there(spread: Assembly) -> None:
+    function = spread.one("AWS::Lambda::Function", "TidyRolloutsFunction")
+
+    assert function.properties["Environment"]["Variables"]["STAGING_ROLE_ARN"] == (
+        f"arn:<AWS::Partition>:iam::{IDS['staging']}:role/noriba-staging-stage-ap-northeast-1"
+    )
+
+
+def test_models_are_registered_in_the_group_of_the_registry_s_account(spread: Assembly) -> None:
+    function = spread.one("AWS::Lambda::Function", "RegisterCandidateFunction")
+
+    assert function.properties["Environment"]["Variables"]["PACKAGE_GROUPS_ARN"] == (
+        f"arn:<AWS::Partition>:sagemaker:ap-northeast-1:{IDS['governance']}:model-package-group"
+    )
+
+
 def test_models_are_encrypted_with_the_key_of_where_they_lie(spread: Assembly) -> None:
     """Else whoever serves one would need the key of whoever trained it."""
     machine = spread.one("AWS::StepFunctions::StateMachine", "TrainMachine")
