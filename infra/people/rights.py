@@ -198,7 +198,7 @@ def ask_for_training(policy: iam.ManagedPolicy, estate: Estate) -> None:
 
 
 def query_observations(policy: iam.ManagedPolicy, observations: QueryAccess) -> None:
-    """Ask SQL about what models answered and what really happened, in Athena's console too."""
+    """Ask SQL about what models answered and what really happened."""
     if not are_here(policy, observations.bucket):
         return
     observations.let_ask(policy)

@@ -167,3 +167,15 @@ def test_nobody_speaks_on_the_hub_in_another_part_s_name(accounts: Accounts, nam
     told = refuse(accounts.connect("data", "events", forged=name).put_events, Entries=[entry])
 
     assert "AccessDenied" in told
+
+
+def test_a_teardown_that_a_guardrail_refuses_removes_nothing_anywhere(home: Home, walked: dict[str, Any]) -> None:
+    """Nobody but the break-glass role deletes captures; models and rides would have been gone by then."""
+    done = home.run("teardown", "--yes")
+
+    assert walked
+    assert done.returncode == 1
+    assert "CapturesDeleted" in done.stderr
+    assert [model["version"] for model in home.read("models")] == [1]
+    assert home.read("datasets")
+    assert home.run("predict").returncode == 0

@@ -27,6 +27,10 @@ _OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
 """What a conditional write is answered where another one came first, goes on, or has deleted the object."""
 
 
+_NOBODY_S = "teardown/asks-whether-it-may"
+"""A key under which nothing lies."""
+
+
 class DeletionError(NoribaError):
     """S3 did not delete what it was asked to."""
 
@@ -174,6 +178,16 @@ class ObjectStore:
         for first in range(0, len(versions), _MOST_DELETED):
             self._delete([(key, version) for version in versions[first : first + _MOST_DELETED]])
         return len(versions)
+
+    def see_that_it_may_be_emptied(self) -> None:
+        """Ask to delete a version that nobody made: S3 deletes none, and refuses where it would refuse any.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+
+        Raises:
+            DeletionError: S3 refuses.
+        """
+        self._delete([(_NOBODY_S, "null")])
 
     def empty(self) -> int:
         """Delete every version of every object, for good; how many.

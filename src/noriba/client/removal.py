@@ -21,13 +21,17 @@ def tear_down(session: Session, *, progress: Progress = NO_PROGRESS) -> dict[str
     """Delete all data and models of a deployment; how many of each. What is left are the stacks, for `cdk destroy`.
 
     Not of the whole deployment only: after a `cdk destroy` that stopped half-way, what is left goes all the same.
-    Every account is looked through for everything: where a part is now, and where it was before it moved.
+    Every account is looked through for everything: where a part is now, and where it was before it moved. Nothing is
+    removed anywhere before every bucket has said that it may be emptied: guardrails keep captures from most.
 
     Returns:
         What was removed and how many. Where there are several accounts, each thing is named with its own, and what none
         was found of is left out.
     """
     removed = dict[str, int]()
+    for place in session.places:
+        for bucket in list_buckets(place.clients.cloudformation, prefix=session.prefix):
+            ObjectStore(place.clients.s3, bucket).see_that_it_may_be_emptied()
     for place in session.places:
         where = "" if len(session.places) == 1 else f" in {place.account}"
         found = _tear_down(place.clients, session.prefix, where, progress)

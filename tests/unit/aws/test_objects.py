@@ -228,6 +228,16 @@ def test_a_parquet_object_is_read_by_its_pieces(store: ObjectStore) -> None:
     assert file.read_row_groups([3, 1])["a"].to_pylist() == [*range(3_000, 4_000), *range(1_000, 2_000)]
 
 
+def test_to_ask_whether_a_bucket_may_be_emptied_changes_nothing(store: ObjectStore) -> None:
+    """No mark of a deletion either: a listing would be as long again for it."""
+    store.write("key", b"first")
+
+    store.see_that_it_may_be_emptied()
+
+    assert store.read("key") == b"first"
+    assert store.empty() == 1
+
+
 def test_an_empty_object_is_an_empty_file(store: ObjectStore) -> None:
     assert open_object(store, b"").read() == b""
 
