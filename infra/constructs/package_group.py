@@ -44,15 +44,19 @@ class PackageGroup:
 
     def find(self, where: IConstruct) -> str:
         """The group's ARN, for policies."""
-        return self._name("model-package-group", "", where) if self.is_elsewhere(where) else self.arn
+        return (
+            format_arn(self.home, "sagemaker", f"model-package-group/{self.name}")
+            if self.is_elsewhere(where)
+            else self.arn
+        )
 
-    def name_packages(self, where: IConstruct) -> str:
+    def name_packages(self) -> str:
         """The ARNs of its packages, as a pattern."""
-        return self._name("model-package", "/*", where)
+        return format_arn(self.home, "sagemaker", f"model-package/{self.name}/*")
 
     def allow(self, role: Grantee, actions: Sequence[str], **conditions: dict[str, object]) -> None:
         """Allow actions on its packages."""
-        packages = self.name_packages(role)
+        packages = self.name_packages()
         allow(role, actions, [packages], **conditions)
         acknowledge_wildcard(role, write_arn(packages), reason="versions of a model get their numbers at run time")
         self.admit(role, actions, packages, **conditions)
@@ -73,10 +77,6 @@ class PackageGroup:
     def is_elsewhere(self, where: IConstruct) -> bool:
         """Whether the registry is another account's."""
         return Stack.of(where).environment != self.home.environment
-
-    def _name(self, kind: str, rest: str, where: IConstruct) -> str:
-        stack = self.home if self.is_elsewhere(where) else Stack.of(where)
-        return format_arn(stack, "sagemaker", f"{kind}/{self.name}{rest}")
 
 
 def find_registry(groups: Iterable[PackageGroup], where: Stack, kind: str) -> str:

@@ -25,7 +25,7 @@ class QueryWorkgroup(Construct):
         called: what the name ends in, where it is not the deployment's alone.
     """
 
-    def __init__(  # as CDK's own
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def allow_deciding(role: iam.Role, groups: Iterable[PackageGroup]) -> None:
     """Let the approver's role read candidates, approve and reject them."""
     groups = list(groups)
-    packages = [group.name_packages(role) for group in groups]
+    packages = [group.name_packages() for group in groups]
     # Lists are checked against packages, not on their group.
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
     allow(

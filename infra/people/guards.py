@@ -37,7 +37,7 @@ def deny(
 def keep_from_approving(policy: iam.ManagedPolicy, estate: Estate) -> None:
     """Neither decide on a candidate nor edit its record, nor register one as approved, nor become the approver."""
     # Where packages are, which may be another account.
-    stack = Stack.of(estate.approver if is_elsewhere(policy, estate.approver) else policy)
+    stack = Stack.of(estate.approver)
     groups = f"{estate.shared.settings.prefix}-*"
     if not is_elsewhere(policy, estate.approver):
         deny(policy, ["sts:AssumeRole"], [estate.approver.role_arn])

@@ -197,7 +197,7 @@ class TrainingStack(Stack):
         # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSageMakerModelRegistryFullAccess.html
         images = [self.image.repository_arn]
         allow(function.role, ["ecr:BatchGetImage", "ecr:DescribeImages"], images)
-        packages = [group.name_packages(function.role) for group in groups.values()]
+        packages = [group.name_packages() for group in groups.values()]
         arns = [group.find(function.role) for group in groups.values()]
         # Four eyes: whatever the function's code says, it cannot approve what it registers.
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html

@@ -19,16 +19,12 @@ if TYPE_CHECKING:
 
 READ_AHEAD = 8 * 2**20
 """Bytes fetched at once when reading on: fewer round trips than Parquet's many small reads would make."""
-
-
+_UNUSED_KEY = "teardown/asks-whether-it-may"
+"""A key under which nothing lies."""
 _MOST_DELETED = 1000
 _CONFLICT_PAUSES_S = (0.1, 0.2, 0.4)
 _OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
 """What a conditional write is answered where another one came first, goes on, or has deleted the object."""
-
-
-_NOBODY_S = "teardown/asks-whether-it-may"
-"""A key under which nothing lies."""
 
 
 class DeletionError(NoribaError):
@@ -187,7 +183,7 @@ class ObjectStore:
         Raises:
             DeletionError: S3 refuses.
         """
-        self._delete([(_NOBODY_S, "null")])
+        self._delete([(_UNUSED_KEY, "null")])
 
     def empty(self) -> int:
         """Delete every version of every object, for good; how many.
