@@ -15,8 +15,8 @@ from noriba.features import as_column
 from noriba.features.columns import stack_columns, take_rows
 from noriba.training.baselines import fit_baseline
 from noriba.training.evaluation import measure
+from noriba.training.fitting import fit_model
 from noriba.training.hyperparameters import Hyperparameters
-from noriba.training.models import fit_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

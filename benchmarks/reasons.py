@@ -12,8 +12,8 @@ from noriba.features.columns import take_rows
 from noriba.training.doubts import find_doubts
 from noriba.training.experience import record_experience
 from noriba.training.explanations import explain
+from noriba.training.fitting import fit_model
 from noriba.training.hyperparameters import Hyperparameters
-from noriba.training.models import fit_model
 from noriba.training.splits import split_by_policy
 from noriba.usecase import MOST_EXPLAINED, HumilityPolicy
 

@@ -21,8 +21,8 @@ from noriba.records.snapshot import SnapshotManifest
 from noriba.training.bundles import save_bundle, write_golden
 from noriba.training.evaluation import Provenance, evaluate
 from noriba.training.experience import record_experience
+from noriba.training.fitting import fit_model
 from noriba.training.hyperparameters import Hyperparameters
-from noriba.training.models import fit_model
 from noriba.training.profiles import profile_training
 from noriba.training.splits import split_by_policy
 from noriba.training.tables import read_snapshot

@@ -30,7 +30,7 @@ from noriba.serving.openapi import describe_api
 from noriba.records.inference import ModelAnswer
 from noriba.training.evaluation import Provenance, evaluate
 from noriba.training.hyperparameters import Hyperparameters
-from noriba.training.models import fit_model
+from noriba.training.fitting import fit_model
 from noriba.training.splits import split_by_time
 from noriba.usecase import list_use_cases, load_use_case
 

@@ -27,10 +27,10 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from noriba.errors import CorruptBundleError
 from noriba.features.columns import take_rows
 from noriba.records.artifacts import GoldenRecord
+from noriba.training.boosters import QuantileBoosters
 from noriba.training.calibration import IntervalShift
 from noriba.training.encoders import FittedEncoders, GroupIndex
 from noriba.training.models import Model
-from noriba.training.quantiles import QuantileBoosters
 from noriba.usecase import EncoderSpec, PaceSpec
 
 if TYPE_CHECKING:

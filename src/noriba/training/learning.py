@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from noriba.features import Columns
+    from noriba.training.boosters import QuantileBoosters
     from noriba.training.encoders import FittedEncoders
     from noriba.training.hyperparameters import Hyperparameters
-    from noriba.training.quantiles import QuantileBoosters
     from noriba.training.windows import Sample
     from noriba.usecase import UseCase
 

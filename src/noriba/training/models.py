@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from noriba.errors import FeatureMismatchError
 from noriba.features import as_column
-from noriba.features.columns import row_count, stack_columns, take_rows
+from noriba.features.columns import row_count, stack_columns
 from noriba.features.feature_set import fingerprint_identities
-from noriba.training.calibration import IntervalShift, calibrate_interval
-from noriba.training.learning import learn
-from noriba.training.windows import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from noriba.features import Column, Columns
+    from noriba.training.boosters import LoadedBoosters, QuantileBoosters
+    from noriba.training.calibration import IntervalShift
     from noriba.training.encoders import FittedEncoders
-    from noriba.training.hyperparameters import Hyperparameters
-    from noriba.training.quantiles import LoadedBoosters, QuantileBoosters
-    from noriba.usecase import UseCase
 
 
 @dataclass(frozen=True)
@@ -124,48 +120,3 @@ class Predictor:
         encoded = self.model.encoders.encode(columns)
         names = (*self._names, *encoded)
         return stack_columns({**columns, **encoded}, names), names
-
-
-def fit_model(
-    use_case: UseCase,
-    settings: Hyperparameters,
-    columns: Columns,
-    *,
-    fit: slice,
-    calibration: slice,
-    weights: Column | None = None,
-    report: Callable[[str], None] = lambda _line: None,
-) -> Model:
-    """Train on `fit`, calibrate on `calibration`; rows are ordered by time.
-
-    Args:
-        use_case: what to learn.
-        settings: how.
-        columns: feature columns and label of a snapshot.
-        fit: rows to learn from.
-        calibration: later rows, to set the interval on.
-        weights: how much each row of `fit` counts, the latest 1, shape (fit,); None when all count alike.
-        report: told of progress, a line at a time.
-    """
-    label = columns[use_case.data.label]
-    encoders, boosters = learn(use_case, settings, columns, Sample(fit, weights), report=report)
-    uncalibrated = Model(
-        use_case=use_case.name,
-        feature_identities=use_case.features.identities,
-        quantiles=settings.quantiles,
-        encoders=encoders,
-        boosters=boosters,
-        shift=IntervalShift(0.0, 0.0),
-    )
-    shift = _calibrate(
-        uncalibrated, take_rows(columns, np.arange(calibration.start, calibration.stop)), label[calibration]
-    )
-    report(f"interval: ends move outwards by factors {np.exp(shift.low):.4f} and {np.exp(shift.high):.4f}")
-    return replace(uncalibrated, shift=shift)
-
-
-def _calibrate(model: Model, columns: Columns, label: Column) -> IntervalShift:
-    low, _middle, high = model.load().predict_log_quantiles(columns).T
-    return calibrate_interval(
-        low, high, np.log(label), low_share=model.quantiles[0], high_share=1.0 - model.quantiles[2]
-    )

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import lightgbm
-import numpy as np
+
+from noriba.training.boosters import QuantileBoosters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import numpy as np
 
     from noriba.features import Column
     from noriba.training.hyperparameters import Hyperparameters
@@ -24,43 +26,6 @@ if TYPE_CHECKING:
 
 # The saved text ends with the training parameters, the number of threads among them; the model is the trees above.
 _PARAMETERS = re.compile(r"\nparameters:.*?end of parameters\n", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class QuantileBoosters:
-    """Trees for each quantile, in the quantiles' order, as LightGBM's own text."""
-
-    quantiles: tuple[float, ...]
-    texts: tuple[str, ...]
-
-    def load(self) -> LoadedBoosters:
-        """The boosters, ready to predict."""
-        return LoadedBoosters(tuple(lightgbm.Booster(model_str=text) for text in self.texts))
-
-
-@dataclass(frozen=True)
-class LoadedBoosters:
-    """Boosters in memory."""
-
-    boosters: tuple[Any, ...]
-
-    def predict(self, matrix: Matrix) -> Matrix:
-        """Predicted quantiles of log(label), shape (n, quantiles), not yet sorted nor calibrated."""
-        # One thread: a request is small, and the server answers several at a time.
-        threads = 1 if len(matrix) <= 1_000 else 0  # noqa: PLR2004  # measured: below it, waking threads costs more
-        return np.column_stack([booster.predict(matrix, num_threads=threads) for booster in self.boosters])
-
-    def attribute(self, matrix: Matrix, place: int) -> Matrix:
-        """What each column adds to one quantile of log(label), and last, what it is when nothing is known.
-
-        Shapley values over the trees (TreeSHAP): where a column is not known, a tree is followed both ways, by the
-        rows of training that went there. Lundberg et al., "From local explanations to global understanding with
-        explainable AI for trees", Nature Machine Intelligence 2, 2020. Some ten milliseconds a row.
-
-        Returns:
-            Shape (n, columns + 1); the sum of a row is what `predict` gives.
-        """
-        return np.asarray(self.boosters[place].predict(matrix, pred_contrib=True, num_threads=1), dtype=np.float64)
 
 
 def fit_quantiles(

@@ -16,7 +16,7 @@ from noriba.records.artifacts import FEATURES_FILE
 from noriba.records.experience import EXPERIENCE_FILE
 from noriba.training.bundles import save_bundle
 from noriba.training.experience import record_experience
-from noriba.training.models import fit_model
+from noriba.training.fitting import fit_model
 from noriba.training.splits import split_by_time
 from tests.unit.training.deliveries import FEATURES, USE_CASE, make_deliveries, settle
 

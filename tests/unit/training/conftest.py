@@ -10,7 +10,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest
 
-from noriba.training.models import fit_model
+from noriba.training.fitting import fit_model
 from noriba.training.splits import split_by_time
 from tests.unit.training.deliveries import USE_CASE, make_deliveries, settle
 

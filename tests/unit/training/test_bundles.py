@@ -15,7 +15,7 @@ from noriba.records.artifacts import GoldenRecord
 from noriba.records.inference import ModelAnswer
 from noriba.rollout.golden import find_differences
 from noriba.training.bundles import GOLDEN_ROWS, load_bundle, save_bundle, write_golden
-from noriba.training.models import fit_model
+from noriba.training.fitting import fit_model
 from tests.unit.training.deliveries import FEATURES, INPUTS, USE_CASE, make_deliveries, settle
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from noriba.errors import FeatureMismatchError
 from noriba.features import FeatureSet
 from noriba.records.evidence import Evidence, Metrics
 from noriba.training.evaluation import Champion, Provenance, evaluate, measure
-from noriba.training.models import fit_model
+from noriba.training.fitting import fit_model
 from tests.unit.training.deliveries import (
     FEATURES,
     INPUTS,

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from noriba.training.explanations import MOST_CONTRIBUTIONS, explain, to_amounts
-from noriba.training.models import fit_model
+from noriba.training.fitting import fit_model
 from noriba.training.quantiles import QuantileBoosters
 from tests.unit.training.deliveries import FEATURES, USE_CASE, make_inputs, settle
 

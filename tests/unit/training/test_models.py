@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from noriba.errors import FeatureMismatchError
 from noriba.features import FeatureSet
 from noriba.training.calibration import IntervalShift
-from noriba.training.models import Answers, fit_model
+from noriba.training.fitting import fit_model
+from noriba.training.models import Answers
 from tests.unit.training.deliveries import (
     FEATURES,
     INPUTS,
