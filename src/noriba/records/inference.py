@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "application/json"
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html#API_runtime_InvokeEndpoint_Errors
 _LONGEST = 1500
-_EXTRAS: dict[str, TypeAdapter[Any]] = {
+EXTRAS: dict[str, TypeAdapter[Any]] = {
     "explanations": TypeAdapter(tuple[Explanation, ...]),
     "doubts": TypeAdapter(tuple[tuple[Doubt, ...], ...]),
 }
@@ -166,7 +166,7 @@ def _read_input(
 def encode_answer(answer: ModelAnswer) -> bytes:
     """The body of an answer; what was not asked for is not in it."""
     document: dict[str, object] = dict(vars(answer))
-    for name, adapter in _EXTRAS.items():
+    for name, adapter in EXTRAS.items():
         extra = document.pop(name)
         if extra:
             document[name] = adapter.dump_python(extra)
@@ -180,21 +180,21 @@ def decode_answer(body: bytes) -> ModelAnswer:
         ValueError: it is none. How many rows it answers, and how sensibly, is not looked at.
     """
     document = json.loads(body)
-    needed = ModelAnswer.__annotations__.keys() - _EXTRAS.keys()
-    if not isinstance(document, dict) or document.keys() - _EXTRAS.keys() != needed:
+    needed = ModelAnswer.__annotations__.keys() - EXTRAS.keys()
+    if not isinstance(document, dict) or document.keys() - EXTRAS.keys() != needed:
         raise ValueError(f"not an object of {', '.join(ModelAnswer.__annotations__)}")
     for name in ("low", "value", "high"):
         if type(document[name]) is not list:
             raise ValueError(f"{name} is not a list of numbers")
-        document[name] = tuple(_read_number(name, number) for number in document[name])
-    document["claimed_coverage"] = _read_number("claimed_coverage", document["claimed_coverage"])
-    for name in _EXTRAS.keys() & document.keys():
+        document[name] = tuple(read_number(name, number) for number in document[name])
+    document["claimed_coverage"] = read_number("claimed_coverage", document["claimed_coverage"])
+    for name in EXTRAS.keys() & document.keys():
         # A ValidationError is a ValueError.
-        document[name] = _EXTRAS[name].validate_python(document[name])
+        document[name] = EXTRAS[name].validate_python(document[name])
     return ModelAnswer(**document)
 
 
-def _read_number(name: str, number: object) -> float:
+def read_number(name: str, number: object) -> float:
     # JSON knows whole numbers of any length, and booleans are no numbers.
     if type(number) not in {float, int}:
         raise ValueError(f"{name} holds something that is not a number")

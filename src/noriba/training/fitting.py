@@ -33,6 +33,9 @@ def fit_model(
 ) -> Model:
     """Train on `fit`, calibrate on `calibration`; rows are ordered by time.
 
+    The median learns from the calibration rows, too, which are the latest: calibration promises something of the ends
+    alone, and these must not have seen the rows that it counts them on.
+
     Args:
         use_case: what to learn.
         settings: how.
@@ -43,7 +46,7 @@ def fit_model(
         report: told of progress, a line at a time.
     """
     label = columns[use_case.data.label]
-    encoders, boosters = learn(use_case, settings, columns, Sample(fit, weights), report=report)
+    encoders, boosters = learn(use_case, settings, columns, Sample(fit, weights), later=calibration, report=report)
     uncalibrated = Model(
         use_case=use_case.name,
         feature_identities=use_case.features.identities,
@@ -60,7 +63,15 @@ def fit_model(
 
 
 def _calibrate(model: Model, columns: Columns, label: Column) -> IntervalShift:
-    low, _middle, high = model.load().predict_log_quantiles(columns).T
+    """The shifts of the ends, which are looked at without the median: it knows these rows.
+
+    Where it lies beyond an end, the answer's interval reaches out to it: it holds no fewer outcomes than are counted
+    here.
+    """
+    predictor = model.load()
+    matrix, _names = predictor.tabulate(columns)
+    quantiles = predictor.boosters.predict(matrix)
+    low, high = np.sort(quantiles[:, [0, -1]], axis=1).T
     return calibrate_interval(
         low, high, np.log(label), low_share=model.quantiles[0], high_share=1.0 - model.quantiles[2]
     )

@@ -35,12 +35,22 @@ def fit_quantiles(
     names: Sequence[str],
     settings: Hyperparameters,
     weights: Column | None = None,
+    rows: Sequence[int] | None = None,
     report: Callable[[str], None] = lambda _line: None,
 ) -> QuantileBoosters:
     """Grow the trees; the same rows, weights and settings give the same bytes, whatever the number of threads.
 
     The quantiles grow side by side, and only threads beyond that work within one: for a node of a tree is soon too
     small to be shared, and then threads mostly wait for each other.
+
+    Args:
+        matrix: what the trees read, shape (n, columns).
+        log_label: shape (n,).
+        names: of the columns.
+        settings: quantiles, trees, threads.
+        weights: how much each row counts, shape (n,); None when all count alike.
+        rows: how many of the first rows each quantile learns from, in the quantiles' order; None for all of them.
+        report: told of progress, a line at a time.
     """
     parameters = {
         "objective": "quantile",
@@ -55,14 +65,18 @@ def fit_quantiles(
         "verbose": -1,
     }
 
-    def grow(quantile: float) -> str:
-        dataset = lightgbm.Dataset(matrix, log_label, weight=weights, feature_name=list(names))
+    first = rows if rows is not None else [len(matrix)] * len(settings.quantiles)
+
+    def grow(quantile: float, rows: int) -> str:
+        weight = None if weights is None else weights[:rows]
+        dataset = lightgbm.Dataset(matrix[:rows], log_label[:rows], weight=weight, feature_name=list(names))
         booster = lightgbm.train({**parameters, "alpha": quantile}, dataset, num_boost_round=settings.trees)
         return _PARAMETERS.sub("\n", booster.model_to_string())
 
     texts = []
     with ThreadPoolExecutor(1 if settings.threads == 1 else len(settings.quantiles)) as pool:
-        for quantile, text in zip(settings.quantiles, pool.map(grow, settings.quantiles), strict=True):
+        grown = pool.map(grow, settings.quantiles, first)
+        for quantile, learned, text in zip(settings.quantiles, first, grown, strict=True):
             texts.append(text)
-            report(f"quantile {quantile:g}: {settings.trees} trees on {len(matrix)} rows")
+            report(f"quantile {quantile:g}: {settings.trees} trees on {learned} rows")
     return QuantileBoosters(settings.quantiles, tuple(texts))

@@ -12,9 +12,14 @@ from hypothesis import strategies as st
 
 from noriba.errors import FeatureMismatchError
 from noriba.features import FeatureSet
+from noriba.features.columns import stack_columns
 from noriba.training.calibration import IntervalShift
+from noriba.training.encoders import fit_encoders
 from noriba.training.fitting import fit_model
+from noriba.training.learning import learn
 from noriba.training.models import Answers
+from noriba.training.quantiles import fit_quantiles
+from noriba.training.windows import Sample
 from tests.unit.training.deliveries import (
     FEATURES,
     INPUTS,
@@ -193,14 +198,77 @@ def test_the_hold_out_teaches_nothing(model: Model, deliveries: dict[str, Column
     assert other.shift == model.shift
 
 
-def test_calibration_rows_move_the_interval_and_nothing_else(
+def test_calibration_rows_move_the_interval_and_teach_the_median_alone(
     model: Model, deliveries: dict[str, Column], split: TimeSplit
 ) -> None:
     other = refit(change_labels(deliveries, split.calibration), split)
 
-    assert other.boosters == model.boosters
+    (low, median, high), (other_low, other_median, other_high) = model.boosters.texts, other.boosters.texts
+    assert (other_low, other_high) == (low, high)
+    assert other_median != median
+    for found, expected in zip(other.encoders.values, model.encoders.values, strict=True):
+        np.testing.assert_array_equal(found, expected)
     assert other.shift.high > model.shift.high
     assert other.shift.low < model.shift.low
+
+
+@pytest.mark.parametrize("median", [0.11, 0.89])
+def test_the_median_has_no_say_in_where_the_ends_are_moved(
+    model: Model, deliveries: dict[str, Column], split: TimeSplit, median: float
+) -> None:
+    """It knows the rows that the ends are counted on; here, it lies so near to an end that it often crosses it."""
+    other = fit_model(
+        USE_CASE, settle(quantiles=(0.1, median, 0.9)), deliveries, fit=split.fit, calibration=split.calibration
+    )
+
+    assert other.shift == model.shift
+    assert other.boosters.texts[::2] == model.boosters.texts[::2]
+    counted = {name: column[split.calibration] for name, column in deliveries.items()}
+    answers = other.load().predict_features(counted)
+    assert np.mean(counted["duration_s"] < answers.low) <= 0.1
+    assert np.mean(counted["duration_s"] > answers.high) <= 0.1
+
+
+def test_the_median_follows_what_has_changed_by_the_time_of_calibration(
+    deliveries: dict[str, Column], split: TimeSplit
+) -> None:
+    slower = deliveries["duration_s"].copy()
+    slower[split.calibration.start :] *= 1.5
+    held_out = {name: column[split.holdout] for name, column in deliveries.items()}
+    outcome = slower[split.holdout]
+
+    before, after = (
+        refit({**deliveries, "duration_s": label}, split).load().predict_features(held_out)
+        for label in (deliveries["duration_s"], slower)
+    )
+
+    assert np.mean(np.abs(after.value - outcome)) < 0.95 * np.mean(np.abs(before.value - outcome))
+
+
+def test_rows_of_calibration_are_encoded_from_those_before_and_count_as_much_as_the_latest(
+    deliveries: dict[str, Column], split: TimeSplit
+) -> None:
+    weights = np.linspace(0.5, 1.0, split.fit.stop)
+    fit, later = (
+        {name: deliveries[name][rows] for name in (*FEATURES.names, "duration_s")}
+        for rows in (split.fit, split.calibration)
+    )
+    specs, pace = USE_CASE.model.encoders, USE_CASE.model.pace
+    encoders, encoded = fit_encoders(specs, pace, fit, fit["duration_s"], weights=weights)
+    wanted = (*FEATURES.names, *encoders.names)
+    first, last = stack_columns({**fit, **encoded}, wanted), stack_columns({**later, **encoders.encode(later)}, wanted)
+    expected = fit_quantiles(
+        np.concatenate([first, last]),
+        np.log(np.concatenate([fit["duration_s"], later["duration_s"]])),
+        names=wanted,
+        settings=settle(),
+        weights=np.concatenate([weights, np.ones(len(last))]),
+    )
+
+    _encoders, boosters = learn(USE_CASE, settle(), deliveries, Sample(split.fit, weights), later=split.calibration)
+
+    assert boosters.texts[1] == expected.texts[1]
+    assert boosters.texts[0] != expected.texts[0]
 
 
 def test_fit_rows_teach_the_trees_and_the_encoders(
