@@ -1,6 +1,6 @@
 """`python -m benchmarks`: the figures that are held against a reach and against peers, or whatever is named.
 
-python -m benchmarks                                # function, server, batch: one table
+python -m benchmarks                                # function, server, start, batch, scale, money: one table
 python -m benchmarks server --no-peers              # one group, without what must be installed for it
 python -m benchmarks --json FILE --markdown FILE    # the table for programs, and for docs/performance.md
 python -m benchmarks transform conversion training hostile observations monitoring    # further claims, a line each
@@ -27,12 +27,15 @@ from benchmarks import (
     function,
     hostile,
     load,
+    money,
     monitoring,
     observations,
     reasons,
     rollout,
+    scale,
     server,
     splits,
+    start,
     stretching,
     training,
     transform,
@@ -65,7 +68,10 @@ def main() -> None:
     groups: dict[str, Callable[[], list[Figure]]] = {
         "function": lambda: function.run(given.trips),
         "server": lambda: server.run(given.trips, peers=not given.no_peers),
+        "start": lambda: start.run(given.trips, peers=not given.no_peers),
         "batch": lambda: batch.run(given.trips, peers=not given.no_peers),
+        "scale": lambda: scale.run(given.trips),
+        "money": lambda: money.run(given.trips),
     }
     others: dict[str, Callable[[], None]] = {
         "transform": lambda: transform.run(given.rows),

@@ -1,4 +1,4 @@
-"""Virtual environments of their own for peers: made once from a pinned list, and kept under `.build/`."""
+"""Packages of peers, and of functions as Lambda has them: installed once from pinned lists, kept under `.build/`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.model import BUILD
+from benchmarks.model import BUILD, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 UV = Path(sys.executable).with_name("uv")
 PEERS_FILE = Path(__file__).parent / "peers" / "requirements.txt"
@@ -35,3 +39,29 @@ def make_peers_environment() -> Path:
             subprocess.run(command, check=True)  # noqa: S603  # our own commands
         (folder / "whole").touch()
     return python
+
+
+def install_packages(name: str, wanted: Sequence[str], *, pins: Path) -> Path:
+    """A folder with packages and all that they need, as a layer or an image has them; without byte-code.
+
+    Args:
+        name: of the folder.
+        wanted: uv's words for what to install.
+        pins: a file that says the version of each.
+    """
+    recipe = "\0".join([*wanted, sys.version]).encode() + pins.read_bytes() + (ROOT / "pyproject.toml").read_bytes()
+    folder = BUILD / "installed" / f"{name}-{hashlib.sha256(recipe).hexdigest()[:16]}"
+    if not folder.exists():
+        unfinished = folder.with_suffix(".part")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        command = [str(UV), "pip", "install", "-q", "--target", str(unfinished), "--python", sys.executable]
+        command += ["--only-binary", ":all:", "--constraints", str(pins), *wanted]
+        subprocess.run(command, check=True, cwd=ROOT)  # noqa: S603  # our own words
+        unfinished.rename(folder)
+    return folder
+
+
+def measure_bytes(*folders: Path) -> int:
+    """What is in folders, byte-code aside."""
+    files = (path for folder in folders for path in folder.rglob("*"))
+    return sum(path.stat().st_size for path in files if path.is_file() and path.parent.name != "__pycache__")

@@ -42,11 +42,11 @@ def run(trips: Path | None) -> list[Figure]:
     figures: list[Figure] = []
     with ExitStack() as running:
         server = running.enter_context(serve_bundle(trained.base, workers=1))
-        environment = {**describe_tree(trained.base), **ENVIRONMENT, "PLAIN_MODEL": str(trained.plain)}
-        aws = running.enter_context(serve_stub(server.port))
+        environment = {**describe_tree(trained.base), **ENVIRONMENT, "PLAIN_MODEL": "s3://models/plain"}
+        aws = running.enter_context(serve_stub(server.port, trained.plain))
         ours, plain, asking = (
             running.enter_context(start_worker("benchmarks.answering", *words, environment={**environment, **more}))
-            for words, more in ((("stubbed", str(server.port)), {}), (("plain",), {}), (("asking",), aws))
+            for words, more in ((("stubbed", str(server.port)), {}), (("plain",), aws), (("asking",), aws))
         )
         for candidates in CANDIDATES:
             figures += _measure(candidates, ours, asking, plain)

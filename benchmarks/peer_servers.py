@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
+import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,9 +80,21 @@ def prepare_peer(name: str, trained: Trained, *, workers: int) -> tuple[list[str
         command = [str(bin_folder / "bentoml"), "serve", "bento_service:Quantiles", "--host", HOST, "--port", str(port)]
         environment["BENTOML_HOME"] = str(trained.base / "bentoml")
     else:
-        model = trained.base / "mlflow"
-        command = [str(python), str(_FOLDER / "mlflow_model.py"), str(model), HOST, str(port), str(workers)]
+        model = _save_for_mlflow(trained, python)
+        command = [str(bin_folder / "mlflow"), "models", "serve", "-m", str(model), "-h", HOST, "-p", str(port)]
+        command += ["--workers", str(workers), "--env-manager", "local"]
     return command, port, environment
+
+
+def _save_for_mlflow(trained: Trained, python: Path) -> Path:
+    script = _FOLDER / "mlflow_model.py"
+    folder = trained.base / f"mlflow-{hashlib.sha256(script.read_bytes()).hexdigest()[:16]}"
+    if not folder.exists():
+        unfinished = folder.with_suffix(".part")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        subprocess.run([str(python), str(script), str(trained.bundle), str(unfinished)], check=True)  # noqa: S603  # our own words
+        unfinished.rename(folder)
+    return folder
 
 
 def ask_peer(name: str, matrices: Sequence[Matrix]) -> Asking:

@@ -1,6 +1,6 @@
 """The same API as people would write it: Powertools' resolver and validation, pandas' features, LightGBM's boosters.
 
-It predicts by itself, in the function. PLAIN_MODEL is the folder of the boosters' texts.
+It predicts by itself, in the function. PLAIN_MODEL is where the boosters' texts are: `s3://bucket/prefix`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import json
 import os
 import uuid
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+import boto3
 import lightgbm
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from benchmarks.pandas_features import compute
 
 logger = Logger()
 metrics = Metrics()
+s3 = boto3.client("s3")
 app = APIGatewayRestResolver(enable_validation=True)
 
 
@@ -70,9 +71,14 @@ class Answer(BaseModel):
 @cache
 def read_boosters() -> tuple[list[str], list[Any]]:
     """Names of the columns that the boosters read, and the boosters."""
-    folder = Path(os.environ["PLAIN_MODEL"])
-    boosters = [lightgbm.Booster(model_file=str(folder / f"quantile_{place}.txt")) for place in range(3)]
-    return json.loads((folder / "names.json").read_text()), boosters
+    bucket, _, prefix = os.environ["PLAIN_MODEL"].removeprefix("s3://").partition("/")
+
+    def read(name: str) -> str:
+        body: bytes = s3.get_object(Bucket=bucket, Key=f"{prefix}/{name}")["Body"].read()
+        return body.decode()
+
+    boosters = [lightgbm.Booster(model_str=read(f"quantile_{place}.txt")) for place in range(3)]
+    return json.loads(read("names.json")), boosters
 
 
 @app.post("/v1/taxi_eta/predictions")
