@@ -9,6 +9,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from threading import Thread
 from typing import Any, TypeAlias
 
 import uvicorn
@@ -16,13 +17,16 @@ from job_tree import JobTree, say
 
 from noriba.errors import NoribaError
 from noriba.records.inference import CONTENT_TYPE
+from noriba.records.packed import PACKED_TYPE, is_packed
 from noriba.training.answering import Answerer, explain_error
 from noriba.training.bundles import load_bundle
+from noriba.training.forest import UncompilableError
 
 Scope: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
 Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 
+_JSON, _PACKED = CONTENT_TYPE.encode(), PACKED_TYPE.encode()
 _SLOW = b'"explain": true'
 """In a body as the predict function writes it: many milliseconds, which others need not wait for."""
 
@@ -39,14 +43,14 @@ class ModelServer:
             return
         route = (scope["method"], scope["path"])
         if route == ("GET", "/ping"):
-            await _send(send, 200, b"")
+            await _send(send, 200, b"", _JSON)
         elif route == ("POST", "/invocations"):
             body = await _read_body(receive)
-            await _send(send, *(await asyncio.to_thread(self.answer, body) if _SLOW in body else self.answer(body)))
+            status, said = await asyncio.to_thread(self.answer, body) if _SLOW in body else self.answer(body)
+            await _send(send, status, said, _PACKED if is_packed(said) else _JSON)
         else:
-            await _send(
-                send, 404, explain_error(f"no route {route[0]} {route[1]}; there are GET /ping, POST /invocations")
-            )
+            error = explain_error(f"no route {route[0]} {route[1]}; there are GET /ping, POST /invocations")
+            await _send(send, 404, error, _JSON)
 
     def answer(self, body: bytes) -> tuple[int, bytes]:
         """Status and body of an invocation."""
@@ -57,7 +61,16 @@ def build_server() -> ModelServer:
     """The application, its model loaded; uvicorn calls it once in each worker."""
     answerer = Answerer.load(JobTree.from_environment().model)
     say(f"serving {answerer.predictor.model.use_case}, bundle {answerer.bundle_digest}")
+    # Until then, LightGBM's library answers: the same numbers, later.
+    Thread(target=_compile, args=[answerer], name="compile", daemon=True).start()
     return ModelServer(answerer)
+
+
+def _compile(answerer: Answerer) -> None:
+    try:
+        answerer.compile()
+    except UncompilableError as error:
+        say(f"LightGBM's library goes on answering: {error}")
 
 
 def main() -> None:
@@ -91,7 +104,7 @@ async def _read_body(receive: Receive) -> bytes:
     return body
 
 
-async def _send(send: Send, status: int, body: bytes) -> None:
-    headers = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+async def _send(send: Send, status: int, body: bytes, content_type: bytes) -> None:
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from noriba.records.inference import ModelAnswer, decode_invocation, encode_answer
+from noriba.records.inference import ModelAnswer, encode_answer
+from noriba.records.packed import is_packed, pack_answer, read_invocation, to_document
 from noriba.records.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -113,9 +114,9 @@ class _Handler(BaseHTTPRequestHandler):
             message = f"Variant {variant} of endpoint {name} not found."
             self._send(400, {"Message": message}, {"x-amzn-ErrorType": "ValidationError"})
             return
-        document = json.loads(body)
+        document = to_document(body) if is_packed(body) else json.loads(body)
         inference_id = self.headers["X-Amzn-SageMaker-Inference-Id"]
-        model, columns = models[variant], decode_invocation(body).columns
+        model, columns = models[variant], read_invocation(body).columns
         asked = document.get("candidate_ids"), variant, document.get("group"), Wanted.read(document)
         runtime.invocations.append(Invocation(name, inference_id, columns, *asked))
         if name in runtime.shadows:
@@ -126,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 runtime.copies.append(True)
         try:
-            answer = encode_answer(model(columns))
+            said = model(columns)
         except ConnectionLost:
             self._send_half(variant)
         except Throttled:
@@ -140,10 +141,15 @@ class _Handler(BaseHTTPRequestHandler):
             }
             self._send(424, failed, {"x-amzn-ErrorType": "ModelError"})
         else:
-            self._send(200, json.loads(answer), {"x-Amzn-Invoked-Production-Variant": variant})
+            # What is no table of three columns can be said in JSON alone.
+            is_table = len(said.low) == len(said.value) == len(said.high)
+            answer = pack_answer(said) if is_packed(body) and is_table else encode_answer(said)
+            self._send_bytes(200, answer, {"x-Amzn-Invoked-Production-Variant": variant})
 
     def _send(self, status: int, document: Any, headers: dict[str, str]) -> None:
-        body = json.dumps(document).encode()
+        self._send_bytes(status, json.dumps(document).encode(), headers)
+
+    def _send_bytes(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from noriba.errors import NoribaError
-from noriba.records.inference import CONTENT_TYPE, ModelAnswer, decode_answer, decode_refusal
+from noriba.records.inference import CONTENT_TYPE, ModelAnswer, decode_refusal
 from noriba.records.names import read_version
+from noriba.records.packed import PACKED_TYPE, is_packed, read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +65,7 @@ class Endpoint:
         self.name = name
 
     def ask(self, body: bytes, *, inference_id: str | None, variant: str | None = None) -> EndpointReply:
-        """Send what `encode_columns` has written.
+        """Send what `pack_columns` or `encode_columns` has written.
 
         Args:
             body: feature columns, named by identity, and what travels beside them.
@@ -78,11 +79,12 @@ class Endpoint:
             ModelUnavailableError: it did not answer; a ModelFailedError where that was the model's doing.
             ImplausibleAnswerError: its answer is none that a container of ours writes.
         """
+        content_type = PACKED_TYPE if is_packed(body) else CONTENT_TYPE
         try:
             reply = self._runtime.invoke_endpoint(
                 EndpointName=self.name,
-                ContentType=CONTENT_TYPE,
-                Accept=CONTENT_TYPE,
+                ContentType=content_type,
+                Accept=content_type,
                 Body=body,
                 **({} if inference_id is None else {"InferenceId": inference_id}),
                 **({} if variant is None else {"TargetVariant": variant}),
@@ -94,7 +96,7 @@ class Endpoint:
             raise ModelUnavailableError(f"endpoint {self.name} did not answer: {error}") from error
         version = read_version(reply["InvokedProductionVariant"])
         try:
-            return EndpointReply(decode_answer(answered), version)
+            return EndpointReply(read_answer(answered), version)
         except ValueError as error:
             raise ImplausibleAnswerError(f"what version {version} answered is no answer: {error}") from error
 

@@ -19,6 +19,7 @@ from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_PREFIX
 from noriba.records.inference import encode_columns
 from noriba.records.names import name_endpoint
+from noriba.records.packed import pack_columns
 from noriba.records.wanted import Wanted
 from noriba.serving.requests import convert_request
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 MOST_MODELS = 4
 """Champion and challenger of two rollouts; who asks for long forgets the older ones."""
+MOST_ATTEMPTS = MOST_MODELS + 1
+"""One for each model that has to be learned, and one for a container that reads JSON alone."""
 
 
 class FeatureArchive:
@@ -76,6 +79,8 @@ class LiveModels:
         # Of the latest challenger; and those that cannot be computed here.
         self._expected: tuple[str, FeatureSet] | None = None
         self._given_up: set[str] = set()
+        # Until a container cannot read it; then JSON for good: every container reads that.
+        self._packed = True
 
     @classmethod
     def of(
@@ -122,12 +127,13 @@ class LiveModels:
             ModelRefusedError: a model reads features that cannot be computed here.
             NoModelError, ModelUnavailableError, ImplausibleAnswerError: see `Endpoint.ask`.
         """
-        for _ in range(MOST_MODELS):
+        for _ in range(MOST_ATTEMPTS):
             try:
                 converted = self._convert(use_case, request)
             except FeatureMismatchError as error:
                 raise ModelRefusedError(f"a model reads what requests no longer bring: {error}") from error
-            body = encode_columns(
+            write = pack_columns if self._packed else encode_columns
+            body = write(
                 converted.columns,
                 inputs=converted.inputs,
                 candidate_ids=request.candidate_ids(),
@@ -138,7 +144,11 @@ class LiveModels:
             try:
                 return self._endpoint.ask(body, inference_id=inference_id, variant=variant)
             except ModelRefusedError as error:
-                self._learn(error)
+                if self._packed and error.feature_fingerprint is None:
+                    # A container of before there were packed tables cannot read one, and says so in its own words.
+                    self._packed = False
+                else:
+                    self._learn(error)
         raise ModelRefusedError(f"endpoint {self._endpoint.name} has more models than anybody can ask")
 
     def _convert(self, use_case: UseCase, request: PredictionRequest) -> Converted:

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict
 
 from noriba.records.approvals import APPROVED, PENDING_APPROVAL, REJECTED
+from noriba.records.packed import PACKED_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,8 +62,8 @@ class ModelRegistry:
             "ClientToken": client_token,
             "InferenceSpecification": {
                 "Containers": [{"Image": lineage.image_uri, "ModelDataUrl": lineage.model_data_uri}],
-                "SupportedContentTypes": [CONTENT_TYPE],
-                "SupportedResponseMIMETypes": [CONTENT_TYPE],
+                "SupportedContentTypes": [CONTENT_TYPE, PACKED_TYPE],
+                "SupportedResponseMIMETypes": [CONTENT_TYPE, PACKED_TYPE],
             },
             "ModelMetrics": {
                 "ModelQuality": {"Statistics": {"ContentType": CONTENT_TYPE, "S3Uri": lineage.evaluation_uri}}

@@ -46,4 +46,4 @@ def take_rows(columns: Columns, rows: np.ndarray) -> dict[str, Column]:
 
 def stack_columns(columns: Columns, names: Sequence[str]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """The named columns side by side, as a row-major matrix of shape (n, len(names))."""
-    return np.column_stack([columns[name] for name in names])
+    return np.ascontiguousarray(np.array([columns[name] for name in names]).T)

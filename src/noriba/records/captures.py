@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpo
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
@@ -12,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from noriba.records.inference import ModelAnswer, decode_answer, read_inputs
+from noriba.records.inference import ModelAnswer, read_inputs
+from noriba.records.packed import is_packed, read_answer, to_document
 from noriba.timestamps import HOUR, begin_hour
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class CapturedAnswer:
 
 
 def parse_capture(line: str) -> CapturedAnswer | None:
-    """The answer in a captured line; None for what nobody can join: no id, or a request that is not JSON.
+    """The answer in a captured line; None for what nobody can join: no id, or a request in neither of our forms.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError, StopIteration, OverflowError: the line is something else. What
@@ -73,14 +75,18 @@ def parse_capture(line: str) -> CapturedAnswer | None:
     asked, answered = captured.get("endpointInput"), captured.get("endpointOutput")
     if "inferenceId" not in metadata or asked is None or answered is None:
         return None
-    if asked["encoding"] != "JSON":
+    body = _read_data(asked)
+    if is_packed(body):
+        request = to_document(body)
+    elif asked["encoding"] == "JSON":
+        request = json.loads(body)
+    else:
         return None
     try:
-        answer = decode_answer(answered["data"].encode())
+        answer = read_answer(_read_data(answered))
     except ValueError:
         # It counts against the model: left out, it would look as if nobody had asked.
         answer = _NO_ANSWER
-    request = json.loads(asked["data"])
     rows = len(next(iter(request["columns"].values())))
     at = datetime.fromisoformat(metadata["inferenceTime"])
     if at.tzinfo is None:
@@ -99,6 +105,11 @@ def parse_capture(line: str) -> CapturedAnswer | None:
         _check_columns(request["columns"], rows),
         _check_columns(read_inputs(request, rows), rows),
     )
+
+
+def _read_data(side: Mapping[str, str]) -> bytes:
+    """What was sent, as it was; SageMaker writes down in Base64 what it was not told to be text."""
+    return base64.b64decode(side["data"], validate=True) if side["encoding"] == "BASE64" else side["data"].encode()
 
 
 def _check_text(text: str) -> str:

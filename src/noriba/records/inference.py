@@ -36,6 +36,7 @@ EXTRAS: dict[str, TypeAdapter[Any]] = {
     "explanations": TypeAdapter(tuple[Explanation, ...]),
     "doubts": TypeAdapter(tuple[tuple[Doubt, ...], ...]),
 }
+"""What an answer holds only where it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def decode_invocation(body: bytes) -> Invocation:
             in words that nobody here knows.
     """
     # Whole numbers too are read as float: a column holds nothing else, however long a number is.
-    document = json.loads(body, parse_int=float)
+    document = load_json(body, parse_int=float)
     if not isinstance(document, dict) or not isinstance(document.get("columns"), dict) or not document["columns"]:
         raise ValueError('the body must be {"columns": {"name@hash": [numbers], …}}')
     columns = {name: _to_column(name, values) for name, values in document["columns"].items()}
@@ -179,7 +180,7 @@ def decode_answer(body: bytes) -> ModelAnswer:
     Raises:
         ValueError: it is none. How many rows it answers, and how sensibly, is not looked at.
     """
-    document = json.loads(body)
+    document = load_json(body)
     needed = ModelAnswer.__annotations__.keys() - EXTRAS.keys()
     if not isinstance(document, dict) or document.keys() - EXTRAS.keys() != needed:
         raise ValueError(f"not an object of {', '.join(ModelAnswer.__annotations__)}")
@@ -194,7 +195,24 @@ def decode_answer(body: bytes) -> ModelAnswer:
     return ModelAnswer(**document)
 
 
+def load_json(text: bytes, **options: Any) -> Any:
+    """What a body of JSON says.
+
+    Raises:
+        ValueError: it is none, or deeper than anything that is meant.
+    """
+    try:
+        return json.loads(text, **options)
+    except RecursionError as error:
+        raise ValueError("the body is nested too deeply") from error
+
+
 def read_number(name: str, number: object) -> float:
+    """A number in JSON.
+
+    Raises:
+        ValueError: it is none, or none that a float can be; the message has the name.
+    """
     # JSON knows whole numbers of any length, and booleans are no numbers.
     if type(number) not in {float, int}:
         raise ValueError(f"{name} holds something that is not a number")

@@ -67,7 +67,7 @@ class CompiledForest:
         add_leaves(forest.nodes, forest.roots, forest.leaves, forest.first_leaves, places, answer)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def find_places(rows, thresholds, starts, places):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """How many thresholds of its column lie below each value; UNKNOWN for one that is not known."""
     for row in range(uint64(rows.shape[0])):
@@ -89,7 +89,7 @@ def find_places(rows, thresholds, starts, places):  # type: ignore[no-untyped-de
             places[row, column] = first - starts[column]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _choose_child(node, places, row):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     place = (uint64(places[row, node & _COLUMN]) + ((node >> uint64(15)) & _ONE)) & _SIXTEEN_BITS
     right = uint64(place > ((node >> uint64(16)) & _SIXTEEN_BITS))
@@ -97,7 +97,7 @@ def _choose_child(node, places, row):  # type: ignore[no-untyped-def]  # noqa: A
     return (node >> (uint64(32) + (right << uint64(4)))) & _SIXTEEN_BITS
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def add_leaves(nodes, roots, leaves, first_leaves, places, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Add to each row's quantiles the leaves that it falls into, tree by tree.
 

@@ -6,13 +6,15 @@ that was calibrated on rows like those of training promises nothing there.
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from noriba.records.explanations import Doubt
 from noriba.training.encoders import UNSEEN
-from noriba.training.experience import list_keys, measure_widths
+from noriba.training.experience import measure_widths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,10 +24,69 @@ if TYPE_CHECKING:
     from noriba.training.models import Answers, Model
     from noriba.usecase import HumilityPolicy
 
+    Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
     Finding = tuple[np.ndarray, str, str, Column | None, float | None]
 
 MOST_DOUBTS = 3
 """Of one row: one strange place makes many features strange."""
+
+
+class Humility:
+    """What one model saw in training, ready to be compared with what it is asked.
+
+    Args:
+        model: who answers.
+        experience: what its training saw.
+    """
+
+    def __init__(self, model: Model, experience: Experience) -> None:
+        self._model, self._experience = model, experience
+        self._names = tuple(identity.partition("@")[0] for identity in model.feature_identities)
+        self._keys = tuple(
+            (self._names.index(name), frozenset(values.tolist())) for name, values in _collect_seen(model).items()
+        )
+        seen = [experience.columns.get(name) for name in self._names]
+        self._always_known = np.array([one is not None and one.unknown == 0 for one in seen])
+        # A column that training never knew, and one whose numbers are names, has no range.
+        ranges = [
+            (-np.inf, np.inf) if one is None or one.low is None or one.high is None else (one.low, one.high)
+            for one in seen
+        ]
+        self._low, self._high = np.array(ranges, dtype=np.float64).reshape(-1, 2).T
+        self._bounds = lru_cache(maxsize=4)(self._find_bounds)
+
+    def find_doubts(
+        self, columns: Columns, matrix: Matrix, answers: Answers, policy: HumilityPolicy
+    ) -> tuple[tuple[Doubt, ...], ...]:
+        """Why each row's answer may not be relied on; nothing at all when no row has a reason.
+
+        Args:
+            columns: features under their plain names, of shape (n,).
+            matrix: the same side by side in the model's order, and what else its trees read; shape (n, columns).
+            answers: to these rows.
+            policy: how much is too much.
+        """
+        # Most requests give no reason, and are not looked at once more for each kind of reasons.
+        if not self._may_doubt(matrix[:, : len(self._names)], answers, policy):
+            return ()
+        return find_doubts(self._model, self._experience, columns, answers, policy)
+
+    def _may_doubt(self, features: Matrix, answers: Answers, policy: HumilityPolicy) -> bool:
+        low, high, widest = self._bounds(policy)
+        strange = (features < low) | (features > high) | (np.isnan(features) & self._always_known)
+        if policy.unseen_groups or strange.any() or (measure_widths(answers) > widest).any():
+            return True
+        return any(
+            value not in seen and not math.isnan(value)
+            for place, seen in self._keys
+            for value in features[:, place].tolist()
+        )
+
+    def _find_bounds(self, policy: HumilityPolicy) -> tuple[np.ndarray, np.ndarray, float]:
+        """How low and how high each feature may be, and how wide an interval."""
+        # What is infinite has no slack; infinity times nought would be no number.
+        slack = np.where(np.isfinite(self._low), policy.beyond_range * (self._high - self._low), 0.0)
+        return self._low - slack, self._high + slack, _bound_width(self._experience, policy)
 
 
 def find_doubts(
@@ -61,14 +122,9 @@ def _find(
 
 def _find_unseen(model: Model, columns: Columns, *, groups: bool) -> Iterator[Finding]:
     encoders = model.encoders
-    seen = {
-        key: values
-        for spec, index in zip(encoders.specs, encoders.indexes, strict=True)
-        for key, values in zip(spec.keys, index.values, strict=True)
-    }
-    for key in sorted(list_keys(model)):
+    for key, seen in sorted(_collect_seen(model).items()):
         unknown = np.isnan(columns[key])
-        yield ~unknown & ~np.isin(columns[key], seen[key]), "unseen", key, columns[key], None
+        yield ~unknown & ~np.isin(columns[key], seen), "unseen", key, columns[key], None
     if groups:
         for spec, index in zip(encoders.specs, encoders.indexes, strict=True):
             # One that has a parent falls back to it by design.
@@ -93,7 +149,20 @@ def _find_outside(experience: Experience, columns: Columns, beyond: float) -> It
 
 
 def _find_wide(experience: Experience, widths: Column, policy: HumilityPolicy) -> Iterator[Finding]:
-    bound = float(np.interp(policy.wider_than, np.linspace(0.0, 1.0, len(experience.widths)), experience.widths))
-    if policy.max_relative_width is not None:
-        bound = min(bound, policy.max_relative_width)
+    bound = _bound_width(experience, policy)
     yield widths > bound, "wide", "", widths, bound
+
+
+def _bound_width(experience: Experience, policy: HumilityPolicy) -> float:
+    bound = float(np.interp(policy.wider_than, np.linspace(0.0, 1.0, len(experience.widths)), experience.widths))
+    return bound if policy.max_relative_width is None else min(bound, policy.max_relative_width)
+
+
+def _collect_seen(model: Model) -> dict[str, Column]:
+    """The values of each feature that is a key of encoders."""
+    encoders = model.encoders
+    return {
+        key: values
+        for spec, index in zip(encoders.specs, encoders.indexes, strict=True)
+        for key, values in zip(spec.keys, index.values, strict=True)
+    }

@@ -11,14 +11,22 @@ from noriba.errors import FeatureMismatchError
 from noriba.features import as_column
 from noriba.features.columns import row_count, stack_columns
 from noriba.features.feature_set import fingerprint_identities
+from noriba.training.encoders import measure_log_length
+from noriba.training.lookup import RowEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from noriba.features import Column, Columns
     from noriba.training.boosters import LoadedBoosters, QuantileBoosters
     from noriba.training.calibration import IntervalShift
     from noriba.training.encoders import FittedEncoders
+
+    Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+
+
+_FEW_ROWS = 16
+"""Measured: up to here, encoders are quicker asked row by row."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,8 @@ class Predictor:
     def __init__(self, model: Model, boosters: LoadedBoosters) -> None:
         self.model = model
         self.boosters = boosters
-        self._names = tuple(identity.partition("@")[0] for identity in model.feature_identities)
+        self.names = tuple(identity.partition("@")[0] for identity in model.feature_identities)
+        self._rows = RowEncoder(model.encoders)
 
     def predict(self, columns: Mapping[str, Column]) -> Answers:
         """Answers for feature columns named by identity (`name@hash`); others are ignored.
@@ -96,27 +105,51 @@ class Predictor:
         Raises:
             FeatureMismatchError: see `predict`.
         """
-        if missing := [identity for identity in self.model.feature_identities if identity not in columns]:
-            raise FeatureMismatchError(
-                f"the model needs {', '.join(missing)}; it was given {', '.join(sorted(columns)) or 'nothing'}"
-            )
-        given = zip(self._names, self.model.feature_identities, strict=True)
+        self.check(columns)
+        given = zip(self.names, self.model.feature_identities, strict=True)
         return {name: as_column(columns[identity]) for name, identity in given}
+
+    def check(self, identities: Collection[str]) -> None:
+        """Whether columns of these identities are all that the model reads.
+
+        Raises:
+            FeatureMismatchError: see `predict`.
+        """
+        if missing := [identity for identity in self.model.feature_identities if identity not in identities]:
+            raise FeatureMismatchError(
+                f"the model needs {', '.join(missing)}; it was given {', '.join(sorted(identities)) or 'nothing'}"
+            )
 
     def predict_features(self, columns: Columns) -> Answers:
         """Answers for feature columns under their plain names, known to be of the model's own definitions."""
-        low, middle, high = self.predict_log_quantiles(columns).T
+        return self.predict_matrix(self.tabulate(columns)[0])
+
+    def predict_matrix(self, matrix: Matrix) -> Answers:
+        """Answers for what `tabulate` made."""
+        low, middle, high = self._predict_log_quantiles(matrix).T
         low, high = self.model.shift.apply(low, high)
         return Answers(np.exp(np.minimum(low, middle)), np.exp(middle), np.exp(np.maximum(high, middle)))
 
-    def predict_log_quantiles(self, columns: Columns) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    def predict_log_quantiles(self, columns: Columns) -> Matrix:
         """Raw quantiles of log(label), shape (n, 3), sorted within each row."""
-        matrix, _names = self.tabulate(columns)
+        return self._predict_log_quantiles(self.tabulate(columns)[0])
+
+    def _predict_log_quantiles(self, matrix: Matrix) -> Matrix:
         return np.sort(self.boosters.predict(matrix), axis=1)
 
-    def tabulate(self, columns: Columns) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float64]], tuple[str, ...]]:
+    def tabulate(self, columns: Columns) -> tuple[Matrix, tuple[str, ...]]:
         """What the trees read: features and encoders' columns, shape (n, columns), and their names."""
-        row_count({name: columns[name] for name in self._names})
-        encoded = self.model.encoders.encode(columns)
-        names = (*self._names, *encoded)
-        return stack_columns({**columns, **encoded}, names), names
+        encoders = self.model.encoders
+        names = (*self.names, *encoders.names)
+        rows = row_count({name: columns[name] for name in self.names})
+        if rows > _FEW_ROWS:
+            return stack_columns({**columns, **encoders.encode(columns)}, names), names
+        given = [columns[name].tolist() for name in self.names]
+        # By NumPy also here: another logarithm may have another last bit.
+        lengths = measure_log_length(columns, encoders.pace).tolist()
+        return np.array(
+            [
+                [*values, *self._rows.encode(dict(zip(self.names, values, strict=True)), log_length)]
+                for *values, log_length in zip(*given, lengths, strict=True)
+            ]
+        ), names

@@ -24,7 +24,7 @@ from noriba.aws.objects import ObjectStore
 from noriba.aws.observations import Lines
 from noriba.client import AccuracyReport, ApiClient
 from noriba.monitoring.drift import FEWEST_ROWS
-from noriba.records.inference import decode_answer
+from noriba.records.captures import parse_capture
 from noriba.usecase import load_use_case
 from tests.laptop.loop.conftest import RIDE
 from tests.unit.monitoring.accuracy_by_hand import judge
@@ -197,12 +197,11 @@ def test_what_the_model_was_asked_and_answered_is_captured_under_the_prediction_
     answered = loop.api.predict("taxi_eta", RIDE).answer
 
     [line] = loop.eventually(lambda: find_captures(loop, champion, answered["prediction_id"]))
-    captured = line["captureData"]
+    captured = parse_capture(json.dumps(line))
 
-    columns = json.loads(captured["endpointInput"]["data"])["columns"]
-    assert columns.keys() == set(load_use_case("taxi_eta").features.identities)
-    found = decode_answer(captured["endpointOutput"]["data"].encode())
-    assert round(found.value[0], 1) == answered["predictions"][0]["eta_s"]
+    assert captured is not None
+    assert captured.features.keys() == set(load_use_case("taxi_eta").features.identities)
+    assert round(captured.answer.value[0], 1) == answered["predictions"][0]["eta_s"]
 
 
 def find_captures(loop: Loop, model: ModelPackage, prediction_id: str) -> list[dict[str, Any]]:
