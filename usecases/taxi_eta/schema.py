@@ -42,8 +42,7 @@ def _check_time_zone(name: str) -> str:
 
 
 def _check_zone(zone: int) -> int:
-    # In this order: a number of four hundred digits fits no column.
-    if not ZONES[0] <= zone <= ZONES[1] or np.isnan(read_zone_table().locate(as_column([zone]))[0][0]):
+    if not ZONES[0] <= zone <= ZONES[1] or zone not in read_zone_table().places:
         raise ValueError(
             f"this taxi zone has no place; send a zone from {ZONES[0]} to {ZONES[1]}, or latitude and longitude"
         )
@@ -57,7 +56,7 @@ def _read_whole(number: object) -> object:
 
 def _list_placed_zones() -> list[int]:
     """The taxi zones that have a place."""
-    return [zone for zone in range(ZONES[0], ZONES[1] + 1) if not np.isnan(read_zone_table().latitude[zone])]
+    return [zone for zone in range(ZONES[0], ZONES[1] + 1) if zone in read_zone_table().places]
 
 
 TimeZone = Annotated[
@@ -117,8 +116,7 @@ class Place(_Strict):
         if self.zone_id is None:
             assert self.latitude is not None and self.longitude is not None  # noqa: S101, PT018  # validated above
             return self.latitude, self.longitude, float("nan")
-        latitude, longitude = read_zone_table().locate(as_column([self.zone_id]))
-        return float(latitude[0]), float(longitude[0]), float(self.zone_id)
+        return *read_zone_table().places[self.zone_id], float(self.zone_id)
 
 
 class Candidate(_Strict):
@@ -157,16 +155,22 @@ class TaxiEtaRequest(PredictionRequest):
 
     @model_validator(mode="after")
     def _stay_near(self) -> Self:
-        latitude, longitude, _zone = self._locate_origins()
+        latitude, longitude, _zone = self._origins
         to_latitude, to_longitude = (as_column([degrees]) for degrees in self.destination.position[:2])
-        if (measure_haversine_m(latitude, longitude, to_latitude, to_longitude) > FARTHEST_M).any():
+        # Most lie within a degree, 157 km at the most; the others are measured.
+        apart = np.abs(latitude - to_latitude).max(), np.abs(longitude - to_longitude).max()
+        if (
+            max(apart) > 1.0
+            and (measure_haversine_m(latitude, longitude, to_latitude, to_longitude) > FARTHEST_M).any()
+        ):
             raise ValueError(
                 f"origin and destination lie over {FARTHEST_M / 1000:.0f} km apart; check the coordinates' order and "
                 "signs"
             )
         return self
 
-    def _locate_origins(self) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    @cached_property
+    def _origins(self) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
         """Latitude, longitude and zone of every origin."""
         origins = [candidate.origin for candidate in self.candidates] if self.candidates else [self.origin]
         return np.array([origin.position for origin in origins if origin is not None]).T
@@ -177,7 +181,7 @@ class TaxiEtaRequest(PredictionRequest):
 
     def to_columns(self) -> dict[str, Column]:
         """The input columns that features read; one row a candidate."""
-        latitude, longitude, zone = self._locate_origins()
+        latitude, longitude, zone = self._origins
         rows = len(latitude)
         to_latitude, to_longitude, to_zone = self.destination.position
         pickup_at_s = np.full(rows, self.pickup_at.timestamp())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,12 @@ class ZoneTable:
     latitude: Column
     longitude: Column
     borough: Labels
+
+    @cached_property
+    def places(self) -> dict[int, tuple[float, float]]:
+        """Latitude and longitude in degrees of each zone that has a place, for whoever asks about one at a time."""
+        pairs = enumerate(zip(self.latitude.tolist(), self.longitude.tolist(), strict=True))
+        return {zone: place for zone, place in pairs if not math.isnan(place[0])}
 
     def locate(self, zone: Column) -> tuple[Column, Column]:
         """Latitude and longitude of each zone in degrees; NaN where the zone has no place."""

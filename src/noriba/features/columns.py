@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+_FLOAT64 = np.dtype(np.float64)
 
 Column: TypeAlias = np.ndarray[tuple[int], np.dtype[np.float64]]
 """A one-dimensional float64 array; an unknown value is NaN."""
@@ -23,7 +25,14 @@ def as_column(values: ArrayLike) -> Column:
     Contiguous, because NumPy may choose another kernel for strided memory and with it another last bit; the promise
     that a batch row equals a single row bit for bit depends on this.
     """
+    if is_column(values):
+        return values
     return np.ascontiguousarray(values, dtype=np.float64).reshape(-1)
+
+
+def is_column(values: object) -> TypeGuard[Column]:
+    """Whether values are a column as they are: for most it need not be made anew."""
+    return type(values) is np.ndarray and values.ndim == 1 and values.dtype is _FLOAT64 and values.flags.c_contiguous
 
 
 def row_count(columns: Columns) -> int:

@@ -98,9 +98,10 @@ class FeatureSet:
         with np.errstate(all="ignore"):
             for name in self._order:
                 feature = self._by_name[name]
-                made = np.asarray(feature.function(*(known[argument] for argument in feature.inputs)))
-                if made.shape != (rows,):
-                    raise FeatureDefinitionError(f"{name} returned shape {made.shape} for {rows} rows")
+                made = feature.function(*[known[argument] for argument in feature.inputs])
+                shape = np.shape(made)
+                if shape != (rows,):
+                    raise FeatureDefinitionError(f"{name} returned shape {shape} for {rows} rows")
                 known[name] = as_column(made)
         return {name: known[name] for name in self.names}
 

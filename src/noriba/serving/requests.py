@@ -133,18 +133,23 @@ def parse_body(model: type[BaseModel], body: str | None) -> BaseModel:
             fields at fault are named, the first twenty of them.
     """
     try:
+        return model.model_validate_json(body or "")
+    except ValidationError as error:
+        _check_object(body)
+        faults = list_faults(error)
+        detail = describe_faults(faults, of=error.error_count())
+        raise ProblemError(Problem.of(422, detail, errors=faults)) from error
+
+
+def _check_object(body: str | None) -> None:
+    """Tell a body that is no object apart from one whose fields are wrong."""
+    try:
         document = json.loads(body or "")
     # A body of nothing but brackets is deeper than the parser's stack.
     except (ValueError, RecursionError) as error:
         raise ProblemError(Problem.of(400, f"the body is not JSON: {error}")) from error
     if not isinstance(document, dict):
         raise ProblemError(Problem.of(400, "the body must be a JSON object"))
-    try:
-        return model.model_validate_json(body or "")
-    except ValidationError as error:
-        faults = list_faults(error)
-        detail = describe_faults(faults, of=error.error_count())
-        raise ProblemError(Problem.of(422, detail, errors=faults)) from error
 
 
 def check_observed(outcome: OutcomeRequest, *, now: datetime) -> None:
