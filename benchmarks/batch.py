@@ -35,6 +35,7 @@ _REACH_TRANSFORMED, _REACH_SCORED = 1_000_000.0, 250_000.0
 _ALONE = 40
 """Rows whose answer alone is held against theirs in company."""
 _PEER_S = 400
+_COMPILED = "lleaves, from 50 trees"
 
 
 def run(trips: Path | None, *, peers: bool) -> list[Figure]:
@@ -145,9 +146,9 @@ def _measure_scores(predictor: Predictor, columns: Columns, trained: Trained, *,
     limit = wall.pop("a copy of the same bytes")
     del processor["a copy of the same bytes"]
     if peers:
-        wall["lleaves"], processor["lleaves"] = _ask_lleaves(trained, matrix)
+        wall[_COMPILED], processor[_COMPILED] = _ask_lleaves(trained, matrix)
     note = (
-        f"{SCORED:,} rows, three quantiles of {predictor.boosters.boosters[0].num_trees()} trees, on all cores; ours "
+        f"{SCORED:,} rows, three quantiles of {boosters[0].num_trees()} trees, on all cores; ours "
         f"encodes and calibrates besides. Checked: {_ALONE} rows alone get the same bits"
     )
     return [
@@ -169,7 +170,7 @@ def _measure_scores(predictor: Predictor, columns: Columns, trained: Trained, *,
 
 
 def _ask_lleaves(trained: Trained, matrix: Matrix) -> tuple[float, float]:
-    """Rows a second of the same trees compiled by lleaves: on all cores, and of a core; minutes, the first time."""
+    """Rows a second of the same trees compiled by lleaves: on all cores, and of a core; a minute, the first time."""
     rows = trained.base / "rows.npy"
     np.save(rows, matrix)
     script = Path(__file__).parent / "peers" / "lleaves_scores.py"
