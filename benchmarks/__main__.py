@@ -120,6 +120,7 @@ def _tell_figures(
             figures += measure()
         except Exception:  # noqa: BLE001  # what the other groups find is told all the same
             traceback.print_exc()
+            print(f"  {name} could not be measured; --no-peers leaves out what has to be installed", flush=True)
             whole = False
         print(f"  {name}: {time.perf_counter() - begun_s:.0f} s", flush=True)
     print(f"\n{write_table(figures)}")

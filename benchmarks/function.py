@@ -56,7 +56,7 @@ def run(trips: Path | None) -> list[Figure]:
 def _measure(candidates: int, ours: Worker, asking: Worker, plain: Worker) -> list[Figure]:
     taken: dict[str, list[float]] = defaultdict(list)
     processor: dict[str, float] = defaultdict(float)
-    turns = (
+    turns: tuple[tuple[str, Worker, dict[str, bool]], ...] = (
         (_STUBBED, ours, {}),
         (_PLAIN, plain, {}),
         ("and the model", ours, {"sends_on": True}),

@@ -66,7 +66,10 @@ def run(trips: Path | None) -> list[Figure]:
     handler_ms, whole_ms, score_ms = _measure_ms(trips)
     deployed, pair, alone = describe_shapes(whole_ms=whole_ms, alone_ms=handler_ms + score_ms)
     prices = read_prices()
-    note = f"list prices of {prices.region} of {prices.as_of}; a function is billed for {math.ceil(whole_ms)} ms with the endpoint's answer, and for {math.ceil(handler_ms + score_ms)} ms where it predicts by itself"
+    note = (
+        f"list prices of {prices.region} of {prices.as_of}; a function is billed for {math.ceil(whole_ms)} ms with the "
+        f"endpoint's answer, and for {math.ceil(handler_ms + score_ms)} ms where it predicts by itself"
+    )
     figures = [
         Figure(
             f"money, {monthly / _MILLION:g} million a month",

@@ -6,6 +6,7 @@ sends, and encodes, calibrates and doubts besides.
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -42,6 +43,8 @@ def run(trips: Path | None, *, peers: bool) -> list[Figure]:
     trained = train_once(trips)
     predictor = load_bundle(trained.bundle)[0].load()
     figures: list[Figure] = []
+    if shutil.which("wrk") is None:
+        print("    wrk is not here, so asyncio asks, at a higher cost; on Debian or Ubuntu: apt-get install wrk")
     with ExitStack() as running:
         servers = {"noriba": running.enter_context(serve_bundle(trained.base, workers=WORKERS))}
         for name in PEERS if peers else ():
@@ -102,12 +105,15 @@ def _check(servers: Mapping[str, Server], askings: Mapping[str, Asking], predict
 
 def _measure(servers: Mapping[str, Server], askings: Mapping[str, Asking], rows: int) -> list[Figure]:
     taken: dict[str, list[float]] = defaultdict(list)
+    processor: dict[str, float] = defaultdict(float)
     per_s: dict[str, list[float]] = defaultdict(list)
     p99_ms: dict[str, list[float]] = defaultdict(list)
     tool, failed = "", 0
     for _ in range(ROUNDS):
         for name, server in servers.items():
+            before_s = server.read_processor_s()
             taken[name] += server.time_in_turn(askings[name], seconds=ROUND_S)
+            processor[name] += server.read_processor_s() - before_s
         for name, server in servers.items():
             load = server.load(askings[name], connections=CONNECTIONS, seconds=ROUND_S)
             per_s[name].append(load.per_s)
@@ -131,6 +137,7 @@ def _measure(servers: Mapping[str, Server], askings: Mapping[str, Asking], rows:
     return [
         figure("alone p50", "ms", {n: p[0] * 1e3 for n, p in alone.items()}, one, reach=_REACH_MS[rows]),
         figure("alone p99", "ms", {n: p[1] * 1e3 for n, p in alone.items()}, one),
+        figure("alone, processor", "ms", {n: s / len(taken[n]) * 1e3 for n, s in processor.items()}, one),
         figure("at once", "requests/s", together, many, reach=_REACH_PER_S if rows == 1 else None, more_is_better=True),
         figure("at once p99", "ms", late, many, reach=_REACH_P99_MS if rows == 1 else None),
     ]
