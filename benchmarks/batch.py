@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections import defaultdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks import pandas_features
-from benchmarks.environments import make_peers_environment
+from benchmarks.environments import run_peer
 from benchmarks.figures import Figure
 from benchmarks.model import simulate_trips, train_once, transform
 from noriba.features import as_column
@@ -20,6 +18,7 @@ from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -34,7 +33,6 @@ RUNS = 3
 _REACH_TRANSFORMED, _REACH_SCORED = 1_000_000.0, 250_000.0
 _ALONE = 40
 """Rows whose answer alone is held against theirs in company."""
-_PEER_S = 400
 _COMPILED = "lleaves, from 50 trees"
 
 
@@ -173,16 +171,8 @@ def _ask_lleaves(trained: Trained, matrix: Matrix) -> tuple[float, float]:
     """Rows a second of the same trees compiled by lleaves: on all cores, and of a core; a minute, the first time."""
     rows = trained.base / "rows.npy"
     np.save(rows, matrix)
-    script = Path(__file__).parent / "peers" / "lleaves_scores.py"
-    command = [
-        str(make_peers_environment()),
-        str(script),
-        str(trained.bundle),
-        str(rows),
-        str(trained.base / "lleaves"),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_PEER_S, check=True)  # noqa: S603  # our own words
-    wall_s, processor_s = map(float, done.stdout.split())
+    said = run_peer("lleaves_scores.py", str(trained.bundle), str(rows), str(trained.base / "lleaves"))
+    wall_s, processor_s = map(float, said.split())
     return len(matrix) / wall_s, len(matrix) / processor_s
 
 
