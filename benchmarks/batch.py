@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks import pandas_features
 from benchmarks.environments import run_peer
 from benchmarks.figures import Figure
-from benchmarks.model import simulate_trips, train_once, transform, transform_any
+from benchmarks.model import load_boosters, simulate_trips, train_once, transform, transform_any
 from noriba.features import as_column
 from noriba.training.bundles import load_bundle
 from noriba.usecase import load_use_case
@@ -123,7 +123,10 @@ def _measure_transform(raw: pa.Table, kept: pa.Table) -> list[Figure]:
 
 def _measure_scores(predictor: Predictor, columns: Columns, trained: Trained, *, peers: bool) -> list[Figure]:
     matrix, _names = predictor.tabulate(columns)
-    boosters = predictor.boosters.boosters
+    boosters = load_boosters(trained)
+    expected = np.sort([booster.predict(matrix[:_ALONE]) for booster in boosters], axis=0)[1]
+    answered = predictor.predict_features({name: values[:_ALONE] for name, values in columns.items()}).value
+    np.testing.assert_allclose(answered, np.exp(expected), rtol=1e-9)
     copied = np.zeros((SCORED, matrix.shape[1] + 3))
     taken = _time_in_turn(
         {

@@ -80,6 +80,12 @@ def train_once(trips: Path | None = None) -> Trained:
     return found
 
 
+def load_boosters(trained: Trained) -> list[lightgbm.Booster]:
+    """LightGBM's own boosters of the bundle's trees, by quantile."""
+    count = len(load_bundle(trained.bundle)[0].quantiles)
+    return [lightgbm.Booster(model_file=str(trained.bundle / f"quantile_{place}.txt")) for place in range(count)]
+
+
 def simulate_trips(rows: int) -> pa.Table:
     """Raw rows of the made-up city, as many as asked for."""
     return simulate(rows, seed=SEED, first_day=FIRST_DAY, days=DAYS)
