@@ -41,7 +41,7 @@ from benchmarks import (
     transform,
     windows,
 )
-from benchmarks.figures import write_json, write_markdown, write_table
+from benchmarks.figures import put_into_page, write_json, write_markdown, write_table
 from benchmarks.machine import describe_machine
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def main() -> None:
     )
     parser.add_argument("names", nargs="*", help="what to measure; the figures when left out")
     parser.add_argument("--json", type=Path, help="write the figures into this file")
-    parser.add_argument("--markdown", type=Path, help="write the table of figures into this file")
+    parser.add_argument("--markdown", type=Path, help="write the table into this file, or between its marks")
     parser.add_argument("--no-peers", action="store_true", help="leave out the peers that have to be installed")
     parser.add_argument("--rows", type=int, default=200_000, help="rows to transform, and to train on (%(default)s)")
     parser.add_argument("--runs", type=int, default=2_000, help="rollouts to simulate, for decision (%(default)s)")
@@ -120,12 +120,15 @@ def _tell_figures(
             figures += measure()
         except Exception:  # noqa: BLE001  # what the other groups find is told all the same
             traceback.print_exc()
+            print(f"  {name} could not be measured; --no-peers leaves out what has to be installed", flush=True)
             whole = False
         print(f"  {name}: {time.perf_counter() - begun_s:.0f} s", flush=True)
     print(f"\n{write_table(figures)}")
-    for file, write in ((json_file, write_json), (markdown_file, write_markdown)):
-        if file is not None:
-            file.write_text(write(figures, machine), encoding="utf-8")
+    if json_file is not None:
+        json_file.write_text(write_json(figures, machine), encoding="utf-8")
+    if markdown_file is not None:
+        page = markdown_file.read_text(encoding="utf-8") if markdown_file.exists() else ""
+        markdown_file.write_text(put_into_page(page, write_markdown(figures, machine)), encoding="utf-8")
     return whole
 
 

@@ -61,6 +61,19 @@ def install_packages(name: str, wanted: Sequence[str], *, pins: Path) -> Path:
     return folder
 
 
+def run_peer(script: str, *arguments: str, longest_s: float = 600.0) -> str:
+    """What a script of the peers' folder prints, run among their packages.
+
+    Raises:
+        RuntimeError: it failed; the message has the end of what it said.
+    """
+    command = [str(make_peers_environment()), str(PEERS_FILE.with_name(script)), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=longest_s)  # noqa: S603  # our own words
+    if done.returncode:
+        raise RuntimeError(f"{script} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
 def measure_bytes(*folders: Path) -> int:
     """What is in folders, byte-code aside."""
     files = (path for folder in folders for path in folder.rglob("*"))

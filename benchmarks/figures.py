@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from benchmarks.machine import Machine
 
 _HEADER = ("figure", "noriba", "reach", "met", "peers, and how many times as good noriba is")
+_BEGIN, _END = "<!-- figures: begin -->\n", "<!-- figures: end -->"
 _MET = {True: "yes", False: "NO", None: ""}
 
 
@@ -119,6 +120,13 @@ def write_markdown(figures: Sequence[Figure], machine: Machine) -> str:
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     notes = "\n".join(f"- {note}" for note in _list_notes(figures))
     return f"{machine.describe()}\n\n{table}\n\n{notes}\n"
+
+
+def put_into_page(page: str, table: str) -> str:
+    """A page with this table between its marks; the table alone where the page has no marks."""
+    before, begin, rest = page.partition(_BEGIN)
+    _old, end, after = rest.partition(_END)
+    return f"{before}{begin}\n{table}{end}{after}" if begin and end else table
 
 
 def write_json(figures: Sequence[Figure], machine: Machine) -> str:

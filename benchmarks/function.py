@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 CANDIDATES = (1, 100, 500)
 ROUNDS, ROUND_S = 3, 1.5
 _REACH_US = {1: (120.0, 250.0), 500: (2_500.0, 5_000.0)}
-_PLAIN = "pandas + LightGBM"
+_PLAIN, _STUBBED = "pandas + LightGBM", "endpoint stubbed"
 _NOTES = {
-    "endpoint stubbed": "the whole handler, its endpoint answering at once; the peer predicts by itself, so what the "
+    _STUBBED: "the whole handler, its endpoint answering at once; the peer predicts by itself, so what the "
     "endpoint does is in its number",
     "and the model": "the handler, and our model's server over a local connection in the endpoint's place; the peer "
     "does the same work in one process",
@@ -55,26 +55,37 @@ def run(trips: Path | None) -> list[Figure]:
 
 def _measure(candidates: int, ours: Worker, asking: Worker, plain: Worker) -> list[Figure]:
     taken: dict[str, list[float]] = defaultdict(list)
+    processor: dict[str, float] = defaultdict(float)
+    turns: tuple[tuple[str, Worker, dict[str, bool]], ...] = (
+        (_STUBBED, ours, {}),
+        (_PLAIN, plain, {}),
+        ("and the model", ours, {"sends_on": True}),
+        ("with the HTTP client", asking, {}),
+    )
     for _ in range(ROUNDS):
-        taken["endpoint stubbed"] += ours.ask(candidates=candidates, seconds=ROUND_S)
-        taken[_PLAIN] += plain.ask(candidates=candidates, seconds=ROUND_S)
-        taken["and the model"] += ours.ask(candidates=candidates, seconds=ROUND_S, sends_on=True)
-        taken["with the HTTP client"] += asking.ask(candidates=candidates, seconds=ROUND_S)
+        for way, worker, words in turns:
+            found = worker.ask(candidates=candidates, seconds=ROUND_S, **words)
+            taken[way] += found["taken_s"]
+            processor[way] += found["processor_s"]
+    each = {way: seconds / len(taken[way]) * 1e6 for way, seconds in processor.items()}
     theirs = pick_percentiles(taken.pop(_PLAIN))
-    words = f"function, {candidates} candidate{'s' * (candidates > 1)}"
+    title = f"function, {candidates} candidate{'s' * (candidates > 1)}"
     figures = []
     for way, samples in taken.items():
-        found = pick_percentiles(samples)
-        reach = _REACH_US.get(candidates, (None, None)) if way == "endpoint stubbed" else (None, None)
+        p50_and_p99 = pick_percentiles(samples)
+        reach = _REACH_US.get(candidates, (None, None)) if way == _STUBBED else (None, None)
         for place, percentile in enumerate(("p50", "p99")):
             figures.append(
                 Figure(
-                    f"{words}, {way}: {percentile}",
+                    f"{title}, {way}: {percentile}",
                     "µs",
-                    found[place] * 1e6,
+                    p50_and_p99[place] * 1e6,
                     {_PLAIN: theirs[place] * 1e6},
                     reach=reach[place],
                     note=_NOTES[way],
                 )
             )
+        if way == _STUBBED:
+            name = f"{title}, {way}: processor"
+            figures.append(Figure(name, "µs", each[way], {_PLAIN: each[_PLAIN]}, note=_NOTES[way]))
     return figures

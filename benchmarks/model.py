@@ -80,6 +80,12 @@ def train_once(trips: Path | None = None) -> Trained:
     return found
 
 
+def load_boosters(trained: Trained) -> list[lightgbm.Booster]:
+    """LightGBM's own boosters of the bundle's trees, by quantile."""
+    count = len(load_bundle(trained.bundle)[0].quantiles)
+    return [lightgbm.Booster(model_file=str(trained.bundle / f"quantile_{place}.txt")) for place in range(count)]
+
+
 def simulate_trips(rows: int) -> pa.Table:
     """Raw rows of the made-up city, as many as asked for."""
     return simulate(rows, seed=SEED, first_day=FIRST_DAY, days=DAYS)
@@ -87,10 +93,15 @@ def simulate_trips(rows: int) -> pa.Table:
 
 def transform(use_case: UseCase, table: pa.Table) -> pa.Table:
     """The kept rows of raw ones: inputs, label and features."""
-    source = choose_source(load_sources(use_case), table.column_names)
-    kept = transform_chunk(RawRows.whole(table), source, use_case, object_key="trips.parquet").kept
+    kept = transform_any(use_case, table)
     assert kept is not None  # noqa: S101  # a city of nothing but faults is not simulated
     return kept
+
+
+def transform_any(use_case: UseCase, table: pa.Table) -> pa.Table | None:
+    """The same of rows that may all be faulty; None where they are."""
+    source = choose_source(load_sources(use_case), table.column_names)
+    return transform_chunk(RawRows.whole(table), source, use_case, object_key="trips.parquet").kept
 
 
 @cache

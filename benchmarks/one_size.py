@@ -39,7 +39,8 @@ def main(what: str, rows: int, bundle: Path) -> None:
     """Prepare, measure, tell."""
     work = {"transform": _transform, "score": _score, "train": _train}[what](rows, bundle)
     forget_peak()
-    wall, processor = [], []
+    wall: list[float] = []
+    processor: list[float] = []
     while sum(wall) < _RUNS_S:
         begun = time.perf_counter(), time.process_time()
         work()

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.environments import make_peers_environment
+from benchmarks.environments import make_peers_environment, run_peer
 from benchmarks.serving import HOST, Asking, find_port, run_server
 
 if TYPE_CHECKING:
@@ -80,19 +79,19 @@ def prepare_peer(name: str, trained: Trained, *, workers: int) -> tuple[list[str
         command = [str(bin_folder / "bentoml"), "serve", "bento_service:Quantiles", "--host", HOST, "--port", str(port)]
         environment["BENTOML_HOME"] = str(trained.base / "bentoml")
     else:
-        model = _save_for_mlflow(trained, python)
+        model = _save_for_mlflow(trained)
         command = [str(bin_folder / "mlflow"), "models", "serve", "-m", str(model), "-h", HOST, "-p", str(port)]
         command += ["--workers", str(workers), "--env-manager", "local"]
     return command, port, environment
 
 
-def _save_for_mlflow(trained: Trained, python: Path) -> Path:
+def _save_for_mlflow(trained: Trained) -> Path:
     script = _FOLDER / "mlflow_model.py"
     folder = trained.base / f"mlflow-{hashlib.sha256(script.read_bytes()).hexdigest()[:16]}"
     if not folder.exists():
         unfinished = folder.with_suffix(".part")
         shutil.rmtree(unfinished, ignore_errors=True)
-        subprocess.run([str(python), str(script), str(trained.bundle), str(unfinished)], check=True)  # noqa: S603  # our own words
+        run_peer(script.name, str(trained.bundle), str(unfinished))
         unfinished.rename(folder)
     return folder
 

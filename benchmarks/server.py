@@ -6,6 +6,7 @@ sends, and encodes, calibrates and doubts besides.
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.figures import Figure, pick_percentiles
-from benchmarks.model import list_requests, train_once
+from benchmarks.model import list_requests, load_boosters, train_once
 from benchmarks.peer_servers import PEERS, ask_peer, check_answer, start_peer
 from benchmarks.serving import Asking, serve_bundle
 from noriba.features import as_column
@@ -24,8 +25,10 @@ from noriba.training.bundles import load_bundle
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    import lightgbm
 
     from benchmarks.serving import Server
     from noriba.training.models import Predictor
@@ -40,8 +43,10 @@ _REACH_PER_S, _REACH_P99_MS = 8_000.0, 3.0
 def run(trips: Path | None, *, peers: bool) -> list[Figure]:
     """Latency of one connection, and what eight at once get."""
     trained = train_once(trips)
-    predictor = load_bundle(trained.bundle)[0].load()
+    predictor, boosters = load_bundle(trained.bundle)[0].load(), load_boosters(trained)
     figures: list[Figure] = []
+    if shutil.which("wrk") is None:
+        print("    wrk is not here, so asyncio asks, at a higher cost; on Debian or Ubuntu: apt-get install wrk")
     with ExitStack() as running:
         servers = {"noriba": running.enter_context(serve_bundle(trained.base, workers=WORKERS))}
         for name in PEERS if peers else ():
@@ -53,7 +58,7 @@ def run(trips: Path | None, *, peers: bool) -> list[Figure]:
                 askings[name] = ask_peer(
                     name, [read_matrix(predictor, rows, place) for place in range(len(asked.bodies))]
                 )
-            _check(servers, askings, predictor, rows)
+            _check(servers, askings, predictor, boosters, rows)
             figures += _measure(servers, askings, rows)
     return figures
 
@@ -86,11 +91,17 @@ def read_matrix(predictor: Predictor, rows: int, place: int) -> np.ndarray[tuple
     return matrix
 
 
-def _check(servers: Mapping[str, Server], askings: Mapping[str, Asking], predictor: Predictor, rows: int) -> None:
+def _check(
+    servers: Mapping[str, Server],
+    askings: Mapping[str, Asking],
+    predictor: Predictor,
+    boosters: Sequence[lightgbm.Booster],
+    rows: int,
+) -> None:
     """Every server answers what the trees say: a fast wrong answer is none."""
     for place in range(3):
         matrix = read_matrix(predictor, rows, place)
-        expected = np.sort(predictor.boosters.predict(matrix), axis=1)
+        expected = np.sort([booster.predict(matrix) for booster in boosters], axis=0).T
         for name, server in servers.items():
             answered = server.ask(askings[name], place)
             if name == "noriba":
@@ -102,12 +113,15 @@ def _check(servers: Mapping[str, Server], askings: Mapping[str, Asking], predict
 
 def _measure(servers: Mapping[str, Server], askings: Mapping[str, Asking], rows: int) -> list[Figure]:
     taken: dict[str, list[float]] = defaultdict(list)
+    processor: dict[str, float] = defaultdict(float)
     per_s: dict[str, list[float]] = defaultdict(list)
     p99_ms: dict[str, list[float]] = defaultdict(list)
     tool, failed = "", 0
     for _ in range(ROUNDS):
         for name, server in servers.items():
+            before_s = server.read_processor_s()
             taken[name] += server.time_in_turn(askings[name], seconds=ROUND_S)
+            processor[name] += server.read_processor_s() - before_s
         for name, server in servers.items():
             load = server.load(askings[name], connections=CONNECTIONS, seconds=ROUND_S)
             per_s[name].append(load.per_s)
@@ -131,6 +145,7 @@ def _measure(servers: Mapping[str, Server], askings: Mapping[str, Asking], rows:
     return [
         figure("alone p50", "ms", {n: p[0] * 1e3 for n, p in alone.items()}, one, reach=_REACH_MS[rows]),
         figure("alone p99", "ms", {n: p[1] * 1e3 for n, p in alone.items()}, one),
+        figure("alone, processor", "ms", {n: s / len(taken[n]) * 1e3 for n, s in processor.items()}, one),
         figure("at once", "requests/s", together, many, reach=_REACH_PER_S if rows == 1 else None, more_is_better=True),
         figure("at once p99", "ms", late, many, reach=_REACH_P99_MS if rows == 1 else None),
     ]

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import psutil
+
 from benchmarks.figures import pick_percentiles
 from benchmarks.model import PROGRAMS, describe_tree
 
@@ -128,6 +130,13 @@ class Server:
 
     name: str
     port: int
+    pid: int
+
+    def read_processor_s(self) -> float:
+        """What the server and its workers have taken of the processors so far."""
+        first = psutil.Process(self.pid)
+        times = [process.cpu_times() for process in (first, *first.children(recursive=True))]
+        return sum(one.user + one.system for one in times)
 
     def ask(self, asking: Asking, place: int = 0) -> bytes:
         """The answer to one of the bodies, on a connection of its own."""
@@ -189,7 +198,7 @@ def run_server(
             if process.poll() is not None:
                 said.seek(0)
                 raise RuntimeError(f"{name} did not start:\n{said.read()[-2000:].decode(errors='replace')}")
-            yield Server(name, port)
+            yield Server(name, port, process.pid)
         finally:
             stop(process)
 

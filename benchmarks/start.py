@@ -94,8 +94,8 @@ def _measure_functions(trained: Trained) -> list[Figure]:
         size = {name: measure_bytes(package.code, package.layer) / _MIB for name, package in packages.items()}
     ours, plain = medians["noriba"], medians[_PLAIN]
     note = (
-        f"the median of {STARTS} fresh processes, in turn, from the first import of the handler on; AWS answers at once "
-        "on this machine, and the peer reads its model from it"
+        f"the median of {STARTS} fresh processes, in turn, from the first import of the handler on; AWS answers at "
+        "once on this machine, and the peer reads its model from it"
     )
     return [
         Figure("start, function: first answer", "ms", sum(ours[:2]), {_PLAIN: sum(plain[:2])}, _REACH_MS, note=note),
@@ -196,7 +196,7 @@ def _start_server(name: str, trained: Trained, asking: Asking) -> float:
     )
     try:
         wait_for(process, port, pause_s=0.002)
-        Server(name, port).ask(asking)
+        Server(name, port, process.pid).ask(asking)
         return time.perf_counter() - begun_s
     finally:
         stop(process)

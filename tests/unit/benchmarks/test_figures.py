@@ -13,6 +13,7 @@ from benchmarks.figures import (
     Figure,
     measure_exponent,
     pick_percentiles,
+    put_into_page,
     write_json,
     write_markdown,
     write_number,
@@ -135,3 +136,17 @@ def test_the_page_s_table_has_a_row_for_each_figure_and_as_many_cells() -> None:
 
     assert len(lines) == 4
     assert {line.count("|") for line in lines} == {6}
+
+
+def test_a_page_keeps_its_words_and_gets_a_new_table() -> None:
+    page = "# Speed\n\n<!-- figures: begin -->\nold\n<!-- figures: end -->\n\nThe end.\n"
+
+    once = put_into_page(page, "a table\n")
+
+    assert once == "# Speed\n\n<!-- figures: begin -->\n\na table\n<!-- figures: end -->\n\nThe end.\n"
+    assert put_into_page(once, "a table\n") == once
+
+
+@pytest.mark.parametrize("page", ["", "words", "<!-- figures: begin -->\nno end"])
+def test_without_marks_the_table_is_the_page(page: str) -> None:
+    assert put_into_page(page, "a table\n") == "a table\n"
