@@ -3,7 +3,7 @@
 python -m benchmarks transform conversion
 python -m benchmarks load rollout       # a deployment must be up, with a model: noriba demo --keep
 python -m benchmarks accuracy decision drift splits reasons --trips FOLDER  # TLC's green_tripdata_2023-01..07.parquet
-python -m benchmarks stretching windows --trips FOLDER     # months of 2020, 2021 and 2023
+python -m benchmarks months intervals stretching windows --trips FOLDER     # months of 2020, 2021 and 2023
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from benchmarks import (
     decision,
     drift,
     hostile,
+    intervals,
     load,
     monitoring,
+    months,
     observations,
     reasons,
     rollout,
@@ -43,8 +45,8 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="transform, conversion, training, hostile, observations, monitoring, load, rollout, accuracy, decision, "
-        "drift, splits, reasons, stretching, windows; all but load and rollout when left out",
+        help="transform, conversion, training, hostile, observations, monitoring, load, rollout, accuracy, months, "
+        "intervals, decision, drift, splits, reasons, stretching, windows; all but load and rollout when left out",
     )
     parser.add_argument("--rows", type=int, default=200_000, help="rows to transform, and to train on (%(default)s)")
     parser.add_argument("--runs", type=int, default=2_000, help="rollouts to simulate, for decision (%(default)s)")
@@ -60,6 +62,8 @@ def main() -> None:
         "load": load.run,
         "rollout": rollout.run,
         "accuracy": lambda: accuracy.run(given.trips),
+        "months": lambda: months.run(given.trips),
+        "intervals": lambda: intervals.run(given.trips),
         "decision": lambda: decision.run(given.trips, runs=given.runs),
         "drift": lambda: drift.run(given.trips),
         "splits": lambda: splits.run(given.trips),
