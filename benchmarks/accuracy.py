@@ -49,11 +49,11 @@ def run(folder: Path | None) -> None:
     print_metrics("median pace by hour", measure(baseline.predict(future), outcome))
     plain = predict_plain(fit_plain(use_case, settings, past), use_case, future)
     print_metrics("plain LightGBM L1", measure(plain, outcome))
-    without_encoders = replace(use_case, model=replace(use_case.model, encoders=()))
-    print_metrics("noriba, no encoders", judge(without_encoders, settings, past, future))
     found = judge(use_case, settings, past, future)
     print_metrics("noriba", found)
     _print_reach(found)
+    without_encoders = replace(use_case, model=replace(use_case.model, encoders=()))
+    print_metrics("noriba, no encoders", judge(without_encoders, settings, past, future))
 
 
 def judge(use_case: UseCase, settings: Hyperparameters, past: Columns, future: Columns) -> Metrics:
