@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from usecases.taxi_eta.features import HOLIDAYS
+
 _CITY = "America/New_York"
 _RADIUS_M = 6_371_008.8
+_HOLIDAYS = pd.to_datetime(HOLIDAYS, unit="D")
 
 
 def compute(trips: pd.DataFrame) -> pd.DataFrame:
@@ -37,6 +40,10 @@ def compute(trips: pd.DataFrame) -> pd.DataFrame:
     features["hour_of_week"] = features["day_of_week"] * 24 + features["hour_of_day"]
     features["is_weekend"] = features["day_of_week"] >= 5  # noqa: PLR2004  # Saturday
     features["traffic_hour"] = features["is_weekend"] * 24 + wall.dt.hour
+    day = wall.dt.tz_localize(None).dt.normalize()
+    features["holiday"] = sum(
+        kind * day.isin(_HOLIDAYS + pd.Timedelta(days=offset)) for kind, offset in ((1, -1), (2, 0), (3, 1))
+    )
     features["rain"] = trips["rain_mm_per_h"]
     return features
 

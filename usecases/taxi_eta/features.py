@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noriba.features import FeatureSet
-from noriba.features.clock import read_day_of_week, read_hour_of_day
+from noriba.features.clock import DAY_S, read_day_of_week, read_hour_of_day
 from noriba.features.geometry import measure_east_m, measure_haversine_m, measure_north_m
+from usecases.taxi_eta.holidays import number_holidays
 
 if TYPE_CHECKING:
     from noriba.features import Column
@@ -37,6 +38,9 @@ CELL_DEGREES = 0.01
 CELLS_PER_CIRCLE = 36_000.0
 FIRST_CELL = 100_000.0
 """Cells are numbered from here on, out of the way of zone numbers."""
+
+HOLIDAYS = number_holidays(2000, 2100)
+"""Of every year that a pickup may be in, days since 1970: a table, since a request has no time for a calendar."""
 
 FULL_CIRCLE = 2.0 * float(np.pi)
 SATURDAY = 5.0
@@ -160,6 +164,15 @@ def traffic_hour(is_weekend: Column, hour_of_day: Column) -> Column:
     return is_weekend * 24.0 + np.floor(hour_of_day)
 
 
+def holiday(pickup_wall_s: Column) -> Column:
+    """1 on the eve of a holiday, 2 on the day, 3 on the day after; 0 on others. No two are so near that they meet."""
+    day = np.floor(pickup_wall_s / DAY_S)
+    # The first holiday that is not over since the day before.
+    nearest = HOLIDAYS[np.minimum(np.searchsorted(HOLIDAYS, day - 1.0), len(HOLIDAYS) - 1)]
+    after = day - nearest
+    return np.where(np.isnan(day), np.nan, np.where(np.abs(after) <= 1.0, after + 2.0, 0.0))
+
+
 # --- weather ---------------------------------------------------------------------------------------------------------
 
 
@@ -190,6 +203,7 @@ FEATURES = FeatureSet(
         hour_of_week,
         is_weekend,
         traffic_hour,
+        holiday,
         rain,
     ],
     inputs=INPUTS,

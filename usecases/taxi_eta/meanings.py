@@ -5,6 +5,7 @@ from noriba.usecase import Meaning
 
 DAYS = Vocabulary(("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"))
 WORKING_OR_NOT = Vocabulary(("a working day", "the weekend"))
+HOLIDAYS = Vocabulary(("a day like others", "the eve of a holiday", "a holiday", "the day after a holiday"))
 HOURS = Vocabulary(
     tuple(f"{hour}:00 to {hour + 1}:00 on {part}" for part in ("a weekday", "the weekend") for hour in range(24))
 )
@@ -30,5 +31,6 @@ MEANINGS = {
     "hour_of_week": Meaning("the time of the week", "h since Monday"),
     "is_weekend": Meaning("the part of the week", vocabulary=WORKING_OR_NOT),
     "traffic_hour": Meaning("the hour", vocabulary=HOURS),
+    "holiday": Meaning("the calendar", vocabulary=HOLIDAYS),
     "rain": Meaning("the rain", "mm an hour"),
 }

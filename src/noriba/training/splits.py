@@ -27,7 +27,7 @@ class TimeSplit:
 
     Attributes:
         fit: rows that the model learns from.
-        calibration: rows that widen or narrow its interval.
+        calibration: rows that widen or narrow its interval, and teach its median.
         holdout: rows to evaluate it on; nothing else ever sees them.
     """
 

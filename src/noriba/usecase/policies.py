@@ -218,7 +218,8 @@ class TrainingPolicy(BaseModel):
         default=7,
         gt=0,
         description="calibration and hold-out take at most so many days each, if these have rows enough: no model "
-        "learns from them. A week has all its days; by shares alone when None",
+        "learns from the hold-out, and from calibration the median alone. A week has all its days; by shares alone "
+        "when None",
     )
     quantiles: tuple[float, float, float] = (0.1, 0.5, 0.9)
     trees: int = Field(gt=0)

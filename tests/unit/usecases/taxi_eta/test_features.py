@@ -103,6 +103,7 @@ def test_a_known_ride() -> None:
     assert ride["is_weekend"] == 1
     assert ride["hour_of_week"] == 5 * 24 + 18.75
     assert ride["traffic_hour"] == 24 + 18
+    assert ride["holiday"] == 2
     assert ride["rain"] == 2.5
 
 
@@ -125,6 +126,32 @@ def test_midnight_stands_beside_the_minute_before() -> None:
     assert before["hour_of_day"] - after["hour_of_day"] > 23
     assert before["hour_sine"] == pytest.approx(after["hour_sine"], abs=0.01)
     assert before["hour_cosine"] == pytest.approx(after["hour_cosine"], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("day", "kind"),
+    [
+        pytest.param("2023-11-21", 0, id="two days before Thanksgiving"),
+        pytest.param("2023-11-22", 1, id="its eve"),
+        pytest.param("2023-11-23", 2, id="Thanksgiving"),
+        pytest.param("2023-11-24", 3, id="the day after"),
+        pytest.param("2023-11-25", 0, id="two days after"),
+        pytest.param("2022-12-31", 1, id="New Year's Eve, of a year that ends on a Saturday"),
+        pytest.param("2023-01-01", 2, id="New Year's Day, a Sunday"),
+        pytest.param("2099-12-31", 1, id="the last day that can be asked about"),
+        pytest.param("2020-06-19", 0, id="Juneteenth, before it was one"),
+    ],
+)
+def test_holidays_and_the_days_around_them_are_told_apart(day: str, kind: int) -> None:
+    midnight = np.datetime64(day, "s").astype(float)
+
+    assert compute_one(pickup_wall_s=midnight)["holiday"] == kind
+    assert compute_one(pickup_wall_s=midnight + 86_399.0)["holiday"] == kind
+
+
+@pytest.mark.parametrize("wall_s", [-1e300, 0.0, 1e300, np.inf, -np.inf])
+def test_far_from_all_holidays_that_are_known_a_day_is_like_others(wall_s: float) -> None:
+    assert compute_one(pickup_wall_s=wall_s)["holiday"] == 0
 
 
 def test_a_place_is_known_by_its_zone_or_else_by_its_cell_of_the_grid() -> None:
@@ -169,4 +196,4 @@ def test_an_unknown_time_leaves_the_features_of_time_unknown_and_no_others() -> 
 
     of_time = {"hour_of_day", "hour_sine", "hour_cosine", "day_of_week", "hour_of_week", "is_weekend"}
     # The ride goes nowhere, so it has no bearing either.
-    assert unknown == of_time | {"traffic_hour", "bearing_degrees"}
+    assert unknown == of_time | {"traffic_hour", "holiday", "bearing_degrees"}
