@@ -57,8 +57,10 @@ class LiveState:
         Args:
             at_s: when it was observed, in seconds since 1970 UTC.
             groups: of each mean the group that it belongs to; None where one of its keys is not known.
-            value: the logarithm of its pace.
+            value: the logarithm of its pace; an outcome without a moment or a pace is left out.
         """
+        if not (math.isfinite(at_s) and math.isfinite(value)):
+            return
         for sums, group in zip(self._sums, groups, strict=True):
             if group is not None:
                 sums.add(group, at_s, value)

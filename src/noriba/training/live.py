@@ -15,10 +15,14 @@ from noriba.records.live import LiveState
 from noriba.training.encoders import measure_log_pace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from noriba.features import Column, Columns
+    from noriba.features.decayed import Group
     from noriba.usecase import LiveSpec, Mask, UseCase
 
 _SEED = 57
+_BLOCK = 65_536
 
 
 def replay_means(use_case: UseCase, spec: LiveSpec, columns: Columns) -> dict[str, Column]:
@@ -33,24 +37,38 @@ def replay_means(use_case: UseCase, spec: LiveSpec, columns: Columns) -> dict[st
         A column of shape (n,) for each mean; NaN where it was not known.
     """
     at_s, label = columns[use_case.data.event_time], columns[use_case.data.label]
-    paces = measure_log_pace(columns, label, use_case.model.pace).tolist()
     observed_s = at_s + columns[spec.known_after]
-    heard_s = (observed_s + spec.delay_s).tolist()
-    groups = list(
-        zip(*(number_groups([columns[key] for key in mean.keys], rows=len(at_s)) for mean in spec.means), strict=True)
-    )
-    # As it is heard of, whatever it was observed; of one moment, in the order of the rows.
-    coming = np.argsort(np.asarray(heard_s), kind="stable").tolist()
-    moments, state = observed_s.tolist(), LiveState(spec)
-    means = np.empty((len(at_s), len(spec.means)))
-    place, rows = 0, len(coming)
-    for row, now_s in enumerate(at_s.tolist()):
-        while place < rows and heard_s[coming[place]] <= now_s:
-            heard = coming[place]
-            state.add(moments[heard], groups[heard], paces[heard])
-            place += 1
-        means[row] = state.read(now_s, groups[row])
+    heard_s = observed_s + spec.delay_s
+    paces = measure_log_pace(columns, label, use_case.model.pace)
+    # In the order in which they are heard of; of one moment, in that of the rows.
+    outcomes = _iterate(spec, columns, np.argsort(heard_s, kind="stable"), heard_s, observed_s, paces)
+    requests = _iterate(spec, columns, np.arange(len(at_s)), at_s)
+    state, means = LiveState(spec), np.empty((len(at_s), len(spec.means)))
+    coming = next(outcomes, None)
+    for row, (asking, (now_s,)) in enumerate(requests):
+        while coming is not None:
+            groups, (known_s, moment_s, pace) = coming
+            # A moment that nobody knows is heard of never.
+            if not known_s <= now_s:
+                break
+            state.add(moment_s, groups, pace)
+            coming = next(outcomes, None)
+        means[row] = state.read(now_s, asking)
     return {name: np.ascontiguousarray(means[:, number]) for number, name in enumerate(spec.names)}
+
+
+def _iterate(
+    spec: LiveSpec, columns: Columns, order: np.ndarray, *numbers: Column
+) -> Iterator[tuple[tuple[Group | None, ...], tuple[float, ...]]]:
+    """Rows in an order: the groups of each mean, and some numbers.
+
+    By blocks: as Python's own objects, all rows of years would not fit into memory.
+    """
+    for start in range(0, len(order), _BLOCK):
+        rows = order[start : start + _BLOCK]
+        grouped = (number_groups([columns[key][rows] for key in mean.keys], rows=len(rows)) for mean in spec.means)
+        taken = zip(*(column[rows].tolist() for column in numbers), strict=True)
+        yield from zip(zip(*grouped, strict=True), taken, strict=True)
 
 
 def fill_means(use_case: UseCase, columns: Columns, given: Mask) -> dict[str, Column]:

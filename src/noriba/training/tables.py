@@ -78,9 +78,9 @@ def _read_part(path: Path | None, sha256: str, wanted: Sequence[str], optional: 
     # Without threads: decoding takes no longer than hashing did, and a program that ends right after reading is not
     # aborted while Arrow's threads are still starting.
     file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(content))
-    there = set(file.schema_arrow.names)
+    there = file.schema_arrow.names
     if missing := [name for name in wanted if name not in there and name not in optional]:
         raise FeatureMismatchError(f"part {sha256} of the snapshot has no column {', '.join(missing)}; ingest it anew")
-    found = [name for name in wanted if name in there]
-    table = file.read(columns=found, use_threads=False)
-    return {name: as_column(table[name].to_numpy()) for name in found}
+    present = [name for name in wanted if name in there]
+    table = file.read(columns=present, use_threads=False)
+    return {name: as_column(table[name].to_numpy()) for name in present}

@@ -38,8 +38,8 @@ class LiveSpec:
         known_after: the column, label, input or feature, that says how many seconds after its event time a row's
             outcome was observed.
         delay_s: how long after that it is heard of in production; a replay lets a row know nothing sooner.
-        hidden_share: of the rows that a model learns from, to which all means are unknown, as they are to a request
-            while nobody can ask for them: so a model learns to do without.
+        hidden_share: of recorded rows, to which all means are unknown, as they are to a request while nobody can ask
+            for them: so a model learns to do without.
     """
 
     means: Sequence[LiveMean]

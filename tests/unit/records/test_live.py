@@ -95,3 +95,15 @@ def test_a_state_of_which_nothing_is_known_any_more_is_stale() -> None:
     # The longer half-life is the last to forget.
     assert not state.is_stale(4 * 3_600.0)
     assert state.is_stale(4 * 3_600.0 + 1)
+
+
+def test_an_outcome_without_a_pace_spoils_no_mean() -> None:
+    state = LiveState(SPEC)
+    state.add(0.0, [(), (3.0,)], -1.0)
+    before = state.to_json()
+
+    state.add(0.0, [(), (3.0,)], math.nan)
+    state.add(0.0, [(), (3.0,)], math.inf)
+    state.add(math.nan, [(), (3.0,)], -1.0)
+
+    assert state.to_json() == before
