@@ -30,5 +30,8 @@ MEANINGS = {
     "hour_of_week": Meaning("the time of the week", "h since Monday"),
     "is_weekend": Meaning("the part of the week", vocabulary=WORKING_OR_NOT),
     "traffic_hour": Meaning("the hour", vocabulary=HOURS),
+    "city_pace_20_min": Meaning("the pace of the city at this moment", "s/m"),
+    "city_pace_1_h": Meaning("the pace of the city in the last hour", "s/m"),
+    "city_pace_6_h": Meaning("the pace of the city in the last hours", "s/m"),
     "rain": Meaning("the rain", "mm an hour"),
 }
