@@ -20,6 +20,7 @@ from noriba.training.baselines import fit_baseline
 from noriba.training.evaluation import measure
 from noriba.training.fitting import fit_model
 from noriba.training.hyperparameters import Hyperparameters
+from noriba.training.live import fill_means
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,7 +105,8 @@ def read_trips(use_case: UseCase, files: list[Path]) -> dict[str, Column]:
         done = (transform_chunk(raw, source, use_case, object_key=path.name) for raw in chunks)
         tables += [chunk.kept for chunk in done if chunk.kept is not None]
     columns = {name: np.concatenate([table[name].to_numpy() for table in tables]) for name in tables[0].column_names}
-    return take_rows(columns, np.argsort(columns[use_case.data.event_time], kind="stable"))
+    ordered = take_rows(columns, np.argsort(columns[use_case.data.event_time], kind="stable"))
+    return fill_means(use_case, ordered, np.zeros(len(ordered[use_case.data.label]), np.bool_))
 
 
 def fit_past(use_case: UseCase, settings: Hyperparameters, past: Columns) -> Predictor:

@@ -41,6 +41,7 @@ from noriba.events import (
     S3ObjectCreated,
 )
 from noriba.records.captures import OUTCOMES
+from noriba.records.live import WORK
 from noriba.records.names import ENDPOINT_ALARMS, name_endpoint, name_endpoint_alarm
 from noriba.records.rollout import COMPARISONS, RolloutPlan
 
@@ -102,7 +103,7 @@ class RolloutStack(Stack):
         prefix = shared.settings.prefix
         # Here, beside the role that writes them: SageMaker captures as the model's role.
         self._captures = self.captures = SecureBucket(
-            self, "Captures", shared=shared, days=shared.settings.capture_days, scratch=[COMPARISONS]
+            self, "Captures", shared=shared, days=shared.settings.capture_days, scratch=[COMPARISONS, WORK]
         ).bucket
         self._endpoints = [name_endpoint(use_case.name, prefix=prefix) for use_case in use_cases]
         self._alarms = {
@@ -114,6 +115,8 @@ class RolloutStack(Stack):
         self._staging = data.staging or self._stage_here(model_role)
         machine = self._make_machine(model_role, judge)
         self._judge_when_due(judge, machine)
+        if any(use_case.live is not None for use_case in use_cases):
+            self._keep_live_means()
         for use_case in use_cases:
             self._start_on_approval(use_case, machine)
             self._end_logs(use_case)
@@ -295,6 +298,34 @@ class RolloutStack(Stack):
         ):
             EventRule(self, rule_id, shared=shared, pattern=pattern, from_aws=True).invoke(judge.function)
         TimedRule(self, "EveryMinute", shared=shared, every=Duration.minutes(1)).invoke(judge.function)
+
+    def _keep_live_means(self) -> None:
+        """What joins outcomes to captures as they come, so that requests know of the last hours."""
+        shared = self._shared
+        function = PythonFunction(
+            self,
+            "update_live_means",
+            shared=shared,
+            environment={
+                "LEDGER_TABLE": self._ledger_name,
+                "CAPTURES_BUCKET": self._captures.bucket_name,
+                "OUTCOMES_BUCKET": self._outcomes.bucket_name,
+                "RESOURCE_PREFIX": shared.settings.prefix,
+            },
+            timeout=Duration.minutes(5),
+            memory_mb=1769,  # one core: it reads and counts
+        )
+        function.watch_errors()
+        function.send_failures_to(shared.dead_letters)
+        allow_table(function.role, self._ledger, "PutItem")
+        for name in (*(f"{endpoint}/" for endpoint in self._endpoints), WORK):
+            allow_reading(function.role, self._captures, prefix=name)
+        allow_reading(function.role, self._outcomes, prefix=f"{OUTCOMES}/")
+        for bucket in (self._captures, self._outcomes):
+            allow_listing(function.role, bucket)
+        allow_writing(function.role, self._captures, prefix=WORK)
+        pattern = S3ObjectCreated.in_bucket(self._outcomes.bucket_name, prefix=f"{OUTCOMES}/")
+        EventRule(self, "OutcomesKnown", shared=shared, pattern=pattern, from_aws=True).invoke(function.function)
 
     def _make_machine(self, model_role: iam.Role, judge: PythonFunction) -> Machine:
         shared, settings = self._shared, self._shared.settings

@@ -32,6 +32,7 @@ from noriba.records.captures import METRICS, OUTCOMES
 from noriba.records.ledger_entries import (
     CHALLENGER_FEATURES,
     KEY_ATTRIBUTES,
+    LIVE_ATTRIBUTES,
     SPLIT_ATTRIBUTES,
     STRETCH_ATTRIBUTES,
 )
@@ -166,8 +167,8 @@ class ServingStack(Stack):
         function.watch_errors()
         self._allow_asking(function)
         # Whether a rollout has two models in production, who meets which, and what the challenger reads; how far
-        # intervals are stretched.
-        attributes = (*KEY_ATTRIBUTES, *SPLIT_ATTRIBUTES, CHALLENGER_FEATURES, *STRETCH_ATTRIBUTES)
+        # intervals are stretched; and what is known of the last hours.
+        attributes = (*KEY_ATTRIBUTES, *SPLIT_ATTRIBUTES, CHALLENGER_FEATURES, *STRETCH_ATTRIBUTES, *LIVE_ATTRIBUTES)
         allow_reading_attributes(function.role, self._ledger, attributes)
         # Snapshots are taken of versions; the alias is the version that the API calls.
         live = lambda_.Alias(self, "Live", alias_name=STAGE, version=function.function.current_version)

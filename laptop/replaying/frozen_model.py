@@ -53,5 +53,6 @@ class FrozenModel:
         if not requests:
             return np.empty(0)
         rows = [self._use_case.request.model_validate(request).to_columns() for request in requests]
-        columns = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+        # Of the hours before each ride it is told nothing: what production knew then, nobody has kept for it.
+        columns = self._use_case.complete({name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
         return self._predictor.predict(self._use_case.features.compute_identified(columns)).value

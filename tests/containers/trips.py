@@ -66,7 +66,8 @@ def make_trips(rows: int) -> dict[str, Column]:
         "rain_mm_per_h": np.where(rng.random(rows) < 0.8, np.nan, 2.0),
         "duration_s": np.clip((measure_haversine_m(*places) + 400.0) / speed_mps, 60.0, 10_800.0),
     }
-    return {**columns, **load_use_case("taxi_eta").features.compute(columns)}
+    inputs = load_use_case("taxi_eta").complete(columns)
+    return {**inputs, **load_use_case("taxi_eta").features.compute(inputs)}
 
 
 def write_snapshot(folder: Path, *, rows: int) -> Snapshot:

@@ -66,7 +66,7 @@ def write_bundle(
     features: FeatureSet = USE_CASE.features,
 ) -> None:
     """model.tar.gz as training leaves it, with the rows and answers that it recorded."""
-    inputs = RECORDED.to_columns()
+    inputs = USE_CASE.complete(RECORDED.to_columns())
     answer = make_model()(USE_CASE.features.compute_identified(inputs))
     record = {
         "inputs": {

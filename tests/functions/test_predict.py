@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import numpy as np
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from functions.predict import handler as predict_module
 from functions.predict.handler import handler as predict
 from functions.telemetry import logger
 from noriba.aws.gateway import MAX_BODY_BYTES
 from noriba.aws.ledger import Ledger
+from noriba.aws.live_means import LiveMeans
 from noriba.aws.live_models import FeatureArchive
 from noriba.features import FeatureSet
 from noriba.features.frozen import freeze_features
 from noriba.records.explanations import Contribution, Doubt, Explanation
 from noriba.records.inference import ModelAnswer, Refusal, encode_refusal
+from noriba.records.live import LiveState
 from noriba.records.stretching import Stretch, Stretching
 from noriba.records.wanted import Wanted
 from noriba.serving.answers import define_answer
@@ -122,7 +125,7 @@ def test_the_endpoint_is_asked_with_the_features_that_training_computes(cloud: C
     assert asked.endpoint_name == ENDPOINT
     assert asked.inference_id == document["prediction_id"]
     assert tuple(asked.columns) == USE_CASE.features.identities
-    computed = USE_CASE.features.compute(USE_CASE.request.model_validate(RIDE).to_columns())
+    computed = USE_CASE.features.compute(USE_CASE.complete(USE_CASE.request.model_validate(RIDE).to_columns()))
     for feature in USE_CASE.features.features:
         assert (
             asked.columns[feature.identity].tobytes()
@@ -368,7 +371,9 @@ def test_no_log_line_says_where_anybody_is_or_goes(
     for value in ("40.79", "73.94", "40.74", "73.98", "2026-07-04T18:45"):
         assert value not in log
     # Nor as one of the model's columns.
-    straight = USE_CASE.features.compute(USE_CASE.request.model_validate(RIDE).to_columns())["haversine_m"][0]
+    straight = USE_CASE.features.compute(USE_CASE.complete(USE_CASE.request.model_validate(RIDE).to_columns()))[
+        "haversine_m"
+    ][0]
     assert f"{straight:.1f}" not in log
 
 
@@ -378,7 +383,7 @@ def test_the_log_says_which_prediction_and_which_model(cloud: Cloud, context: La
 
     document = json.loads(predict(CANDIDATES, context)["body"])
 
-    line = json.loads(read())
+    line = json.loads(read().splitlines()[-1])
     assert line["prediction_id"] == document["prediction_id"]
     assert (line["model_version"], line["candidates"]) == (7, 2)
 
@@ -518,3 +523,87 @@ def test_intervals_that_need_no_stretching_are_asked_for_as_always(cloud: Cloud,
     ask(context, RIDE)
 
     assert cloud.runtime.invocations[-1].wanted.stretch is None
+
+
+# --- what is known of the last hours ---------------------------------------------------------------------------------
+
+
+def publish(cloud: Cloud, *, ago_s: float, log_pace: float = -1.25) -> None:
+    """One ride ended so long before the one that is asked about begins."""
+    assert USE_CASE.live is not None
+    begins_s = USE_CASE.request.model_validate(RIDE).to_columns()["pickup_at_s"][0]
+    state = LiveState(USE_CASE.live)
+    state.add(begins_s - ago_s, [()] * len(USE_CASE.live.means), log_pace)
+    assert cloud.ledger().replace_live(state.to_json(), looked_at=datetime.now(UTC))
+
+
+def read_paces(cloud: Cloud) -> list[float]:
+    """What the model was told of the city's pace, in the order of the half-lives."""
+    asked = cloud.runtime.invocations[-1].columns
+    return [float(asked[name][0]) for name in USE_CASE.features.identities if name.startswith("city_pace_")]
+
+
+def test_the_model_is_told_how_slow_the_city_is(cloud: Cloud, context: LambdaContext) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second)
+    # Over four times the shortest half-life, and of that nothing is known any more.
+    publish(cloud, ago_s=5_000.0)
+
+    status, _answer = ask(context, RIDE)
+
+    assert status == 200
+    soonest, *others = read_paces(cloud)
+    assert math.isnan(soonest)
+    assert others == pytest.approx([math.exp(-1.25)] * 2)
+
+
+def test_a_request_is_answered_and_the_log_warned_where_nothing_has_been_observed(
+    cloud: Cloud, context: LambdaContext, listen: Listen
+) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second)
+    read = listen(logger)
+
+    assert [ask(context, RIDE)[0] for _ in range(3)] == [200] * 3
+
+    assert all(map(math.isnan, read_paces(cloud)))
+    assert read().count("nothing has been observed of late") == 1
+
+
+def test_a_request_is_answered_while_nobody_can_be_asked_for_the_last_hours(
+    cloud: Cloud, context: LambdaContext, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second)
+    publish(cloud, ago_s=60.0)
+    read = listen(logger)
+    with monkeypatch.context() as away:
+
+        def fail(*_args: object) -> None:
+            raise EndpointConnectionError(endpoint_url="https://dynamodb")
+
+        away.setattr(Ledger, "read_live", fail)
+        assert ask(context, RIDE)[0] == 200
+
+    assert all(map(math.isnan, read_paces(cloud)))
+    assert "nobody knows what has been observed of late" in read()
+    # It is believed for some seconds that nobody can be asked; then somebody asks again.
+    now_s = time.time()
+    monkeypatch.setattr("noriba.aws.live_means.time.time", lambda: now_s + 16)
+    assert ask(context, RIDE)[0] == 200
+    assert read_paces(cloud) == pytest.approx([math.exp(-1.25)] * 3)
+
+
+def test_a_state_that_is_none_is_nothing_known(cloud: Cloud, context: LambdaContext) -> None:
+    cloud.runtime.put(ENDPOINT, drive_at_eight_metres_a_second)
+    assert cloud.ledger().replace_live("{}", looked_at=datetime.now(UTC))
+
+    assert ask(context, RIDE)[0] == 200
+
+    assert all(map(math.isnan, read_paces(cloud)))
+
+
+def test_a_use_case_without_such_means_asks_for_none(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object) -> None:
+        raise AssertionError("nobody has declared any")
+
+    monkeypatch.setattr(Ledger, "read_live", fail)
+
+    assert LiveMeans(cloud.ledger, warn=fail).find(load_use_case("scooter_energy")) is None

@@ -103,6 +103,14 @@ FUNCTIONS: dict[str, dict[str, set[str]]] = {
         "sqs:SendMessage": {"DeadLettersQueue"},
         **USE_KEY,
     },
+    "UpdateLiveMeans": {
+        "s3:GetObject": {"CapturesBucket/noriba-taxi-eta/*", "CapturesBucket/live/*", "OutcomesBucket/outcomes/*"},
+        "s3:ListBucket": {"CapturesBucket", "OutcomesBucket"},
+        "s3:PutObject": {"CapturesBucket/live/*"},
+        "dynamodb:PutItem": {"Ledger"},
+        "sqs:SendMessage": {"DeadLettersQueue"},
+        **USE_KEY,
+    },
     "CompactObservations": {
         "s3:GetObject": {"CapturesBucket/*", "OutcomesBucket/*", "ObservationsBucket/*"},
         "s3:ListBucket": {"CapturesBucket", "OutcomesBucket", "ObservationsBucket"},

@@ -20,7 +20,7 @@ def test_a_function_holds_its_handler_and_what_it_and_the_use_cases_import(packa
     found = set(list_files(packages.function(name)))
 
     assert {file.split("/")[0] for file in found} == {"handler.py", "functions", "noriba", "usecases"}
-    for_each = {"compact_observations", "gather_traffic", "judge_rollout", "tidy_rollouts"}
+    for_each = {"compact_observations", "gather_traffic", "judge_rollout", "tidy_rollouts", "update_live_means"}
     also = {"functions/use_cases.py"} if name in for_each else set()
     assert {file for file in found if file.startswith("functions/")} == {"functions/telemetry.py", *also}
     assert {"noriba/usecase/__init__.py", "usecases/taxi_eta/features.py"} <= found

@@ -79,6 +79,11 @@ RULES: dict[str, tuple[str | None, dict[str, Any], str]] = {
     "ObservedRule": (BUS, OutcomeObserved.pattern(), "<OutcomeArchiveStream.Arn>"),
     "MeasuredRule": (BUS, MetricsObserved.pattern(), "<MetricArchiveStream.Arn>"),
     "OutcomesCameRule": (DEFAULT_BUS, S3ObjectCreated.in_bucket("<OutcomesBucket>", prefix="outcomes/"), JUDGE),
+    "OutcomesKnownRule": (
+        DEFAULT_BUS,
+        S3ObjectCreated.in_bucket("<OutcomesBucket>", prefix="outcomes/"),
+        "<UpdateLiveMeansFunction.Arn>",
+    ),
     "AlarmRaisedRule": (
         DEFAULT_BUS,
         AlarmStateChanged.raised("noriba-taxi-eta-endpoint-errors", "noriba-taxi-eta-endpoint-latency"),

@@ -55,7 +55,7 @@ def test_captures_hold_places_and_go_after_the_days_that_are_set(
 @pytest.mark.parametrize(
     ("name", "prefixes"),
     [
-        ("CapturesBucket", ["comparisons/"]),
+        ("CapturesBucket", ["comparisons/", "live/"]),
         ("ObservationsBucket", ["predictions/", "answers/", "outcomes/", "measurements/", "reports/", "results/"]),
     ],
 )

@@ -19,6 +19,7 @@ from noriba.usecase import (
     BusinessMetric,
     EncoderSpec,
     GatePolicy,
+    LiveMean,
     PaceSpec,
     PredictionRequest,
     RetrainingPolicy,
@@ -123,6 +124,46 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         {"metrics": (replace(METRIC, value_range=(0.0, math.inf)),)},
         "metrics: cancelled: value_range is 0 to inf",
     ),
+    "live means without any": ({"live": {"means": ()}}, "live.means is empty; leave live out"),
+    "a live mean of no known time": ({"live": {"known_after": "duration"}}, "did you mean duration_s?"),
+    "a live mean known beforehand": ({"live": {"delay_s": -1.0}}, "live.delay_s is -1; nothing is heard of before"),
+    "live means that nobody is told": ({"live": {"hidden_share": 1.0}}, "live.hidden_share is 1; give a share"),
+    "two live means of one name": (
+        {"live": {"means": (LiveMean("live_city_1_h", 60.0), LiveMean("live_city_1_h", 90.0))}},
+        "live.means: two are named live_city_1_h",
+    ),
+    "a live mean that nobody reads": (
+        {"live": {"means": (LiveMean("live_town", half_life_s=60.0),)}},
+        "live.means: live_town is not among the inputs of the features",
+    ),
+    "a live mean without memory": (
+        {"live": {"means": (LiveMean("live_city_1_h", half_life_s=0.0),)}},
+        "live.means: live_city_1_h: half_life_s is 0",
+    ),
+    "a live mean that believes nothing": (
+        {"live": {"means": (LiveMean("live_city_1_h", 60.0, prior=-1.0),)}},
+        "live.means: live_city_1_h: prior is -1",
+    ),
+    "a live mean of no known group": (
+        {"live": {"means": (LiveMean("live_city_1_h", 60.0, keys=("origin_are",)),)}},
+        "live_city_1_h: key 'origin_are' is not a feature; did you mean origin_area?",
+    ),
+    "a live mean grouped by another": (
+        {
+            "live": {
+                "means": (LiveMean("live_city_1_h", 60.0), LiveMean("live_city_6_h", 60.0, keys=("city_pace_1_h",)))
+            }
+        },
+        "live_city_6_h: key city_pace_1_h reads a live mean itself",
+    ),
+    "a live mean before its parent": (
+        {"live": {"means": (LiveMean("live_city_1_h", 60.0, parent="live_city_6_h"),)}},
+        "live_city_1_h: its parent 'live_city_6_h' is not a mean declared before it",
+    ),
+    "a pace of paces": (
+        {"model": {"pace": PaceSpec(length="city_pace_1_h", offset=1.0)}},
+        "model.pace: length city_pace_1_h reads a live mean",
+    ),
     "two metrics of one name": ({"metrics": (METRIC, METRIC)}, "metrics: two are named cancelled"),
 }
 
@@ -146,7 +187,7 @@ def test_a_mistake_is_told_where_it_is_made_with_the_remedy(mistake: str) -> Non
 class NoRain(PredictionRequest):
     """A request whose conversion forgets a column."""
 
-    lost: ClassVar = {"rain_mm_per_h"}
+    lost: ClassVar = {"rain_mm_per_h", "live_city_20_min", "live_city_1_h", "live_city_6_h"}
 
     def candidate_ids(self) -> list[str | None]:
         return [None]
@@ -159,16 +200,23 @@ class NoRain(PredictionRequest):
 class TwoRows(NoRain):
     """A request whose conversion gives a row more than it has candidates."""
 
-    lost: ClassVar = set[str]()
+    lost: ClassVar = {"live_city_20_min", "live_city_1_h", "live_city_6_h"}
 
     def to_columns(self) -> dict[str, Column]:
         return {name: as_column([1.0, 2.0]) for name in super().to_columns()}
+
+
+class AllKnowing(NoRain):
+    """A request that says what no app can know."""
+
+    lost: ClassVar = set[str]()
 
 
 @pytest.mark.parametrize(
     ("request_type", "message"),
     [
         (NoRain, "golden_requests[0]: to_columns gives no rain_mm_per_h, which features read"),
+        (AllKnowing, "golden_requests[0]: to_columns gives live_city_20_min, live_city_1_h, live_city_6_h, which is"),
         (TwoRows, "golden_requests[0]: to_columns gives columns of [2] rows for 1 candidates"),
     ],
 )

@@ -7,6 +7,7 @@ the sources of raw data and the simulator, put together below.
 from noriba.usecase import AnswerSpec, BusinessMetric, DataSpec, EncoderSpec, ModelSpec, PaceSpec, UseCase
 from usecases.taxi_eta.features import FEATURES
 from usecases.taxi_eta.golden import GOLDEN_REQUESTS
+from usecases.taxi_eta.live import LIVE
 from usecases.taxi_eta.meanings import MEANINGS
 from usecases.taxi_eta.policy import POLICIES
 from usecases.taxi_eta.rules import LONGEST_S, RULES, SHORTEST_S
@@ -49,4 +50,5 @@ USE_CASE = UseCase(
         BusinessMetric("dispatched", "a car was sent", better="more"),
     ),
     meanings=MEANINGS,
+    live=LIVE,
 )

@@ -3,7 +3,8 @@
 Never the metered distance, the fare or the drop-off time: they are known only after the ride. Nor the day of the year:
 tomorrow's was never seen in training, and trees then answer as on the last days they saw (17 s of MAE on real trips).
 Inputs: places in degrees (WGS 84), `pickup_at_s` in seconds since 1970 UTC, `pickup_wall_s` the same moment on the
-city's clock, zones by number (NaN where the app sent coordinates), rain in millimetres an hour (NaN when not known).
+city's clock, zones by number (NaN where the app sent coordinates), rain in millimetres an hour (NaN when not known),
+and the means of `live`, which no request brings (NaN when not known).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from noriba.features import FeatureSet
 from noriba.features.clock import DAY_S, read_day_of_week, read_hour_of_day
 from noriba.features.geometry import measure_east_m, measure_haversine_m, measure_north_m
 from usecases.taxi_eta.holidays import number_holidays
+from usecases.taxi_eta.live import LIVE
 
 if TYPE_CHECKING:
     from noriba.features import Column
@@ -30,6 +32,7 @@ INPUTS = (
     "origin_zone",
     "destination_zone",
     "rain_mm_per_h",
+    *LIVE.names,
 )
 
 CELL_DEGREES = 0.01
@@ -173,6 +176,24 @@ def holiday(pickup_wall_s: Column) -> Column:
     return np.where(np.isnan(day), np.nan, np.where(np.abs(after) <= 1.0, after + 2.0, 0.0))
 
 
+# --- the last hours ---------------------------------------------------------------------------------------------------
+
+
+def city_pace_20_min(live_city_20_min: Column) -> Column:
+    """How slow the city is at this moment, in seconds a metre."""
+    return np.exp(live_city_20_min)
+
+
+def city_pace_1_h(live_city_1_h: Column) -> Column:
+    """How slow it has been for an hour or two."""
+    return np.exp(live_city_1_h)
+
+
+def city_pace_6_h(live_city_6_h: Column) -> Column:
+    """How slow it has been for the part of a day."""
+    return np.exp(live_city_6_h)
+
+
 # --- weather ---------------------------------------------------------------------------------------------------------
 
 
@@ -205,6 +226,9 @@ FEATURES = FeatureSet(
         traffic_hour,
         holiday,
         rain,
+        city_pace_20_min,
+        city_pace_1_h,
+        city_pace_6_h,
     ],
     inputs=INPUTS,
 )

@@ -32,5 +32,8 @@ MEANINGS = {
     "is_weekend": Meaning("the part of the week", vocabulary=WORKING_OR_NOT),
     "traffic_hour": Meaning("the hour", vocabulary=HOURS),
     "holiday": Meaning("the calendar", vocabulary=HOLIDAYS),
+    "city_pace_20_min": Meaning("the pace of the city at this moment", "s/m"),
+    "city_pace_1_h": Meaning("the pace of the city in the last hour", "s/m"),
+    "city_pace_6_h": Meaning("the pace of the city in the last hours", "s/m"),
     "rain": Meaning("the rain", "mm an hour"),
 }

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from noriba.aws.clients import Clients
     from noriba.aws.endpoints import EndpointReply
     from noriba.features import FeatureSet
+    from noriba.records.live import LiveState
     from noriba.records.stretching import Stretch
     from noriba.serving.requests import Converted
     from noriba.usecase import PredictionRequest, UseCase
@@ -120,6 +121,7 @@ class LiveModels:
         variant: str | None = None,
         group: int | None = None,
         stretch: Stretch | None = None,
+        live: LiveState | None = None,
     ) -> EndpointReply:
         """Convert a request into all features that are known to be needed, and ask.
 
@@ -129,7 +131,7 @@ class LiveModels:
         """
         for _ in range(MOST_ATTEMPTS):
             try:
-                converted = self._convert(use_case, request)
+                converted = self._convert(use_case, request, live)
             except FeatureMismatchError as error:
                 raise ModelRefusedError(f"a model reads what requests no longer bring: {error}") from error
             write = pack_columns if self._packed else encode_columns
@@ -151,16 +153,16 @@ class LiveModels:
                     self._learn(error)
         raise ModelRefusedError(f"endpoint {self._endpoint.name} has more models than anybody can ask")
 
-    def _convert(self, use_case: UseCase, request: PredictionRequest) -> Converted:
+    def _convert(self, use_case: UseCase, request: PredictionRequest, live: LiveState | None) -> Converted:
         learned = self._learned.values()
         if self._expected is None:
-            return convert_request(use_case, request, also=learned)
+            return convert_request(use_case, request, also=learned, live=live)
         fingerprint, features = self._expected
         try:
-            return convert_request(use_case, request, also=[*learned, features])
+            return convert_request(use_case, request, also=[*learned, features], live=live)
         except Exception as error:  # noqa: BLE001  # other code than today's: no request fails for a challenger
             # What fails without them, too, is not theirs.
-            converted = convert_request(use_case, request, also=learned)
+            converted = convert_request(use_case, request, also=learned, live=live)
             self._expected = None
             # Whatever other errors say may be of the request.
             self._give_up(fingerprint, error if isinstance(error, NoribaError) else type(error).__name__)

@@ -17,6 +17,7 @@ from noriba.aws.endpoints import (
     ModelUnavailableError,
     NoModelError,
 )
+from noriba.aws.live_means import LiveMeans
 from noriba.aws.remembered import Remembered
 from noriba.records.plausibility import find_answer_fault
 
@@ -56,6 +57,7 @@ class Traffic:
             warn=warn,
             ignorance="nobody knows whether two models are in production",
         )
+        self._live = LiveMeans(open_ledger, warn=warn)
         # How far intervals are stretched; as the model was trained, where nobody has ever known.
         self._stretch = Remembered(
             lambda: open_ledger().read_stretch(),
@@ -119,7 +121,13 @@ class Traffic:
         # Whichever model answers knows whether it is meant.
         stretch = self._stretch.find()
         reply = self._models.ask(
-            use_case, request, inference_id=inference_id, variant=variant, group=group, stretch=stretch
+            use_case,
+            request,
+            inference_id=inference_id,
+            variant=variant,
+            group=group,
+            stretch=stretch,
+            live=self._live.find(use_case),
         )
         fault = find_answer_fault(reply.answer, rows=len(request.candidate_ids()))
         if fault is not None:

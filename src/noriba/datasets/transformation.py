@@ -79,7 +79,7 @@ def transform_chunk(
         verdict = validate_rows(reading, rules)
         reasons.update(verdict.counts)
         if verdict.kept.any():
-            columns = take_rows(reading.columns, verdict.kept)
+            columns = use_case.complete(take_rows(reading.columns, verdict.kept))
             kept.append(pa.table({**columns, **use_case.features.compute(columns)}))
         if not verdict.kept.all():
             refused.append(_explain_rows(table, raw.row_numbers[start : start + ROWS_AT_ONCE], verdict))

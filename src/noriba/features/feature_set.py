@@ -5,6 +5,7 @@ from __future__ import annotations
 import graphlib
 import inspect
 from dataclasses import dataclass
+from functools import lru_cache
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -93,17 +94,41 @@ class FeatureSet:
         if missing := [name for name in self.inputs if name not in columns]:
             raise FeatureMismatchError(f"missing input column {', '.join(missing)}; needed: {', '.join(self.inputs)}")
         known = {name: as_column(columns[name]) for name in self.inputs}
-        rows = row_count(known)
+        self._compute(self._order, known, row_count(known))
+        return {name: known[name] for name in self.names}
+
+    def recompute(self, computed: Columns, columns: Columns, *, changed: Iterable[str]) -> dict[str, Column]:
+        """What `compute` would give after some inputs have changed; features that read none of these stay as they are.
+
+        Args:
+            computed: what it gave before.
+            columns: the inputs as they are now.
+            changed: names of those that are others.
+        """
+        affected = self.find_affected(*changed)
+        known = {**columns, **computed}
+        self._compute(affected, known, row_count(computed))
+        return {name: known[name] for name in self.names}
+
+    @lru_cache  # noqa: B019  # there are as many sets as use cases, and they stay
+    def find_affected(self, *inputs: str) -> tuple[str, ...]:
+        """The features that read any of these inputs, themselves or through others, in the order of computing."""
+        touched = set(inputs)
+        for name in self._order:
+            if not touched.isdisjoint(self._by_name[name].inputs):
+                touched.add(name)
+        return tuple(name for name in self._order if name in touched)
+
+    def _compute(self, order: Iterable[str], known: dict[str, Column], rows: int) -> None:
         # Unknown values travel as NaN through every formula; that is no reason for a warning.
         with np.errstate(all="ignore"):
-            for name in self._order:
+            for name in order:
                 feature = self._by_name[name]
                 made = feature.function(*[known[argument] for argument in feature.inputs])
                 shape = np.shape(made)
                 if shape != (rows,):
                     raise FeatureDefinitionError(f"{name} returned shape {shape} for {rows} rows")
                 known[name] = as_column(made)
-        return {name: known[name] for name in self.names}
 
     def compute_identified(self, columns: Columns) -> dict[str, Column]:
         """`compute`, each column under its feature's identity: what a model is asked with."""

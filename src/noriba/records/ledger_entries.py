@@ -39,3 +39,7 @@ ROLLOUT_STEP = "rollout-step#"
 """`<execution>#<stage>`: when a stage of a rollout began, and the verdict on it."""
 COMPARISON = "comparison"
 """Who is comparing champion and challenger right now, and until when that is believed."""
+LIVE = "live"
+"""What is known of the last hours, for whoever answers requests, and until when outcomes are in that."""
+LIVE_ATTRIBUTES = ("live_means",)
+"""Of that entry: all that those may see who ask the model."""

@@ -52,6 +52,9 @@ ENDPOINTS_UNKNOWN = Metric("describe_service", "EndpointsUnknown", "times that i
 OUTCOMES_COMPARED = Metric(
     "judge_rollout", "OutcomesCompared", "outcomes that champion and challenger are compared on, at each look"
 )
+OUTCOMES_IN_LIVE_MEANS = Metric(
+    "update_live_means", "OutcomesInLiveMeans", "outcomes that requests know of by the means of the last hours"
+)
 CHALLENGERS_PROMOTED = Metric("judge_rollout", "ChallengersPromoted", "stages that a challenger may leave for the next")
 CHALLENGERS_REJECTED = Metric("judge_rollout", "ChallengersRejected", "challengers that must go")
 PREDICTIONS_COMPACTED = Metric(

@@ -22,6 +22,7 @@ from pydantic import (
 from noriba.events import CLOCK_SKEW, MOST_OUTCOME
 from noriba.features import as_column
 from noriba.serving.answers import omit_default
+from noriba.serving.live_inputs import compute_with_live_inputs
 from noriba.serving.problems import Problem, ProblemError, describe_faults, list_faults
 from noriba.timestamps import Timestamp
 from noriba.usecase import MOST_EXPLAINED, CandidateId
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from noriba.features import Column, FeatureSet
+    from noriba.records.live import LiveState
     from noriba.usecase import BusinessMetric, PredictionRequest, UseCase
 
 
@@ -189,19 +191,26 @@ class Converted:
     slices: dict[str, list[str]]
 
 
-def convert_request(use_case: UseCase, request: PredictionRequest, *, also: Iterable[FeatureSet] = ()) -> Converted:
+def convert_request(
+    use_case: UseCase,
+    request: PredictionRequest,
+    *,
+    also: Iterable[FeatureSet] = (),
+    live: LiveState | None = None,
+) -> Converted:
     """The feature columns of a request, what they are computed from, and the slices that its rows belong to.
 
     Args:
         use_case: whose features as they are declared now.
         request: what an app asks.
         also: feature sets as live models learned them, where those are others; a model picks its own columns.
+        live: what is known of the last hours; the request is answered without it, too.
 
     Raises:
         FeatureMismatchError: one of these sets reads an input that requests no longer bring.
     """
-    inputs = {name: as_column(values) for name, values in request.to_columns().items()}
-    declared = use_case.features.compute(inputs)
+    brought = {name: as_column(values) for name, values in request.to_columns().items()}
+    inputs, declared = compute_with_live_inputs(use_case, brought, live)
     everything = {**inputs, **declared}
     columns = use_case.features.identify(declared)
     for features in also:

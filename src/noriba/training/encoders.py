@@ -41,7 +41,7 @@ def measure_log_length(columns: Columns, pace: PaceSpec | None) -> Column:
     """log(length + offset) of each row; 0 where all rows are of one length, and the pace is the label itself."""
     if pace is None:
         return np.zeros(len(next(iter(columns.values()))))
-    return np.log(columns[pace.length] + pace.offset)
+    return pace.measure_log_length(columns)
 
 
 @dataclass(frozen=True)

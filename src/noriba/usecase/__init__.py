@@ -6,6 +6,7 @@ The rest of Noriba knows a use case only through this package. See docs/add-a-us
 from noriba.usecase.checks import OWN_METRIC, check_conversion
 from noriba.usecase.data import DataSpec, Labels, Mask, Rule
 from noriba.usecase.declaration import AnswerSpec, UseCase, to_resource_name
+from noriba.usecase.live import LiveMean, LiveSpec
 from noriba.usecase.loading import (
     find_default_use_case,
     list_use_cases,
@@ -50,6 +51,8 @@ __all__ = [
     "HumilityPolicy",
     "Labels",
     "LastDays",
+    "LiveMean",
+    "LiveSpec",
     "Mask",
     "Meaning",
     "ModelSpec",

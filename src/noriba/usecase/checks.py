@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from noriba.features import Columns
     from noriba.usecase.declaration import UseCase
+    from noriba.usecase.live import LiveMean, LiveSpec
 
 # SageMaker takes names of 63 characters, and puts prefix, version, attempt and kind of job around this one.
 NAME = re.compile(r"[a-z][a-z0-9_]{0,22}[a-z0-9]")
@@ -54,6 +55,7 @@ def _list_faults(use_case: UseCase) -> Iterator[str]:
         yield "a name has 2 to 24 lower-case letters, digits and underscores, beginning with a letter"
     yield from _check_data(use_case)
     yield from _check_model(use_case)
+    yield from _check_live(use_case)
     yield from _check_answer(use_case)
     yield from _check_golden_requests(use_case)
     yield from _check_metrics(use_case)
@@ -104,6 +106,44 @@ def _check_encoders(use_case: UseCase) -> Iterator[str]:
         if encoder.prior_rows <= 0:
             yield f"{where}: prior_rows is {encoder.prior_rows}; a group is believed halfway at so many rows, above 0"
         earlier.append(encoder.name)
+
+
+def _check_live(use_case: UseCase) -> Iterator[str]:
+    live, features, pace = use_case.live, use_case.features, use_case.model.pace
+    if live is None:
+        return
+    known = (*features.inputs, *features.names, use_case.data.label)
+    if not live.means:
+        yield "live.means is empty; leave live out where there are none"
+    if live.known_after not in known:
+        yield f"live.known_after {_suggest(live.known_after, known, 'a column')}"
+    if live.delay_s < 0:
+        yield f"live.delay_s is {live.delay_s:g}; nothing is heard of before it is observed, give 0 or more"
+    if not 0 <= live.hidden_share < 1:
+        yield f"live.hidden_share is {live.hidden_share:g}; give a share from 0 to less than 1"
+    if pace is not None and pace.length in features.find_affected(*live.names):
+        yield f"model.pace: length {pace.length} reads a live mean, which is a mean of paces"
+    if repeated := _find_repeated(list(live.names)):
+        yield f"live.means: two are named {repeated}; rename one"
+    for place, mean in enumerate(live.means):
+        yield from _check_live_mean(use_case, live, mean, live.names[:place])
+
+
+def _check_live_mean(use_case: UseCase, live: LiveSpec, mean: LiveMean, earlier: Collection[str]) -> Iterator[str]:
+    where, features = f"live.means: {mean.name}", use_case.features
+    if mean.name not in features.inputs:
+        yield f"{where} is not among the inputs of the features; add it there, and a feature that reads it"
+    if mean.half_life_s <= 0:
+        yield f"{where}: half_life_s is {mean.half_life_s:g}; give seconds, over 0"
+    if mean.prior < 0:
+        yield f"{where}: prior is {mean.prior:g}; give a number of outcomes, 0 or more"
+    for key in mean.keys:
+        if key not in features.names:
+            yield f"{where}: key {_suggest(key, features.names, 'a feature')}"
+        if key in features.find_affected(*live.names):
+            yield f"{where}: key {key} reads a live mean itself; group by what a request brings"
+    if mean.parent is not None and mean.parent not in earlier:
+        yield f"{where}: its parent {_suggest(mean.parent, earlier, 'a mean declared before it')}"
 
 
 def _check_answer(use_case: UseCase) -> Iterator[str]:
@@ -158,7 +198,11 @@ def _list_conversion_faults(use_case: UseCase) -> Iterator[str]:
     for number, body in enumerate(use_case.golden_requests):
         where = f"golden_requests[{number}]"
         request = use_case.request.model_validate(body)
-        columns = request.to_columns()
+        brought = request.to_columns()
+        if use_case.live is not None and (brings := [name for name in use_case.live.names if name in brought]):
+            yield f"{where}: to_columns gives {', '.join(brings)}, which is a live mean; no app knows it"
+            continue
+        columns = use_case.complete(brought)
         if missing := [name for name in use_case.features.inputs if name not in columns]:
             yield f"{where}: to_columns gives no {', '.join(missing)}, which features read"
             continue

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from noriba.features.columns import row_count
 from noriba.usecase.checks import check_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from noriba.features import FeatureSet
+    from noriba.features import Column, Columns, FeatureSet
     from noriba.usecase.data import DataSpec
+    from noriba.usecase.live import LiveSpec
     from noriba.usecase.meanings import Meaning
     from noriba.usecase.metrics import BusinessMetric
     from noriba.usecase.model import ModelSpec
@@ -58,6 +62,7 @@ class UseCase:
         metrics: what apps may report of a prediction besides its outcome; experiments compare by them.
         meanings: features, or encoders, in words, where their names are none that people would use; those of features
             that models in production still read may outlive their declaration.
+        live: inputs that no request brings: means of what has been observed of late; None where there are none.
 
     Raises:
         UseCaseError: something in it does not fit; the message names it and the remedy.
@@ -74,9 +79,20 @@ class UseCase:
     golden_requests: Sequence[Mapping[str, object]]
     metrics: Sequence[BusinessMetric] = ()
     meanings: Mapping[str, Meaning] = field(default_factory=dict)
+    live: LiveSpec | None = None
 
     def __post_init__(self) -> None:
         check_use_case(self)
+
+    def complete(self, columns: Columns) -> dict[str, Column]:
+        """Input columns of requests or rows, with live ones that are not known where they bring none."""
+        completed = dict(columns)
+        if self.live is not None:
+            rows = row_count(columns)
+            for name in self.live.names:
+                if name not in completed:
+                    completed[name] = np.full(rows, np.nan)
+        return completed
 
     @property
     def resource_name(self) -> str:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from noriba.features import Column, Columns
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,10 @@ class PaceSpec:
 
     length: str
     offset: float
+
+    def measure_log_length(self, columns: Columns) -> Column:
+        """log(length + offset) of each row, shape (n,)."""
+        return np.log(columns[self.length] + self.offset)
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet
 
 from noriba.aws.objects import ObjectStore
+from noriba.aws.observations import Lines
 from noriba.client import list_snapshots, read_snapshot
 from noriba.records.traffic import SOURCE, name_day
 from tests.laptop.loop.conftest import RIDE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from noriba.aws.registry import ModelPackage
     from noriba.records.snapshot import IngestedObject
     from tests.laptop.loop.conftest import Loop
@@ -63,3 +66,33 @@ def test_a_day_of_production_is_in_the_next_snapshot(loop: Loop, champion: Model
     shown = loop.run_json("noriba", "datasets", snapshot_id, "--json")
     assert SOURCE in {found["source"] for found in shown["objects"]}
     assert next(one for one in list_snapshots(loop.session) if one.snapshot_id == snapshot_id).rows_from_traffic >= 2
+
+
+def test_what_has_just_been_observed_is_known_to_the_next_requests(loop: Loop, champion: ModelPackage) -> None:
+    assert champion
+    spec = loop.session.use_case.live
+    assert spec is not None
+    now = datetime.now(UTC)
+    ask(loop, {**RIDE, "pickup_at": (now - timedelta(minutes=20)).isoformat()}, 900.0)
+
+    def find_state() -> bool:
+        state = loop.session.ledger.read_live(spec)
+        return state is not None and not state.is_stale(now.timestamp())
+
+    loop.eventually(find_state, within_s=90)
+    captures = ObjectStore(loop.session.clients.s3, loop.session.deployment.captures_bucket)
+    asked = set[str]()
+
+    def find_captured() -> Mapping[str, tuple[float | None, ...]] | None:
+        """What was known to a request of this test, as it was captured."""
+        request = {**RIDE, "pickup_at": now.isoformat()}
+        asked.add(str(loop.api.predict("taxi_eta", request).answer["prediction_id"]))
+        keys = captures.list_keys("noriba-taxi-eta/")
+        found = (one for one in Lines().read_answers(captures, keys) if one.prediction_id in asked)
+        return next((one.inputs for one in found if one.inputs[spec.names[0]] != (None,)), None)
+
+    known = loop.eventually(find_captured)
+
+    # Of the pace of a city, in s/m: no ride of this one takes a tenth or ten times as long.
+    for name in spec.names:
+        assert -2.5 < known[name][0] < 2.5

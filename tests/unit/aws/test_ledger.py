@@ -13,8 +13,10 @@ from noriba.aws.ledger import Champion, Ledger
 from noriba.datasets.raw import MOST_CHUNKS
 from noriba.events import AlarmFacts, DataFacts, RetrainingDecided, RetrainingWeighed
 from noriba.records.ingest import MOST_PLACE_BYTES, LandedObject
+from noriba.records.live import LiveState, LiveStateError
 from noriba.records.snapshot import IngestedObject, Part
 from noriba.records.training import TrainingRecord
+from noriba.usecase import LiveMean, LiveSpec
 
 if TYPE_CHECKING:
     from noriba.aws.clients import Clients
@@ -412,3 +414,35 @@ def test_the_champion_is_known_once_a_rollout_has_written_it(ledger: Ledger) -> 
     )
 
     assert ledger.read_champion() == Champion(model_package_arn="arn", model_data_uri="s3://m/m")
+
+
+# --- what is known of the last hours ---------------------------------------------------------------------------------
+
+LIVE = LiveSpec(means=(LiveMean("live_all", half_life_s=600.0),), known_after="duration_s")
+
+
+def know(value: float) -> LiveState:
+    state = LiveState(LIVE)
+    state.add(NOW.timestamp(), [()], value)
+    return state
+
+
+def test_what_is_known_of_the_last_hours_is_the_latest_that_was_published(ledger: Ledger) -> None:
+    assert ledger.read_live(LIVE) is None
+
+    assert ledger.replace_live(know(-1.0).to_json(), looked_at=NOW)
+    assert ledger.replace_live(know(-2.0).to_json(), looked_at=LATER)
+    # Of two looks the one that ends later may be the earlier one.
+    assert not ledger.replace_live(know(-3.0).to_json(), looked_at=NOW + timedelta(hours=1))
+    assert not ledger.replace_live(know(-4.0).to_json(), looked_at=LATER)
+
+    found = ledger.read_live(LIVE)
+    assert found is not None
+    assert found.read(NOW.timestamp(), [()]) == [-2.0]
+
+
+def test_an_entry_that_no_update_wrote_is_no_state(ledger: Ledger) -> None:
+    assert ledger.replace_live("soon", looked_at=NOW)
+
+    with pytest.raises(LiveStateError):
+        ledger.read_live(LIVE)

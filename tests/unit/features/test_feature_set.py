@@ -47,6 +47,29 @@ def test_features_may_read_features_in_whatever_order_they_are_declared() -> Non
     assert computed["is_fast"].tolist() == [0.0, 1.0]
 
 
+@pytest.mark.parametrize("changed", [("length_m",), ("duration_s",), ("length_m", "duration_s"), ()])
+def test_recomputed_features_are_those_of_the_inputs_as_they_are_now(changed: tuple[str, ...]) -> None:
+    def length_km(length_m: Column) -> Column:
+        return length_m / 1000.0
+
+    features = FeatureSet([is_fast, speed_kmh, length_km, speed_mps], inputs=INPUTS)
+    inputs = {name: column * 3.0 if name in changed else column for name, column in RIDES.items()}
+
+    again = features.recompute(features.compute(RIDES), inputs, changed=changed)
+
+    expected = features.compute(inputs)
+    assert list(again) == list(expected)
+    for name, column in expected.items():
+        np.testing.assert_array_equal(again[name], column)
+
+
+def test_a_feature_that_reads_no_changed_input_is_not_computed_again() -> None:
+    features = FeatureSet([is_fast, speed_kmh, speed_mps], inputs=(*INPUTS, "spare"))
+
+    assert features.find_affected("duration_s") == ("speed_mps", "speed_kmh", "is_fast")
+    assert features.find_affected("spare") == ()
+
+
 def test_columns_that_nothing_reads_are_ignored() -> None:
     features = FeatureSet([speed_mps], inputs=INPUTS)
 

@@ -76,6 +76,7 @@ def test_a_second_use_case_adds_its_own_routes_and_schemas(use_case: UseCase) ->
         data=DataSpec(event_time="weight_kg", label="days"),
         model=ModelSpec(),
         golden_requests=({"weight_kg": 2.0},),
+        live=None,
     )
 
     both = describe_api([use_case, parcels], version="1")

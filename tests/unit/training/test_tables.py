@@ -14,8 +14,10 @@ from noriba.datasets.snapshots import build_manifest
 from noriba.errors import CorruptSnapshotError, FeatureMismatchError
 from noriba.features import FeatureSet
 from noriba.records.snapshot import IngestedObject
+from noriba.records.traffic import SOURCE
 from noriba.training.tables import read_snapshot
 from noriba.usecase import ModelSpec
+from tests.unit.training import traffic
 from tests.unit.training.deliveries import INPUTS, USE_CASE, length_km, length_m, make_deliveries
 
 if TYPE_CHECKING:
@@ -23,15 +25,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from noriba.features import Column, Columns
-    from noriba.records.snapshot import SnapshotManifest
+    from noriba.records.snapshot import Part, SnapshotManifest
     from noriba.usecase import UseCase
 
 TODAY = USE_CASE
 TOMORROW = replace(USE_CASE, features=FeatureSet([length_m, length_km], inputs=INPUTS), model=ModelSpec())
 
 
-def write_snapshot(tables: Sequence[Columns], folder: Path, use_case: UseCase = TODAY) -> SnapshotManifest:
-    """A snapshot of one part a table, as a channel's folder holds it."""
+def write_snapshot(
+    tables: Sequence[Columns], folder: Path, use_case: UseCase = TODAY, *, sources: Sequence[str] = ("test",)
+) -> SnapshotManifest:
+    """A snapshot of one part a table, as a channel's folder holds it; of the last source come all that remain."""
     parts = []
     for columns in tables:
         table = pa.table(dict(columns))
@@ -41,19 +45,27 @@ def write_snapshot(tables: Sequence[Columns], folder: Path, use_case: UseCase = 
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         parts.append(part)
+    last = len(sources) - 1
+    landed = [
+        land(source, parts[number : number + 1] if number < last else parts[number:])
+        for number, source in enumerate(sources)
+    ]
+    return build_manifest(use_case, landed, bucket="datasets")
+
+
+def land(source: str, parts: Sequence[Part]) -> IngestedObject:
     rows = sum(part.rows for part in parts)
-    landed = IngestedObject(
-        key="deliveries/raw.parquet",
+    return IngestedObject(
+        key=f"deliveries/{source}.parquet",
         version_id="v1",
         sequencer="0A",
-        source="test",
+        source=source,
         rows_read=rows,
         rows_kept=rows,
         rows_quarantined=0,
         reasons={},
         parts=tuple(parts),
     )
-    return build_manifest(use_case, [landed], bucket="datasets")
 
 
 def path_of(sha256: str, folder: Path) -> Path:
@@ -174,3 +186,39 @@ def test_a_part_that_was_cut_short_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(CorruptSnapshotError, match="has the content of"):
         read_snapshot(manifest, tmp_path, TODAY)
+
+
+# --- means of the last hours ------------------------------------------------------------------------------------------
+
+
+def test_rows_of_files_get_the_means_of_their_time_and_rows_of_production_keep_theirs(tmp_path: Path) -> None:
+    columns = traffic.make_rows(600)
+    told = {name: np.full(600, 0.5) for name in traffic.LIVE.names}
+    of_traffic = np.arange(600) % 5 == 0
+    asked = {**columns, **told} | traffic.FEATURES.compute({**columns, **told})
+    manifest = write_snapshot(
+        [cut(columns, ~of_traffic), cut(asked, of_traffic)], tmp_path, traffic.USE_CASE, sources=("files", SOURCE)
+    )
+
+    found = read_snapshot(manifest, tmp_path, traffic.USE_CASE)
+
+    alike = read_snapshot(write_snapshot([columns], tmp_path, traffic.USE_CASE), tmp_path, traffic.USE_CASE)
+    # By what no two rows share: rows of one moment stand in the order of their parts.
+    order, same = np.argsort(found["metres"]), np.argsort(alike["metres"])
+    was_asked = np.isin(found["metres"], columns["metres"][of_traffic])[order]
+    for name in traffic.LIVE.names:
+        np.testing.assert_allclose(found[name][order], np.where(was_asked, 0.5, alike[name][same]), rtol=0.0, atol=1e-9)
+    np.testing.assert_array_equal(found["pace_now"], np.exp(found["live_all"]))
+    assert not np.isnan(alike["live_all"]).all()
+
+
+@pytest.mark.parametrize("source", ["files", SOURCE])
+def test_parts_of_before_a_mean_was_declared_are_replayed_whatever_they_came_from(tmp_path: Path, source: str) -> None:
+    columns = traffic.make_rows(300)
+    without = {name: column for name, column in columns.items() if name not in traffic.LIVE.names}
+
+    found = read_snapshot(write_snapshot([without], tmp_path, sources=(source,)), tmp_path, traffic.USE_CASE)
+
+    expected = read_snapshot(write_snapshot([columns], tmp_path, traffic.USE_CASE), tmp_path, traffic.USE_CASE)
+    for name, column in expected.items():
+        np.testing.assert_array_equal(found[name], column)

@@ -1,6 +1,7 @@
 """The ledger: what must be known exactly once, in one DynamoDB table. Entries: `noriba.records.ledger_entries`."""
 
 from noriba.aws.ledger.intervals import IntervalEntries
+from noriba.aws.ledger.live import LiveEntries
 from noriba.aws.ledger.models import Awaited, Champion, ModelEntries, RolloutLock, RolloutTraffic
 from noriba.aws.ledger.objects import Claim, KnownVersion, ObjectEntries, ObjectState, ReceivedObject
 from noriba.aws.ledger.snapshots import SnapshotEntries
@@ -19,5 +20,5 @@ __all__ = [
 ]
 
 
-class Ledger(ObjectEntries, SnapshotEntries, TrainingEntries, ModelEntries, IntervalEntries):
+class Ledger(ObjectEntries, SnapshotEntries, TrainingEntries, ModelEntries, IntervalEntries, LiveEntries):
     """The entries of one use case."""

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noriba.features import as_column
+from usecases.taxi_eta import USE_CASE
 from usecases.taxi_eta.features import FEATURES, INPUTS, number_area
 from usecases.taxi_eta.schema import TaxiEtaRequest
 
@@ -31,7 +32,9 @@ ANY = st.sampled_from(EDGES) | st.floats(width=64)
 TIME = st.sampled_from(EDGE_TIMES) | st.floats(0, 4.2e9) | ANY
 DEGREES = st.floats(-180, 180) | st.sampled_from([40.7580, -73.9855, 90.0, -90.0, 180.0, -180.0]) | ANY
 ZONE = st.integers(0, 265).map(float) | ANY
-ROW = st.tuples(TIME, TIME, DEGREES, DEGREES, DEGREES, DEGREES, ZONE, ZONE, st.floats(0, 100) | ANY)
+ROW = st.tuples(
+    TIME, TIME, DEGREES, DEGREES, DEGREES, DEGREES, ZONE, ZONE, st.floats(0, 100) | ANY, *[st.floats(-5, 5) | ANY] * 3
+)
 
 LAYOUTS: dict[str, Callable[[Column], Column]] = {
     "contiguous": np.ascontiguousarray,
@@ -91,7 +94,9 @@ def test_a_known_ride() -> None:
         }
     )
 
-    ride = {name: float(column[0]) for name, column in FEATURES.compute(request.to_columns()).items()}
+    ride = {
+        name: float(column[0]) for name, column in FEATURES.compute(USE_CASE.complete(request.to_columns())).items()
+    }
 
     assert ride["haversine_m"] == pytest.approx(6_301, abs=5)
     assert ride["north_m"] == pytest.approx(-5_148, abs=5)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from usecases.taxi_eta.features import FEATURES
+from usecases.taxi_eta import USE_CASE
 from usecases.taxi_eta.golden import GOLDEN_REQUESTS
 from usecases.taxi_eta.schema import TaxiEtaRequest
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def test_a_golden_request_passes_through_the_whole_conversion(body: Mapping[str, object]) -> None:
     request = TaxiEtaRequest.model_validate(body)
 
-    columns = FEATURES.compute(request.to_columns())
+    columns = USE_CASE.features.compute(USE_CASE.complete(request.to_columns()))
 
     assert {len(column) for column in columns.values()} == {len(request.candidate_ids())}
 
