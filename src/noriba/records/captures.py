@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from noriba.records.inference import ModelAnswer, decode_answer, read_inputs
+from noriba.records.inference import CONTENT_TYPE, ModelAnswer, decode_answer, read_inputs
 from noriba.timestamps import HOUR, begin_hour
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 OUTCOMES, METRICS = "outcomes", "metrics"
 """Where what was observed lies, in the outcomes bucket: a folder for each day below these, and in it for each hour."""
+CAPTURED_ENDPOINT, CAPTURED_VARIANT = "endpointName", "variantName"
+"""Of a line's metadata, where functions wrote it: by these it gets into its folder. SageMaker writes neither."""
 _MOST_GROUP = 2**31
 """What a column of groups cannot hold; there are a thousand."""
 _UNDER_HOUR = re.compile(
@@ -99,6 +101,38 @@ def parse_capture(line: str) -> CapturedAnswer | None:
         _check_columns(request["columns"], rows),
         _check_columns(read_inputs(request, rows), rows),
     )
+
+
+def write_capture(
+    endpoint: str, variant: str, asked: bytes, answered: bytes, *, inference_id: str | None, event_id: str, at: datetime
+) -> str:
+    """A line as SageMaker writes it, for what answers without SageMaker; and in it, where it is to lie.
+
+    Args:
+        endpoint: its name.
+        variant: that answered.
+        asked: the body of the invocation.
+        answered: the body of the answer.
+        inference_id: the prediction's id; None for what is no prediction of anybody's.
+        event_id: of this capture.
+        at: when it was answered.
+    """
+    sides = {"endpointInput": ("INPUT", asked), "endpointOutput": ("OUTPUT", answered)}
+    document = {
+        "captureData": {
+            name: {"observedContentType": CONTENT_TYPE, "mode": mode, "data": body.decode(), "encoding": "JSON"}
+            for name, (mode, body) in sides.items()
+        },
+        "eventMetadata": {
+            "eventId": event_id,
+            **({} if inference_id is None else {"inferenceId": inference_id}),
+            "inferenceTime": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            CAPTURED_ENDPOINT: endpoint,
+            CAPTURED_VARIANT: variant,
+        },
+        "eventVersion": "0",
+    }
+    return json.dumps(document) + "\n"
 
 
 def _check_text(text: str) -> str:

@@ -1,5 +1,6 @@
 """The ledger: what must be known exactly once, in one DynamoDB table. Entries: `noriba.records.ledger_entries`."""
 
+from noriba.aws.ledger.hosting import HostingEntries
 from noriba.aws.ledger.intervals import IntervalEntries
 from noriba.aws.ledger.models import Awaited, Champion, ModelEntries, RolloutLock, RolloutTraffic
 from noriba.aws.ledger.objects import Claim, KnownVersion, ObjectEntries, ObjectState, ReceivedObject
@@ -19,5 +20,5 @@ __all__ = [
 ]
 
 
-class Ledger(ObjectEntries, SnapshotEntries, TrainingEntries, ModelEntries, IntervalEntries):
+class Ledger(ObjectEntries, SnapshotEntries, TrainingEntries, ModelEntries, IntervalEntries, HostingEntries):
     """The entries of one use case."""
