@@ -13,11 +13,14 @@ from functions import hosted_models, predictions
 from functions.ask_model import handler as ask_model
 from functions.change_endpoints.handler import EndpointMissingError
 from functions.change_endpoints.handler import handler as change_endpoints
+from functions.describe_service import handler as describe_service
 from functions.predict_in_process import handler as predict_module
 from functions.telemetry import logger
 from noriba.aws.clients import Clients
 from noriba.aws.endpoints import ModelFailedError, ModelRefusedError, NoModelError
 from noriba.aws.invoked import InvokedEndpoint, ModelReply
+from noriba.aws.ledger_endpoints import open_control
+from noriba.aws.leftovers import Leftovers
 from noriba.records import hosting
 from noriba.records.captures import parse_capture
 from noriba.records.inference import encode_columns
@@ -370,3 +373,42 @@ def test_what_the_function_says_is_read_as_it_was_said() -> None:
     said = ModelReply(said="unavailable", body="S3 is busy")
 
     assert ModelReply.model_validate_json(said.model_dump_json()) == said
+
+
+# --- who looks after it -----------------------------------------------------------------------------------------------
+
+CHAMPION, CANARY = f"{ENDPOINT}-v1-0000000a", f"{ENDPOINT}-canary-0000000b"
+
+
+def test_what_a_stopped_rollout_left_half_way_is_the_champion_s_again(rollout: Rollout, cloud: Cloud) -> None:
+    rollout.register(1, 8.0)
+    rollout.register(2, 4.0)
+    rollout.configure(CHAMPION, (1, 1))
+    rollout.configure(CANARY, (1, 50), (2, 50))
+    rollout.order("createEndpoint", EndpointName=ENDPOINT, EndpointConfigName=CANARY)
+    control = open_control(cloud.clients, use_case="taxi_eta", ledger_table="ledger")
+
+    first = Leftovers(control, ENDPOINT).remove(owned=(), champion_config=CHAMPION)
+    second = Leftovers(control, ENDPOINT).remove(owned=(), champion_config=CHAMPION)
+
+    assert (first.restored, first.pending) == (1, 1)
+    assert (second.restored, second.pending, second.configurations) == (0, 0, 1)
+    found = cloud.ledger().read_hosted_endpoint(ENDPOINT)
+    assert found is not None
+    assert [variant.name for variant in found.variants] == ["v1"]
+
+
+def test_the_service_says_which_model_answers(
+    serving: Rollout, context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert serving
+    monkeypatch.setenv("ENDPOINTS_LEDGER", "ledger")
+    describe_service.load_dependencies.cache_clear()
+    describe_service.known.clear()
+
+    answered = describe_service.handler(read_event("api_health"), context)
+
+    [use_case] = [one for one in json.loads(answered["body"])["use_cases"] if one["use_case"] == "taxi_eta"]
+    assert (use_case["status"], use_case["model_version"]) == ("InService", 1)
+    describe_service.load_dependencies.cache_clear()
+    describe_service.known.clear()
