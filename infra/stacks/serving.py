@@ -248,7 +248,8 @@ class ServingStack(Stack):
             "ask_model",
             shared=self._shared,
             environment={"LEDGER_TABLE": name_table(self._ledger, self)},
-            timeout=Duration.seconds(20),
+            # It starts from no snapshot: libraries and a model are read first.
+            timeout=Duration.minutes(1),
             memory_mb=1769,  # as `predict`, so that golden requests see what apps will
         )
         function.watch_errors()

@@ -25,9 +25,10 @@ from noriba.records import hosting
 from noriba.records.captures import parse_capture
 from noriba.records.inference import encode_columns
 from noriba.records.ledger_entries import KEY_ATTRIBUTES
+from noriba.training.answering import Answerer
 from noriba.usecase import load_use_case
 from tests.functions.artifacts import pack
-from tests.functions.conftest import REGION, Cloud, Listen, read_event
+from tests.functions.conftest import REGION, Cloud, Listen, forget_connections, read_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,19 +60,15 @@ class Stub:
 def _a_new_instance(monkeypatch: pytest.MonkeyPatch) -> None:
     """The models are stubs: what a real one answers, its own tests say; here it is which one, and when."""
     monkeypatch.setenv("CAPTURE_STREAM", STREAM)
-    monkeypatch.setattr(hosted_models.Answerer, "load", Stub)
+    monkeypatch.setattr(Answerer, "load", Stub)
     # Functions hear of every change at once.
     monkeypatch.setattr("noriba.aws.in_process.SETTLED_S", 0.0)
     monkeypatch.setattr("noriba.aws.ledger_endpoints.SETTLED_S", 0.0)
-    for remembered in (
-        predict_module.find_traffic,
-        predict_module.load_dependencies,
-        predictions.leave_out_of_collections,
-        ask_model.find_endpoint,
-        ask_model.load_dependencies,
-        hosted_models.find_models,
-    ):
-        remembered.cache_clear()
+    predict_module.find_traffic.cache_clear()
+    predictions.leave_out_of_collections.cache_clear()
+    ask_model.find_endpoint.cache_clear()
+    hosted_models.find_models.cache_clear()
+    forget_connections()
 
 
 @pytest.fixture
@@ -403,12 +400,13 @@ def test_the_service_says_which_model_answers(
 ) -> None:
     assert serving
     monkeypatch.setenv("ENDPOINTS_LEDGER", "ledger")
-    describe_service.load_dependencies.cache_clear()
+    forget_connections()
     describe_service.known.clear()
 
     answered = describe_service.handler(read_event("api_health"), context)
 
     [use_case] = [one for one in json.loads(answered["body"])["use_cases"] if one["use_case"] == "taxi_eta"]
     assert (use_case["status"], use_case["model_version"]) == ("InService", 1)
-    describe_service.load_dependencies.cache_clear()
+    # Of the other shape, whoever asks next.
+    forget_connections()
     describe_service.known.clear()

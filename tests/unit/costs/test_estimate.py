@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,6 @@ from hypothesis import strategies as st
 from noriba.costs import Installation, PricesUnreadableError, Traffic, estimate_costs, read_prices
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from noriba.costs import CostLine, Estimate
 
 PRICES = read_prices()
@@ -161,3 +160,20 @@ def test_functions_cost_what_sagemaker_does_for_nothing() -> None:
     assert find(found, "captures on their way").month_usd == pytest.approx(streamed)
     assert find(found, "metrics of models").month_usd == pytest.approx(4 * 0.30)
     assert find(found, "copies for shadows").month_usd == 0
+
+
+def test_the_manual_says_what_either_shape_costs() -> None:
+    text = (Path(__file__).parents[3] / "docs/aws.md").read_text(encoding="utf-8")
+    _, rows = text.split("| predictions a month | `endpoint` | `function` |\n|---|---|---|\n")
+    *amounts, crossing = [line.strip("| ").split(" | ") for line in rows.split("\n\n")[0].splitlines()]
+
+    for predictions, *told in amounts:
+        traffic = Traffic(predictions=float(predictions.replace(",", "")))
+        reckoned = [
+            estimate_costs(Installation.model_validate({"serving": shape}), traffic, PRICES)
+            for shape in ("endpoint", "function")
+        ]
+        assert told == [f"${found.month_usd:,.0f}" for found in reckoned]
+    found = estimate_costs(Installation(), Traffic(), PRICES).crossing
+    assert found is not None
+    assert crossing[0] == f"{found / 1e6:,.0f},000,000"
