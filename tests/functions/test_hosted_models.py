@@ -244,7 +244,8 @@ def test_requests_are_split_by_weight_and_shifted(
     serving.configure("canary", (1, 75), (2, 25))
     serving.order("updateEndpoint", EndpointName=ENDPOINT, EndpointConfigName="canary")
     draws = iter([0.0, 0.74, 0.76, 0.99, 0.0, 0.99])
-    monkeypatch.setattr("noriba.aws.in_process.random.random", lambda: next(draws))
+    monkeypatch.setattr("noriba.aws.in_process._CHANCE.random", lambda: next(draws))
+    monkeypatch.setattr("noriba.aws.in_process._CHANCE.uniform", lambda *_ends: 0.0)
 
     before = [ask(context)[1]["model_version"] for _ in range(4)]
     shifted = [{"VariantName": "v1", "DesiredWeight": 1}, {"VariantName": "v2", "DesiredWeight": 0}]

@@ -42,6 +42,11 @@ if TYPE_CHECKING:
 MOST_MODELS = 3
 """In memory: champion and challenger, and who was champion before."""
 _OK, _FAILED = 200, 500
+_CHANCE = random.SystemRandom()
+"""Where functions start from one snapshot, what was drawn in advance would be the same in all of them.
+
+https://docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html
+"""
 
 
 class ModelChangedError(NoribaError):
@@ -139,7 +144,7 @@ class InProcessEndpoint:
         """The same, as the model has written it, and which variant that was."""
         endpoint, chosen = self._choose(variant)
         lines: list[str] = []
-        picked = self._keep is not None and random.uniform(0, 100) < endpoint.capture_percent  # noqa: S311  # no secret
+        picked = self._keep is not None and _CHANCE.uniform(0, 100) < endpoint.capture_percent
 
         def ask_one(one: HostedVariant) -> bytes:
             answered = self._ask(one, body)
@@ -163,7 +168,7 @@ class InProcessEndpoint:
             endpoint = self._known.find()
             found = None
             if endpoint is not None:
-                found = endpoint.choose(random.random()) if name is None else endpoint.find(name)  # noqa: S311
+                found = endpoint.choose(_CHANCE.random()) if name is None else endpoint.find(name)
             if endpoint is not None and found is not None:
                 return endpoint, found
             # A rollout may have gone on since somebody looked.
