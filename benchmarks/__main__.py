@@ -23,6 +23,7 @@ from benchmarks import (
     observations,
     reasons,
     rollout,
+    shadows,
     splits,
     stretching,
     training,
@@ -43,8 +44,8 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="transform, conversion, training, hostile, observations, monitoring, load, rollout, accuracy, decision, "
-        "drift, splits, reasons, stretching, windows; all but load and rollout when left out",
+        help="transform, conversion, training, shadows, hostile, observations, monitoring, load, rollout, accuracy, "
+        "decision, drift, splits, reasons, stretching, windows; all but load and rollout when left out",
     )
     parser.add_argument("--rows", type=int, default=200_000, help="rows to transform, and to train on (%(default)s)")
     parser.add_argument("--runs", type=int, default=2_000, help="rollouts to simulate, for decision (%(default)s)")
@@ -54,6 +55,7 @@ def main() -> None:
         "transform": lambda: transform.run(given.rows),
         "conversion": conversion.run,
         "training": lambda: training.run(given.rows),
+        "shadows": lambda: shadows.run(given.rows),
         "hostile": hostile.run,
         "observations": observations.run,
         "monitoring": monitoring.run,

@@ -166,7 +166,7 @@ class Packages:
         LightGBM's wheel is linked against it and does not, nor does Lambda's Linux. A layer's `lib` is looked through
         for libraries: https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html
         """
-        self._run_uv(scratch, [_BRINGS_OPENMP, "--no-deps"])
+        self._run_uv(scratch, [_BRINGS_OPENMP, "--no-deps"], what=_BRINGS_OPENMP)
         [found] = scratch.glob("*.libs/libgomp*.so*")
         return found
 
@@ -174,15 +174,15 @@ class Packages:
         wanted = ["--requirements", "pyproject.toml"]
         for extra in extras:
             wanted += ["--extra", extra]
-        self._run_uv(target, wanted)
+        self._run_uv(target, wanted, what=", ".join(extras))
 
-    def _run_uv(self, target: Path, wanted: Sequence[str]) -> None:
+    def _run_uv(self, target: Path, wanted: Sequence[str], *, what: str) -> None:
         command = [find_uv_bin(), "pip", "install", "--quiet", "--target", str(target), "--only-binary", ":all:"]
         command += ["--python-platform", PLATFORM, "--python-version", PYTHON_VERSION]
         command += ["--constraints", "requirements.lock", *wanted]
         done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)  # noqa: S603  # our own words
         if done.returncode:
-            raise RuntimeError(f"uv could not install {' '.join(wanted)} for {PLATFORM}:\n{done.stderr.strip()}")
+            raise RuntimeError(f"uv could not install {what} for {PLATFORM}:\n{done.stderr.strip()}")
 
     def _keep(self, name: str, make: Callable[[Path], None]) -> Path:
         """The file of that name, made when it is not there; whole or not at all."""

@@ -41,7 +41,8 @@ def make_golden_checker(
         "check_golden_requests",
         shared=shared,
         environment={} if asker is None else {"MODEL_FUNCTION": asker.function_name},
-        timeout=Duration.minutes(2),
+        # The function that it asks may have to start first, and to read the model.
+        timeout=Duration.minutes(2 if asker is None else 5),
         memory_mb=512,
     )
     allow_reading(function.role, models)
