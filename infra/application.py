@@ -16,7 +16,7 @@ from infra.organisation.policies import make_service_control_policies
 from infra.packages import Packages
 from infra.people.estate import Buckets, Estate, Machines
 from infra.places import ManyAccounts, OneAccount, Places, see_use_cases
-from infra.settings_file import read_settings
+from infra.settings_file import SettingsError, read_settings
 from infra.stacks.data import DataStack
 from infra.stacks.monitoring import MonitoringData, MonitoringStack
 from infra.stacks.observations import ObservationsStack, ObservedData
@@ -86,6 +86,10 @@ def build_app(
     if spread is None:
         places = OneAccount(app, settings=settings, packages=packages)
     else:
+        if settings.serves_in_functions:
+            raise SettingsError(
+                'serving: functions answer where the whole loop has one account; over several, write "endpoint"'
+            )
         topology = read_topology(spread)
         see_use_cases(topology, use_cases or list_use_cases())
         _write_guardrails(Path(app.outdir), topology, settings)
@@ -160,6 +164,7 @@ def add_loop(app: App, places: Places, use_cases: Sequence[UseCase]) -> None:
             registry=places.find("registry"),
             outcomes=serving.outcomes,
             staging=staging,
+            asker=serving.asker,
         ),
         image=training.image,
         use_cases=use_cases,
@@ -186,7 +191,11 @@ def add_loop(app: App, places: Places, use_cases: Sequence[UseCase]) -> None:
         f"{prefix}-operators",
         shared=places.find("operators"),
         data=OperatorsData(
-            models=registry.models, groups=groups, outcomes=serving.outcomes, observations=observations.access
+            models=registry.models,
+            groups=groups,
+            outcomes=serving.outcomes,
+            observations=observations.access,
+            asker=serving.asker,
         ),
         compactor=observations.compactor,
         use_cases=use_cases,

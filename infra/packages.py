@@ -33,7 +33,7 @@ from uv import find_uv_bin
 from infra.closure import find_closure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 PYTHON_VERSION = "3.14"
 PLATFORM = "aarch64-manylinux_2_28"
@@ -53,6 +53,7 @@ _OURS = {"functions": "functions", "noriba": "src/noriba", "usecases": "usecases
 _LOADS_SOURCES = "noriba/datasets/sources.py"
 """The module that loads use cases' sources by name, which no import shows."""
 _NOTHING = "\0"
+_OPENMP, _BRINGS_OPENMP = "libgomp.so.1", "scikit-learn"
 _REQUIREMENT = re.compile(r"noriba\[([a-z,]+)\]")
 
 # What no function imports: headers, sources, tests, and the parts of Arrow that speak to other systems. Arrow's
@@ -150,6 +151,8 @@ class Packages:
                 for found in Path(scratch).rglob("*")
                 if found.is_file() and not _is_left_out(found.relative_to(scratch).as_posix())
             ]
+            if Path(scratch, "lightgbm").exists():
+                files.append((f"lib/{_OPENMP}", self._find_openmp(Path(scratch, ".openmp"))))
             size = sum(found.stat().st_size for _name, found in files)
             if size > LAMBDA_LIMIT_BYTES:
                 raise ValueError(
@@ -157,15 +160,29 @@ class Packages:
                 )
             _write_zip(path, files)
 
+    def _find_openmp(self, scratch: Path) -> Path:
+        """The OpenMP runtime for Lambda's processor, as a wheel of the lock carries it.
+
+        LightGBM's wheel is linked against it and does not, nor does Lambda's Linux. A layer's `lib` is looked through
+        for libraries: https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html
+        """
+        self._run_uv(scratch, [_BRINGS_OPENMP, "--no-deps"], what=_BRINGS_OPENMP)
+        [found] = scratch.glob("*.libs/libgomp*.so*")
+        return found
+
     def _install(self, target: Path, extras: tuple[str, ...]) -> None:
+        wanted = ["--requirements", "pyproject.toml"]
+        for extra in extras:
+            wanted += ["--extra", extra]
+        self._run_uv(target, wanted, what=", ".join(extras))
+
+    def _run_uv(self, target: Path, wanted: Sequence[str], *, what: str) -> None:
         command = [find_uv_bin(), "pip", "install", "--quiet", "--target", str(target), "--only-binary", ":all:"]
         command += ["--python-platform", PLATFORM, "--python-version", PYTHON_VERSION]
-        command += ["--requirements", "pyproject.toml", "--constraints", "requirements.lock"]
-        for extra in extras:
-            command += ["--extra", extra]
+        command += ["--constraints", "requirements.lock", *wanted]
         done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)  # noqa: S603  # our own words
         if done.returncode:
-            raise RuntimeError(f"uv could not install {', '.join(extras)} for {PLATFORM}:\n{done.stderr.strip()}")
+            raise RuntimeError(f"uv could not install {what} for {PLATFORM}:\n{done.stderr.strip()}")
 
     def _keep(self, name: str, make: Callable[[Path], None]) -> Path:
         """The file of that name, made when it is not there; whole or not at all."""

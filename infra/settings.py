@@ -11,6 +11,7 @@ from noriba.records.rollout import RolloutStages  # pydantic reads it
 
 LogRetention: TypeAlias = Literal["ONE_WEEK", "ONE_MONTH", "THREE_MONTHS", "SIX_MONTHS", "ONE_YEAR", "TEN_YEARS"]
 ContainerEngine: TypeAlias = Literal["docker", "podman"]
+Serving: TypeAlias = Literal["endpoint", "function"]
 ApiLogs: TypeAlias = Literal["none", "account_role", "new_role"]
 
 # Families by their names: https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
@@ -135,6 +136,13 @@ class Settings(BaseModel):
         default="ml.m5.xlarge", description="of training and evaluation: x86-64, and without disks of its own, as all"
     )
     training_hours: int = Field(default=2, gt=0, le=24)
+    serving: Serving = Field(
+        default="endpoint",
+        description=(
+            "where models answer. endpoint: on an endpoint of SageMaker's, instances that always run; function: in the "
+            "function that apps ask, so that nothing runs while nobody asks: for few requests it costs less"
+        ),
+    )
     staging_instance: Instance = "ml.m5.large"
     production_instance: Instance = "ml.m5.large"
     production_instances: int = Field(default=1, gt=0)
@@ -172,6 +180,11 @@ class Settings(BaseModel):
     )
     api_requests_per_s: float = Field(default=50, gt=0)
     api_burst: int = Field(default=100, gt=0)
+
+    @property
+    def serves_in_functions(self) -> bool:
+        """Whether functions have the models, and no endpoint of SageMaker's runs."""
+        return self.serving == "function"
 
     @model_validator(mode="after")
     def _see_what_is_compared(self) -> Self:

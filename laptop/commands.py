@@ -152,6 +152,10 @@ Scenario = Annotated[
         "a changed city learned: `drift`.",
     ),
 ]
+Serving = Annotated[
+    Literal["endpoint", "function"],
+    typer.Option("--serving", help="Where models answer: the setting of that name, for this walk."),
+]
 Only = Annotated[
     list[str] | None,
     typer.Option("--only", help=f"Of the faults, this one; may be repeated. {', '.join(one.name for one in FAULTS)}."),
@@ -169,6 +173,7 @@ def demo(  # noqa: PLR0913  # the options of a command
     *,
     scenario: Scenario = None,
     only: Only = None,
+    serving: Serving = "endpoint",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the laptop cloud running.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -179,6 +184,7 @@ def demo(  # noqa: PLR0913  # the options of a command
     if scenario is not None:
         check_scenario(scenario, use_case, files, topology)
     check_faults(only or [], scenario)
+    check_serving(serving, scenario, topology)
     spread = None if topology is None else read_topology(topology, PROJECT_ROOT)
     try:
         document = run_demo(
@@ -192,6 +198,7 @@ def demo(  # noqa: PLR0913  # the options of a command
                 scenario=scenario,
                 only=only or (),
                 topology=spread,
+                serving=serving,
             )
         )
     except DemoError as error:
@@ -225,6 +232,17 @@ def check_scenario(scenario: str, use_case: str, files: tuple[Path, ...], topolo
         raise typer.BadParameter(f"made up for {SCENARIO_USE_CASE}, with trips of its own", param_hint="--scenario")
     if topology is not None and scenario != "rollout":
         raise typer.BadParameter(f"{scenario} is walked in one account; leave --topology out", param_hint="--scenario")
+
+
+def check_serving(serving: str, scenario: str | None, topology: str | None) -> None:
+    """See whether what is to be walked can be walked without endpoints.
+
+    Raises:
+        typer.BadParameter: faults are those of containers, the changed city has settings of its own, and over several
+            accounts there are endpoints alone.
+    """
+    if serving == "function" and (scenario in {"faults", "drift"} or topology is not None):
+        raise typer.BadParameter("walked in one account, alone or with --scenario rollout", param_hint="--serving")
 
 
 def check_faults(names: list[str], scenario: str | None) -> None:

@@ -79,6 +79,7 @@ class DemoPlan:
     scenario: str | None = None
     only: Sequence[str] = ()
     topology: Topology | None = None
+    serving: str = "endpoint"
 
     @property
     def simulated_rows(self) -> int:
@@ -176,7 +177,7 @@ def _walk(plan: DemoPlan, walk: Walk) -> None:
     if plan.scenario == "drift":
         _walk_through_change(plan, walk)
         return
-    cloud = _deploy(plan, walk, settings=_write_settings(SETTINGS))
+    cloud = _deploy(plan, walk, settings=_write_settings(f'{SETTINGS}serving = "{plan.serving}"\n'))
     with walk.phase("prepare trips"):
         files = _prepare_files(plan)
     # On the laptop cloud, whatever the environment says.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from functions.telemetry import count, logger
-from noriba.aws.clients import Clients
-from noriba.aws.endpoints import Endpoint, ImplausibleAnswerError, ModelFailedError, ModelRefusedError
+from noriba.aws.endpoints import ImplausibleAnswerError, ModelFailedError, ModelRefusedError
+from noriba.aws.environment import Environment, dependency_loader
+from noriba.aws.invoked import open_endpoint
 from noriba.aws.objects import read_uri
 from noriba.errors import FeatureMismatchError, NoribaError
 from noriba.features.frozen import thaw_features
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from noriba.aws.clients import Clients
+    from noriba.aws.endpoints import Askable
     from noriba.features import FeatureSet
     from noriba.usecase import UseCase
 
@@ -56,10 +58,14 @@ class Task(BaseModel):
     sha256: str
 
 
-@lru_cache
-def load_dependencies() -> Clients:
-    """Clients, once for the life of the function."""
-    return Clients()
+class Settings(Environment):
+    """Environment of this function."""
+
+    model_function: str | None = None
+    """That has the models, where no endpoint of SageMaker's runs."""
+
+
+load_dependencies = dependency_loader(Settings)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -70,10 +76,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         GoldenRequestsFailedError: the model does not answer as it should.
         ModelUnavailableError: the endpoint could not be asked, and it is not the model's fault.
     """
-    clients = load_dependencies()
+    settings, clients = load_dependencies()
     task = Task.model_validate(event)
     use_case = load_use_case(task.use_case)
-    endpoint = Endpoint(clients.sagemaker_runtime, task.endpoint_name)
+    endpoint = open_endpoint(clients, use_case=use_case.name, name=task.endpoint_name, function=settings.model_function)
     artifact = read_artifact(clients, task.model_data_uri, task.sha256)
     record = GoldenRecord.model_validate_json(artifact.read(GOLDEN_FILE))
     features = thaw_features(artifact.read(FEATURES_FILE).decode())
@@ -93,7 +99,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     }
 
 
-def check_requests(endpoint: Endpoint, use_case: UseCase, features: FeatureSet) -> Iterator[tuple[int, str]]:
+def check_requests(endpoint: Askable, use_case: UseCase, features: FeatureSet) -> Iterator[tuple[int, str]]:
     """The use case's own requests, through the whole conversion: answers must make sense; number and fault of each.
 
     With all that apps may ask for: a model that cannot say why must not be found out by them.
@@ -122,7 +128,7 @@ def group_by_fault(faults: Iterable[tuple[int, str]]) -> list[str]:
     ]
 
 
-def check_record(endpoint: Endpoint, record: GoldenRecord, features: FeatureSet) -> Iterator[str]:
+def check_record(endpoint: Askable, record: GoldenRecord, features: FeatureSet) -> Iterator[str]:
     """Rows recorded in training: answers must be those of training."""
     try:
         body = encode_columns(features.compute_identified(record.columns()))

@@ -18,9 +18,11 @@ from noriba.aws.custom_resources import answer_cloudformation, is_rolled_back
 from noriba.aws.endpoints import ModelRefusedError, ModelUnavailableError, NoModelError
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.failures import AWS_FAULTS
+from noriba.aws.invoked import open_endpoint
 from noriba.aws.live_models import LiveModels
 from noriba.errors import NoribaError
 from noriba.records.metrics import LIVE_MODELS_ASKED, LIVE_MODELS_REFUSED
+from noriba.records.names import name_endpoint
 from noriba.usecase import list_use_cases, load_use_case
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class Settings(Environment):
 
     resource_prefix: str
     models_bucket: str
+    model_function: str | None = None
+    """That has the models, where no endpoint of SageMaker's runs."""
 
 
 class UnaskableModelError(NoribaError):
@@ -90,12 +94,8 @@ def check_all() -> None:
 def check(use_case: UseCase) -> None:
     """Ask the golden requests, by the way that an app's requests go."""
     settings, clients = load_dependencies()
-    models = LiveModels.of(
-        use_case.name,
-        clients,
-        prefix=settings.resource_prefix,
-        models_bucket=settings.models_bucket,
-        warn=logger.warning,
-    )
+    name = name_endpoint(use_case.name, prefix=settings.resource_prefix)
+    endpoint = open_endpoint(clients, use_case=use_case.name, name=name, function=settings.model_function)
+    models = LiveModels.of(endpoint, clients, models_bucket=settings.models_bucket, warn=logger.warning)
     for body in use_case.golden_requests:
         models.ask(use_case, use_case.request.model_validate(body), inference_id=str(uuid.uuid4()))

@@ -12,6 +12,7 @@ from noriba.aws.endpoints import describe_endpoint
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.failures import AWS_FAULTS
 from noriba.aws.gateway import answer, answering_problems
+from noriba.aws.ledger_endpoints import open_control
 from noriba.records.metrics import ENDPOINTS_LOOKED_AT, ENDPOINTS_UNKNOWN
 from noriba.records.names import name_endpoint
 from noriba.serving.health import Health, ModelHealth
@@ -31,6 +32,8 @@ class Settings(Environment):
     """Environment of this function."""
 
     resource_prefix: str
+    endpoints_ledger: str | None = None
+    """The table that says what answers, where no endpoint of SageMaker's runs."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,8 @@ def recall_model(use_case: str, *, now_s: float) -> ModelHealth:
 def describe_model(use_case: str) -> ModelHealth:
     """Which model answers for a use case, and how its endpoint is."""
     settings, clients = load_dependencies()
-    state = describe_endpoint(clients.sagemaker, name_endpoint(use_case, prefix=settings.resource_prefix))
+    control = open_control(clients, use_case=use_case, ledger_table=settings.endpoints_ledger)
+    state = describe_endpoint(control, name_endpoint(use_case, prefix=settings.resource_prefix))
     if state is None:
         return ModelHealth(use_case=use_case, status="NoModel", model_version=None)
     return ModelHealth(use_case=use_case, status=state.status, model_version=state.model_version)

@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from functions.telemetry import count, logger
 from noriba.aws.athena import QueryError
-from noriba.aws.endpoints import Endpoint
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.failures import AWS_FAULTS
 from noriba.aws.functions import FunctionError
 from noriba.aws.gateway import answer, answering_problems, read_path
+from noriba.aws.invoked import open_endpoint
 from noriba.aws.objects import ObjectStore
 from noriba.aws.reasons import LiveReasoner
 from noriba.aws.registry import ModelRegistry
@@ -54,6 +54,8 @@ class Settings(Environment):
     query_workgroup: str
     observations_database: str
     outcomes_bucket: str
+    model_function: str | None = None
+    """That has the models, where no endpoint of SageMaker's runs."""
 
 
 class Question(BaseModel):
@@ -114,7 +116,8 @@ def find_why(use_case: UseCase, prediction_id: str, question: Question, *, end_s
     """
     settings, clients = load_dependencies()
     traces = open_traces(settings, clients, use_case, deadline_s=end_s - MARGIN_S)
-    endpoint = Endpoint(clients.sagemaker_runtime, name_endpoint(use_case.name, prefix=settings.resource_prefix))
+    name = name_endpoint(use_case.name, prefix=settings.resource_prefix)
+    endpoint = open_endpoint(clients, use_case=use_case.name, name=name, function=settings.model_function)
     now = datetime.now(UTC)
     whole = compact_lately(traces.tables, now)
     try:

@@ -13,6 +13,7 @@ from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.ledger import Ledger
 from noriba.aws.objects import ObjectStore
 from noriba.errors import NoribaError
+from noriba.records.measured import OF_SAGEMAKER
 from noriba.records.metrics import CHALLENGERS_PROMOTED, CHALLENGERS_REJECTED, OUTCOMES_COMPARED
 from noriba.records.names import name_endpoint_alarm
 from noriba.rollout.health import find_fault
@@ -41,6 +42,8 @@ class Settings(Environment):
     outcomes_bucket: str
     resource_prefix: str
     trust_outcome_times: bool
+    metrics_namespace: str = OF_SAGEMAKER
+    """Of what was measured of the models."""
 
 
 class ComparisonBusyError(NoribaError):
@@ -133,7 +136,7 @@ def compare(
         trusts_times=settings.trust_outcome_times,
     )
     tally = comparison.take_stock(use_case=use_case, now=now)
-    challenger, champion = measure_health(clients.cloudwatch, awaited, now=now)
+    challenger, champion = measure_health(clients.cloudwatch, awaited, namespace=settings.metrics_namespace, now=now)
     fault = find_fault(challenger, champion, awaited.plan)
     if fault is None and awaited.stage == "canary" and challenger.is_slower(champion):
         # It is of both together. When it began would not say whose it is: one of before may go on for a slower

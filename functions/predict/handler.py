@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import gc
-import uuid
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from functions.telemetry import count, logger
-from noriba.aws.endpoints import ImplausibleAnswerError, ModelRefusedError, ModelUnavailableError, NoModelError
+from functions.predictions import answer_request
+from functions.telemetry import logger
+from noriba.aws.endpoints import Endpoint
 from noriba.aws.environment import Environment, dependency_loader
-from noriba.aws.gateway import answer, answering_problems, read_body, read_path
+from noriba.aws.gateway import answering_problems
 from noriba.aws.ledger import Ledger
 from noriba.aws.live_models import LiveModels
 from noriba.aws.routing import Traffic
-from noriba.records.metrics import CANDIDATES_ANSWERED, CANDIDATES_DOUBTED, REQUESTS_ANSWERED
-from noriba.serving.answers import write_answer
-from noriba.serving.problems import Problem, ProblemError
-from noriba.serving.requests import check_explained, parse_body
-from noriba.usecase import PredictionRequest, load_use_case
+from noriba.records.names import name_endpoint
+from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-    from noriba.aws.endpoints import EndpointReply
-    from noriba.usecase import UseCase
 
 
 class Settings(Environment):
@@ -42,69 +35,18 @@ load_dependencies = dependency_loader(Settings, prompt=True)
 @answering_problems
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """`POST /v1/{use_case}/predictions`."""
-    use_case = load_use_case(read_path(event, "use_case"))
-    request = cast("PredictionRequest", parse_body(use_case.request, read_body(event)))
-    check_explained(request)
-    prediction_id = str(uuid.uuid4())
-    reply = ask(use_case, request, prediction_id)
-    candidates = request.candidate_ids()
-    logger.info(
-        "predicted",
-        extra={"prediction_id": prediction_id, "candidates": len(candidates), "model_version": reply.model_version},
-    )
-    document = write_answer(
-        use_case,
-        reply.answer,
-        prediction_id=prediction_id,
-        model_version=reply.model_version,
-        candidate_ids=candidates,
-    )
-    doubted = sum(map(bool, reply.answer.doubts))
-    count(use_case.name, {REQUESTS_ANSWERED: 1, CANDIDATES_ANSWERED: len(candidates), CANDIDATES_DOUBTED: doubted})
-    leave_out_of_collections()
-    return answer(200, document)
-
-
-@lru_cache
-def leave_out_of_collections() -> None:
-    """Whatever there is after the first answer, modules and clients, stays; only what comes later may be garbage.
-
-    Looking through all of it again would stop an app's request for more than a twentieth of a second, now and then.
-    https://docs.python.org/3/library/gc.html#gc.freeze
-    """
-    gc.freeze()
+    return answer_request(event, find_traffic)
 
 
 @lru_cache
 def find_traffic(use_case: str) -> Traffic:
     """A use case's models, and what was learned of them and of a rollout; for the life of the function."""
     settings, clients = load_dependencies()
-    models = LiveModels.of(
-        use_case, clients, prefix=settings.resource_prefix, models_bucket=settings.models_bucket, warn=logger.warning
-    )
+    endpoint = Endpoint(clients.sagemaker_runtime, name_endpoint(use_case, prefix=settings.resource_prefix))
+    models = LiveModels.of(endpoint, clients, models_bucket=settings.models_bucket, warn=logger.warning)
     return Traffic(
         models,
         lambda: Ledger(clients.dynamodb.Table(settings.ledger_table), use_case),
         declared=load_use_case(use_case).features.fingerprint,
         warn=logger.warning,
     )
-
-
-def ask(use_case: UseCase, request: PredictionRequest, prediction_id: str) -> EndpointReply:
-    """Ask the models; an app is told what it can do, the log what went wrong."""
-    try:
-        return find_traffic(use_case.name).ask(use_case, request, inference_id=prediction_id)
-    except NoModelError as error:
-        detail = "no model is in production yet: land data, then approve the candidate in the model registry"
-        raise ProblemError(Problem.of(503, detail)) from error
-    except ModelUnavailableError as error:
-        logger.exception("model unavailable", extra={"prediction_id": prediction_id})
-        raise ProblemError(Problem.of(503, "the model did not answer; try again in a moment")) from error
-    except ModelRefusedError as error:
-        logger.exception("model refused", extra={"prediction_id": prediction_id})
-        detail = "the model in production was trained on other features than this API computes; tell the operator"
-        raise ProblemError(Problem.of(502, detail)) from error
-    except ImplausibleAnswerError as error:
-        logger.exception("no prediction", extra={"prediction_id": prediction_id})
-        detail = "the model in production answered something that is no prediction; tell the operator"
-        raise ProblemError(Problem.of(502, detail)) from error

@@ -16,6 +16,7 @@ from noriba.aws.bus import EventBus
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.executions import look_up
 from noriba.aws.ledger import Ledger
+from noriba.aws.ledger_endpoints import open_control
 from noriba.aws.leftovers import Leftovers
 from noriba.errors import NoribaError
 from noriba.events import RolledBack, RolloutCompleted
@@ -38,6 +39,8 @@ class Settings(Environment):
     bus_name: str
     ledger_table: str
     resource_prefix: str
+    endpoints_ledger: str | None = None
+    """The table that says what answers, where no endpoint of SageMaker's runs."""
     staging_role_arn: str | None = None
     """As which staging is tidied up after, where it has an account of its own."""
 
@@ -75,7 +78,8 @@ def tidy(use_case: str) -> Tidied:
     settings, clients = load_dependencies()
     # In this order: what a rollout that begins now makes is not found.
     endpoint = name_endpoint(use_case, prefix=settings.resource_prefix)
-    leftovers, staged = Leftovers(clients.sagemaker, endpoint), find_staged(settings, clients, endpoint)
+    control = open_control(clients, use_case=use_case, ledger_table=settings.endpoints_ledger)
+    leftovers, staged = Leftovers(control, endpoint), find_staged(settings, clients, endpoint)
     ledger = Ledger(clients.dynamodb.Table(settings.ledger_table), use_case)
     lock, champion = ledger.read_rollout(), ledger.read_champion()
     execution = None if lock is None else look_up(clients.stepfunctions, lock.execution)

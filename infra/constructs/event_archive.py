@@ -24,6 +24,7 @@ from infra.constructs.grants import (
 
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
+    from aws_cdk import aws_sns as sns
 
     from infra.constructs.shared import Shared
 
@@ -70,7 +71,7 @@ class EventArchive(Construct):
             self,
             "Stream",
             delivery_stream_type="DirectPut",
-            delivery_stream_encryption_configuration_input=_encrypt_with(shared.key.key_arn),
+            delivery_stream_encryption_configuration_input=encrypt_with(shared.key.key_arn),
             extended_s3_destination_configuration=firehose.CfnDeliveryStream.ExtendedS3DestinationConfigurationProperty(
                 bucket_arn=bucket.bucket_arn,
                 role_arn=role.role_arn,
@@ -87,25 +88,31 @@ class EventArchive(Construct):
         )
         stream.node.add_dependency(role)
         self.stream_arn = stream.attr_arn
-        OperatorAlarm(
-            self,
-            "Freshness",
-            metric=cloudwatch.Metric(
-                namespace="AWS/Firehose",
-                metric_name="DeliveryToS3.DataFreshness",
-                dimensions_map={"DeliveryStreamName": stream.ref},
-                period=Duration.minutes(5),
-                statistic=cloudwatch.Stats.MAXIMUM,
-            ),
-            threshold=STALE_S,
-            meaning=f"{prefix} wait for over {STALE_S / 60:.0f} minutes to be kept in S3; see the stream's error log",
-            operators=shared.operators,
-        )
+        watch_freshness(self, stream, what=prefix, operators=shared.operators)
         self.sender = iam.Role(self, "Sender", assumed_by=trust("events", self))
         allow(self.sender, ["firehose:PutRecord", "firehose:PutRecordBatch"], [self.stream_arn])
 
 
-def _encrypt_with(key_arn: str) -> firehose.CfnDeliveryStream.DeliveryStreamEncryptionConfigurationInputProperty:
+def watch_freshness(scope: Construct, stream: firehose.CfnDeliveryStream, *, what: str, operators: sns.ITopic) -> None:
+    """Make it an alarm when what is put on a stream does not arrive."""
+    OperatorAlarm(
+        scope,
+        "Freshness",
+        metric=cloudwatch.Metric(
+            namespace="AWS/Firehose",
+            metric_name="DeliveryToS3.DataFreshness",
+            dimensions_map={"DeliveryStreamName": stream.ref},
+            period=Duration.minutes(5),
+            statistic=cloudwatch.Stats.MAXIMUM,
+        ),
+        threshold=STALE_S,
+        meaning=f"{what} wait for over {STALE_S / 60:.0f} minutes to be kept in S3; see the stream's error log",
+        operators=operators,
+    )
+
+
+def encrypt_with(key_arn: str) -> firehose.CfnDeliveryStream.DeliveryStreamEncryptionConfigurationInputProperty:
+    """What lies on a stream is encrypted with a key of ours."""
     return firehose.CfnDeliveryStream.DeliveryStreamEncryptionConfigurationInputProperty(
         key_type="CUSTOMER_MANAGED_CMK", key_arn=key_arn
     )

@@ -37,10 +37,11 @@ class PythonFunction(Construct):
         environment: the variables that the handler's `Settings` read.
         timeout: how long it may take.
         memory_mb: memory, and with it processor: 1769 MB are one core.
+        code: the folder of `functions` that it is made of, where that is another's.
         snapshot: whether versions start from a snapshot of the initialised function (SnapStart).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the options of a function
         self,
         scope: Construct,
         name: str,
@@ -49,6 +50,7 @@ class PythonFunction(Construct):
         environment: Mapping[str, str],
         timeout: Duration,
         memory_mb: int,
+        code: str | None = None,
         snapshot: bool = False,
     ) -> None:
         super().__init__(scope, to_construct_id(name))
@@ -68,8 +70,8 @@ class PythonFunction(Construct):
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
             handler="handler.handler",
-            code=_find_code(name, shared),
-            layers=[_find_layer(Stack.of(self), name, shared)],
+            code=_find_code(code or name, shared),
+            layers=[_find_layer(Stack.of(self), code or name, shared)],
             environment={
                 "POWERTOOLS_SERVICE_NAME": name,
                 "POWERTOOLS_METRICS_NAMESPACE": shared.settings.prefix,

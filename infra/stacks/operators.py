@@ -45,12 +45,21 @@ _UNSIGNED = (
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorsData:
-    """What other stacks keep and operators are told of: models, what was reported, and observations."""
+    """What other stacks keep and operators are told of: models, what was reported, and observations.
+
+    Attributes:
+        models: the bucket.
+        groups: of packages.
+        outcomes: the bucket.
+        observations: who may ask about them.
+        asker: the function that has the models, where no endpoint of SageMaker's runs.
+    """
 
     models: s3.IBucket
     groups: Sequence[PackageGroup]
     outcomes: s3.IBucket
     observations: QueryAccess
+    asker: lambda_.IFunction | None = None
 
 
 class OperatorsStack(Stack):
@@ -114,6 +123,7 @@ class OperatorsStack(Stack):
 
     def _make_explainer(self, compactor: lambda_.IFunction) -> lambda_.IFunction:
         shared, observations, prefix = self._shared, self._data.observations, self._shared.settings.prefix
+        asker = self._data.asker
         function = PythonFunction(
             self,
             "explain_prediction",
@@ -125,6 +135,7 @@ class OperatorsStack(Stack):
                 "QUERY_WORKGROUP": observations.workgroup,
                 "OBSERVATIONS_DATABASE": observations.database,
                 "OUTCOMES_BUCKET": self._data.outcomes.bucket_name,
+                **({} if asker is None else {"MODEL_FUNCTION": asker.function_name}),
             },
             # API Gateway waits no longer.
             # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
@@ -142,6 +153,9 @@ class OperatorsStack(Stack):
         names = [use_case.name for use_case in self._use_cases]
         for group in self._data.groups:
             group.allow(function.role, ["sagemaker:DescribeModelPackage"])
+        if asker is not None:
+            allow(function.role, ["lambda:InvokeFunction"], [asker.function_arn])
+            return function.function
         endpoints = [format_arn(self, "sagemaker", f"endpoint/{name_endpoint(name, prefix=prefix)}") for name in names]
         allow(function.role, ["sagemaker:InvokeEndpoint"], endpoints)
         return function.function

@@ -13,6 +13,7 @@ from aws_cdk import aws_logs as logs
 
 from infra.constructs.acknowledgements import acknowledge, acknowledge_wildcard
 from infra.constructs.bucket import SecureBucket
+from infra.constructs.capture_stream import CaptureStream
 from infra.constructs.event_rule import EventRule, TimedRule
 from infra.constructs.function import PythonFunction
 from infra.constructs.golden_checker import make_golden_checker
@@ -42,6 +43,7 @@ from noriba.events import (
 )
 from noriba.records.captures import OUTCOMES
 from noriba.records.live import WORK
+from noriba.records.measured import name_namespace
 from noriba.records.names import ENDPOINT_ALARMS, name_endpoint, name_endpoint_alarm
 from noriba.records.rollout import COMPARISONS, RolloutPlan
 
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aws_cdk import aws_dynamodb as dynamodb
+    from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_s3 as s3
     from constructs import Construct
 
@@ -69,6 +72,7 @@ class RolloutData:
         registry: the account in which models are approved.
         outcomes: the bucket.
         staging: where it is, if it has an account of its own.
+        asker: the function that has the models, where no endpoint of SageMaker's runs.
     """
 
     ledger: dynamodb.ITable
@@ -77,6 +81,7 @@ class RolloutData:
     registry: Shared
     outcomes: s3.IBucket
     staging: StagingProps | None = None
+    asker: lambda_.IFunction | None = None
 
 
 class RolloutStack(Stack):
@@ -110,8 +115,15 @@ class RolloutStack(Stack):
             kind: [name_endpoint_alarm(use_case.name, kind, prefix=prefix) for use_case in use_cases]
             for kind in ENDPOINT_ALARMS
         }
+        self._asker = data.asker
         judge = self._make_judge()
-        model_role = self._make_model_role()
+        self._changer: PythonFunction | None = None
+        model_role: iam.Role | None = None
+        if data.asker is None:
+            model_role = self._make_model_role()
+        else:
+            self._changer = self._make_changer()
+            CaptureStream(self, "CaptureStream", bucket=self._captures, endpoints=self._endpoints, shared=shared)
         self._staging = data.staging or self._stage_here(model_role)
         machine = self._make_machine(model_role, judge)
         self._judge_when_due(judge, machine)
@@ -119,10 +131,14 @@ class RolloutStack(Stack):
             self._keep_live_means()
         for use_case in use_cases:
             self._start_on_approval(use_case, machine)
-            self._end_logs(use_case)
+            if self._changer is None:
+                self._end_logs(use_case)
         self.machine, self.tidy = machine.machine, self._tidy_after(machine).machine
         CfnOutput(self, "CapturesBucket", value=self._captures.bucket_name)
         CfnOutput(self, "RolloutMachineArn", value=machine.machine.state_machine_arn)
+        if self._changer is not None:
+            # By which commands know that there is nothing to ask SageMaker for.
+            CfnOutput(self, "EndpointsLedger", value=self._ledger_name)
 
     def _start_on_approval(self, use_case: UseCase, machine: Machine) -> None:
         """Nothing but a change to `Approved`, and only in this use case's group."""
@@ -203,6 +219,7 @@ class RolloutStack(Stack):
                 "LEDGER_TABLE": self._ledger_name,
                 "RESOURCE_PREFIX": shared.settings.prefix,
                 **({} if self._staging.role_arn is None else {"STAGING_ROLE_ARN": self._staging.role_arn}),
+                **({} if self._changer is None else {"ENDPOINTS_LEDGER": self._ledger_name}),
             },
             timeout=Duration.minutes(5),
             memory_mb=512,
@@ -212,6 +229,10 @@ class RolloutStack(Stack):
         allow_table(function.role, self._ledger, "GetItem", "UpdateItem", "DeleteItem")
         allow_publishing(function.role, shared.hub.event_bus_arn, sources=[RolledBack.source])
         rollout.let_look_at_executions(function.role)
+        if self._changer is not None:
+            # What an execution that was stopped left of endpoints.
+            allow_table(function.role, self._ledger, "PutItem", "Query")
+            return function
         if self._staging.role_arn is not None:
             allow(function.role, ["sts:AssumeRole"], [self._staging.role_arn])
         lists = ["sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"]
@@ -236,12 +257,28 @@ class RolloutStack(Stack):
             self._allow_sagemaker(function.role, resources, actions)
         return function
 
-    def _stage_here(self, model_role: iam.Role) -> StagingProps:
+    def _make_changer(self) -> PythonFunction:
+        """What writes into the ledger who answers, in SageMaker's place."""
+        function = PythonFunction(
+            self,
+            "change_endpoints",
+            shared=self._shared,
+            environment={"LEDGER_TABLE": self._ledger_name},
+            timeout=Duration.seconds(30),
+            memory_mb=512,
+        )
+        # It raises on purpose where something is not there; whatever else fails, the machine's alarm tells.
+        allow_table(function.role, self._ledger, "GetItem", "PutItem", "DeleteItem")
+        return function
+
+    def _stage_here(self, model_role: iam.Role | None) -> StagingProps:
         """Staging beside production, where it has no account of its own."""
-        checker = make_golden_checker(self, shared=self._shared, models=self._models, endpoints=self._endpoints)
+        checker = make_golden_checker(
+            self, shared=self._shared, models=self._models, endpoints=self._endpoints, asker=self._asker
+        )
         return StagingProps(
             golden_arn=checker.function.function_arn,
-            model_role_arn=model_role.role_arn,
+            model_role_arn="" if model_role is None else model_role.role_arn,
             key_arn=self._shared.key.key_arn,
         )
 
@@ -265,6 +302,7 @@ class RolloutStack(Stack):
                 "OUTCOMES_BUCKET": self._outcomes.bucket_name,
                 "RESOURCE_PREFIX": self._shared.settings.prefix,
                 "TRUST_OUTCOME_TIMES": str(self._shared.settings.trust_outcome_times).lower(),
+                **({} if self._asker is None else {"METRICS_NAMESPACE": name_namespace(self._shared.settings.prefix)}),
             },
             timeout=Duration.minutes(5),
             memory_mb=1769,  # one core: it reads and counts
@@ -327,20 +365,21 @@ class RolloutStack(Stack):
         pattern = S3ObjectCreated.in_bucket(self._outcomes.bucket_name, prefix=f"{OUTCOMES}/")
         EventRule(self, "OutcomesKnown", shared=shared, pattern=pattern, from_aws=True).invoke(function.function)
 
-    def _make_machine(self, model_role: iam.Role, judge: PythonFunction) -> Machine:
+    def _make_machine(self, model_role: iam.Role | None, judge: PythonFunction) -> Machine:
         shared, settings = self._shared, self._shared.settings
         places = RolloutProps(
             bus_name=shared.hub_address,
             ledger_table=self._ledger_name,
             staging=self._staging,
             judge_arn=judge.function.function_arn,
-            model_role_arn=model_role.role_arn,
+            model_role_arn="" if model_role is None else model_role.role_arn,
             key_arn=shared.key.key_arn,
             captures_uri=f"s3://{self._captures.bucket_name}",
             capture_percent=settings.capture_percent,
             staging_instance=settings.staging_instance,
             production_instance=settings.production_instance,
             production_instances=settings.production_instances,
+            changer_arn=None if self._changer is None else self._changer.function.function_arn,
         )
         machine = Machine(
             self,
@@ -362,6 +401,12 @@ class RolloutStack(Stack):
         machine.allow_looking_at_itself()
         # A newer approval takes the place of a rollout that is being compared.
         machine.let_answer(machine.role, "SendTaskFailure")
+        if self._changer is not None:
+            for group in self._groups.values():
+                group.allow(machine.role, ["sagemaker:DescribeModelPackage"])
+            machine.allow_invoking(self._changer.function)
+        if model_role is None:
+            return machine
         allow_passing(machine.role, model_role)
         self._allow_volume_grants(machine.role)
         self._allow_endpoints(machine)

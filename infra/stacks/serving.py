@@ -13,6 +13,7 @@ from infra.constructs.acknowledgements import acknowledge
 from infra.constructs.alarm import OperatorAlarm
 from infra.constructs.api_stage import STAGE, Limits, make_stage
 from infra.constructs.bucket import SecureBucket
+from infra.constructs.capture_stream import name_capture_stream
 from infra.constructs.endpoint_alarms import EndpointAlarms
 from infra.constructs.event_archive import EventArchive
 from infra.constructs.event_rule import EventRule
@@ -31,11 +32,13 @@ from noriba.records.artifacts import FEATURES_PREFIX
 from noriba.records.captures import METRICS, OUTCOMES
 from noriba.records.ledger_entries import (
     CHALLENGER_FEATURES,
+    DOCUMENT,
     KEY_ATTRIBUTES,
     LIVE_ATTRIBUTES,
     SPLIT_ATTRIBUTES,
     STRETCH_ATTRIBUTES,
 )
+from noriba.records.measured import OF_SAGEMAKER, name_namespace
 from noriba.records.names import name_endpoint
 
 if TYPE_CHECKING:
@@ -54,7 +57,11 @@ PUBLIC = ("health", "openapi.json")
 
 
 class ServingStack(Stack):
-    """The API of all use cases."""
+    """The API of all use cases.
+
+    Attributes: `outcomes` (the bucket), `asker` (the function that asks models for those who have none in their
+    process; None where endpoints of SageMaker's answer).
+    """
 
     def __init__(
         self,
@@ -69,6 +76,7 @@ class ServingStack(Stack):
         super().__init__(scope, construct_id, description="Noriba: the API", env=shared.environment)
         self._shared, self._ledger, self._models = shared, ledger, models
         prefix = shared.settings.prefix
+        in_functions = shared.settings.serves_in_functions
         names = [name_endpoint(use_case.name, prefix=prefix) for use_case in use_cases]
         self._endpoints = [format_arn(self, "sagemaker", f"endpoint/{name}") for name in names]
         for use_case in use_cases:
@@ -78,7 +86,9 @@ class ServingStack(Stack):
                 use_case=use_case.name,
                 prefix=prefix,
                 operators=shared.operators,
+                namespace=name_namespace(prefix) if in_functions else OF_SAGEMAKER,
             )
+        self.asker = self._make_asker() if in_functions else None
         self._keep_outcomes()
         api = self._make_api()
         self._add_routes(api)
@@ -155,20 +165,37 @@ class ServingStack(Stack):
     # --- functions ----------------------------------------------------------------------------------------------------
 
     def _make_predictor(self) -> lambda_.IFunction:
+        in_functions = self._shared.settings.serves_in_functions
+        stream = name_capture_stream(self._shared.settings.prefix)
         function = PythonFunction(
             self,
             "predict",
             shared=self._shared,
-            environment={**self._where_models_are(), "LEDGER_TABLE": name_table(self._ledger, self)},
+            environment={
+                **self._where_models_are(),
+                "LEDGER_TABLE": name_table(self._ledger, self),
+                **({"CAPTURE_STREAM": stream} if in_functions else {}),
+            },
             timeout=Duration.seconds(20),
             memory_mb=1769,  # one core
+            code="predict_in_process" if in_functions else None,
             snapshot=True,
         )
         function.watch_errors()
-        self._allow_asking(function)
+        if in_functions:
+            allow_reading(function.role, self._models)
+            allow(
+                function.role,
+                ["firehose:PutRecordBatch"],
+                [format_arn(self, "firehose", f"deliverystream/{stream}")],
+            )
+        else:
+            self._allow_asking(function)
         # Whether a rollout has two models in production, who meets which, and what the challenger reads; how far
         # intervals are stretched; and what is known of the last hours.
-        attributes = (*KEY_ATTRIBUTES, *SPLIT_ATTRIBUTES, CHALLENGER_FEATURES, *STRETCH_ATTRIBUTES, *LIVE_ATTRIBUTES)
+        attributes = [*KEY_ATTRIBUTES, *SPLIT_ATTRIBUTES, CHALLENGER_FEATURES, *STRETCH_ATTRIBUTES, *LIVE_ATTRIBUTES]
+        if in_functions:
+            attributes.append(DOCUMENT)
         allow_reading_attributes(function.role, self._ledger, attributes)
         # Snapshots are taken of versions; the alias is the version that the API calls.
         live = lambda_.Alias(self, "Live", alias_name=STAGE, version=function.function.current_version)
@@ -182,7 +209,10 @@ class ServingStack(Stack):
             self,
             "check_live_models",
             shared=self._shared,
-            environment=self._where_models_are(),
+            environment={
+                **self._where_models_are(),
+                **({} if self.asker is None else {"MODEL_FUNCTION": self.asker.function_name}),
+            },
             timeout=Duration.minutes(1),
             memory_mb=512,
         )
@@ -206,8 +236,27 @@ class ServingStack(Stack):
 
     def _allow_asking(self, function: PythonFunction) -> None:
         """Ask the models, and find the definitions of the features that they learned."""
-        allow(function.role, ["sagemaker:InvokeEndpoint"], self._endpoints)
+        if self.asker is None:
+            allow(function.role, ["sagemaker:InvokeEndpoint"], self._endpoints)
+        else:
+            allow(function.role, ["lambda:InvokeFunction"], [self.asker.function_arn])
         allow_reading(function.role, self._models, prefix=FEATURES_PREFIX)
+
+    def _make_asker(self) -> lambda_.IFunction:
+        """What asks models for golden requests, operators and deployments, where they answer in functions."""
+        function = PythonFunction(
+            self,
+            "ask_model",
+            shared=self._shared,
+            environment={"LEDGER_TABLE": name_table(self._ledger, self)},
+            # It starts from no snapshot: libraries and a model are read first.
+            timeout=Duration.minutes(1),
+            memory_mb=1769,  # as `predict`, so that golden requests see what apps will
+        )
+        function.watch_errors()
+        allow_reading(function.role, self._models)
+        allow_reading_attributes(function.role, self._ledger, (*KEY_ATTRIBUTES, DOCUMENT))
+        return function.function
 
     def _make_recorder(self) -> lambda_.IFunction:
         function = PythonFunction(
@@ -223,16 +272,23 @@ class ServingStack(Stack):
         return function.function
 
     def _make_describer(self) -> lambda_.IFunction:
+        in_functions = self._shared.settings.serves_in_functions
         function = PythonFunction(
             self,
             "describe_service",
             shared=self._shared,
-            environment={"RESOURCE_PREFIX": self._shared.settings.prefix},
+            environment={
+                "RESOURCE_PREFIX": self._shared.settings.prefix,
+                **({"ENDPOINTS_LEDGER": name_table(self._ledger, self)} if in_functions else {}),
+            },
             timeout=Duration.seconds(20),
             memory_mb=512,
         )
         function.watch_errors()
-        allow(function.role, ["sagemaker:DescribeEndpoint"], self._endpoints)
+        if in_functions:
+            allow_reading_attributes(function.role, self._ledger, (*KEY_ATTRIBUTES, DOCUMENT))
+        else:
+            allow(function.role, ["sagemaker:DescribeEndpoint"], self._endpoints)
         return function.function
 
     # --- outcomes -----------------------------------------------------------------------------------------------------

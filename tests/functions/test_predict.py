@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from functions import predictions
 from functions.predict import handler as predict_module
 from functions.predict.handler import handler as predict
 from functions.telemetry import logger
@@ -65,7 +66,7 @@ def drive_at_eight_metres_a_second(columns: Mapping[str, Column]) -> ModelAnswer
 def _a_new_instance() -> None:
     """What one instance learned, the next one does not know."""
     predict_module.find_traffic.cache_clear()
-    predict_module.leave_out_of_collections.cache_clear()
+    predictions.leave_out_of_collections.cache_clear()
 
 
 def ask(context: LambdaContext, body: object, *, use_case: str = "taxi_eta") -> tuple[int, dict[str, Any]]:

@@ -66,6 +66,12 @@ def customised(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     return synthesise(tmp_path_factory.mktemp("customised"), OVERRIDES)
 
 
+@pytest.fixture(scope="session")
+def in_functions(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    """The application where models answer in functions."""
+    return synthesise(tmp_path_factory.mktemp("in-functions"), {"serving": "function"})
+
+
 def synthesise(folder: Path, context: Mapping[str, object]) -> Assembly:
     """The application with some settings of its own."""
     build_app(context=context, outdir=str(folder), use_cases=USE_CASES).synth()

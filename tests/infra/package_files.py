@@ -7,7 +7,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.parent.name for path in (ROOT / "functions").glob("*/handler.py"))
-EXTRAS = [("datasets", "functions"), ("functions",)]
+OF_THE_OTHER_SHAPE = {"ask_model", "change_endpoints", "predict_in_process"}
+"""Deployed where models answer in functions; see `test_serving_in_functions`."""
+EXTRAS = [("answering", "functions"), ("datasets", "functions"), ("functions",)]
 
 
 def list_files(path: Path) -> list[str]:

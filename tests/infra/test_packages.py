@@ -15,18 +15,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+ANSWERING = {"ask_model", "predict_in_process"}
+"""Those that have models in their own process."""
+SHARED = {
+    "use_cases": {"compact_observations", "gather_traffic", "judge_rollout", "tidy_rollouts", "update_live_means"},
+    "predictions": {"predict", "predict_in_process"},
+    "hosted_models": ANSWERING,
+}
+"""What several have in common, and which these are."""
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_function_holds_its_handler_and_what_it_and_the_use_cases_import(packages: Packages, name: str) -> None:
     found = set(list_files(packages.function(name)))
 
     assert {file.split("/")[0] for file in found} == {"handler.py", "functions", "noriba", "usecases"}
-    for_each = {"compact_observations", "gather_traffic", "judge_rollout", "tidy_rollouts", "update_live_means"}
-    also = {"functions/use_cases.py"} if name in for_each else set()
+    also = {f"functions/{module}.py" for module, names in SHARED.items() if name in names}
     assert {file for file in found if file.startswith("functions/")} == {"functions/telemetry.py", *also}
     assert {"noriba/usecase/__init__.py", "usecases/taxi_eta/features.py"} <= found
     assert "usecases/taxi_eta/reference/nyc_taxi_zones.csv" in found
     # Who simulates, trains or types commands has no part in it.
     strangers = ("noriba/cli", "noriba/training", "/simulator.py", "/simulation/")
+    if name in ANSWERING:
+        strangers = ("noriba/cli", "noriba/training/trials.py", "/simulator.py", "/simulation/")
     assert not [file for file in found if any(stranger in file for stranger in strangers)]
     assert ("usecases/taxi_eta/sources.py" in found) == (name in {"plan_ingest", "transform_features"})
 
@@ -50,12 +61,16 @@ def test_another_clone_gives_the_same_bytes_under_the_same_name(packages: Packag
 
 CHANGES = {
     "its handler": ("functions/predict/handler.py", {"predict"}),
-    "the library it imports": ("src/noriba/aws/live_models.py", {"predict", "check_live_models", "register_candidate"}),
+    "the library it imports": (
+        "src/noriba/aws/live_models.py",
+        {"predict", "predict_in_process", "check_live_models", "register_candidate"},
+    ),
     "a use case": ("usecases/taxi_eta/features.py", set(NAMES)),
     "a source": ("usecases/taxi_eta/sources.py", {"plan_ingest", "transform_features"}),
     "the command": ("src/noriba/cli/main.py", set()),
     "the simulator": ("usecases/taxi_eta/simulator.py", set()),
-    "training": ("src/noriba/training/models.py", set()),
+    "training": ("src/noriba/training/trials.py", set()),
+    "a model": ("src/noriba/training/models.py", ANSWERING),
 }
 
 

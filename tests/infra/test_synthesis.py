@@ -103,7 +103,9 @@ def test_the_outputs_that_the_command_line_reads_are_there(assembly: Assembly) -
     from noriba.aws.deployment import STACKS, Deployment  # noqa: PLC0415  # boto3 is needed by this test alone
 
     outputs = {name for template in assembly.templates.values() for name in template.get("Outputs", {})}
-    wanted = {field.alias for name, field in Deployment.model_fields.items() if name != "prefix"}
+    wanted = {
+        field.alias for name, field in Deployment.model_fields.items() if name != "prefix" and field.is_required()
+    }
 
     # What a teardown empties, it finds by its output.
     assert {*wanted, "AccessLogsBucket"} <= outputs

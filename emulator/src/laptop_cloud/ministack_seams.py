@@ -270,6 +270,7 @@ class Seam(Enum):
     PUT_RECORD = "services.firehose:_put_record"
     DELIVER_RECORDS = "services.firehose:_deliver_records_to_s3"
     DELIVER_BLOCK = "services.firehose:_deliver_to_s3"
+    FIND_PARTITION = "services.firehose:_metadata_extraction_keys"
     PROCESS_RECORDS = "services.firehose:_apply_lambda_processors"
 
 

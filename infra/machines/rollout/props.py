@@ -67,3 +67,5 @@ class RolloutProps:
     staging_instance: str
     production_instance: str
     production_instances: int
+    changer_arn: str | None = None
+    """The function that keeps in the ledger who answers, where no endpoint of SageMaker's runs."""

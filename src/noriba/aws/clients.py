@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBServiceResource
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_firehose import FirehoseClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
@@ -46,6 +47,8 @@ _PROMPT = Config(
 _LONG = Config(read_timeout=900, tcp_keepalive=True)
 # Unless somebody waits for whoever asks: then it goes on by itself, and its answer is not waited for.
 _BRIEF = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=1, read_timeout=10)
+# What is kept of an answer must not hold it up.
+_FLEETING = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=0.5, read_timeout=1)
 
 
 class NoSuchProfileError(NoribaError):
@@ -133,6 +136,11 @@ class Clients:
     def sagemaker_runtime(self) -> SageMakerRuntimeClient:
         """Invocations."""
         return self._session.client("sagemaker-runtime", config=_PROMPT, endpoint_url=self._endpoint_url)
+
+    @cached_property
+    def firehose(self) -> FirehoseClient:
+        """Streams of what was answered."""
+        return self._session.client("firehose", config=_FLEETING, endpoint_url=self._endpoint_url)
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:

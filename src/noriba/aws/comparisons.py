@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from noriba.aws.executions import answer_token
 from noriba.aws.observations import Lines, list_keys
 from noriba.records.captures import name_capture_folders, name_outcome_folders, read_hour
+from noriba.records.measured import ENDPOINT, FAILED, INVOCATIONS, MODEL_LATENCY, OF_SAGEMAKER, REFUSED, VARIANT
 from noriba.records.rollout import name_comparison
 from noriba.rollout.health import FEWEST_ANSWERS, FEWEST_ASKED, VariantHealth
 from noriba.rollout.pairing import Tally
@@ -132,7 +133,7 @@ def give_verdict(stepfunctions: SFNClient, ledger: Ledger, awaited: Awaited, ver
 
 
 def measure_health(
-    cloudwatch: CloudWatchClient, awaited: Awaited, *, now: datetime
+    cloudwatch: CloudWatchClient, awaited: Awaited, *, namespace: str = OF_SAGEMAKER, now: datetime
 ) -> tuple[VariantHealth, VariantHealth]:
     """How the challenger and the champion have been of late, over the same time; a young stage counts as a whole.
 
@@ -142,7 +143,7 @@ def measure_health(
     for window, enough, period_s in RECENT:
         since = max(awaited.since, now - window)
         challenger, champion = (
-            _measure(cloudwatch, awaited.endpoint, variant, since=since, until=now, period_s=period_s)
+            _measure(cloudwatch, _Series(namespace, awaited.endpoint, variant, period_s), since=since, until=now)
             for variant in (awaited.challenger, awaited.champion)
         )
         if challenger.requests >= enough or since == awaited.since:
@@ -158,49 +159,52 @@ def find_alarm(cloudwatch: CloudWatchClient, name: str) -> str | None:
     return None
 
 
-def _measure(
-    cloudwatch: CloudWatchClient, endpoint: str, variant: str, *, since: datetime, until: datetime, period_s: int
-) -> VariantHealth:
-    """What SageMaker has said of a variant in CloudWatch, a minute after each minute.
+class _Series(NamedTuple):
+    """Points of one variant."""
+
+    namespace: str
+    endpoint: str
+    variant: str
+    period_s: int
+
+
+def _measure(cloudwatch: CloudWatchClient, series: _Series, *, since: datetime, until: datetime) -> VariantHealth:
+    """What SageMaker, or the function in its place, has said of a variant in CloudWatch, a minute after each minute.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
     """
-    wanted = {"requests": ("Invocations", "Sum"), "answers": ("ModelLatency", "SampleCount")}
-    wanted |= {"failed": ("Invocation5XXErrors", "Sum"), "latency": ("ModelLatency", "Sum")}
+    wanted = {"requests": (INVOCATIONS, "Sum"), "answers": (MODEL_LATENCY, "SampleCount")}
+    wanted |= {"failed": (FAILED, "Sum"), "latency": (MODEL_LATENCY, "Sum")}
     # A model refuses what it cannot read, such as other features, in the 400s; of a shadow nobody else hears that.
-    wanted |= {"refused": ("Invocation4XXErrors", "Sum")}
-    queries = [
-        _query(name, *what, endpoint=endpoint, variant=variant, period_s=period_s) for name, what in wanted.items()
-    ]
+    wanted |= {"refused": (REFUSED, "Sum")}
+    queries = [_query(name, *what, series) for name, what in wanted.items()]
     # A point that began earlier is left out, with all that was asked in it later.
-    begin = datetime.fromtimestamp(since.timestamp() // period_s * period_s, UTC)
+    begin = datetime.fromtimestamp(since.timestamp() // series.period_s * series.period_s, UTC)
     # Step Functions' clock, which says since when, may be ahead of ours as a minute begins: an empty time is refused.
-    end = max(until, begin + timedelta(seconds=period_s))
+    end = max(until, begin + timedelta(seconds=series.period_s))
     found: dict[str, float] = dict.fromkeys(wanted, 0.0)
     pages = cloudwatch.get_paginator("get_metric_data").paginate(
         MetricDataQueries=queries, StartTime=begin, EndTime=end
     )
     for page in pages:
-        for series in page["MetricDataResults"]:
-            found[series["Id"]] += sum(series["Values"])
+        for result in page["MetricDataResults"]:
+            found[result["Id"]] += sum(result["Values"])
     # Microseconds.
     latency_ms = found["latency"] / found["answers"] / 1000 if found["answers"] else None
     return VariantHealth(round(found["requests"]), round(found["failed"] + found["refused"]), latency_ms)
 
 
-def _query(
-    name: str, metric: str, statistic: str, *, endpoint: str, variant: str, period_s: int
-) -> MetricDataQueryTypeDef:
-    dimensions: Mapping[str, str] = {"EndpointName": endpoint, "VariantName": variant}
+def _query(name: str, metric: str, statistic: str, series: _Series) -> MetricDataQueryTypeDef:
+    dimensions: Mapping[str, str] = {ENDPOINT: series.endpoint, VARIANT: series.variant}
     return {
         "Id": name,
         "MetricStat": {
             "Metric": {
-                "Namespace": "AWS/SageMaker",
+                "Namespace": series.namespace,
                 "MetricName": metric,
                 "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
             },
-            "Period": period_s,
+            "Period": series.period_s,
             "Stat": statistic,
         },
     }

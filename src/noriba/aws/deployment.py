@@ -83,6 +83,8 @@ class Deployment(BaseModel):
     gather_function: Annotated[str, "observations"]
     monitor_machine_arn: Annotated[str, "monitoring"]
     operators_api_url: Annotated[str, "operators"]
+    endpoints_ledger: Annotated[str | None, "rollout"] = None
+    """The table that says what answers, where no endpoint of SageMaker's runs."""
 
 
 class _PartByPart:
@@ -100,7 +102,7 @@ class _PartByPart:
         self._places = places
         self._read: dict[Part, dict[str, str]] = {}
 
-    def __getattr__(self, name: str) -> str:
+    def __getattr__(self, name: str) -> str | None:
         field = Deployment.model_fields.get(name)
         if field is None or field.alias is None:
             raise AttributeError(name)
@@ -114,6 +116,8 @@ class _PartByPart:
                     f"{self._places.describe(part)}; name the profile of the account that has it"
                 )
             self._read[part] = _gather_outputs(found)
+        if field.alias not in self._read[part] and not field.is_required():
+            return None
         if field.alias not in self._read[part]:
             raise _miss([field.alias])
         return self._read[part][field.alias]

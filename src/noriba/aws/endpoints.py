@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,9 +15,9 @@ from noriba.records.packed import PACKED_TYPE, is_packed, read_answer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
+    from noriba.aws.ledger_endpoints import EndpointControl
 
 T = TypeVar("T")
 
@@ -57,6 +57,17 @@ class EndpointReply:
     model_version: int
 
 
+class Askable(Protocol):
+    """Where models answer: an endpoint of SageMaker's, or a function that has them itself."""
+
+    @property
+    def name(self) -> str:
+        """The endpoint's."""
+
+    def ask(self, body: bytes, *, inference_id: str | None, variant: str | None = None) -> EndpointReply:
+        """See `Endpoint.ask`."""
+
+
 class Endpoint:
     """One endpoint."""
 
@@ -94,11 +105,26 @@ class Endpoint:
             raise _translate(error, variant) from error
         except BotoCoreError as error:
             raise ModelUnavailableError(f"endpoint {self.name} did not answer: {error}") from error
-        version = read_version(reply["InvokedProductionVariant"])
-        try:
-            return EndpointReply(read_answer(answered), version)
-        except ValueError as error:
-            raise ImplausibleAnswerError(f"what version {version} answered is no answer: {error}") from error
+        return read_reply(answered, reply["InvokedProductionVariant"])
+
+
+def read_reply(answered: bytes, variant: str) -> EndpointReply:
+    """What a variant's model has answered.
+
+    Raises:
+        ImplausibleAnswerError: it is none that a container of ours writes.
+    """
+    version = read_version(variant)
+    try:
+        return EndpointReply(read_answer(answered), version)
+    except ValueError as error:
+        raise ImplausibleAnswerError(f"what version {version} answered is no answer: {error}") from error
+
+
+def describe_refusal(said: str) -> ModelRefusedError:
+    """The error for what a model has refused, by what it said."""
+    refusal = decode_refusal(said)
+    return ModelRefusedError(refusal.error, feature_fingerprint=refusal.feature_fingerprint)
 
 
 @dataclass(frozen=True)
@@ -110,7 +136,7 @@ class EndpointState:
     config: str
 
 
-def describe_endpoint(sagemaker: SageMakerClient, name: str) -> EndpointState | None:
+def describe_endpoint(sagemaker: EndpointControl, name: str) -> EndpointState | None:
     """The endpoint's state; None when there is none."""
     found = find_resource(sagemaker.describe_endpoint, EndpointName=name)
     if found is None:
@@ -120,7 +146,7 @@ def describe_endpoint(sagemaker: SageMakerClient, name: str) -> EndpointState | 
     return EndpointState(found["EndpointStatus"], version, found["EndpointConfigName"])
 
 
-def find_status(sagemaker: SageMakerClient, name: str) -> str | None:
+def find_status(sagemaker: EndpointControl, name: str) -> str | None:
     """The status of any endpoint, whoever made it; None when there is none."""
     found = find_resource(sagemaker.describe_endpoint, EndpointName=name)
     return None if found is None else found["EndpointStatus"]
@@ -136,8 +162,10 @@ def find_resource(describe: Callable[..., T], **name: str) -> T | None:
         raise
 
 
-def says_missing(error: ClientError) -> bool:
+def says_missing(error: Exception) -> bool:
     """SageMaker has no error of its own for what is not there: it is a ValidationException, "Could not find …"."""
+    if not isinstance(error, ClientError):
+        return False
     detail = error.response["Error"]
     return detail["Code"] == "ValidationException" and "could not find" in detail["Message"].lower()
 
@@ -150,7 +178,6 @@ def _translate(error: ClientError, variant: str | None) -> NoribaError:
         return NoModelError(message)
     original = error.response.get("OriginalStatusCode")
     if code == "ModelError" and original is not None and original < 500:  # type: ignore[operator]  # noqa: PLR2004  # the container's own status
-        refusal = decode_refusal(str(error.response.get("OriginalMessage", message)))
-        return ModelRefusedError(refusal.error, feature_fingerprint=refusal.feature_fingerprint)
+        return describe_refusal(str(error.response.get("OriginalMessage", message)))
     fault = ModelFailedError if code == "ModelError" else ModelUnavailableError
     return fault(f"{code}: {message}")

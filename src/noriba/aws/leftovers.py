@@ -14,7 +14,7 @@ from noriba.records.names import IN_PROGRESS, pick_made_by_rollouts
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from mypy_boto3_sagemaker import SageMakerClient
+    from noriba.aws.ledger_endpoints import EndpointControl
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Leftovers:
     Whoever decides what is still owned looks after that: what a rollout makes later is not in these lists.
     """
 
-    def __init__(self, sagemaker: SageMakerClient, endpoint: str) -> None:
+    def __init__(self, sagemaker: EndpointControl, endpoint: str) -> None:
         self._sagemaker = sagemaker
         self._endpoint = endpoint
         kinds = (Kind.ENDPOINT, Kind.CONFIGURATION, Kind.MODEL)

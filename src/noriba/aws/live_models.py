@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from noriba.aws.endpoints import Endpoint, ModelRefusedError
+from noriba.aws.endpoints import ModelRefusedError
 from noriba.aws.failures import AWS_FAULTS
 from noriba.aws.objects import ObjectStore
 from noriba.errors import FeatureDefinitionError, FeatureMismatchError, NoribaError
 from noriba.features.frozen import thaw_features
 from noriba.records.artifacts import FEATURES_PREFIX
 from noriba.records.inference import encode_columns
-from noriba.records.names import name_endpoint
 from noriba.records.packed import pack_columns
 from noriba.records.wanted import Wanted
 from noriba.serving.requests import convert_request
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from noriba.aws.clients import Clients
-    from noriba.aws.endpoints import EndpointReply
+    from noriba.aws.endpoints import Askable, EndpointReply
     from noriba.features import FeatureSet
     from noriba.records.live import LiveState
     from noriba.records.stretching import Stretch
@@ -74,7 +73,7 @@ class LiveModels:
         warn: told why an expected model's features are not computed.
     """
 
-    def __init__(self, endpoint: Endpoint, archive: FeatureArchive, *, warn: Callable[[str], None]) -> None:
+    def __init__(self, endpoint: Askable, archive: FeatureArchive, *, warn: Callable[[str], None]) -> None:
         self._endpoint, self._archive, self._warn = endpoint, archive, warn
         self._learned: dict[str, FeatureSet] = {}
         # Of the latest challenger; and those that cannot be computed here.
@@ -84,11 +83,8 @@ class LiveModels:
         self._packed = True
 
     @classmethod
-    def of(
-        cls, use_case: str, clients: Clients, *, prefix: str, models_bucket: str, warn: Callable[[str], None]
-    ) -> Self:
-        """The models in production for a use case of the deployment with this prefix."""
-        endpoint = Endpoint(clients.sagemaker_runtime, name_endpoint(use_case, prefix=prefix))
+    def of(cls, endpoint: Askable, clients: Clients, *, models_bucket: str, warn: Callable[[str], None]) -> Self:
+        """The models behind an endpoint, their definitions in the bucket of models."""
         return cls(endpoint, FeatureArchive(ObjectStore(clients.s3, models_bucket)), warn=warn)
 
     def expect(self, fingerprint: str) -> None:

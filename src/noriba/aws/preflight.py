@@ -65,6 +65,7 @@ class Wishes:
     staging_instance: str = "ml.m5.large"
     production_instance: str = "ml.m5.large"
     production_instances: int = 1
+    serving: str = "endpoint"
     rollout: str = "full"
     use_cases: int = 1
     chunks_at_once: int = 8
@@ -91,7 +92,8 @@ class Wishes:
             ("staging", self.staging_instance, "endpoint", beside),
         )
         for part, instance, use, count in uses:
-            if part in parts:
+            # Where functions answer, there is no endpoint.
+            if part in parts and not (use == "endpoint" and self.serving == "function"):
                 for name in (f"{instance} for {use} usage", *([_ALL_ENDPOINTS] if use == "endpoint" else ())):
                     needs[name] = needs.get(name, 0) + count
         return needs

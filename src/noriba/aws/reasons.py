@@ -21,7 +21,7 @@ from noriba.usecase import MOST_EXPLAINED
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from noriba.aws.endpoints import Endpoint, EndpointReply
+    from noriba.aws.endpoints import Askable, EndpointReply
     from noriba.aws.registry import ModelPackage
     from noriba.features import Column
     from noriba.records.artifacts import ModelArtifact
@@ -84,7 +84,7 @@ class LiveReasoner:
         until_s: of the monotonic clock; later, the model is not asked, so that the rest can be told in time.
     """
 
-    def __init__(self, endpoint: Endpoint, humility: HumilityPolicy | None, *, until_s: float = math.inf) -> None:
+    def __init__(self, endpoint: Askable, humility: HumilityPolicy | None, *, until_s: float = math.inf) -> None:
         self._endpoint, self._humility, self._until_s = endpoint, humility, until_s
 
     def reason(

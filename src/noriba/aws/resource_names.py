@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from mypy_boto3_sagemaker import SageMakerClient
+    from noriba.aws.ledger_endpoints import EndpointControl
 
 
 class Kind(Enum):
@@ -20,9 +20,9 @@ class Kind(Enum):
     PACKAGE_GROUP = ("list_model_package_groups", "ModelPackageGroupSummaryList", "ModelPackageGroupName")
 
 
-def list_names(sagemaker: SageMakerClient, kind: Kind, *, prefix: str) -> list[str]:
+def list_names(sagemaker: EndpointControl, kind: Kind, *, prefix: str) -> list[str]:
     """Names that begin so, in SageMaker's order; SageMaker itself looks anywhere in a name."""
     operation, member, field = kind.value
-    paginator: Any = sagemaker.get_paginator(operation)  # type: ignore[call-overload]  # one of four
+    paginator: Any = sagemaker.get_paginator(operation)
     pages: Iterable[Mapping[str, Any]] = paginator.paginate(NameContains=prefix)
     return [found[field] for page in pages for found in page[member] if found[field].startswith(prefix)]

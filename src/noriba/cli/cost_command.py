@@ -67,3 +67,15 @@ def cost(  # noqa: PLR0913  # the options of a command
             f"${found.thousand_usd:,.3g} for a thousand predictions, ${found.million_usd:,.2f} for a million; "
             f"each further million ${found.further_million_usd:,.2f}, as long as the instances can take them"
         )
+    print_line(describe_shapes(found.serving, found.crossing))
+
+
+def describe_shapes(serving: str, crossing: float | None) -> str:
+    """Where models may answer, and which costs less."""
+    other = "function" if serving == "endpoint" else "endpoint"
+    if crossing is None:
+        return f'serving = "{serving}"; by these numbers, how many ask does not decide whether "{other}" costs less'
+    return (
+        f'serving = "{serving}"; at {crossing / 1e6:,.0f} million predictions a month an endpoint and functions cost '
+        "the same, and below, functions cost less"
+    )

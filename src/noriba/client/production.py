@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 def serves_champion_alone(session: Session) -> bool:
     """Whether production has settled on the champion's own configuration; also where there is none of either."""
     champion = session.ledger.read_champion()
-    state = describe_endpoint(
-        session.at("rollout").sagemaker, name_endpoint(session.use_case_name, prefix=session.prefix)
-    )
+    state = describe_endpoint(session.endpoints, name_endpoint(session.use_case_name, prefix=session.prefix))
     if state is None or champion is None:
         return state is None or state.status not in IN_PROGRESS
     if state.status in IN_PROGRESS:
@@ -46,7 +44,7 @@ def find_obstacle(session: Session) -> str | None:
 def read_weights(session: Session) -> dict[str, float]:
     """Weights of production's variants, by name, and of their shadows; empty where there is no endpoint."""
     name = name_endpoint(session.use_case_name, prefix=session.prefix)
-    found = find_resource(session.at("rollout").sagemaker.describe_endpoint, EndpointName=name)
+    found = find_resource(session.endpoints.describe_endpoint, EndpointName=name)
     if found is None:
         return {}
     weights = {one["VariantName"]: one.get("CurrentWeight", 0.0) for one in found.get("ProductionVariants", ())}
@@ -62,9 +60,8 @@ def find_serving(session: Session) -> int | None:
 
 def is_captured(session: Session) -> bool:
     """Whether what production answers is kept."""
-    sagemaker = session.at("rollout").sagemaker
-    state = describe_endpoint(sagemaker, name_endpoint(session.use_case_name, prefix=session.prefix))
+    state = describe_endpoint(session.endpoints, name_endpoint(session.use_case_name, prefix=session.prefix))
     if state is None:
         return False
-    config = sagemaker.describe_endpoint_config(EndpointConfigName=state.config)
+    config = session.endpoints.describe_endpoint_config(EndpointConfigName=state.config)
     return bool(config.get("DataCaptureConfig", {}).get("EnableCapture"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from noriba.aws.deployment import DEFAULT_PREFIX, MACHINES, Deployment, read_deployment, read_stacks
 from noriba.aws.executions import MachineHistory
 from noriba.aws.ledger import Ledger
+from noriba.aws.ledger_endpoints import open_control
 from noriba.aws.objects import ObjectStore
 from noriba.aws.places import Places
 from noriba.aws.registry import ModelRegistry
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from noriba.aws.clients import Clients
     from noriba.aws.deployment import Machine
+    from noriba.aws.ledger_endpoints import EndpointControl
     from noriba.aws.places import Part, Place
 
 
@@ -96,6 +98,12 @@ class Session:
     def ledger(self) -> Ledger:
         """The use case's ledger."""
         return Ledger(self.at("data").dynamodb.Table(self.deployment.ledger_table), self.use_case_name)
+
+    @cached_property
+    def endpoints(self) -> EndpointControl:
+        """What says how production stands: SageMaker; the ledger, where functions answer by themselves."""
+        clients = self.at("rollout")
+        return open_control(clients, use_case=self.use_case_name, ledger_table=self.deployment.endpoints_ledger)
 
     @cached_property
     def registry(self) -> ModelRegistry:

@@ -118,8 +118,7 @@ def _read_state(session: Session, accounts: Sequence[AccountStatus]) -> UseCaseS
     deployment = session.deployment
     looked_at = {part for account in accounts for part in account.parts}
     champion = session.ledger.read_champion()
-    sagemaker = session.at("rollout").sagemaker
-    endpoint = describe_endpoint(sagemaker, name_endpoint(session.use_case_name, prefix=session.prefix))
+    endpoint = describe_endpoint(session.endpoints, name_endpoint(session.use_case_name, prefix=session.prefix))
     under_way = tuple(
         f"{'experiment' if one.is_experiment else 'rollout'} of version {one.version}"
         for one in list_under_way(session)

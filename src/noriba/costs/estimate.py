@@ -6,7 +6,8 @@ billed for it cannot be, and is an assumption of the traffic.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,6 +37,12 @@ ALARMS, ALARMS_EACH, METRICS_EACH = 76, 13, 20
 """For the deployment; for each use case; metrics of each that are written every hour."""
 ALARMS_ACCOUNT, ALARMS_BETWEEN, ALARMS_BETWEEN_EACH = 1, 2, 2
 """For each further account; and, where there are several, for events that are brought between them."""
+ALARMS_IN_FUNCTIONS = 4
+"""More of them where functions answer: of two further functions, and of a stream."""
+MODEL_METRICS, MODEL_LOG_KB = 4, 0.5
+"""What functions tell of each variant, which SageMaker tells for nothing; and the line of the log that holds it."""
+OBJECTS_MINUTE, DIVIDE_MS = 1.0, 1.0
+"""Of each variant, at most; and what it takes to read which folder a line belongs into, assumed."""
 TRANSITIONS_HOUR = 60.0
 """Of machines that look around, for each use case."""
 LOOKING_DAY = 50_000
@@ -54,6 +61,7 @@ class Installation(BaseModel):
 
     use_cases: tuple[str, ...] = Field(default=("one",), min_length=1, description="their names")
     accounts: int = Field(default=1, gt=0, description="that the loop is spread over")
+    serving: Literal["endpoint", "function"] = "endpoint"
     production_instance: str = "ml.m5.large"
     production_instances: int = Field(default=1, gt=0)
     staging_instance: str = "ml.m5.large"
@@ -76,6 +84,9 @@ class Traffic(BaseModel):
     candidates: float = Field(default=1, ge=1, le=500, description="candidates of each")
     outcomes_share: float = Field(default=1.0, ge=0, le=1, description="predictions whose outcome is reported")
     predict_ms: float = Field(default=30, gt=0, description="how long a function is billed for a prediction")
+    copy_ms: float = Field(
+        default=5, ge=0, description="how much longer it is billed for a copy to a shadow, where functions answer"
+    )
     outcome_ms: float = Field(default=20, gt=0, description="how long a function is billed for an outcome")
     trainings: float = Field(default=4, ge=0, description="training runs")
     rollouts: float = Field(
@@ -109,6 +120,11 @@ class Estimate(BaseModel):
     thousand_usd: float | None = Field(description="of predictions, all in; None where there are none")
     million_usd: float | None = Field(description="of predictions, all in")
     further_million_usd: float | None = Field(description="of further predictions: what grows with them alone")
+    serving: str = Field(default="endpoint", description="where models answer")
+    crossing: float | None = Field(
+        default=None,
+        description="predictions a month at which an endpoint and functions cost the same; None where they never do",
+    )
 
 
 def estimate_costs(installation: Installation, traffic: Traffic, prices: Prices) -> Estimate:
@@ -117,9 +133,7 @@ def estimate_costs(installation: Installation, traffic: Traffic, prices: Prices)
     Raises:
         PricesUnreadableError: the table lacks an instance.
     """
-    found = [*_stand(installation, prices), *_learn(installation, traffic, prices), *_answer(traffic, prices)]
-    found += _keep(installation, traffic, prices)
-    lines = tuple(sorted(found, key=lambda line: -line.month_usd))
+    lines = _list_lines(installation, traffic, prices)
     month = sum(line.month_usd for line in lines)
     each = month / traffic.predictions if traffic.predictions else None
     further = sum(line.month_usd for line in lines if line.by_use)
@@ -134,7 +148,36 @@ def estimate_costs(installation: Installation, traffic: Traffic, prices: Prices)
         thousand_usd=None if each is None else each * 1000,
         million_usd=None if each is None else each * _MILLION,
         further_million_usd=further / traffic.predictions * _MILLION if traffic.predictions else None,
+        serving=installation.serving,
+        crossing=find_crossing(installation, traffic, prices),
     )
+
+
+def find_crossing(installation: Installation, traffic: Traffic, prices: Prices) -> float | None:
+    """Predictions a month at which an endpoint and functions cost the same; None where one always costs less.
+
+    Below, functions cost less: what grows with predictions is more where they answer, and what stands there less. The
+    endpoint keeps its instances, however many that are.
+    """
+
+    def reckon(serving: str, predictions: float) -> float:
+        shape = installation.model_copy(update={"serving": serving})
+        asked = traffic.model_copy(update={"predictions": predictions})
+        return sum(line.month_usd for line in _list_lines(shape, asked, prices))
+
+    saved = reckon("endpoint", 0) - reckon("function", 0)
+    # All lines grow evenly.
+    lost = reckon("function", _MILLION) - reckon("endpoint", _MILLION) + saved
+    return saved / lost * _MILLION if saved > 0 and lost > 0 else None
+
+
+def _list_lines(installation: Installation, traffic: Traffic, prices: Prices) -> tuple[CostLine, ...]:
+    """All that costs, the dearest first."""
+    found = [*_stand(installation, prices), *_learn(installation, traffic, prices)]
+    found += [*_answer(installation, traffic, prices), *_keep(installation, traffic, prices)]
+    if installation.serving == "function":
+        found += _answer_in_functions(installation, traffic, prices)
+    return tuple(sorted(found, key=lambda line: -line.month_usd))
 
 
 def _stand(of: Installation, prices: Prices) -> Iterator[CostLine]:
@@ -142,17 +185,20 @@ def _stand(of: Installation, prices: Prices) -> Iterator[CostLine]:
     price = prices.price
     fleet = len(of.use_cases) * of.production_instances
     each = f"{of.production_instances} × {of.production_instance} for each of {len(of.use_cases)} use cases"
-    yield _line(
-        "production endpoints",
-        fleet * HOURS * prices.of_instance(of.production_instance),
-        f"{each}, {HOURS:g} hours",
-    )
+    if of.serving == "endpoint":
+        yield _line(
+            "production endpoints",
+            fleet * HOURS * prices.of_instance(of.production_instance),
+            f"{each}, {HOURS:g} hours",
+        )
     yield _line(
         "cached snapshot of the predict function",
         PREDICT_GB * _MONTH_S * price.snapshot_gb_second,
         f"{PREDICT_GB:.2f} GB, all the time",
     )
     alarms = ALARMS + len(of.use_cases) * ALARMS_EACH
+    if of.serving == "function":
+        alarms += ALARMS_IN_FUNCTIONS
     if of.accounts > 1:
         alarms += (of.accounts - 1) * ALARMS_ACCOUNT + ALARMS_BETWEEN + len(of.use_cases) * ALARMS_BETWEEN_EACH
     yield _line(
@@ -180,19 +226,25 @@ def _learn(of: Installation, traffic: Traffic, prices: Prices) -> Iterator[CostL
         hours * prices.of_instance(of.training_instance),
         f"{traffic.trainings:g} runs of {TRAINING_JOBS} jobs, a quarter of an hour each on {of.training_instance}",
     )
-    beside = (of.shadow_hours if of.rollout == "full" else 0) + (of.canary_hours if of.rollout != "direct" else 0)
-    compared = traffic.rollouts * beside
-    staging = traffic.rollouts * STAGING_HOURS * prices.of_instance(of.staging_instance)
+    compared = traffic.rollouts * _measure_comparison(of)
+    fleets, basis = 0.0, f"at most {_measure_comparison(of):g} hours of looking at metrics"
+    if of.serving == "endpoint":
+        staging = traffic.rollouts * STAGING_HOURS * prices.of_instance(of.staging_instance)
+        fleets = compared * of.production_instances * prices.of_instance(of.production_instance) + staging
+        basis = f"at most {_measure_comparison(of):g} hours of a second fleet"
     yield _line(
         "rollouts",
-        compared * of.production_instances * prices.of_instance(of.production_instance)
-        + staging
-        + compared / 24 * LOOKING_DAY / 1000 * prices.price.metric_reads_thousand,
-        f"{traffic.rollouts:g}, each with at most {beside:g} hours of a second fleet",
+        fleets + compared / 24 * LOOKING_DAY / 1000 * prices.price.metric_reads_thousand,
+        f"{traffic.rollouts:g}, each with {basis}",
     )
 
 
-def _answer(traffic: Traffic, prices: Prices) -> Iterator[CostLine]:
+def _measure_comparison(of: Installation) -> float:
+    """Hours in which a rollout has two models, at most."""
+    return (of.shadow_hours if of.rollout == "full" else 0) + (of.canary_hours if of.rollout != "direct" else 0)
+
+
+def _answer(of: Installation, traffic: Traffic, prices: Prices) -> Iterator[CostLine]:
     """What each prediction makes services do."""
     price, asked = prices.price, traffic.predictions
     told = asked * traffic.outcomes_share
@@ -209,7 +261,13 @@ def _answer(traffic: Traffic, prices: Prices) -> Iterator[CostLine]:
         f"{traffic.predict_ms:g} ms a prediction, {traffic.outcome_ms:g} ms an outcome: assumed",
         by_use=True,
     )
-    yield _line("reads of the ledger", asked / _MILLION * price.table_reads_million, "one a prediction", by_use=True)
+    reads = 2 if of.serving == "function" else 1
+    yield _line(
+        "reads of the ledger",
+        reads * asked / _MILLION * price.table_reads_million,
+        "one a prediction" if reads == 1 else "two a prediction",
+        by_use=True,
+    )
     logged = (asked * PREDICT_LOG_KB + told * OUTCOME_LOG_KB) / _KB_IN_GB
     yield _line("logs", logged * price.logs_gb, f"{logged:.1f} GB", by_use=True)
     streamed = told * RECORD_KB / _KB_IN_GB
@@ -221,6 +279,48 @@ def _answer(traffic: Traffic, prices: Prices) -> Iterator[CostLine]:
     )
     out = asked * ANSWER_KB * traffic.candidates / _KB_IN_GB
     yield _line("answers sent out", out * price.transfer_out_gb, f"{out:.1f} GB", by_use=True)
+
+
+def _answer_in_functions(of: Installation, traffic: Traffic, prices: Prices) -> Iterator[CostLine]:
+    """What SageMaker does for nothing: measure variants, keep what they answered, and give a shadow its copies."""
+    price, asked = prices.price, traffic.predictions
+    comparing = min(1.0, traffic.rollouts * _measure_comparison(of) / HOURS)
+    shadowed = min(1.0, traffic.rollouts * (of.shadow_hours if of.rollout == "full" else 0) / HOURS)
+    told = asked * (1 + shadowed)
+    yield _line(
+        "metrics of models",
+        len(of.use_cases) * MODEL_METRICS * (1 + comparing) * price.metric_month,
+        f"{MODEL_METRICS} for each variant of each use case; a second one {comparing:.0%} of the time",
+    )
+    yield _line(
+        "logs of models",
+        told * MODEL_LOG_KB / _KB_IN_GB * price.logs_gb,
+        f"{told * MODEL_LOG_KB / _KB_IN_GB:.1f} GB",
+        by_use=True,
+    )
+    yield _line(
+        "copies for shadows",
+        asked * shadowed * traffic.copy_ms / 1000 * PREDICT_GB * price.function_gb_second,
+        f"{traffic.copy_ms:g} ms a prediction, {shadowed:.0%} of the time: assumed",
+        by_use=True,
+    )
+    kept = told * of.capture_percent / 100
+    each_kb = CAPTURE_KB + CAPTURE_KB_MORE * (traffic.candidates - 1)
+    streamed = kept * RECORD_KB * math.ceil(each_kb / RECORD_KB) / _KB_IN_GB
+    yield _line(
+        "captures on their way",
+        streamed * price.stream_gb
+        + kept * each_kb / _KB_IN_GB * price.divided_gb
+        + kept * DIVIDE_MS / 3.6e6 * price.divided_hour,
+        f"{kept:,.0f} lines, each counted by {RECORD_KB:g} KB",
+        by_use=True,
+    )
+    objects = len(of.use_cases) * (1 + comparing) * OBJECTS_MINUTE * HOURS * 60 if of.capture_percent else 0
+    yield _line(
+        "objects of captures",
+        objects / 1000 * (price.divided_objects_thousand + price.storage_puts_thousand),
+        f"{objects:,.0f} at most, one a minute of each variant",
+    )
 
 
 def _keep(of: Installation, traffic: Traffic, prices: Prices) -> Iterator[CostLine]:

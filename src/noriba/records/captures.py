@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from noriba.records.inference import ModelAnswer, read_inputs
-from noriba.records.packed import is_packed, read_answer, to_document
+from noriba.records.inference import CONTENT_TYPE, ModelAnswer, read_inputs
+from noriba.records.packed import PACKED_TYPE, is_packed, read_answer, to_document
 from noriba.timestamps import HOUR, begin_hour
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 OUTCOMES, METRICS = "outcomes", "metrics"
 """Where what was observed lies, in the outcomes bucket: a folder for each day below these, and in it for each hour."""
+CAPTURED_ENDPOINT, CAPTURED_VARIANT = "endpointName", "variantName"
+"""Of a line's metadata, where functions wrote it: by these it gets into its folder. SageMaker writes neither."""
 _MOST_GROUP = 2**31
 """What a column of groups cannot hold; there are a thousand."""
 _UNDER_HOUR = re.compile(
@@ -110,6 +112,42 @@ def parse_capture(line: str) -> CapturedAnswer | None:
 def _read_data(side: Mapping[str, str]) -> bytes:
     """What was sent, as it was; SageMaker writes down in Base64 what it was not told to be text."""
     return base64.b64decode(side["data"], validate=True) if side["encoding"] == "BASE64" else side["data"].encode()
+
+
+def _write_data(body: bytes) -> dict[str, str]:
+    if is_packed(body):
+        data = base64.b64encode(body).decode()
+        return {"observedContentType": PACKED_TYPE, "data": data, "encoding": "BASE64"}
+    return {"observedContentType": CONTENT_TYPE, "data": body.decode(), "encoding": "JSON"}
+
+
+def write_capture(
+    endpoint: str, variant: str, asked: bytes, answered: bytes, *, inference_id: str | None, event_id: str, at: datetime
+) -> str:
+    """A line as SageMaker writes it, for what answers without SageMaker; and in it, where it is to lie.
+
+    Args:
+        endpoint: its name.
+        variant: that answered.
+        asked: the body of the invocation.
+        answered: the body of the answer.
+        inference_id: the prediction's id; None for what is no prediction of anybody's.
+        event_id: of this capture.
+        at: when it was answered.
+    """
+    sides = {"endpointInput": ("INPUT", asked), "endpointOutput": ("OUTPUT", answered)}
+    document = {
+        "captureData": {name: {"mode": mode, **_write_data(body)} for name, (mode, body) in sides.items()},
+        "eventMetadata": {
+            "eventId": event_id,
+            **({} if inference_id is None else {"inferenceId": inference_id}),
+            "inferenceTime": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            CAPTURED_ENDPOINT: endpoint,
+            CAPTURED_VARIANT: variant,
+        },
+        "eventVersion": "0",
+    }
+    return json.dumps(document) + "\n"
 
 
 def _check_text(text: str) -> str:

@@ -46,6 +46,14 @@ LIVE_MODELS_REFUSED = Metric("check_live_models", "LiveModelsRefused", "models t
 REQUESTS_ANSWERED = Metric("predict", "RequestsAnswered", "requests that were answered with a prediction")
 CANDIDATES_ANSWERED = Metric("predict", "CandidatesAnswered", "predictions in those answers")
 CANDIDATES_DOUBTED = Metric("predict", "CandidatesDoubted", "those that say their confidence is low")
+MODELS_ASKED = Metric("ask_model", "ModelsAsked", "questions that a model answered or refused, for nobody's app")
+MODELS_FAILED = Metric("ask_model", "ModelsFailed", "those that it did not")
+ENDPOINTS_CHANGED = Metric(
+    "change_endpoints", "EndpointsChanged", "orders of rollouts that were written into the ledger, or read from it"
+)
+CAPTURES_LOST = Metric(
+    "predict", "CapturesLost", "answers that were given and could not be kept, where functions answer by themselves"
+)
 OUTCOMES_TAKEN = Metric("record_outcome", "OutcomesTaken", "outcomes that were put on the bus")
 ENDPOINTS_LOOKED_AT = Metric("describe_service", "EndpointsLookedAt", "times that SageMaker said how an endpoint is")
 ENDPOINTS_UNKNOWN = Metric("describe_service", "EndpointsUnknown", "times that it did not say")

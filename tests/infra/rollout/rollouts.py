@@ -7,7 +7,7 @@ from typing import Any
 
 from noriba.records.rollout import RolloutPlan
 from noriba.usecase import RolloutPolicy
-from tests.infra.executions import EXECUTION_ID, LATE, Answers, Execution, Failure, answer_function, run_machine
+from tests.infra.executions import EXECUTION_ID, LATE, Answer, Answers, Execution, Failure, answer_function, run_machine
 
 PACKAGE = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/noriba-taxi-eta/7"
 ENDPOINT = "noriba-taxi-eta"
@@ -88,7 +88,26 @@ def roll_out(definition: dict[str, Any], plan: RolloutPlan | None = PLAN, /, **a
         "Look at production after failure": describe("InService"),
     }
     said |= {state_named(definition, name): answer for name, answer in answers.items()}
-    return run_machine(definition, given, said)
+    return run_machine(definition, given, _speak(definition, said))
+
+
+def _speak(definition: dict[str, Any], said: dict[str, Answers]) -> dict[str, Answers]:
+    """The same answers as a function gives them that stands in SageMaker's place, where one does."""
+    orders = [
+        name
+        for name, state in definition["States"].items()
+        if "action" in state.get("Parameters", {}).get("Payload", {})
+    ]
+
+    def put(answer: Answer) -> Answer:
+        if isinstance(answer, Failure):
+            return Failure("EndpointMissingError", answer.cause) if answer == MISSING else answer
+        return answer_function(answer)
+
+    for name in orders:
+        answer = said.get(name, {})
+        said[name] = [put(one) for one in answer] if isinstance(answer, list) else put(answer)
+    return said
 
 
 def state_named(definition: dict[str, Any], name: str) -> str:

@@ -137,6 +137,13 @@ def test_an_account_needs_instances_for_its_parts_alone(parts: tuple[Part, ...],
     assert WISHES.count_instances(parts) == needs
 
 
+def test_where_functions_answer_instances_train_alone() -> None:
+    needs = replace(WISHES, serving="function").count_instances()
+
+    assert needs
+    assert not [name for name in needs if "endpoint" in name]
+
+
 @pytest.mark.parametrize(("functions", "level"), [(10, "look"), (8, "bad"), (99, "look"), (100, "good")])
 def test_how_many_functions_run_at_once_is_held_against_what_a_file_takes(
     look: Callable[..., dict[str, CheckResult]], functions: int, level: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,6 @@ from hypothesis import strategies as st
 from noriba.costs import Installation, PricesUnreadableError, Traffic, estimate_costs, read_prices
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from noriba.costs import CostLine, Estimate
 
 PRICES = read_prices()
@@ -22,6 +21,7 @@ INSTALLATIONS = st.builds(
     use_cases=st.lists(st.text(), min_size=1, max_size=20).map(tuple),
     production_instance=st.sampled_from(sorted(PRICES.instance_hour)),
     production_instances=st.integers(1, 50),
+    serving=st.sampled_from(["endpoint", "function"]),
     rollout=st.sampled_from(["full", "canary", "direct"]),
     capture_percent=st.floats(0, 100),
     shadow_hours=st.floats(0, 336),
@@ -129,3 +129,51 @@ def test_a_price_that_is_mistyped_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(PricesUnreadableError, match=r"price\.alarm_moth: Extra inputs are not permitted"):
         read_prices(table)
+
+
+@given(INSTALLATIONS, TRAFFIC)
+def test_where_the_two_shapes_cross_they_cost_the_same_and_below_functions_cost_less(
+    installation: Installation, traffic: Traffic
+) -> None:
+    crossing = estimate_costs(installation, traffic, PRICES).crossing
+
+    def reckon(serving: str, predictions: float) -> float:
+        shape = installation.model_copy(update={"serving": serving})
+        asked = traffic.model_copy(update={"predictions": predictions})
+        return estimate_costs(shape, asked, PRICES).month_usd
+
+    # An instance that always runs is never the cheaper one while nobody asks.
+    assert crossing is not None
+    assert reckon("endpoint", crossing) == pytest.approx(reckon("function", crossing))
+    assert reckon("endpoint", crossing / 2) > reckon("function", crossing / 2)
+    assert reckon("endpoint", crossing * 2) < reckon("function", crossing * 2)
+
+
+def test_functions_cost_what_sagemaker_does_for_nothing() -> None:
+    found = estimate_costs(
+        Installation(serving="function"), Traffic(predictions=1_000_000, rollouts=0, candidates=1), PRICES
+    )
+
+    assert not [line for line in found.lines if line.what == "production endpoints"]
+    # A line of 1.7 KB counts as 5 KB on the stream; what is divided counts by what it holds, and a millisecond each.
+    streamed = 5 * 0.029 + 1.7 * 0.020 + 1000 / 3600 * 0.07
+    assert find(found, "captures on their way").month_usd == pytest.approx(streamed)
+    assert find(found, "metrics of models").month_usd == pytest.approx(4 * 0.30)
+    assert find(found, "copies for shadows").month_usd == 0
+
+
+def test_the_manual_says_what_either_shape_costs() -> None:
+    text = (Path(__file__).parents[3] / "docs/aws.md").read_text(encoding="utf-8")
+    _, rows = text.split("| predictions a month | `endpoint` | `function` |\n|---|---|---|\n")
+    *amounts, crossing = [line.strip("| ").split(" | ") for line in rows.split("\n\n")[0].splitlines()]
+
+    for predictions, *told in amounts:
+        traffic = Traffic(predictions=float(predictions.replace(",", "")))
+        reckoned = [
+            estimate_costs(Installation.model_validate({"serving": shape}), traffic, PRICES)
+            for shape in ("endpoint", "function")
+        ]
+        assert told == [f"${found.month_usd:,.0f}" for found in reckoned]
+    found = estimate_costs(Installation(), Traffic(), PRICES).crossing
+    assert found is not None
+    assert crossing[0] == f"{found / 1e6:,.0f},000,000"

@@ -2,20 +2,22 @@
 
 MiniStack writes one object per record, at once. Firehose buffers, hands the buffer to its processors, and writes the
 records one after the other: https://docs.aws.amazon.com/firehose/latest/dev/basic-deliver.html. A laptop need not wait
-for the configured interval (up to 15 minutes): the buffer is written every second. Records of a stream with dynamic
-partitioning may belong to different objects and are written singly.
+for the configured interval (up to 15 minutes): the buffer is written every second. With dynamic partitioning, records
+of the same keys are one object: https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning.html
 """
 
 from __future__ import annotations
 
+import json
 import threading
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from laptop_cloud.extensions.ticker import Ticker
 from laptop_cloud.ministack_seams import Seam, current_account, current_region, in_scope, reach, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _BUFFER_S = 1.0
 
@@ -81,12 +83,40 @@ def _write(batch: _Batch) -> None:
     delimiter = _delimiter(settings)
     write_block = reach(Seam.DELIVER_BLOCK)
     if (settings.get("DynamicPartitioningConfiguration") or {}).get("Enabled"):
-        for record_id, data in processed:
-            write_block(batch.stream, batch.destination, data + delimiter, partition_keys.get(record_id))
+        for destination, keys, block in _divide(batch.destination, processed, partition_keys, delimiter):
+            write_block(batch.stream, destination, block, keys)
     elif processed:
         write_block(batch.stream, batch.destination, b"".join(data + delimiter for _, data in processed))
     # MiniStack keeps every record ever put, for its own tests; here they would only fill the memory.
     batch.destination["records"].clear()
+
+
+def _divide(
+    destination: Json, processed: Iterable[Record], partition_keys: dict[str, dict[str, str]], delimiter: bytes
+) -> Iterator[tuple[Json, dict[str, str] | None, bytes]]:
+    """A block for each partition: the destination, with the partition in its prefix, keys by functions, and content.
+
+    A record whose keys cannot be found is a block of its own; whoever writes it finds out why.
+    """
+    settings = destination["config"]
+    blocks: dict[str, list[bytes]] = defaultdict(list)
+    keys: dict[str, tuple[Json, dict[str, str] | None]] = {}
+    for record_id, data in processed:
+        by_function = partition_keys.get(record_id)
+        try:
+            by_query: dict[str, str] = reach(Seam.FIND_PARTITION)(settings, data) or {}
+        except Exception:  # noqa: BLE001 -- MiniStack's own, of a class that it keeps to itself
+            yield destination, by_function, data + delimiter
+            continue
+        name = json.dumps([by_query, by_function])
+        prefix = settings.get("Prefix", "")
+        for key, value in by_query.items():
+            prefix = prefix.replace(f"!{{partitionKeyFromQuery:{key}}}", value)
+        known = {**settings, "Prefix": prefix, "DynamicPartitioningConfiguration": {"Enabled": False}}
+        keys[name] = {**destination, "config": known}, by_function
+        blocks[name].append(data + delimiter)
+    for name, block in blocks.items():
+        yield *keys[name], b"".join(block)
 
 
 def _delimiter(settings: Json) -> bytes:

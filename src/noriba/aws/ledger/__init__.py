@@ -1,5 +1,6 @@
 """The ledger: what must be known exactly once, in one DynamoDB table. Entries: `noriba.records.ledger_entries`."""
 
+from noriba.aws.ledger.hosting import HostingEntries
 from noriba.aws.ledger.intervals import IntervalEntries
 from noriba.aws.ledger.live import LiveEntries
 from noriba.aws.ledger.models import Awaited, Champion, ModelEntries, RolloutLock, RolloutTraffic
@@ -20,5 +21,7 @@ __all__ = [
 ]
 
 
-class Ledger(ObjectEntries, SnapshotEntries, TrainingEntries, ModelEntries, IntervalEntries, LiveEntries):
+class Ledger(
+    ObjectEntries, SnapshotEntries, TrainingEntries, ModelEntries, IntervalEntries, LiveEntries, HostingEntries
+):
     """The entries of one use case."""
