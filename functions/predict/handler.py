@@ -10,7 +10,7 @@ from functions.telemetry import logger
 from noriba.aws.endpoints import Endpoint
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.gateway import answering_problems
-from noriba.aws.ledger import Ledger
+from noriba.aws.ledger_reading import RequestLedger
 from noriba.aws.live_models import LiveModels
 from noriba.aws.routing import Traffic
 from noriba.records.names import name_endpoint
@@ -46,7 +46,7 @@ def find_traffic(use_case: str) -> Traffic:
     models = LiveModels.of(endpoint, clients, models_bucket=settings.models_bucket, warn=logger.warning)
     return Traffic(
         models,
-        lambda: Ledger(clients.dynamodb.Table(settings.ledger_table), use_case),
+        lambda: RequestLedger(clients.dynamodb.Table(settings.ledger_table), use_case),
         declared=load_use_case(use_case).features.fingerprint,
         warn=logger.warning,
     )

@@ -13,8 +13,9 @@ from noriba.aws.gateway import answer, answering_problems, read_body, read_path
 from noriba.events import MetricsObserved, OutcomeObserved
 from noriba.records.metrics import OUTCOMES_TAKEN
 from noriba.serving.answers import OutcomeReceipt
+from noriba.serving.outcomes import check_observed, define_outcome
 from noriba.serving.problems import Problem, ProblemError
-from noriba.serving.requests import check_observed, define_outcome, parse_body
+from noriba.serving.requests import parse_body
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from noriba.events import Event
-    from noriba.serving.requests import OutcomeRequest
+    from noriba.serving.outcomes import OutcomeRequest
 
 
 class Settings(Environment):

@@ -26,7 +26,8 @@ from noriba.datasets.transformation import transform_chunk
 from noriba.records.explanations import Contribution
 from noriba.records.names import name_endpoint
 from noriba.serving.answers import PredictionExplanation
-from noriba.serving.requests import OutcomeRequest, parse_body
+from noriba.serving.outcomes import OutcomeRequest
+from noriba.serving.requests import parse_body
 from noriba.serving.wording import say_contribution
 from noriba.usecase import load_use_case
 from usecases.taxi_eta.bounds import RAIN_MM_PER_H

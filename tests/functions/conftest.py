@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 import boto3
 import pytest
 from moto import mock_aws
+from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from noriba.aws.clients import Clients
 from noriba.aws.ledger import Ledger
@@ -136,8 +137,21 @@ class Cloud:
         self.runtime.copies.clear()
 
 
+@pytest.fixture(scope="session")
+def dynamodb_url() -> Iterator[str]:
+    """DynamoDB on a port of this machine, with the same tables as moto has in memory.
+
+    What an app waits for asks it without boto3, which is all that moto replaces.
+    """
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
 @pytest.fixture(scope="module")
-def account() -> Iterator[Cloud]:
+def account(dynamodb_url: str) -> Iterator[Cloud]:
     with pytest.MonkeyPatch.context() as environment, mock_aws(), serve_runtime() as runtime:
         for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
             environment.delenv(name, raising=False)
@@ -145,7 +159,9 @@ def account() -> Iterator[Cloud]:
             environment.setenv(name, value)
         environment.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", runtime.url)
         forget_connections()
-        yield build_account(runtime)
+        account = build_account(runtime)
+        environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url)
+        yield account
         forget_connections()
 
 

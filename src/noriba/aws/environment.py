@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict
 
-from noriba.aws.clients import Clients
+from noriba.aws.prompt import PromptClients
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from noriba.aws.clients import Clients
 
 S = TypeVar("S", bound="Environment")
 
@@ -36,4 +38,14 @@ def dependency_loader(settings: type[S], *, prompt: bool = False) -> Callable[[]
 
     `prompt` is for functions that an app waits for.
     """
-    return lru_cache(lambda: (settings.read(), Clients(prompt=prompt)))
+    return lru_cache(lambda: (settings.read(), _connect(prompt=prompt)))
+
+
+def _connect(*, prompt: bool) -> Clients:
+    if prompt:
+        # Whatever it has not of its own is boto3's, by the same names.
+        return cast("Clients", PromptClients())
+    # Only now: it loads boto3, for which an app would wait.
+    from noriba.aws.clients import Clients  # noqa: PLC0415
+
+    return Clients()

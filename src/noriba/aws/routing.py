@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from noriba.aws.endpoints import EndpointReply
-    from noriba.aws.ledger import Ledger, RolloutTraffic
+    from noriba.aws.ledger_reading import RequestLedger, RolloutTraffic
     from noriba.aws.live_models import LiveModels
     from noriba.usecase import PredictionRequest, UseCase
 
@@ -46,7 +46,12 @@ class Traffic:
     """
 
     def __init__(
-        self, models: LiveModels, open_ledger: Callable[[], Ledger], *, declared: str, warn: Callable[[str], None]
+        self,
+        models: LiveModels,
+        open_ledger: Callable[[], RequestLedger],
+        *,
+        declared: str,
+        warn: Callable[[str], None],
     ) -> None:
         self._models, self._declared, self._warn = models, declared, warn
         # What a rollout means for requests; an answer by weight is better than none.
@@ -102,7 +107,7 @@ class Traffic:
                 self._rollout.forget()
                 raise error from None
 
-    def _look(self, ledger: Ledger) -> RolloutTraffic:
+    def _look(self, ledger: RequestLedger) -> RolloutTraffic:
         rollout = ledger.read_rollout_traffic()
         # In the shadow it gets whatever requests bring, and nobody hears that it misses something.
         if rollout.feature_fingerprint not in {None, self._declared}:

@@ -8,9 +8,9 @@ from pydantic.json_schema import models_json_schema
 
 from noriba.serving.answers import OutcomeReceipt, define_answer
 from noriba.serving.health import Health
+from noriba.serving.outcomes import define_outcome
 from noriba.serving.problems import CONTENT_TYPE as PROBLEM_TYPE
 from noriba.serving.problems import Problem
-from noriba.serving.requests import define_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,8 +12,9 @@ import pytest
 
 from noriba.errors import FeatureMismatchError
 from noriba.features import FeatureSet
+from noriba.serving.outcomes import OutcomeRequest, check_observed, define_outcome
 from noriba.serving.problems import MOST_FAULTS, Problem, ProblemError
-from noriba.serving.requests import OutcomeRequest, check_observed, convert_request, define_outcome, parse_body
+from noriba.serving.requests import convert_request, parse_body
 from noriba.usecase import BusinessMetric
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 from noriba.aws.ledger.hosting import HostingEntries
 from noriba.aws.ledger.intervals import IntervalEntries
 from noriba.aws.ledger.live import LiveEntries
-from noriba.aws.ledger.models import Awaited, Champion, ModelEntries, RolloutLock, RolloutTraffic
+from noriba.aws.ledger.models import Awaited, Champion, ModelEntries, RolloutLock
 from noriba.aws.ledger.objects import Claim, KnownVersion, ObjectEntries, ObjectState, ReceivedObject
 from noriba.aws.ledger.snapshots import SnapshotEntries
 from noriba.aws.ledger.training import TrainingEntries
+from noriba.aws.ledger_reading import RequestLedger, RolloutTraffic
 
 __all__ = [
     "Awaited",
@@ -22,6 +23,13 @@ __all__ = [
 
 
 class Ledger(
-    ObjectEntries, SnapshotEntries, TrainingEntries, ModelEntries, IntervalEntries, LiveEntries, HostingEntries
+    ObjectEntries,
+    SnapshotEntries,
+    TrainingEntries,
+    ModelEntries,
+    IntervalEntries,
+    LiveEntries,
+    HostingEntries,
+    RequestLedger,
 ):
     """The entries of one use case."""

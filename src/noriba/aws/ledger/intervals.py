@@ -8,7 +8,7 @@ from boto3.dynamodb.conditions import Attr
 
 from noriba.aws.ledger.table import Entries
 from noriba.records import ledger_entries as entries
-from noriba.records.stretching import Stretch, Stretching
+from noriba.records.stretching import Stretching
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,16 +21,6 @@ class IntervalEntries(Entries):
         """What is known of a model; None before the first look at any."""
         found = self._get(entries.STRETCH)
         return Stretching.model_validate(found) if found else None
-
-    def read_stretch(self) -> Stretch | None:
-        """What whoever asks the model must know; None where nothing is to be stretched.
-
-        Raises:
-            ValueError: the entry is none that a look of the monitor writes.
-        """
-        found = self._get(entries.STRETCH, only=entries.STRETCH_ATTRIBUTES)
-        stretch = Stretch.model_validate(found) if found else None
-        return None if stretch is None or stretch.factor == 1.0 else stretch
 
     def replace_stretching(self, after: Stretching, *, before: Stretching | None) -> bool:
         """Keep what was found; False when somebody else has kept something since `before` was read."""

@@ -11,7 +11,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from noriba.aws.ledger.table import Entries
 from noriba.records import ledger_entries as entries
 from noriba.records.rollout import ChallengerVerdict, ComparedStage, RolloutPlan, RolloutStep
-from noriba.rollout.assignment import Split
 
 
 class Champion(BaseModel):
@@ -87,21 +86,6 @@ class RolloutLock(BaseModel):
         return self.purpose == "experiment"
 
 
-class RolloutTraffic(BaseModel):
-    """What a rollout means for whoever asks the models.
-
-    Attributes:
-        split: how requests are split between two models in production; None while one serves alone.
-        feature_fingerprint: of the features that the challenger learned; None while there is none, or it has not
-            answered golden requests yet.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    split: Split | None = None
-    feature_fingerprint: str | None = None
-
-
 class ModelEntries(Entries):
     """Packages by hash, the champion, the rollout's lock."""
 
@@ -130,20 +114,6 @@ class ModelEntries(Entries):
         if "token" in found:
             awaited = Awaited.model_validate({**found, "plan": RolloutPlan.model_validate_json(found["plan"])})
         return RolloutLock.model_validate({**found, "awaited": awaited})
-
-    def read_rollout_traffic(self) -> RolloutTraffic:
-        """What the rollout under way, if there is one, means for requests.
-
-        Raises:
-            ValueError: the entry is none that a rollout writes.
-        """
-        found = self._get(entries.ROLLOUT, only=(*entries.SPLIT_ATTRIBUTES, entries.CHALLENGER_FEATURES))
-        split = None
-        if found.get("stage") == "canary" and "percent" in found:
-            split = {**found, "salt": found.get("execution")}
-        return RolloutTraffic.model_validate(
-            {"split": split, "feature_fingerprint": found.get(entries.CHALLENGER_FEATURES)}
-        )
 
     def pause_rollout(self, execution: str, *, paused: bool) -> bool:
         """Hold back verdicts on a rollout, or no longer; whether it was still under way."""

@@ -7,32 +7,14 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 from botocore.exceptions import ClientError
 
+from noriba.aws.ledger_reading import ReadEntries
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from mypy_boto3_dynamodb.service_resource import Table
+    from collections.abc import Callable, Iterator
 
 
-class Entries:
+class Entries(ReadEntries):
     """The entries of one use case, by name."""
-
-    def __init__(self, table: Table, use_case: str) -> None:
-        self._table = table
-        self._use_case = use_case
-
-    @property
-    def use_case(self) -> str:
-        """Whose entries they are."""
-        return self._use_case
-
-    def _get(self, entry: str, *, only: Sequence[str] = ()) -> dict[str, Any]:
-        """An entry, or those of its attributes that are named; empty where there is none."""
-        some: dict[str, Any] = {}
-        if only:
-            names = {f"#{number}": name for number, name in enumerate(only)}
-            some = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
-        answer = self._table.get_item(Key=self._key(entry), ConsistentRead=True, **some)
-        return answer.get("Item", {})
 
     def _put(self, entry: str, item: dict[str, Any], *, unless_exists_but: ConditionBase | None) -> bool:
         """Write an entry if there is none, or if the one there is meets the condition; whether it was written."""
@@ -75,9 +57,6 @@ class Entries:
             if "LastEvaluatedKey" not in page:
                 return
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-
-    def _key(self, entry: str) -> dict[str, str]:
-        return {"use_case": self._use_case, "entry": entry}
 
 
 def _attempt(write: Callable[..., object], **request: object) -> bool:
