@@ -26,7 +26,7 @@ LONGEST_S = {"transform": 40.0, "score": 30.0, "train": 40.0}
 """Of one size, by the wall clock."""
 _WORDS = {
     "transform": f"raw rows into features; over {CHUNK:,} in chunks of as many",
-    "score": "three quantiles of rows with features",
+    "score": f"three quantiles of rows with features; over {CHUNK:,} in chunks of as many",
     "train": "350 trees of 127 leaves for each of three quantiles, by default",
 }
 
