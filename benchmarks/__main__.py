@@ -129,12 +129,13 @@ def _tell_figures(
             print(f"  {name} could not be measured; --no-peers leaves out what has to be installed", flush=True)
             whole = False
         print(f"  {name}: {time.perf_counter() - begun_s:.0f} s", flush=True)
+        # After each, so that who ends it early has what was found.
+        if json_file is not None:
+            json_file.write_text(write_json(figures, machine), encoding="utf-8")
+        if markdown_file is not None:
+            page = markdown_file.read_text(encoding="utf-8") if markdown_file.exists() else ""
+            markdown_file.write_text(put_into_page(page, write_markdown(figures, machine)), encoding="utf-8")
     print(f"\n{write_table(figures)}")
-    if json_file is not None:
-        json_file.write_text(write_json(figures, machine), encoding="utf-8")
-    if markdown_file is not None:
-        page = markdown_file.read_text(encoding="utf-8") if markdown_file.exists() else ""
-        markdown_file.write_text(put_into_page(page, write_markdown(figures, machine)), encoding="utf-8")
     return whole
 
 

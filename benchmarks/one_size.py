@@ -69,10 +69,11 @@ def _transform(rows: int, _bundle: Path) -> Callable[[], None]:
 
 
 def _score(rows: int, bundle: Path) -> Callable[[], None]:
-    predictor, columns = load_bundle(bundle)[0].load(), _make_columns(rows)
+    predictor, columns = load_bundle(bundle)[0].load(), _make_columns(min(rows, CHUNK))
 
     def work() -> None:
-        predictor.predict_features(columns)
+        for _ in range(max(1, rows // CHUNK)):
+            predictor.predict_features(columns)
 
     return work
 
