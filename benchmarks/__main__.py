@@ -3,7 +3,7 @@
 python -m benchmarks transform conversion
 python -m benchmarks load rollout       # a deployment must be up, with a model: noriba demo --keep
 python -m benchmarks accuracy decision drift splits reasons --trips FOLDER  # TLC's green_tripdata_2023-01..07.parquet
-python -m benchmarks months intervals stretching windows --trips FOLDER     # months of 2020, 2021 and 2023
+python -m benchmarks months intervals variants stretching windows --trips FOLDER     # months of 2020, 2021 and 2023
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from benchmarks import (
     stretching,
     training,
     transform,
+    variants,
     windows,
 )
 
@@ -46,7 +47,8 @@ def main() -> None:
         "names",
         nargs="*",
         help="transform, conversion, training, hostile, observations, monitoring, load, rollout, accuracy, months, "
-        "intervals, decision, drift, splits, reasons, stretching, windows; all but load and rollout when left out",
+        "intervals, variants, decision, drift, splits, reasons, stretching, windows; all but load and rollout when "
+        "left out",
     )
     parser.add_argument("--rows", type=int, default=200_000, help="rows to transform, and to train on (%(default)s)")
     parser.add_argument("--runs", type=int, default=2_000, help="rollouts to simulate, for decision (%(default)s)")
@@ -64,6 +66,7 @@ def main() -> None:
         "accuracy": lambda: accuracy.run(given.trips),
         "months": lambda: months.run(given.trips),
         "intervals": lambda: intervals.run(given.trips),
+        "variants": lambda: variants.run(given.trips),
         "decision": lambda: decision.run(given.trips, runs=given.runs),
         "drift": lambda: drift.run(given.trips),
         "splits": lambda: splits.run(given.trips),
