@@ -6,7 +6,7 @@ python -m benchmarks --json FILE --markdown FILE    # the table for programs, an
 python -m benchmarks transform conversion training hostile observations monitoring    # further claims, a line each
 python -m benchmarks load rollout       # a deployment must be up, with a model: noriba demo --keep
 python -m benchmarks accuracy decision drift splits reasons --trips FOLDER  # TLC's green_tripdata_2023-01..07.parquet
-python -m benchmarks months intervals stretching windows --trips FOLDER     # months of 2020, 2021 and 2023
+python -m benchmarks months intervals variants stretching windows --trips FOLDER     # months of 2020, 2021 and 2023
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from benchmarks import (
     stretching,
     training,
     transform,
+    variants,
     windows,
 )
 from benchmarks.figures import put_into_page, write_json, write_markdown, write_table
@@ -89,6 +90,7 @@ def main() -> None:
         "accuracy": lambda: accuracy.run(given.trips),
         "months": lambda: months.run(given.trips),
         "intervals": lambda: intervals.run(given.trips),
+        "variants": lambda: variants.run(given.trips),
         "decision": lambda: decision.run(given.trips, runs=given.runs),
         "drift": lambda: drift.run(given.trips),
         "splits": lambda: splits.run(given.trips),

@@ -48,7 +48,7 @@ def run(folder: Path | None) -> None:
             below, above = float(np.mean(outcome < low_s)), float(np.mean(outcome > high_s))
             print(
                 f"    {name:<34} holds {1 - below - above:.3f}, {below:.3f} below and {above:.3f} above; "
-                f"{np.mean(high_s - low_s):.0f} s wide"
+                f"{np.mean(high_s - low_s):.0f} s wide, loss {_measure_loss(low_s, high_s, outcome):.2f} s"
             )
 
 
@@ -109,6 +109,13 @@ def _learn_spread(
     median = settings.model_copy(update={"quantiles": (settings.quantiles[1],)})
     boosters = fit_quantiles(matrix, residual, names=names, settings=median).load()
     return [np.maximum(boosters.predict(rows)[:, 0], _LEAST_SPREAD) for rows in asked]
+
+
+def _measure_loss(low: Column, high: Column, outcome: Column) -> float:
+    """The pinball loss, the mean of both ends'."""
+    ends = ((low, _SHARE), (high, 1.0 - _SHARE))
+    losses = [np.maximum(share * (outcome - end), (share - 1.0) * (outcome - end)) for end, share in ends]
+    return float(np.mean(losses))
 
 
 def _conformal(scores: Column, share: float) -> float:

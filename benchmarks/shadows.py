@@ -30,8 +30,8 @@ from noriba.serving.requests import convert_request
 from noriba.training.answering import Answerer
 from noriba.training.bundles import save_bundle
 from noriba.training.experience import record_experience
+from noriba.training.fitting import fit_model
 from noriba.training.hyperparameters import Hyperparameters
-from noriba.training.models import fit_model
 from noriba.training.splits import split_by_time
 from noriba.usecase import load_use_case
 from usecases.taxi_eta.simulator import simulate

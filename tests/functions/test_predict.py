@@ -580,7 +580,7 @@ def test_a_request_is_answered_while_nobody_can_be_asked_for_the_last_hours(
         def fail(*_args: object) -> None:
             raise EndpointConnectionError(endpoint_url="https://dynamodb")
 
-        away.setattr(Ledger, "read_live", fail)
+        away.setattr(RequestLedger, "read_live", fail)
         assert ask(context, RIDE)[0] == 200
 
     assert all(map(math.isnan, read_paces(cloud)))

@@ -161,7 +161,7 @@ def to_document(body: bytes) -> dict[str, Any]:
     """
     table = unpack_table(body)
     layout = table.layout
-    document: dict[str, Any] = load_json(table.beside) if table.beside else {}
+    document: Any = load_json(table.beside) if table.beside else {}
     if not isinstance(document, dict):
         raise ValueError("what travels beside the table is no object")  # noqa: TRY004  # the body's fault, told like the others
     document["columns"] = dict(zip(layout.columns, map(_to_json, table.columns), strict=True))
@@ -193,7 +193,7 @@ def read_answer(body: bytes) -> ModelAnswer:
     rows, promise, beside, start = _open(body)
     claimed_coverage, bundle_digest = _read_promise(promise)
     low, value, high = _read_numbers(body, start, 3 * rows).reshape(3, rows).tolist()
-    extras: dict[str, Any] = load_json(beside) if beside else {}
+    extras: Any = load_json(beside) if beside else {}
     if not isinstance(extras, dict) or extras.keys() - EXTRAS.keys():
         raise ValueError(f"what travels beside the answer is not an object of {', '.join(EXTRAS)}")
     said = {name: EXTRAS[name].validate_python(extra) for name, extra in extras.items()}

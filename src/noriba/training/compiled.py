@@ -108,7 +108,7 @@ def add_leaves(nodes, roots, leaves, first_leaves, places, answer):  # type: ign
         end = min(begin + _BLOCK, rows)
         for tree in range(uint64(roots.shape[0])):
             root, first_leaf, quantile = roots[tree], first_leaves[tree], tree % quantiles
-            row = begin
+            row = uint64(begin)
             while row + uint64(8) <= end:
                 r1, r2, r3, r4 = row + _ONE, row + uint64(2), row + uint64(3), row + uint64(4)
                 r5, r6, r7 = row + uint64(5), row + uint64(6), row + uint64(7)

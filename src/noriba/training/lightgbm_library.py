@@ -58,7 +58,7 @@ class LoadedTrees:
         )
 
     def __del__(self) -> None:
-        if self._handle:
+        if self._handle.value:
             _library().LGBM_FastConfigFree(self._row)
             _library().LGBM_BoosterFree(self._handle)
 

@@ -203,12 +203,12 @@ def test_an_entry_reads_as_boto3_reads_it(monkeypatch: pytest.MonkeyPatch) -> No
             BillingMode="PAY_PER_REQUEST",
         )
         key = {"use_case": "taxi_eta", "entry": "é"}
-        values = {"text": "x", "number": 3, "yes": True, "nothing": None, "list": [1, "a"], "map": {"b": {"c": 2}}}
+        values: dict[str, Any] = {"text": "x", "number": 3, "yes": True, "nothing": None, "list": [1, "a"], "map": {"b": {"c": 2}}}
         theirs.put_item(Item={**key, **values})
         ours = PromptClients().dynamodb.Table("prompt")
         some = {"ProjectionExpression": "#a", "ExpressionAttributeNames": {"#a": "list"}, "ConsistentRead": True}
 
-        assert ours.get_item(Key=key)["Item"] == theirs.get_item(Key=key)["Item"]  # type: ignore[arg-type]  # as it is
+        assert ours.get_item(Key=key)["Item"] == theirs.get_item(Key=key)["Item"]
         assert ours.get_item(Key=key, **some)["Item"] == {"list": [1, "a"]}
         assert ours.get_item(Key={**key, "entry": "none"}) == {}
         with pytest.raises(ClientError) as caught:

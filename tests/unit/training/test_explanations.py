@@ -13,9 +13,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from noriba.training.boosters import QuantileBoosters
 from noriba.training.explanations import MOST_CONTRIBUTIONS, explain, to_amounts
 from noriba.training.fitting import fit_model
-from noriba.training.quantiles import QuantileBoosters
 from tests.unit.training.deliveries import FEATURES, USE_CASE, make_inputs, settle
 
 if TYPE_CHECKING:
