@@ -18,6 +18,8 @@ from noriba.serving.requests import convert_request, parse_body
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from noriba.usecase import UseCase
 
 CALLS = 300
@@ -57,7 +59,7 @@ def run() -> None:
     print(f"  means   {_time_live_means(use_case, document):>10.1f} µs of it where the last hours are known")
 
 
-def _time_live_means(use_case: UseCase, document: dict[str, object]) -> float:
+def _time_live_means(use_case: UseCase, document: Mapping[str, object]) -> float:
     """What it takes to read the live means of one row, in µs of the processor's time."""
     spec, columns = use_case.live, use_case.request.model_validate(document).to_columns()
     if spec is None:
