@@ -319,7 +319,7 @@ def test_what_apps_call_reads_no_data_and_of_the_ledger_how_requests_are_split(
         services = {action.split(":")[0] for action in grants[f"{function}Role"]}
 
         assert not services & {"s3", "dynamodb", "kms", "iam", "states", "lambda"}, function
-    # It finds what models learned their features to be, and which of two models a subject meets.
+    # It finds what models learned their features to be, which of two models a subject meets, and live means.
     predict = {action: on for action, on in grants["PredictRole"].items() if not action.startswith(("logs:", "xray:"))}
     assert predict == {
         "sagemaker:InvokeEndpoint": {"sagemaker:endpoint/noriba-taxi-eta"},
@@ -342,6 +342,7 @@ def test_what_apps_call_reads_no_data_and_of_the_ledger_how_requests_are_split(
                 "feature_fingerprint",
                 "factor",
                 "bundle_digest",
+                "live_means",
             ]
         },
         "StringEqualsIfExists": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},

@@ -215,12 +215,14 @@ def test_only_objects_created_in_the_raw_bucket_are_ingested(rules: dict[str, Re
 @pytest.mark.parametrize(
     ("key", "heard"),
     [
-        ("outcomes/date=2026-07-01/hour=08/a", {"OutcomesCameRule"}),
+        ("outcomes/date=2026-07-01/hour=08/a", {"OutcomesCameRule", "OutcomesKnownRule"}),
         ("metrics/date=2026-07-01/hour=08/a", set()),
         ("failed/processing-failed/date=2026-07-01/a", set()),
     ],
 )
-def test_outcomes_alone_wake_the_judge(rules: dict[str, Resource], key: str, heard: set[str]) -> None:
+def test_outcomes_alone_wake_the_judge_and_what_keeps_live_means(
+    rules: dict[str, Resource], key: str, heard: set[str]
+) -> None:
     assert hear(rules, landed(bucket="<OutcomesBucket>", key=key), DEFAULT_BUS) == heard
 
 
