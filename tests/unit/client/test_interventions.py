@@ -60,12 +60,13 @@ class Production:
 
         lock = RolloutLock(execution=EXECUTION, model=NEW)
         caller = SimpleNamespace(get_caller_identity=lambda: {"Arn": "arn:ada"})
-        clients = SimpleNamespace(sts=caller, sagemaker=self, stepfunctions=None)
+        clients = SimpleNamespace(sts=caller, stepfunctions=None)
         session = SimpleNamespace(
             use_case_name="taxi_eta",
             prefix="noriba",
             ledger=SimpleNamespace(read_rollout=lambda: lock, read_champion=read_champion),
             at={"rollout": clients}.__getitem__,
+            endpoints=self,
             deployment=SimpleNamespace(rollout_machine_arn="arn:m"),
             history=lambda _machine: self,
             registry=SimpleNamespace(find=lambda _arn: make_package(7, self.approval)),
