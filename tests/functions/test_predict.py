@@ -21,6 +21,7 @@ from functions.predict.handler import handler as predict
 from functions.telemetry import logger
 from noriba.aws.gateway import MAX_BODY_BYTES
 from noriba.aws.ledger import Ledger
+from noriba.aws.ledger_reading import RequestLedger
 from noriba.aws.live_means import LiveMeans
 from noriba.aws.live_models import FeatureArchive
 from noriba.features import FeatureSet
@@ -605,6 +606,6 @@ def test_a_use_case_without_such_means_asks_for_none(cloud: Cloud, monkeypatch: 
     def fail(*_args: object) -> None:
         raise AssertionError("nobody has declared any")
 
-    monkeypatch.setattr(Ledger, "read_live", fail)
+    monkeypatch.setattr(RequestLedger, "read_live", fail)
 
     assert LiveMeans(cloud.ledger, warn=fail).find(load_use_case("scooter_energy")) is None

@@ -203,7 +203,14 @@ def test_an_entry_reads_as_boto3_reads_it(monkeypatch: pytest.MonkeyPatch) -> No
             BillingMode="PAY_PER_REQUEST",
         )
         key = {"use_case": "taxi_eta", "entry": "é"}
-        values: dict[str, Any] = {"text": "x", "number": 3, "yes": True, "nothing": None, "list": [1, "a"], "map": {"b": {"c": 2}}}
+        values: dict[str, Any] = {
+            "text": "x",
+            "number": 3,
+            "yes": True,
+            "nothing": None,
+            "list": [1, "a"],
+            "map": {"b": {"c": 2}},
+        }
         theirs.put_item(Item={**key, **values})
         ours = PromptClients().dynamodb.Table("prompt")
         some = {"ProjectionExpression": "#a", "ExpressionAttributeNames": {"#a": "list"}, "ConsistentRead": True}
