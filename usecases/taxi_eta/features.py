@@ -32,8 +32,8 @@ INPUTS = (
     "origin_zone",
     "destination_zone",
     "rain_mm_per_h",
-    *LIVE.names,
 )
+"""What requests and recorded trips bring."""
 
 CELL_DEGREES = 0.01
 """Side of a grid cell for places that are not zones: about a kilometre."""
@@ -230,5 +230,5 @@ FEATURES = FeatureSet(
         city_pace_1_h,
         city_pace_6_h,
     ],
-    inputs=INPUTS,
+    inputs=(*INPUTS, *LIVE.names),
 )

@@ -51,7 +51,7 @@ def bits(column: Column) -> list[int]:
 
 
 def to_columns(rows: list[tuple[float, ...]]) -> dict[str, Column]:
-    return {name: as_column([row[index] for row in rows]) for index, name in enumerate(INPUTS)}
+    return {name: as_column([row[index] for row in rows]) for index, name in enumerate(FEATURES.inputs)}
 
 
 @given(
@@ -75,7 +75,7 @@ def test_a_row_of_a_batch_is_the_same_row_alone_bit_for_bit(
 
 
 def compute_one(**inputs: float) -> dict[str, float]:
-    ride = dict.fromkeys(INPUTS, 1.0) | inputs
+    ride = dict.fromkeys(FEATURES.inputs, 1.0) | inputs
     return {name: float(column[0]) for name, column in FEATURES.compute(one_row(ride)).items()}
 
 
