@@ -138,7 +138,7 @@ class RolloutStack(Stack):
         CfnOutput(self, "RolloutMachineArn", value=machine.machine.state_machine_arn)
         if self._changer is not None:
             # By which commands know that there is nothing to ask SageMaker for.
-            CfnOutput(self, "EndpointsLedger", value=self._ledger_name)
+            CfnOutput(self, "Serving", value=shared.settings.serving)
 
     def _start_on_approval(self, use_case: UseCase, machine: Machine) -> None:
         """Nothing but a change to `Approved`, and only in this use case's group."""

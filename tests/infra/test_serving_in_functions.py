@@ -173,6 +173,16 @@ def test_cdk_nag_has_nothing_to_say_and_nothing_is_acknowledged_in_vain(in_funct
     assert declared == matched
 
 
+def test_commands_are_told_that_there_is_nothing_to_ask_sagemaker_for(
+    assembly: Assembly, in_functions: Assembly
+) -> None:
+    outputs = [
+        found.templates["rollout"]["Outputs"].get("Serving", {}).get("Value") for found in (assembly, in_functions)
+    ]
+
+    assert outputs == [None, "function"]
+
+
 def test_over_several_accounts_endpoints_answer(tmp_path: Path) -> None:
     context = {"serving": "function", SPREAD: str(ROOT / "topology.example.toml")}
 

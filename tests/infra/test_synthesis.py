@@ -115,13 +115,17 @@ def test_the_outputs_that_the_command_line_reads_are_there(assembly: Assembly) -
 # --- cfn-lint ---------------------------------------------------------------------------------------------------------
 
 
-def test_cfn_lint_objects_to_a_planted_mistake_and_to_nothing_else(assembly: Assembly, tmp_path: Path) -> None:
+def test_cfn_lint_objects_to_a_planted_mistake_and_to_nothing_else(
+    assembly: Assembly, in_functions: Assembly, tmp_path: Path
+) -> None:
     planted = tmp_path / "planted.template.json"
     planted.write_text(
         json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"Colour": "red"}}}})
     )
     command = [f"{BIN}/cfn-lint", "--config-file", f"{ROOT}/.cfnlintrc.yaml", "--format", "json"]
-    templates = ["--template", f"{assembly.path}/*.template.json", str(planted)]
+    # Of the other shape, the stacks that differ.
+    others = [f"{in_functions.path}/noriba-{stack}.template.json" for stack in ("serving", "rollout", "operators")]
+    templates = ["--template", f"{assembly.path}/*.template.json", *others, str(planted)]
     found = subprocess.run([*command, *templates], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert [(finding["Rule"]["Id"], finding["Filename"]) for finding in json.loads(found.stdout)] == [

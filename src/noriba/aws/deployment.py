@@ -83,8 +83,8 @@ class Deployment(BaseModel):
     gather_function: Annotated[str, "observations"]
     monitor_machine_arn: Annotated[str, "monitoring"]
     operators_api_url: Annotated[str, "operators"]
-    endpoints_ledger: Annotated[str | None, "rollout"] = None
-    """The table that says what answers, where no endpoint of SageMaker's runs."""
+    serving: Annotated[str | None, "rollout"] = None
+    """`function` where functions answer; where SageMaker's endpoints do, nobody says so."""
 
 
 class _PartByPart:

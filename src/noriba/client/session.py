@@ -103,7 +103,8 @@ class Session:
     def endpoints(self) -> EndpointControl:
         """What says how production stands: SageMaker; the ledger, where functions answer by themselves."""
         clients = self.at("rollout")
-        return open_control(clients, use_case=self.use_case_name, ledger_table=self.deployment.endpoints_ledger)
+        table = self.deployment.ledger_table if self.deployment.serving == "function" else None
+        return open_control(clients, use_case=self.use_case_name, ledger_table=table)
 
     @cached_property
     def registry(self) -> ModelRegistry:
