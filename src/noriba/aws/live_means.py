@@ -14,7 +14,7 @@ from noriba.aws.remembered import Remembered
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from noriba.aws.ledger import Ledger
+    from noriba.aws.ledger_reading import RequestLedger
     from noriba.records.live import LiveState
     from noriba.usecase import LiveSpec, UseCase
 
@@ -30,7 +30,7 @@ class LiveMeans:
         warn: told why nothing is known, or nothing new.
     """
 
-    def __init__(self, open_ledger: Callable[[], Ledger], *, warn: Callable[[str], None]) -> None:
+    def __init__(self, open_ledger: Callable[[], RequestLedger], *, warn: Callable[[str], None]) -> None:
         self._open_ledger, self._warn = open_ledger, warn
         self._remembered: Remembered[LiveState] | None = None
         self._was_told = False
