@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from functions.telemetry import count, logger
 from noriba.aws.endpoints import ImplausibleAnswerError, ModelRefusedError, ModelUnavailableError, NoModelError
-from noriba.aws.gateway import answer, read_body, read_path
+from noriba.aws.gateway import answer_written, read_body, read_path
 from noriba.records.metrics import CANDIDATES_ANSWERED, CANDIDATES_DOUBTED, REQUESTS_ANSWERED
 from noriba.serving.answers import write_answer
 from noriba.serving.problems import Problem, ProblemError
@@ -41,7 +41,7 @@ def answer_request(event: dict[str, Any], find_traffic: Callable[[str], Traffic]
         "predicted",
         extra={"prediction_id": prediction_id, "candidates": len(candidates), "model_version": reply.model_version},
     )
-    document = write_answer(
+    text = write_answer(
         use_case,
         reply.answer,
         prediction_id=prediction_id,
@@ -51,7 +51,7 @@ def answer_request(event: dict[str, Any], find_traffic: Callable[[str], Traffic]
     doubted = sum(map(bool, reply.answer.doubts))
     count(use_case.name, {REQUESTS_ANSWERED: 1, CANDIDATES_ANSWERED: len(candidates), CANDIDATES_DOUBTED: doubted})
     leave_out_of_collections()
-    return answer(200, document)
+    return answer_written(200, text)
 
 
 @lru_cache

@@ -5,10 +5,13 @@ Why there is no Tracer: docs/adr/0027-metrics-in-the-log-traces-by-lambda.md.
 
 from __future__ import annotations
 
+import os
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from aws_lambda_powertools.shared.constants import METRICS_NAMESPACE_ENV, SERVICE_NAME_ENV
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +34,14 @@ def gauge(use_case: str, values: Mapping[Metric, float | None]) -> None:
 
 
 def _tell(use_case: str, values: Mapping[Metric, float], unit: MetricUnit) -> None:
-    metrics = EphemeralMetrics()
+    metrics = _open_metrics(os.environ.get(METRICS_NAMESPACE_ENV), os.environ.get(SERVICE_NAME_ENV))
     metrics.add_dimension(name="use_case", value=use_case)
     for metric, value in values.items():
         metrics.add_metric(name=metric.name, unit=unit, value=value)
     metrics.flush_metrics()
+
+
+@lru_cache
+def _open_metrics(namespace: str | None, service: str | None) -> EphemeralMetrics:
+    """One for the life of the function: each is empty again when it has told, and making one costs as much."""
+    return EphemeralMetrics(namespace=namespace, service=service)

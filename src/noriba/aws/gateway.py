@@ -45,10 +45,15 @@ def read_path(event: ProxyEvent, name: str) -> str:
 
 
 def answer(status: int, document: Any, *, content_type: str = "application/json") -> ProxyAnswer:
-    """A JSON answer."""
+    """A JSON answer, of a document."""
+    return answer_written(status, json.dumps(document), content_type=content_type)
+
+
+def answer_written(status: int, text: str, *, content_type: str = "application/json") -> ProxyAnswer:
+    """A JSON answer that is written already."""
     # Answers are about one moment; nothing on the way may keep them.
     headers = {"content-type": content_type, "cache-control": "no-store"}
-    return {"statusCode": status, "headers": headers, "body": json.dumps(document)}
+    return {"statusCode": status, "headers": headers, "body": text}
 
 
 def answering_problems(handle: Callable[..., ProxyAnswer]) -> Callable[..., ProxyAnswer]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from noriba.errors import FeatureDefinitionError, FeatureMismatchError
-from noriba.features.columns import Column, Columns, as_column, row_count
+from noriba.features.columns import Column, Columns, as_column, is_column, row_count
 from noriba.features.definition import hash_definition, hash_text
 
 if TYPE_CHECKING:
@@ -125,8 +125,10 @@ class FeatureSet:
             for name in order:
                 feature = self._by_name[name]
                 made = feature.function(*[known[argument] for argument in feature.inputs])
-                shape = np.shape(made)
-                if shape != (rows,):
+                if is_column(made) and len(made) == rows:
+                    known[name] = made
+                    continue
+                if (shape := np.shape(made)) != (rows,):
                     raise FeatureDefinitionError(f"{name} returned shape {shape} for {rows} rows")
                 known[name] = as_column(made)
 

@@ -99,8 +99,8 @@ def write_answer(
     prediction_id: str,
     model_version: int,
     candidate_ids: Sequence[str | None],
-) -> dict[str, Any]:
-    """The answer's JSON document.
+) -> str:
+    """The answer, as JSON.
 
     Raises:
         ValueError, TypeError: the model answered for other candidates than were asked about, or not with numbers.
@@ -127,7 +127,7 @@ def write_answer(
             ],
         }
     )
-    return document.model_dump(mode="json", exclude_none=True)
+    return document.model_dump_json(exclude_none=True)
 
 
 def _write_doubts(use_case: UseCase, doubts: Sequence[Doubt] | None) -> dict[str, Any]:
