@@ -5,6 +5,7 @@ What it answers is neither captured nor measured: no app has asked.
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ load_dependencies = dependency_loader(Settings)
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """A question, and what the model says to it."""
-    question = ModelQuestion.model_validate(event)
+    question = ModelQuestion.model_validate_json(json.dumps(event))
     endpoint = find_endpoint(question.use_case, question.endpoint)
     reply = ask(endpoint, question)
     if reply.said != "missing":
@@ -53,16 +54,16 @@ def find_endpoint(use_case: str, name: str) -> InProcessEndpoint:
 def ask(endpoint: InProcessEndpoint, question: ModelQuestion) -> ModelReply:
     """Let the model answer; what it does instead is an answer, too."""
     try:
-        answered, variant = endpoint.answer(question.body.encode(), inference_id=None, variant=question.variant)
+        answered, variant = endpoint.answer(question.body, inference_id=None, variant=question.variant)
     except NoModelError as error:
-        return ModelReply(said="missing", body=str(error))
+        return ModelReply(said="missing", body=str(error).encode())
     except ModelRefusedError as error:
         refusal = encode_refusal(Refusal(str(error), error.feature_fingerprint))
-        return ModelReply(said="refused", body=refusal.decode())
+        return ModelReply(said="refused", body=refusal)
     except ModelFailedError as error:
         logger.exception("model failed", extra={"endpoint": question.endpoint})
-        return ModelReply(said="failed", body=str(error))
+        return ModelReply(said="failed", body=str(error).encode())
     except ModelUnavailableError as error:
         logger.exception("model unavailable", extra={"endpoint": question.endpoint})
-        return ModelReply(said="unavailable", body=str(error))
-    return ModelReply(said="answered", body=answered.decode(), variant=variant)
+        return ModelReply(said="unavailable", body=str(error).encode())
+    return ModelReply(said="answered", body=answered, variant=variant)

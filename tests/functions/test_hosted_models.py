@@ -25,6 +25,7 @@ from noriba.records import hosting
 from noriba.records.captures import parse_capture
 from noriba.records.inference import encode_columns
 from noriba.records.ledger_entries import KEY_ATTRIBUTES
+from noriba.records.packed import read_invocation
 from noriba.training.answering import Answerer
 from noriba.usecase import load_use_case
 from tests.functions.artifacts import pack
@@ -51,7 +52,7 @@ class Stub:
     def answer(self, body: bytes) -> tuple[int, bytes]:
         if self.pace < 0:
             return 424, json.dumps({"error": "other features", "feature_fingerprint": "f00"}).encode()
-        values = [60 + metres / self.pace for metres in json.loads(body)["columns"][LENGTH]]
+        values = [60 + metres / self.pace for metres in read_invocation(body).columns[LENGTH].tolist()]
         sides = {"low": [v * 0.8 for v in values], "value": values, "high": [v * 1.25 for v in values]}
         return 200, json.dumps({**sides, "claimed_coverage": 0.8, "bundle_digest": f"pace {self.pace}"}).encode()
 
@@ -217,8 +218,9 @@ def test_a_shadow_is_given_every_request_and_nobody_hears_it(
     by_variant = {line["eventMetadata"]["variantName"]: line for line in read_captured(cloud)}
     asked = {name: line["captureData"]["endpointInput"]["data"] for name, line in by_variant.items()}
     assert asked["v1"] == asked["v2"]
-    answered = {name: json.loads(line["captureData"]["endpointOutput"]["data"]) for name, line in by_variant.items()}
-    assert answered["v2"]["value"][0] - 60 == pytest.approx(2 * (answered["v1"]["value"][0] - 60))
+    captured = {name: parse_capture(json.dumps(line)) for name, line in by_variant.items()}
+    [first], [second] = (captured[name].answer.value for name in ("v1", "v2"))  # type: ignore[union-attr]  # neither is None
+    assert second - 60 == pytest.approx(2 * (first - 60))
 
 
 @pytest.mark.parametrize(("pace", "counted"), [(0.0, "Invocation5XXErrors"), (-1.0, "Invocation4XXErrors")])
@@ -348,7 +350,7 @@ def test_others_ask_a_model_through_a_function(
     serving.configure("three", (1, 1), (2, 0), (3, 0))
     serving.order("updateEndpoint", EndpointName=ENDPOINT, EndpointConfigName="three")
     features = USE_CASE.features.compute_identified(
-        USE_CASE.request.model_validate(json.loads(ONE["body"])).to_columns()
+        USE_CASE.complete(USE_CASE.request.model_validate(json.loads(ONE["body"])).to_columns())
     )
     body = encode_columns(features)
 
@@ -368,7 +370,7 @@ def test_others_ask_a_model_through_a_function(
 
 
 def test_what_the_function_says_is_read_as_it_was_said() -> None:
-    said = ModelReply(said="unavailable", body="S3 is busy")
+    said = ModelReply(said="unavailable", body=b"S3 is busy")
 
     assert ModelReply.model_validate_json(said.model_dump_json()) == said
 

@@ -37,11 +37,12 @@ class ModelQuestion(BaseModel):
         variant: which model; any, by weight, when None.
     """
 
-    model_config = ConfigDict(frozen=True)
+    # Bodies are bytes; a function's event is JSON.
+    model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
 
     use_case: str
     endpoint: str
-    body: str
+    body: bytes
     variant: str | None = None
 
 
@@ -54,10 +55,11 @@ class ModelReply(BaseModel):
         variant: that answered.
     """
 
-    model_config = ConfigDict(frozen=True)
+    # Bodies are bytes; a function's event is JSON.
+    model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
 
     said: Literal["answered", "refused", "failed", "unavailable", "missing"]
-    body: str
+    body: bytes
     variant: str | None = None
 
 
@@ -82,7 +84,7 @@ class InvokedEndpoint:
     def ask(self, body: bytes, *, inference_id: str | None, variant: str | None = None) -> EndpointReply:
         """Let a model answer; see `Endpoint.ask`, whose errors these are. Nothing of it is captured."""
         del inference_id
-        question = ModelQuestion(use_case=self._use_case, endpoint=self._name, body=body.decode(), variant=variant)
+        question = ModelQuestion(use_case=self._use_case, endpoint=self._name, body=body, variant=variant)
         try:
             said = invoke(self._functions, self._function, question.model_dump_json())
         except (ClientError, BotoCoreError) as error:
@@ -103,12 +105,12 @@ def open_endpoint(clients: Clients, *, use_case: str, name: str, function: str |
 def _read(reply: ModelReply) -> EndpointReply:
     match reply.said:
         case "answered" if reply.variant is not None:
-            return read_reply(reply.body.encode(), reply.variant)
+            return read_reply(reply.body, reply.variant)
         case "refused":
-            raise describe_refusal(reply.body)
+            raise describe_refusal(reply.body.decode())
         case "missing":
-            raise NoModelError(reply.body)
+            raise NoModelError(reply.body.decode())
         case "unavailable":
-            raise ModelUnavailableError(reply.body)
+            raise ModelUnavailableError(reply.body.decode())
         case _:
-            raise ModelFailedError(reply.body)
+            raise ModelFailedError(reply.body.decode())
