@@ -13,7 +13,7 @@ from benchmarks.environments import run_peer
 from benchmarks.figures import Figure
 from benchmarks.model import load_boosters, simulate_trips, train_once, transform, transform_any
 from noriba.features import as_column
-from noriba.training.bundles import load_bundle
+from noriba.training.answering import Answerer
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ _COMPILED = "lleaves, from 50 trees"
 def run(trips: Path | None, *, peers: bool) -> list[Figure]:
     """Rows a second of each."""
     trained, use_case = train_once(trips), load_use_case("taxi_eta")
-    predictor = load_bundle(trained.bundle)[0].load()
+    answerer = Answerer.load(trained.bundle)
+    answerer.compile()
+    predictor = answerer.predictor
     raw = simulate_trips(TRANSFORMED)
     kept = transform(use_case, raw)
     _check_transform(raw, kept)

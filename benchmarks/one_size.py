@@ -19,7 +19,7 @@ from benchmarks.model import simulate_trips, transform
 from benchmarks.one_file import read_peak_mib
 from noriba.features import as_column
 from noriba.features.columns import stack_columns
-from noriba.training.bundles import load_bundle
+from noriba.training.answering import Answerer
 from noriba.training.hyperparameters import Hyperparameters
 from noriba.training.quantiles import fit_quantiles
 from noriba.usecase import load_use_case
@@ -69,7 +69,9 @@ def _transform(rows: int, _bundle: Path) -> Callable[[], None]:
 
 
 def _score(rows: int, bundle: Path) -> Callable[[], None]:
-    predictor, columns = load_bundle(bundle)[0].load(), _make_columns(min(rows, CHUNK))
+    answerer, columns = Answerer.load(bundle), _make_columns(min(rows, CHUNK))
+    answerer.compile()
+    predictor = answerer.predictor
 
     def work() -> None:
         for _ in range(max(1, rows // CHUNK)):

@@ -18,7 +18,7 @@ from benchmarks.model import list_requests, load_boosters, train_once
 from benchmarks.peer_servers import PEERS, ask_peer, check_answer, start_peer
 from benchmarks.serving import Asking, serve_bundle
 from noriba.features import as_column
-from noriba.records.inference import CONTENT_TYPE, decode_answer, encode_columns
+from noriba.records.packed import PACKED_TYPE, pack_columns, read_answer
 from noriba.records.wanted import Wanted
 from noriba.serving.requests import convert_request, parse_body
 from noriba.training.bundles import load_bundle
@@ -71,7 +71,7 @@ def ask_as_predict_does(rows: int) -> Asking:
         request = parse_body(use_case.request, text)
         converted = convert_request(use_case, request)  # type: ignore[arg-type]  # the use case's own request
         bodies.append(
-            encode_columns(
+            pack_columns(
                 converted.columns,
                 inputs=converted.inputs,
                 candidate_ids=request.candidate_ids(),  # type: ignore[attr-defined]  # the use case's own request
@@ -79,7 +79,7 @@ def ask_as_predict_does(rows: int) -> Asking:
                 wanted=Wanted(humility=use_case.policies.humility),
             )
         )
-    return Asking("/invocations", CONTENT_TYPE, tuple(bodies))
+    return Asking("/invocations", PACKED_TYPE, tuple(bodies))
 
 
 def read_matrix(predictor: Predictor, rows: int, place: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
@@ -105,7 +105,7 @@ def _check(
         for name, server in servers.items():
             answered = server.ask(askings[name], place)
             if name == "noriba":
-                found = np.array(decode_answer(answered).value)
+                found = np.array(read_answer(answered).value)
                 np.testing.assert_allclose(found, np.exp(expected[:, 1]), rtol=1e-9)
             else:
                 check_answer(name, answered, expected)

@@ -14,7 +14,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Self
 
 import psutil
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _START_S, _STOP_S, _ANSWER_S = 120.0, 20.0, 30.0
+_COMPILED = b"trees compiled"
 _OK = 200
 
 _LUA = """
@@ -176,15 +177,30 @@ def serve_bundle(base: Path, *, workers: int) -> Iterator[Server]:
     environment = describe_tree(
         base, SERVE_HOST=HOST, SAGEMAKER_BIND_TO_PORT=str(port), SAGEMAKER_MODEL_SERVER_WORKERS=str(workers)
     )
-    with run_server("noriba", [str(PROGRAMS / "serve")], port, environment, cwd=base) as server:
+    ready = _COMPILED, workers
+    with run_server("noriba", [str(PROGRAMS / "serve")], port, environment, cwd=base, ready=ready) as server:
         yield server
 
 
 @contextmanager
-def run_server(
-    name: str, command: Sequence[str], port: int, environment: Mapping[str, str], *, cwd: Path
+def run_server(  # keywords
+    name: str,
+    command: Sequence[str],
+    port: int,
+    environment: Mapping[str, str],
+    *,
+    cwd: Path,
+    ready: tuple[bytes, int] | None = None,
 ) -> Iterator[Server]:
     """Any server, from when it takes connections until the block ends; with all processes that it started.
+
+    Args:
+        name: in messages.
+        command: that starts it.
+        port: where it listens.
+        environment: all of it.
+        cwd: where it runs.
+        ready: what it says, and how many times, once it is as fast as it will be; None where it is at once.
 
     Raises:
         RuntimeError: it ended before; the message has the end of what it said.
@@ -198,9 +214,21 @@ def run_server(
             if process.poll() is not None:
                 said.seek(0)
                 raise RuntimeError(f"{name} did not start:\n{said.read()[-2000:].decode(errors='replace')}")
+            if ready is not None:
+                _wait_for_words(said, *ready)
             yield Server(name, port, process.pid)
         finally:
             stop(process)
+
+
+def _wait_for_words(said: IO[bytes], words: bytes, times: int) -> None:
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        said.seek(0)
+        if said.read().count(words) >= times:
+            return
+        time.sleep(0.05)
+    raise TimeoutError(f"nobody said {words!r}")
 
 
 def wait_for(process: subprocess.Popen[bytes], port: int, *, pause_s: float = 0.02) -> None:

@@ -24,7 +24,7 @@ from noriba.datasets.transformation import transform_chunk
 from noriba.features import as_column
 from noriba.records.experience import EXPERIENCE_FILE
 from noriba.records.hosting import HostedEndpoint, HostedModel, HostedVariant
-from noriba.records.inference import encode_columns
+from noriba.records.packed import pack_columns
 from noriba.records.wanted import Wanted
 from noriba.serving.requests import convert_request
 from noriba.training.answering import Answerer
@@ -64,9 +64,7 @@ def run(rows: int) -> None:
     read_ms = (time.perf_counter() - begin_s) * 1000
     use_case = load_use_case("taxi_eta")
     request = use_case.request.model_validate(use_case.golden_requests[0])
-    body = encode_columns(
-        convert_request(use_case, request).columns, wanted=Wanted(humility=use_case.policies.humility)
-    )
+    body = pack_columns(convert_request(use_case, request).columns, wanted=Wanted(humility=use_case.policies.humility))
     alone, shadowed = (_open(shelf, model, shadow=shadow) for shadow in (False, True))
     pair = time_in_turn(
         lambda: shadowed.ask(body, inference_id="i"), lambda: alone.ask(body, inference_id="i"), runs=RUNS

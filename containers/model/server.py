@@ -69,6 +69,7 @@ def build_server() -> ModelServer:
 def _compile(answerer: Answerer) -> None:
     try:
         answerer.compile()
+        say("trees compiled")
     except UncompilableError as error:
         say(f"LightGBM's library goes on answering: {error}")
 
