@@ -53,6 +53,8 @@ _OURS = {"functions": "functions", "noriba": "src/noriba", "usecases": "usecases
 _LOADS_SOURCES = "noriba/datasets/sources.py"
 """The module that loads use cases' sources by name, which no import shows."""
 _NOTHING = "\0"
+# What LightGBM's Python package imports; functions load its library alone.
+_NOT_LOADED = ("scipy",)
 _OPENMP, _BRINGS_OPENMP = "libgomp.so.1", "scikit-learn"
 _REQUIREMENT = re.compile(r"noriba\[([a-z,]+)\]")
 
@@ -138,7 +140,7 @@ class Packages:
         project = tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         wanted = [project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras)]
         lock = (self.root / "requirements.lock").read_text(encoding="utf-8")
-        recipe = [PYTHON_VERSION, PLATFORM, *extras, *_LEFT_OUT, json.dumps(wanted), lock]
+        recipe = [PYTHON_VERSION, PLATFORM, *extras, *_LEFT_OUT, *_NOT_LOADED, json.dumps(wanted), lock]
         digest = hashlib.sha256("\0".join(recipe).encode()).hexdigest()[:16]
         return self._keep(f"layers/{'-'.join(extras)}-{digest}.zip", lambda path: self._build_layer(path, extras))
 
@@ -174,7 +176,11 @@ class Packages:
         wanted = ["--requirements", "pyproject.toml"]
         for extra in extras:
             wanted += ["--extra", extra]
-        self._run_uv(target, wanted, what=", ".join(extras))
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as overrides:
+            # Wanted in no environment that there is, and therefore not installed.
+            overrides.write("".join(f"{name}; python_version < '3'\n" for name in _NOT_LOADED))
+            overrides.flush()
+            self._run_uv(target, [*wanted, "--overrides", overrides.name], what=", ".join(extras))
 
     def _run_uv(self, target: Path, wanted: Sequence[str], *, what: str) -> None:
         command = [find_uv_bin(), "pip", "install", "--quiet", "--target", str(target), "--only-binary", ":all:"]

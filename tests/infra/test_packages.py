@@ -165,3 +165,12 @@ def test_requirements_are_extras_of_the_project(checkout: Path) -> None:
     (checkout / "functions/plan_ingest/requirements.txt").write_text("pandas==3.0\n")
     with pytest.raises(ValueError, match=r"functions/plan_ingest/requirements\.txt must be one line such as"):
         theirs.extras("plan_ingest")
+
+
+def test_a_function_that_answers_with_models_has_lightgbm_s_library_and_not_what_its_package_imports(
+    packages: Packages,
+) -> None:
+    found = list_files(packages.layer(("answering", "functions")))
+
+    assert {"python/lightgbm/lib/lib_lightgbm.so", "lib/libgomp.so.1"} <= set(found)
+    assert not [file for file in found if file.startswith("python/scipy")]
