@@ -110,7 +110,7 @@ class Place(_Strict):
             raise ValueError("give latitude and longitude, or zone_id")
         return self
 
-    @cached_property
+    @property
     def position(self) -> tuple[float, float, float]:
         """Latitude and longitude in degrees, and the zone's number or NaN."""
         if self.zone_id is None:

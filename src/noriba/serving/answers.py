@@ -105,39 +105,42 @@ def write_answer(
     Raises:
         ValueError, TypeError: the model answered for other candidates than were asked about, or not with numbers.
     """
-    fields, nothing = use_case.answer, [None] * len(candidate_ids)
-    said = (answer.explanations or nothing, answer.doubts or nothing)
-    rows = zip(candidate_ids, answer.value, answer.low, answer.high, *said, strict=True)
+    fields = use_case.answer
+    rows = zip(candidate_ids, answer.value, answer.low, answer.high, strict=True)
+    predictions: list[dict[str, Any]] = [
+        {
+            "candidate_id": candidate_id,
+            fields.value: round(value, fields.decimals),
+            fields.low: round(low, fields.decimals),
+            fields.high: round(high, fields.decimals),
+        }
+        for candidate_id, value, low, high in rows
+    ]
+    # Most answers have neither.
+    if answer.doubts:
+        for prediction, doubts in zip(predictions, answer.doubts, strict=True):
+            prediction.update(_write_doubts(use_case, doubts))
+    if answer.explanations:
+        for prediction, explanation, value in zip(predictions, answer.explanations, answer.value, strict=True):
+            prediction["explanation"] = _write_explanation(use_case, explanation, value)
     document = define_answer(use_case).model_validate(
         {
             "prediction_id": prediction_id,
             "use_case": use_case.name,
             "model_version": model_version,
             "interval_coverage": round(answer.claimed_coverage, 6),
-            "predictions": [
-                {
-                    "candidate_id": candidate_id,
-                    fields.value: round(value, fields.decimals),
-                    fields.low: round(low, fields.decimals),
-                    fields.high: round(high, fields.decimals),
-                    **_write_doubts(use_case, doubts),
-                    **_write_explanation(use_case, explanation, value),
-                }
-                for candidate_id, value, low, high, explanation, doubts in rows
-            ],
+            "predictions": predictions,
         }
     )
     return document.model_dump_json(exclude_none=True)
 
 
-def _write_doubts(use_case: UseCase, doubts: Sequence[Doubt] | None) -> dict[str, Any]:
+def _write_doubts(use_case: UseCase, doubts: Sequence[Doubt]) -> dict[str, Any]:
     return {"confidence": "low", "reasons": [say_doubt(use_case, doubt) for doubt in doubts]} if doubts else {}
 
 
-def _write_explanation(use_case: UseCase, explanation: Explanation | None, value: float) -> dict[str, Any]:
+def _write_explanation(use_case: UseCase, explanation: Explanation, value: float) -> dict[str, Any]:
     """Rounded like the prediction; the rest takes what rounding leaves, so that what an app is given adds up."""
-    if explanation is None:
-        return {}
     decimals = use_case.answer.decimals
     base = round(explanation.base, decimals)
     amounts = [round(one.amount, decimals) for one in explanation.contributions]
@@ -147,8 +150,7 @@ def _write_explanation(use_case: UseCase, explanation: Explanation | None, value
     ]
     # Plus nought: a minus nought is one to no reader.
     rest = round(round(value, decimals) - base - sum(amounts), decimals) + 0.0
-    explained = {"unit": use_case.answer.unit, "base": base, "features": features, "rest": rest}
-    return {"explanation": explained}
+    return {"unit": use_case.answer.unit, "base": base, "features": features, "rest": rest}
 
 
 @lru_cache

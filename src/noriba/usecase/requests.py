@@ -22,7 +22,8 @@ _CONTROL = r"[\u0000-\u001f\u007f-\u009f\u2028\u2029]"
 
 
 def _check_control(name: str) -> str:
-    if re.search(_CONTROL, name):
+    # Nothing of it is printable, and most names are wholly so.
+    if not name.isprintable() and re.search(_CONTROL, name):
         raise ValueError("holds a control character or a line break; send printable characters")
     return name
 
