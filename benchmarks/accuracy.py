@@ -23,7 +23,7 @@ from noriba.training.hyperparameters import Hyperparameters
 from noriba.training.live import fill_means
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from noriba.features import Column, Columns
@@ -44,27 +44,43 @@ def run(folder: Path | None) -> None:
         return
     use_case, settings = Hyperparameters.parse({"use_case": "taxi_eta"})
     past = read_trips(use_case, [folder / name for name in TRAINED])
-    future = read_trips(use_case, [folder / JUDGED])
+    future, untold = (read_trips(use_case, [folder / JUDGED], told=told) for told in (True, False))
     outcome = future[use_case.data.label]
     baseline = fit_baseline(use_case.model.baseline_keys, use_case.model.pace, past, past[use_case.data.label])
     print_metrics("median pace by hour", measure(baseline.predict(future), outcome))
-    plain = predict_plain(fit_plain(use_case, settings, past), use_case, future)
-    print_metrics("plain LightGBM L1", measure(plain, outcome))
-    found = judge(use_case, settings, past, future)
+    for words, names in (
+        ("plain LightGBM L1", list_request_features(use_case)),
+        ("  told of the last hours", use_case.features.names),
+    ):
+        plain = predict_plain(fit_plain(settings, past, names, use_case.data.label), future, names)
+        print_metrics(words, measure(plain, outcome))
+    predictor = fit_past(use_case, settings, past)
+    found = _measure(predictor, future, outcome)
     print_metrics("noriba", found)
     _print_reach(found)
+    print_metrics("  told nothing of them", _measure(predictor, untold, outcome))
     without_encoders = replace(use_case, model=replace(use_case.model, encoders=()))
     print_metrics("noriba, no encoders", judge(without_encoders, settings, past, future))
 
 
 def judge(use_case: UseCase, settings: Hyperparameters, past: Columns, future: Columns) -> Metrics:
     """What a model of the past gets right of the future."""
-    answers = fit_past(use_case, settings, past).predict_features(future)
-    return measure(answers.value, future[use_case.data.label], low=answers.low, high=answers.high)
+    return _measure(fit_past(use_case, settings, past), future, future[use_case.data.label])
 
 
-def fit_plain(use_case: UseCase, settings: Hyperparameters, past: Columns) -> lightgbm.Booster:
-    """LightGBM's own L1 regression on the same features, with as many trees."""
+def _measure(predictor: Predictor, future: Columns, outcome: Column) -> Metrics:
+    answers = predictor.predict_features(future)
+    return measure(answers.value, outcome, low=answers.low, high=answers.high)
+
+
+def list_request_features(use_case: UseCase) -> tuple[str, ...]:
+    """The features that need nothing but a request."""
+    live = set() if use_case.live is None else set(use_case.live.names)
+    return tuple(feature.name for feature in use_case.features.features if live.isdisjoint(feature.inputs))
+
+
+def fit_plain(settings: Hyperparameters, past: Columns, names: Sequence[str], label: str) -> lightgbm.Booster:
+    """LightGBM's own L1 regression on some of the features, with as many trees."""
     parameters = {
         "objective": "regression_l1",
         "learning_rate": settings.learning_rate,
@@ -72,17 +88,13 @@ def fit_plain(use_case: UseCase, settings: Hyperparameters, past: Columns) -> li
         "min_data_in_leaf": settings.min_leaf_rows,
         "verbose": -1,
     }
-    dataset = lightgbm.Dataset(_matrix(use_case, past), past[use_case.data.label])
+    dataset = lightgbm.Dataset(stack_columns(past, names), past[label])
     return lightgbm.train(parameters, dataset, num_boost_round=settings.trees)
 
 
-def predict_plain(booster: lightgbm.Booster, use_case: UseCase, columns: Columns) -> Column:
+def predict_plain(booster: lightgbm.Booster, columns: Columns, names: Sequence[str]) -> Column:
     """What it answers, in the label's unit, shape (n,)."""
-    return as_column(booster.predict(_matrix(use_case, columns)))
-
-
-def _matrix(use_case: UseCase, columns: Columns) -> np.ndarray:
-    return stack_columns(columns, use_case.features.names)
+    return as_column(booster.predict(stack_columns(columns, names)))
 
 
 def find_months(folder: Path | None, months: Iterable[str]) -> dict[str, Path] | None:
@@ -93,8 +105,15 @@ def find_months(folder: Path | None, months: Iterable[str]) -> dict[str, Path] |
     return files if all(path.exists() for path in files.values()) else None
 
 
-def read_trips(use_case: UseCase, files: list[Path]) -> dict[str, Column]:
-    """The kept rows of files, in order of time."""
+def read_trips(use_case: UseCase, files: list[Path], *, told: bool | None = None) -> dict[str, Column]:
+    """The kept rows of files, in order of time.
+
+    Args:
+        use_case: whose.
+        files: as they were landed.
+        told: whether each is told of the last hours, as in production, or none is; None to hide them from some, as
+            training does.
+    """
     sources = load_sources(use_case)
     tables = []
     for path in files:
@@ -106,7 +125,10 @@ def read_trips(use_case: UseCase, files: list[Path]) -> dict[str, Column]:
         tables += [chunk.kept for chunk in done if chunk.kept is not None]
     columns = {name: np.concatenate([table[name].to_numpy() for table in tables]) for name in tables[0].column_names}
     ordered = take_rows(columns, np.argsort(columns[use_case.data.event_time], kind="stable"))
-    return fill_means(use_case, ordered, np.zeros(len(ordered[use_case.data.label]), np.bool_))
+    if told and use_case.live is not None:
+        use_case = replace(use_case, live=replace(use_case.live, hidden_share=0.0))
+    # What was given is nothing: files know nothing of the last hours.
+    return fill_means(use_case, ordered, np.full(len(ordered[use_case.data.label]), told is False))
 
 
 def fit_past(use_case: UseCase, settings: Hyperparameters, past: Columns) -> Predictor:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.accuracy import find_months, fit_plain, judge, predict_plain, print_metrics, read_trips
+from benchmarks.accuracy import (
+    find_months,
+    fit_plain,
+    judge,
+    list_request_features,
+    predict_plain,
+    print_metrics,
+    read_trips,
+)
 from noriba.training.evaluation import measure
 from noriba.training.hyperparameters import Hyperparameters
 
@@ -28,9 +36,12 @@ def run(folder: Path | None) -> None:
         print("  skipped: --trips FOLDER must hold the green_tripdata files of MONTHS in benchmarks/months.py")
         return
     use_case, settings = Hyperparameters.parse({"use_case": "taxi_eta"})
+    names = list_request_features(use_case)
     for learned, judged in MONTHS:
-        past, future = read_trips(use_case, [files[month] for month in learned]), read_trips(use_case, [files[judged]])
-        plain = measure(predict_plain(fit_plain(use_case, settings, past), use_case, future), future["duration_s"])
+        past = read_trips(use_case, [files[month] for month in learned])
+        future = read_trips(use_case, [files[judged]], told=True)
+        booster = fit_plain(settings, past, names, use_case.data.label)
+        plain = measure(predict_plain(booster, future, names), future[use_case.data.label])
         found = judge(use_case, settings, past, future)
         print(f"  {learned[0]} to {learned[-1]}, judged on {judged}, {found.rows} trips")
         print_metrics("plain LightGBM L1", plain)
