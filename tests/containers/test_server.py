@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,13 +22,14 @@ from noriba.records.artifacts import GoldenRecord
 from noriba.records.experience import EXPERIENCE_FILE
 from noriba.records.explanations import Doubt
 from noriba.records.inference import CONTENT_TYPE, decode_answer, decode_refusal, encode_columns
+from noriba.records.packed import is_packed, pack_columns, read_answer
 from noriba.records.plausibility import find_answer_fault
 from noriba.records.stretching import Stretch
 from noriba.records.wanted import Wanted
 from noriba.rollout.golden import find_differences
 from noriba.training.bundles import load_bundle
 from noriba.usecase import HumilityPolicy, load_use_case
-from tests.containers.programs import describe_environment, find_program, run_program
+from tests.containers.programs import PROGRAMS, REPOSITORY, describe_environment, find_program, run_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,6 +145,51 @@ def test_golden_rows_are_answered_as_in_training(
     assert find_answer_fault(answer, rows=len(record.answers["value"])) is None
     assert answer.claimed_coverage == pytest.approx(0.8)
     assert answer.bundle_digest == load_bundle(training.model)[1]
+
+
+def test_a_packed_table_is_answered_by_the_same_numbers_packed(server: Server, columns: dict[str, Column]) -> None:
+    written = server.ask("POST", "/invocations", encode_columns(columns, wanted=HUMBLE))[1]
+    status, packed = server.ask("POST", "/invocations", pack_columns(columns, wanted=HUMBLE))
+
+    assert status == 200
+    assert is_packed(packed)
+    assert read_answer(packed) == decode_answer(written)
+
+
+def test_a_packed_table_that_is_cut_short_or_hostile_is_a_bad_request_and_the_next_is_answered(
+    server: Server, columns: dict[str, Column]
+) -> None:
+    whole = pack_columns(columns)
+    # Eight million rows of nothing; a layout as long as the body; and one that ends within a number.
+    hostile = (whole[:8] + b"\xff\xff\x7f\0" + whole[12:], whole[:12] + b"\xff\xff\xff\xff" + whole[16:], whole[:-3])
+
+    for body in (*hostile, whole[:9], whole[: len(whole) // 2], b"NORIBA\x02\n" + whole[8:], whole + b"\0"):
+        status, answer = server.ask("POST", "/invocations", body)
+        assert status == 400
+        assert json.loads(answer)["error"]
+    assert server.ask("POST", "/invocations", whole)[0] == 200
+
+
+def test_a_packed_table_of_other_features_says_which_the_model_reads(
+    server: Server, columns: dict[str, Column], training: Training
+) -> None:
+    other = {name.partition("@")[0] + "@000000000000": column for name, column in columns.items()}
+    status, answer = server.ask("POST", "/invocations", pack_columns(other))
+
+    assert status == 424
+    fingerprint = load_bundle(training.model)[0].feature_fingerprint
+    assert decode_refusal(answer.decode()).feature_fingerprint == fingerprint
+
+
+def test_trees_are_compiled_and_answer_as_before(
+    server: Server, columns: dict[str, Column], record: GoldenRecord
+) -> None:
+    assert server.process.stdout is not None
+    # The fixture's server says it once; nobody else reads what it says.
+    assert any("trees compiled" in line for line in server.process.stdout)
+
+    answer = read_answer(server.ask("POST", "/invocations", pack_columns(columns))[1])
+    assert list(find_differences(answer, record)) == []
 
 
 def test_columns_of_other_variants_travel_along_unread(server: Server, columns: dict[str, Column]) -> None:
@@ -353,3 +400,24 @@ def test_no_model_at_all_says_so(tmp_path: Path) -> None:
     assert ended.code == 1
     assert ended.err.startswith("CorruptBundleError: ")
     assert ended.err.endswith("holds no bundle: seal.json is missing\n")
+
+
+def test_the_server_loads_nothing_that_only_training_needs(training: Training) -> None:
+    # Compiling is Numba's, which loads some of SciPy where it finds it; nobody waits for that.
+    program = """
+import sys
+import server
+from job_tree import JobTree
+from noriba.training.answering import Answerer
+Answerer.load(JobTree.from_environment().model)
+print({name.partition(".")[0] for name in sys.modules} & {"lightgbm", "numba", "pandas", "pyarrow", "sklearn", "scipy"})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=describe_environment(training.base) | {"PYTHONPATH": f"{PROGRAMS}:{REPOSITORY / 'src'}:{REPOSITORY}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.splitlines()[-1] == "set()"
