@@ -63,17 +63,13 @@ class Bundle:
             CorruptBundleError: it is none, or was changed.
             FeatureMismatchError: the rows are not what it reads.
         """
-        try:
-            # Here alone: no other command waits for LightGBM, or needs it.
-            from noriba.training.bundles import load_bundle  # noqa: PLC0415
-            from noriba.training.doubts import find_doubts  # noqa: PLC0415
-            from noriba.training.experience import read_experience  # noqa: PLC0415
-            from noriba.training.explanations import explain  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise NoLightGbmError(
-                f"contributions come from the model's own trees, and {error.name} is not installed here; "
-                "pip install 'noriba[model]', or leave them out: --no-contributions"
-            ) from error
+        # Here alone: no other command waits for what reads a model.
+        from noriba.training.bundles import load_bundle  # noqa: PLC0415
+        from noriba.training.doubts import find_doubts  # noqa: PLC0415
+        from noriba.training.experience import read_experience  # noqa: PLC0415
+        from noriba.training.explanations import explain  # noqa: PLC0415
+        from noriba.training.lightgbm_library import MissingLibraryError  # noqa: PLC0415
+
         with tempfile.TemporaryDirectory() as folder:
             self._artifact.unpack(Path(folder))
             model, digest = load_bundle(Path(folder))
@@ -83,7 +79,13 @@ class Bundle:
                 f"{self._package.model_data_uri} holds bundle {digest}, and version {self._package.version} was "
                 f"registered with {self._package.metadata['bundle_digest']}; find out who changed it"
             )
-        predictor = model.load()
+        try:
+            predictor = model.load()
+        except MissingLibraryError as error:
+            raise NoLightGbmError(
+                "contributions come from the model's own trees, and lightgbm is not installed here; "
+                "pip install 'noriba[model]', or leave them out: --no-contributions"
+            ) from error
         columns = predictor.pick(to_columns(rows))
         answers = predictor.predict_features(columns)
         doubts = find_doubts(model, experience, columns, answers, humility) if experience and humility else ()

@@ -33,7 +33,7 @@ RECORD_KB = 5.0
 """As what a record on a stream counts at least."""
 COMPACT_S_MILLION = 85.0
 """Of a function that makes tables of a million predictions."""
-ALARMS, ALARMS_EACH, METRICS_EACH = 76, 13, 20
+ALARMS, ALARMS_EACH, METRICS_EACH = 79, 13, 20
 """For the deployment; for each use case; metrics of each that are written every hour."""
 ALARMS_ACCOUNT, ALARMS_BETWEEN, ALARMS_BETWEEN_EACH = 1, 2, 2
 """For each further account; and, where there are several, for events that are brought between them."""
