@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from functions.predictions import answer_request
 from functions.telemetry import logger
 from noriba.aws.endpoints import Endpoint
-from noriba.aws.environment import Environment, dependency_loader
+from noriba.aws.environment import Environment, light_dependency_loader
 from noriba.aws.gateway import answering_problems
 from noriba.aws.ledger_reading import RequestLedger
 from noriba.aws.live_models import LiveModels
@@ -28,7 +28,7 @@ class Settings(Environment):
     ledger_table: str
 
 
-load_dependencies = dependency_loader(Settings, prompt=True)
+load_dependencies = light_dependency_loader(Settings)
 
 
 @logger.inject_lambda_context(clear_state=True)

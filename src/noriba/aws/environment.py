@@ -38,14 +38,13 @@ def dependency_loader(settings: type[S], *, prompt: bool = False) -> Callable[[]
 
     `prompt` is for functions that an app waits for.
     """
-    return lru_cache(lambda: (settings.read(), _connect(prompt=prompt)))
-
-
-def _connect(*, prompt: bool) -> Clients:
-    if prompt:
-        # Whatever it has not of its own is boto3's, by the same names.
-        return cast("Clients", PromptClients())
-    # Only now: it loads boto3, for which an app would wait.
+    # By whoever asks for it, as the function starts: it loads boto3.
     from noriba.aws.clients import Clients  # noqa: PLC0415
 
-    return Clients()
+    return lru_cache(lambda: (settings.read(), Clients(prompt=prompt)))
+
+
+def light_dependency_loader(settings: type[S]) -> Callable[[], tuple[S, Clients]]:
+    """The same for a function that answers before boto3 would be loaded; see `noriba.aws.prompt`."""
+    # Whatever these clients have not of their own is boto3's, by the same names.
+    return lru_cache(lambda: (settings.read(), cast("Clients", PromptClients())))
