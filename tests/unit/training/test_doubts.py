@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from noriba.features.columns import take_rows
 from noriba.records.experience import EXPERIENCE_FILE, Experience, SeenColumn
 from noriba.records.explanations import Doubt
-from noriba.training.doubts import MOST_DOUBTS, find_doubts
+from noriba.training.doubts import MOST_DOUBTS, Humility, find_doubts
 from noriba.training.experience import measure_widths, read_experience, record_experience
 from noriba.usecase import HumilityPolicy
 from tests.unit.training.deliveries import AREAS, FEATURES
@@ -154,3 +157,39 @@ def test_experience_travels_in_the_bundle_and_old_ones_have_none(experience: Exp
     assert read_experience(tmp_path) is None
     (tmp_path / EXPERIENCE_FILE).write_text(experience.model_dump_json())
     assert read_experience(tmp_path) == experience
+
+
+class Both:
+    """A model that is asked for its doubts both ways."""
+
+    def __init__(self, model: Model, experience: Experience) -> None:
+        self._model, self._experience = model, experience
+
+    def compare(self, rows: list[tuple[float, ...]], policy: HumilityPolicy) -> None:
+        columns = dict(zip(PLAIN, np.array(rows).T.copy(), strict=True))
+        predictor, humility = self._model.load(), Humility(self._model, self._experience)
+        matrix, _names = predictor.tabulate(columns)
+        answers = predictor.predict_matrix(matrix)
+
+        found = humility.find_doubts(columns, matrix, answers, policy)
+        assert found == find_doubts(self._model, self._experience, columns, answers, policy)
+
+
+@pytest.fixture(scope="module")
+def both(model: Model, experience: Experience) -> Both:
+    return Both(model, experience)
+
+
+VALUES = st.sampled_from([math.nan, 0.0, 1.0, 3.0, 9.0, 3e3, 1e7])
+STRICT, GROUPS = HumilityPolicy(beyond_range=0.0, wider_than=0.5), HumilityPolicy(unseen_groups=True)
+
+
+@given(
+    rows=st.lists(st.tuples(VALUES, VALUES, VALUES), min_size=1, max_size=40),
+    policy=st.sampled_from([POLICY, STRICT, GROUPS]),
+)
+@settings(deadline=None)
+def test_a_server_that_looks_at_strange_rows_alone_finds_the_same(
+    both: Both, rows: list[tuple[float, ...]], policy: HumilityPolicy
+) -> None:
+    both.compare(rows, policy)
