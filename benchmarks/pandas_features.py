@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from usecases.taxi_eta.features import HOLIDAYS
+from usecases.taxi_eta.holidays import number_holidays
 
 _CITY = "America/New_York"
 _RADIUS_M = 6_371_008.8
-_HOLIDAYS = pd.to_datetime(HOLIDAYS, unit="D")
+_HOLIDAYS = pd.to_datetime(number_holidays(2000, 2100), unit="D")
 
 
 def compute(trips: pd.DataFrame) -> pd.DataFrame:

@@ -140,6 +140,10 @@ def _package_plain(scratch: Path) -> Package:
     for name in ("__init__.py", "pandas_features.py"):
         shutil.copy(ROOT / "benchmarks" / name, code / "benchmarks" / name)
     shutil.copy(ROOT / "benchmarks" / "peers" / "plain_handler.py", code)
+    # The calendar alone: of the use case nothing else is loaded.
+    calendar = code / "usecases" / "taxi_eta" / "holidays.py"
+    calendar.parent.mkdir(parents=True)
+    shutil.copy(ROOT / "usecases" / "taxi_eta" / "holidays.py", calendar)
     words = ["aws-lambda-powertools", "pydantic", "pandas", "lightgbm"]
     return Package("plain_handler", code, install_packages("plain", words, pins=PEERS_FILE))
 

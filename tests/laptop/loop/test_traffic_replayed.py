@@ -34,9 +34,9 @@ def test_rides_are_asked_and_reported_and_told_by_day(loop: Loop, champion: Mode
     assert [(day["date"], day["n"]) for day in told["days"]] == [("2026-03-10", PER_DAY), ("2026-03-11", PER_DAY)]
     assert told["frozen_version"] >= champion.version
     for day in told["days"]:
-        # Production's own answers and those of its bundle here: seconds are rounded to a tenth.
+        # Production's own answers and those of its bundle here, which is told nothing of the last hours.
         assert day["model_versions"] == {str(told["frozen_version"]): PER_DAY}
-        assert abs(day["mae_s"] - day["frozen_mae_s"]) <= 0.05
+        assert abs(day["mae_s"] - day["frozen_mae_s"]) <= 0.3 * day["mae_s"]
     journal = Journal(report.with_suffix(".rides.jsonl"))
     assert journal.reported == journal.answered.keys() == set(range(2 * PER_DAY))
     assert report.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
