@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import pytest
 
@@ -12,9 +12,6 @@ from noriba.aws.live_models import FeatureArchive, LiveModels
 from noriba.records.inference import ModelAnswer
 from noriba.records.packed import is_packed, read_invocation
 from noriba.usecase import load_use_case
-
-if TYPE_CHECKING:
-    from noriba.usecase import PredictionRequest
 
 USE_CASE = load_use_case("taxi_eta")
 REPLY = EndpointReply(ModelAnswer((1.0,), (2.0,), (3.0,), 0.8, "digest"), 3)
@@ -39,7 +36,7 @@ class Container:
 
 
 def ask(container: Container, *, times: int) -> None:
-    request = cast("PredictionRequest", USE_CASE.request.model_validate(USE_CASE.golden_requests[0]))
+    request = USE_CASE.request.model_validate(USE_CASE.golden_requests[0])
     models = LiveModels(container, cast("FeatureArchive", None), warn=lambda _why: None)
     for _ in range(times):
         assert models.ask(USE_CASE, request, inference_id="p") == REPLY
