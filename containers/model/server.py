@@ -9,7 +9,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from threading import Thread
 from typing import Any, TypeAlias
 
 import uvicorn
@@ -61,8 +60,8 @@ def build_server() -> ModelServer:
     """The application, its model loaded; uvicorn calls it once in each worker."""
     answerer = Answerer.load(JobTree.from_environment().model)
     say(f"serving {answerer.predictor.model.use_case}, bundle {answerer.bundle_digest}")
-    # Until then, LightGBM's library answers: the same numbers, later.
-    Thread(target=_compile, args=[answerer], name="compile", daemon=True).start()
+    # Before anybody asks: beside it, the first answers would be late, and a challenger's are what it is judged by.
+    _compile(answerer)
     return ModelServer(answerer)
 
 

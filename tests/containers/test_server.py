@@ -403,7 +403,7 @@ def test_no_model_at_all_says_so(tmp_path: Path) -> None:
 
 
 def test_the_server_loads_nothing_that_only_training_needs(training: Training) -> None:
-    # Compiling is Numba's, which loads some of SciPy where it finds it; nobody waits for that.
+    # Compiling is Numba's, which loads some of SciPy where it finds it.
     program = """
 import sys
 import server
