@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 from functions.telemetry import count, logger
 from noriba.aws.endpoints import ImplausibleAnswerError, ModelRefusedError, ModelUnavailableError, NoModelError
 from noriba.aws.gateway import answer_written, read_body, read_path
+from noriba.aws.ledger_reading import RequestLedger
+from noriba.aws.live_models import LiveModels
+from noriba.aws.routing import Traffic
 from noriba.records.metrics import CANDIDATES_ANSWERED, CANDIDATES_DOUBTED, REQUESTS_ANSWERED
 from noriba.serving.answers import write_answer
 from noriba.serving.problems import Problem, ProblemError
@@ -19,8 +22,8 @@ from noriba.usecase import PredictionRequest, load_use_case
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from noriba.aws.endpoints import EndpointReply
-    from noriba.aws.routing import Traffic
+    from noriba.aws.clients import Clients
+    from noriba.aws.endpoints import Askable, EndpointReply
     from noriba.usecase import UseCase
 
 
@@ -52,6 +55,26 @@ def answer_request(event: dict[str, Any], find_traffic: Callable[[str], Traffic]
     count(use_case.name, {REQUESTS_ANSWERED: 1, CANDIDATES_ANSWERED: len(candidates), CANDIDATES_DOUBTED: doubted})
     leave_out_of_collections()
     return answer_written(200, text)
+
+
+def open_traffic(
+    use_case: UseCase, endpoint: Askable, clients: Clients, *, models_bucket: str, ledger_table: str
+) -> Traffic:
+    """A use case's models, and what is learned of them and of a rollout.
+
+    Args:
+        use_case: whose.
+        endpoint: where they answer.
+        clients: of the function.
+        models_bucket: where definitions of features are kept.
+        ledger_table: where it stands what a rollout means for requests.
+    """
+    return Traffic(
+        LiveModels.of(endpoint, clients, models_bucket=models_bucket, warn=logger.warning),
+        lambda: RequestLedger(clients.dynamodb.Table(ledger_table), use_case.name),
+        declared=use_case.features.fingerprint,
+        warn=logger.warning,
+    )
 
 
 @lru_cache

@@ -5,19 +5,18 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from functions.predictions import answer_request
+from functions.predictions import answer_request, open_traffic
 from functions.telemetry import logger
 from noriba.aws.endpoints import Endpoint
 from noriba.aws.environment import Environment, light_dependency_loader
 from noriba.aws.gateway import answering_problems
-from noriba.aws.ledger_reading import RequestLedger
-from noriba.aws.live_models import LiveModels
-from noriba.aws.routing import Traffic
 from noriba.records.names import name_endpoint
 from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from noriba.aws.routing import Traffic
 
 
 class Settings(Environment):
@@ -42,11 +41,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 def find_traffic(use_case: str) -> Traffic:
     """A use case's models, and what was learned of them and of a rollout; for the life of the function."""
     settings, clients = load_dependencies()
-    endpoint = Endpoint(clients.sagemaker_runtime, name_endpoint(use_case, prefix=settings.resource_prefix))
-    models = LiveModels.of(endpoint, clients, models_bucket=settings.models_bucket, warn=logger.warning)
-    return Traffic(
-        models,
-        lambda: RequestLedger(clients.dynamodb.Table(settings.ledger_table), use_case),
-        declared=load_use_case(use_case).features.fingerprint,
-        warn=logger.warning,
+    return open_traffic(
+        load_use_case(use_case),
+        Endpoint(clients.sagemaker_runtime, name_endpoint(use_case, prefix=settings.resource_prefix)),
+        clients,
+        models_bucket=settings.models_bucket,
+        ledger_table=settings.ledger_table,
     )

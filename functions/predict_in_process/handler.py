@@ -6,14 +6,11 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from functions.hosted_models import open_hosted, tell
-from functions.predictions import answer_request
+from functions.predictions import answer_request, open_traffic
 from functions.telemetry import count, logger
 from noriba.aws.answer_stream import AnswerStream
 from noriba.aws.environment import Environment, dependency_loader
 from noriba.aws.gateway import answering_problems
-from noriba.aws.ledger import Ledger
-from noriba.aws.live_models import LiveModels
-from noriba.aws.routing import Traffic
 from noriba.records.measured import name_namespace
 from noriba.records.metrics import CAPTURES_LOST
 from noriba.records.names import name_endpoint
@@ -21,6 +18,8 @@ from noriba.usecase import load_use_case
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from noriba.aws.routing import Traffic
 
 
 class Settings(Environment):
@@ -59,9 +58,10 @@ def find_traffic(use_case: str) -> Traffic:
         measure=partial(tell, namespace=name_namespace(settings.resource_prefix)),
         keep=AnswerStream(clients.firehose, settings.capture_stream, lost=lose).put,
     )
-    return Traffic(
-        LiveModels.of(endpoint, clients, models_bucket=settings.models_bucket, warn=logger.warning),
-        lambda: Ledger(clients.dynamodb.Table(settings.ledger_table), use_case),
-        declared=load_use_case(use_case).features.fingerprint,
-        warn=logger.warning,
+    return open_traffic(
+        load_use_case(use_case),
+        endpoint,
+        clients,
+        models_bucket=settings.models_bucket,
+        ledger_table=settings.ledger_table,
     )

@@ -588,7 +588,7 @@ def test_a_request_is_answered_while_nobody_can_be_asked_for_the_last_hours(
     assert "nobody knows what has been observed of late" in read()
     # It is believed for some seconds that nobody can be asked; then somebody asks again.
     now_s = time.time()
-    monkeypatch.setattr("noriba.aws.live_means.time.time", lambda: now_s + 16)
+    monkeypatch.setattr("noriba.aws.remembered.time.time", lambda: now_s + 16)
     assert ask(context, RIDE)[0] == 200
     assert read_paces(cloud) == pytest.approx([math.exp(-1.25)] * 3)
 

@@ -11,6 +11,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
 
+from noriba.aws.prompt import ATTEMPTS, CONNECT_S, READ_S
 from noriba.errors import NoribaError
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ _PATIENT = Config(retries={"mode": "adaptive", "max_attempts": 5})
 # function can still say so. `max_attempts` would not count the first one.
 # https://docs.aws.amazon.com/botocore/latest/reference/config.html
 _PROMPT = Config(
-    retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=7, tcp_keepalive=True
+    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+    connect_timeout=CONNECT_S,
+    read_timeout=READ_S,
+    tcp_keepalive=True,
 )
 
 # A function may run for a quarter of an hour; asked again meanwhile, it would run twice.

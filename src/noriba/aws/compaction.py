@@ -12,11 +12,9 @@ from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from noriba.aws.observations import Lines, list_hour_files
+from noriba.aws.observations import Lines, list_captures, list_hour_files, list_outcomes
 from noriba.monitoring.observations import OutcomesFile, PredictionsFile, take_answers
-from noriba.records.captures import OUTCOMES as REPORTED
-from noriba.records.captures import name_capture_folder, name_outcome_folder, read_hour
-from noriba.records.names import pick_variants
+from noriba.records.captures import read_hour
 from noriba.records.observations import (
     ANSWERS,
     OUTCOMES,
@@ -76,7 +74,8 @@ class Compaction:
         """Hours that begin from that of `since` on and before another moment, the oldest first."""
         first = begin_hour(since)
         found: list[Due] = []
-        for table, keys in ((PREDICTIONS, self._list_captures(first)), (OUTCOMES, self._list_outcomes(first))):
+        answered = list_captures(self._captures, self._endpoint, since=first)
+        for table, keys in ((PREDICTIONS, answered), (OUTCOMES, list_outcomes(self._outcomes, since=first))):
             hours = [Due(table, hour, objects) for hour, objects in _by_hour(keys) if hour < before]
             seen = self._count_seen(table, first)
             found += [due for due in hours if seen.get(due.hour, 0) < len(due.keys)]
@@ -99,14 +98,6 @@ class Compaction:
         key = name_file(due.table, self._use_case, due.hour)
         self._observations.write(key, content, notes={_OBJECTS: str(len(due.keys))})
         return Compacted(rows, lines.unreadable)
-
-    def _list_captures(self, first: datetime) -> Iterator[str]:
-        for variant in pick_variants(self._captures.list_folders(f"{self._endpoint}/")):
-            after = name_capture_folder(self._endpoint, variant, first)
-            yield from self._captures.list_keys(f"{self._endpoint}/{variant}/", after=after)
-
-    def _list_outcomes(self, first: datetime) -> Iterator[str]:
-        return self._outcomes.list_keys(f"{REPORTED}/", after=name_outcome_folder(first))
 
     def _count_seen(self, table: ObservationTable, first: datetime) -> dict[datetime, int]:
         """How many objects of lines the files of a table were made of, by their hour."""

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from noriba.aws.endpoints import Askable, EndpointReply
 
 
-class ModelQuestion(BaseModel):
+class _Said(BaseModel):
+    # Bodies are bytes; a function's event is JSON.
+    model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
+
+    body: bytes
+    variant: str | None = None
+
+
+class ModelQuestion(_Said):
     """What the function is asked.
 
     Attributes:
@@ -37,16 +45,11 @@ class ModelQuestion(BaseModel):
         variant: which model; any, by weight, when None.
     """
 
-    # Bodies are bytes; a function's event is JSON.
-    model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
-
     use_case: str
     endpoint: str
-    body: bytes
-    variant: str | None = None
 
 
-class ModelReply(BaseModel):
+class ModelReply(_Said):
     """What the function says.
 
     Attributes:
@@ -55,12 +58,7 @@ class ModelReply(BaseModel):
         variant: that answered.
     """
 
-    # Bodies are bytes; a function's event is JSON.
-    model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
-
     said: Literal["answered", "refused", "failed", "unavailable", "missing"]
-    body: bytes
-    variant: str | None = None
 
 
 class InvokedEndpoint:

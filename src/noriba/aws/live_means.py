@@ -6,10 +6,9 @@ nothing is known any more, and requests are answered all the same.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from noriba.aws.remembered import Remembered
+from noriba.aws.remembered import Remembered, tell_time_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,21 +46,16 @@ class LiveMeans:
         return Remembered(
             lambda: self._look(spec),
             for_s=KNOWN_S,
-            clock=_tell_time_s,
+            clock=tell_time_s,
             warn=self._warn,
             ignorance="nobody knows what has been observed of late",
         )
 
     def _look(self, spec: LiveSpec) -> LiveState | None:
         state = self._open_ledger().read_live(spec)
-        is_stale = state is None or state.is_stale(_tell_time_s())
+        is_stale = state is None or state.is_stale(tell_time_s())
         # Once, until it is over: an app that reports nothing is no news every few seconds.
         if is_stale and not self._was_told:
             self._warn("nothing has been observed of late: requests are answered without means of the last hours")
         self._was_told = is_stale
         return state
-
-
-def _tell_time_s() -> float:
-    """By the clock of day: a cloud that has its own time has that one alone."""
-    return time.time()

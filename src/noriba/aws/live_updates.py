@@ -10,16 +10,13 @@ import zlib
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from noriba.aws.observations import Lines
+from noriba.aws.observations import Lines, list_captures, list_outcomes
 from noriba.errors import NoribaError
-from noriba.records.captures import OUTCOMES, name_capture_folder, name_outcome_folder
 from noriba.records.live import name_work
-from noriba.records.names import pick_variants
 from noriba.serving.live_joins import LiveJoins, LiveWork, read_look
-from noriba.timestamps import HOUR, begin_hour
+from noriba.timestamps import HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from noriba.aws.ledger import Ledger
@@ -62,7 +59,9 @@ class LiveUpdate:
         work = self._find_work(now)
         joins, lines = LiveJoins(self._use_case, self._spec, work), Lines()
         since, read = now - REACH, set(work.read)
-        answers, outcomes = list(self._list_captures(since)), list(self._list_outcomes(since))
+        answers = list(list_captures(self._captures, self._endpoint, since=since))
+        # An hour further back than captures.
+        outcomes = list(list_outcomes(self._outcomes, since=since - HOUR))
         joins.add_answers(lines.read_answers(self._captures, [key for key in answers if key not in read]))
         new = [key for key in outcomes if key not in read]
         reported = lines.read_outcomes(self._outcomes, new, use_case=self._use_case.name)
@@ -85,12 +84,3 @@ class LiveUpdate:
                 # Of another version: some hours, and as much is known again.
                 return LiveWork(looked_at=read_look(kept))
         return LiveWork(looked_at=now - REACH)
-
-    def _list_captures(self, since: datetime) -> Iterator[str]:
-        for variant in pick_variants(self._captures.list_folders(f"{self._endpoint}/")):
-            # After the folder of the hour before, so that the first hour's objects are all there.
-            after = name_capture_folder(self._endpoint, variant, begin_hour(since))
-            yield from self._captures.list_keys(f"{self._endpoint}/{variant}/", after=after)
-
-    def _list_outcomes(self, since: datetime) -> Iterator[str]:
-        yield from self._outcomes.list_keys(f"{OUTCOMES}/", after=name_outcome_folder(begin_hour(since) - HOUR))

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from noriba.events import MetricsObserved, OutcomeObserved
-from noriba.records.captures import parse_capture
+from noriba.records.captures import OUTCOMES, name_capture_folder, name_outcome_folder, parse_capture
+from noriba.records.names import pick_variants
 from noriba.records.observations import name_file, name_folder, read_hour_of_file
 from noriba.timestamps import HOUR, begin_hour
 
@@ -27,6 +28,18 @@ _AT_ONCE = 16
 def list_keys(store: ObjectStore, folders: Iterable[str]) -> list[str]:
     """Keys of the objects in some folders."""
     return [key for folder in folders for key in store.list_keys(folder)]
+
+
+def list_captures(captures: ObjectStore, endpoint: str, *, since: datetime) -> Iterator[str]:
+    """Keys of what all variants of an endpoint answered, from the hour of a moment on."""
+    for variant in pick_variants(captures.list_folders(f"{endpoint}/")):
+        after = name_capture_folder(endpoint, variant, begin_hour(since))
+        yield from captures.list_keys(f"{endpoint}/{variant}/", after=after)
+
+
+def list_outcomes(outcomes: ObjectStore, *, since: datetime) -> Iterator[str]:
+    """Keys of what was reported of all use cases, from the hour of a moment on."""
+    return outcomes.list_keys(f"{OUTCOMES}/", after=name_outcome_folder(begin_hour(since)))
 
 
 class HourFile(NamedTuple):

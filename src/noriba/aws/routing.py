@@ -18,7 +18,7 @@ from noriba.aws.endpoints import (
     NoModelError,
 )
 from noriba.aws.live_means import LiveMeans
-from noriba.aws.remembered import Remembered
+from noriba.aws.remembered import Remembered, tell_time_s
 from noriba.records.plausibility import find_answer_fault
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Traffic:
         self._stretch = Remembered(
             lambda: open_ledger().read_stretch(),
             for_s=STRETCH_KNOWN_S,
-            clock=_tell_time_s,
+            clock=tell_time_s,
             warn=warn,
             ignorance="nobody knows how far intervals are to be stretched",
         )
@@ -138,8 +138,3 @@ class Traffic:
         if fault is not None:
             raise ImplausibleAnswerError(f"version {reply.model_version}: {fault}")
         return reply
-
-
-def _tell_time_s() -> float:
-    """By the clock of day: a cloud that has its own time has that one alone."""
-    return time.time()

@@ -25,11 +25,12 @@ def compute_with_live_inputs(
         brought: the inputs that the request brings, of shape (n,) each.
         state: what is known of the last hours; None where nobody knows anything, and the means are NaN.
     """
-    spec, inputs = use_case.live, use_case.complete(brought)
-    if spec is None or state is None:
+    spec = use_case.live
+    if spec is not None and state is not None and not spec.keys:
+        inputs = {**brought, **read_live_inputs(use_case, spec, state, brought)}
         return inputs, use_case.features.compute(inputs)
-    if not spec.keys:
-        inputs |= read_live_inputs(use_case, spec, state, inputs)
+    inputs = use_case.complete(brought)
+    if spec is None or state is None:
         return inputs, use_case.features.compute(inputs)
     # In two steps: groups are features of what the request brings.
     computed = use_case.features.compute(inputs)
